@@ -1,0 +1,43 @@
+//! The vocabulary that every other crate speaks: ids, records, queries, messages, decisions, and the ports
+//! through which the rules reach the world.
+//!
+//! # Design
+//!
+//! * **No IO, no runtime, no database.** A port is a trait with async methods; who implements it is wired in the binary.
+//! * **Ids** ([`id`]): UUIDv7 of our own rows, shown as `msg_…`; UUIDv5 of a natural key for rows made in a peer, so a
+//!   repeat is a duplicate-key answer and means success.
+//! * **Time, ids and randomness are injected** ([`Clock`], [`Ids`]); clippy bans the originals elsewhere.
+//! * **A failure answers one question: what now?** ([`Fault`], [`Verdict`]). Adapters decide, the job machinery obeys.
+//! * **Bodies are handles** ([`Content`]): a mail is stored once, and the CRM's rows refer to it.
+//! * **Kill points** ([`kill`]): every durable step can be made to die before and after it, by name.
+//!
+//! The ports of the mail half: [`Inbox`] (raw mail in; `Ok` means durable) and [`Crm`] (tables, keys, change sets).
+
+pub mod address;
+mod clock;
+pub mod code;
+mod content;
+mod crm;
+pub mod decision;
+mod fault;
+pub mod id;
+mod inbox;
+pub mod kill;
+pub mod mail;
+pub mod query;
+pub mod record;
+mod secret;
+
+pub use address::Address;
+pub use clock::{Clock, Ids};
+pub use code::Code;
+pub use content::{BodyHash, Content};
+pub use crm::{AddressHit, Change, ChangeSet, Crm, Outcome};
+pub use decision::{Decision, Signal, SignalKind};
+pub use fault::{Fault, Verdict};
+pub use id::{DecisionId, JobId, MailId, SightingId, TokenId};
+pub use inbox::{Accepted, Inbox};
+pub use mail::{Class, Direction, Envelope, Incoming, MailState, Method, Source};
+pub use query::{Filter, Query};
+pub use record::{Record, RecordRef, Value};
+pub use secret::Secret;
