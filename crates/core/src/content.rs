@@ -43,17 +43,20 @@ pub enum Content {
     Bytes(Bytes),
     /// The decoded bytes of one leaf part of a stored mail. `part` counts as `formats::mime::Mail::parts` does.
     MailPart { mail: BodyHash, part: u32, size: u64 },
+    /// A whole body of the store by its own hash: what was unpacked from a container such as TNEF.
+    Stored { body: BodyHash, size: u64 },
     /// The display body (cleaned HTML, or HTML made from the text) of a stored mail.
     MailBody { mail: BodyHash },
 }
 
-/// `part:HASH:INDEX:SIZE` and `body:HASH`: how a row keeps a handle. `Bytes` has no such form.
+/// `part:HASH:INDEX:SIZE`, `stored:HASH:SIZE` and `body:HASH`: how a row keeps a handle. `Bytes` has no such form.
 impl Content {
     /// The text of a handle, `None` for bytes.
     pub fn handle(&self) -> Option<String> {
         match self {
             Content::Bytes(_) => None,
             Content::MailPart { mail, part, size } => Some(format!("part:{mail}:{part}:{size}")),
+            Content::Stored { body, size } => Some(format!("stored:{body}:{size}")),
             Content::MailBody { mail } => Some(format!("body:{mail}")),
         }
     }
@@ -62,8 +65,9 @@ impl Content {
     pub fn from_handle(text: &str) -> Option<Content> {
         let mut fields = text.split(':');
         let kind = fields.next()?;
-        let mail = fields.next()?.parse().ok()?;
+        let mail: BodyHash = fields.next()?.parse().ok()?;
         match kind {
+            "stored" => Some(Content::Stored { body: mail, size: fields.next()?.parse().ok()? }),
             "part" => Some(Content::MailPart {
                 mail,
                 part: fields.next()?.parse().ok()?,
@@ -82,7 +86,8 @@ mod tests {
     #[test]
     fn handles_read_back() {
         let mail = BodyHash([0xab; 32]);
-        for content in [Content::MailPart { mail, part: 3, size: 42 }, Content::MailBody { mail }] {
+        let stored = Content::Stored { body: mail, size: 7 };
+        for content in [Content::MailPart { mail, part: 3, size: 42 }, stored, Content::MailBody { mail }] {
             assert_eq!(Content::from_handle(&content.handle().unwrap()), Some(content));
         }
         assert_eq!(Content::from_handle("part:zz:1:2"), None);

@@ -1,0 +1,218 @@
+//! Bodies: content-addressed, compressed where it helps, kept once.
+//!
+//! A body of one chunk stands in its own row; a larger one has its chunks in `body_chunk`, so that it can be written and
+//! read in pieces. Hashing and compressing happen in [`Body::prepare`], outside any transaction.
+
+use futures_util::FutureExt;
+use postroom_core::BodyHash;
+use sea_query::{ColumnDef, Expr, ExprTrait, Index, Query, SelectStatement, Table};
+use sha2::{Digest, Sha256};
+
+use crate::migrate::{Ddl, Migration};
+use crate::{Error, Insert, Row, Store, Tx};
+
+/// The piece in which a large body is compressed, kept and read.
+pub const CHUNK: usize = 256 * 1024;
+/// zstd's quickest ordinary level: mail is written once and seldom read.
+const LEVEL: i32 = 1;
+/// Compression must win at least a tenth, or the bytes are kept as they are.
+const WORTH: usize = 10;
+
+const PLAIN: i64 = 0;
+const ZSTD: i64 = 1;
+
+pub(crate) const MIGRATIONS: &[Migration] =
+    &[Migration { area: "store", number: 1, name: "bodies and counters", statements: tables }];
+
+fn tables() -> Vec<Ddl> {
+    let bodies = Table::create()
+        .table("body")
+        .col(ColumnDef::new("hash").binary().not_null().primary_key())
+        .col(ColumnDef::new("size").big_integer().not_null())
+        .col(ColumnDef::new("chunks").big_integer().not_null())
+        .col(ColumnDef::new("codec").big_integer().not_null())
+        .col(ColumnDef::new("data").binary())
+        .to_owned();
+    let chunks = Table::create()
+        .table("body_chunk")
+        .col(ColumnDef::new("hash").binary().not_null())
+        .col(ColumnDef::new("seq").big_integer().not_null())
+        .col(ColumnDef::new("codec").big_integer().not_null())
+        .col(ColumnDef::new("data").binary().not_null())
+        .to_owned();
+    let chunk_key =
+        Index::create().name("body_chunk_key").table("body_chunk").col("hash").col("seq").unique().to_owned();
+    let counters = Table::create()
+        .table("counter")
+        .col(ColumnDef::new("name").text().not_null().primary_key())
+        .col(ColumnDef::new("value").big_integer().not_null())
+        .to_owned();
+    vec![
+        Ddl::CreateTable(bodies),
+        Ddl::CreateTable(chunks),
+        Ddl::CreateIndex(chunk_key),
+        Ddl::CreateTable(counters),
+    ]
+}
+
+/// A body ready to be written.
+#[derive(Clone)]
+pub struct Body {
+    pub hash: BodyHash,
+    /// Bytes before compression.
+    pub size: u64,
+    chunks: Vec<(i64, Vec<u8>)>,
+}
+
+impl Body {
+    /// Hashes and compresses; costs CPU, so call it outside the store.
+    pub fn prepare(bytes: &[u8]) -> Body {
+        let hash = BodyHash(Sha256::digest(bytes).into());
+        let chunks = match bytes.is_empty() {
+            true => vec![(PLAIN, Vec::new())],
+            false => bytes.chunks(CHUNK).map(compress).collect(),
+        };
+        Body { hash, size: bytes.len() as u64, chunks }
+    }
+
+    /// Bytes it will take in the database.
+    pub fn stored_size(&self) -> u64 {
+        self.chunks.iter().map(|(_, data)| data.len() as u64).sum()
+    }
+}
+
+fn compress(chunk: &[u8]) -> (i64, Vec<u8>) {
+    match zstd::bulk::compress(chunk, LEVEL) {
+        Ok(small) if small.len() + chunk.len() / WORTH < chunk.len() => (ZSTD, small),
+        _ => (PLAIN, chunk.to_vec()),
+    }
+}
+
+fn expand(codec: i64, data: Vec<u8>, hash: BodyHash) -> Result<Vec<u8>, Error> {
+    match codec {
+        ZSTD => zstd::bulk::decompress(&data, CHUNK).map_err(|_| Error::DamagedBody(hash.to_string())),
+        _ => Ok(data),
+    }
+}
+
+/// Writes bodies; those that are there already cost one look.
+pub async fn put(tx: &mut Tx, bodies: Vec<Body>) -> Result<(), Error> {
+    let mut rows = Insert::into("body", &["hash", "size", "chunks", "codec", "data"]).or_skip();
+    let mut pieces = Insert::into("body_chunk", &["hash", "seq", "codec", "data"]).or_skip();
+    for body in bodies {
+        let hash = || body.hash.0.to_vec().into();
+        let count = body.chunks.len() as i64;
+        if count == 1 {
+            let (codec, data) = body.chunks.into_iter().next().expect("counted above");
+            rows.row([hash(), (body.size as i64).into(), count.into(), codec.into(), data.into()]);
+            continue;
+        }
+        rows.row([
+            hash(),
+            (body.size as i64).into(),
+            count.into(),
+            PLAIN.into(),
+            Option::<Vec<u8>>::None.into(),
+        ]);
+        for (seq, (codec, data)) in body.chunks.into_iter().enumerate() {
+            pieces.row([hash(), (seq as i64).into(), codec.into(), data.into()]);
+        }
+    }
+    tx.insert(&rows).await?;
+    tx.insert(&pieces).await.map(drop)
+}
+
+/// Reads many small bodies and few large ones in one unit. Missing ones are an error.
+pub async fn get(store: &Store, hashes: Vec<BodyHash>) -> Result<Vec<Vec<u8>>, Error> {
+    let rows = store
+        .read(move |tx| {
+            async move {
+                let mut found = Vec::with_capacity(hashes.len());
+                for hash in hashes {
+                    found.push((hash, whole(tx, hash).await?));
+                }
+                Ok::<_, Error>(found)
+            }
+            .boxed()
+        })
+        .await?;
+    rows.into_iter().map(|(hash, pieces)| join(hash, pieces)).collect()
+}
+
+/// Reads one body piece by piece, without ever holding all of it.
+pub struct Reader {
+    store: Store,
+    hash: BodyHash,
+    next: i64,
+    chunks: i64,
+    first: Option<Vec<u8>>,
+    pub size: u64,
+}
+
+impl Reader {
+    pub async fn open(store: &Store, hash: BodyHash) -> Result<Reader, Error> {
+        let row = store.read(move |tx| async move { tx.query_one(&select_body(hash)).await }.boxed()).await?;
+        let row = row.ok_or_else(|| Error::NoBody(hash.to_string()))?;
+        let first = match row.at::<Option<Vec<u8>>>(3)? {
+            Some(data) => Some(expand(row.at(2)?, data, hash)?),
+            None => None,
+        };
+        Ok(Reader { store: store.clone(), hash, next: 0, chunks: row.at(1)?, first, size: row.at(0)? })
+    }
+
+    /// The next piece; `None` at the end.
+    pub async fn next(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        if self.next == self.chunks {
+            return Ok(None);
+        }
+        let (hash, seq) = (self.hash, self.next);
+        self.next += 1;
+        if let Some(first) = self.first.take() {
+            return Ok(Some(first));
+        }
+        let mut select = select_chunks(hash);
+        select.and_where(Expr::col("seq").eq(seq));
+        let row = self.store.read(move |tx| async move { tx.query_one(&select).await }.boxed()).await?;
+        let row = row.ok_or_else(|| Error::DamagedBody(hash.to_string()))?;
+        expand(row.at(0)?, row.at(1)?, hash).map(Some)
+    }
+}
+
+/// A body's pieces as they are kept: codec and bytes.
+type Pieces = Vec<(i64, Vec<u8>)>;
+
+async fn whole(tx: &mut Tx, hash: BodyHash) -> Result<Pieces, Error> {
+    let row = tx.query_one(&select_body(hash)).await?.ok_or_else(|| Error::NoBody(hash.to_string()))?;
+    if let Some(data) = row.at::<Option<Vec<u8>>>(3)? {
+        return Ok(vec![(row.at(2)?, data)]);
+    }
+    let piece = |row: &Row| Ok((row.at(0)?, row.at(1)?));
+    tx.query(&select_chunks(hash)).await?.iter().map(piece).collect()
+}
+
+fn join(hash: BodyHash, pieces: Pieces) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    for (codec, data) in pieces {
+        match bytes.is_empty() {
+            true => bytes = expand(codec, data, hash)?,
+            false => bytes.extend(expand(codec, data, hash)?),
+        }
+    }
+    Ok(bytes)
+}
+
+fn select_body(hash: BodyHash) -> SelectStatement {
+    let by_hash = Expr::col("hash").eq(hash.0.to_vec());
+    Query::select().columns(["size", "chunks", "codec", "data"]).from("body").and_where(by_hash).to_owned()
+}
+
+fn select_chunks(hash: BodyHash) -> SelectStatement {
+    let by_hash = Expr::col("hash").eq(hash.0.to_vec());
+    let mut select = Query::select();
+    select
+        .columns(["codec", "data"])
+        .from("body_chunk")
+        .and_where(by_hash)
+        .order_by("seq", sea_query::Order::Asc);
+    select
+}

@@ -1,0 +1,124 @@
+//! The PostgreSQL driver: a pool, a transaction a unit, statements prepared once a connection.
+
+mod bind;
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use sea_query::Value;
+use tokio_postgres::Config;
+use tokio_postgres::types::ToSql;
+
+use crate::{Dialect, Error, Insert, Row};
+
+/// Waiting longer than this for a connection means the server is away or overrun.
+const WAIT: Duration = Duration::from_secs(10);
+/// Values in one statement; the protocol's limit is 65,535.
+const VALUES: usize = 8192;
+
+#[derive(Clone)]
+pub(crate) struct Postgres {
+    pool: Pool,
+}
+
+/// A pooled connection inside a transaction (or outside one, for reads).
+pub(crate) struct PgTx {
+    client: Object,
+}
+
+impl Postgres {
+    pub(crate) fn open(url: &str, connections: usize) -> Result<Self, Error> {
+        let fail = |reason: String| Error::Open { url: shown(url), reason };
+        let mut config = Config::from_str(url).map_err(|error| fail(error.to_string()))?;
+        config.application_name("postroom");
+        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = match config.get_ssl_mode() {
+            tokio_postgres::config::SslMode::Disable => {
+                Manager::from_config(config, tokio_postgres::NoTls, recycling)
+            }
+            _ => Manager::from_config(config, tls().map_err(fail)?, recycling),
+        };
+        let pool = Pool::builder(manager)
+            .max_size(connections)
+            .runtime(Runtime::Tokio1)
+            .wait_timeout(Some(WAIT))
+            .create_timeout(Some(WAIT))
+            .recycle_timeout(Some(WAIT))
+            .post_create(Hook::async_fn(|client, _| {
+                Box::pin(async move {
+                    // The acknowledgement of a mail rests on this; a role's or database's default must not weaken it.
+                    let settle = "SET synchronous_commit = on; SET client_min_messages = warning";
+                    client.batch_execute(settle).await.map_err(HookError::Backend)
+                })
+            }))
+            .build()
+            .map_err(|error| fail(error.to_string()))?;
+        Ok(Postgres { pool })
+    }
+
+    pub(crate) async fn connection(&self) -> Result<PgTx, Error> {
+        let client = self.pool.get().await.map_err(|error| Error::Away(error.to_string()))?;
+        Ok(PgTx { client })
+    }
+}
+
+/// The URL without its password, for errors.
+fn shown(url: &str) -> String {
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://…@{host}"),
+        _ => url.to_owned(),
+    }
+}
+
+fn tls() -> Result<tokio_postgres_rustls::MakeRustlsConnect, String> {
+    // No certificate store is read yet: `sslmode=disable` serves a server on this machine or a private network, and
+    // anything else is refused in words instead of being sent in the clear.
+    let provider = rustls::crypto::CryptoProvider::get_default().cloned();
+    let provider = provider.unwrap_or_else(|| std::sync::Arc::new(rustls::crypto::ring::default_provider()));
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth();
+    Ok(tokio_postgres_rustls::MakeRustlsConnect::new(config))
+}
+
+impl PgTx {
+    pub(crate) async fn batch(&self, sql: &str) -> Result<(), Error> {
+        self.client.batch_execute(sql).await.map_err(|error| bind::error(&error, sql))
+    }
+
+    pub(crate) async fn execute(&mut self, sql: &str, values: &[Value]) -> Result<u64, Error> {
+        let fail = |error| bind::error(&error, sql);
+        let statement = self.client.prepare_cached(sql).await.map_err(fail)?;
+        let params: Vec<bind::Param<'_>> = values.iter().map(bind::Param).collect();
+        let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|param| param as _).collect();
+        self.client.execute(&statement, &params).await.map_err(fail)
+    }
+
+    pub(crate) async fn query(&mut self, sql: &str, values: &[Value]) -> Result<Vec<Row>, Error> {
+        let fail = |error| bind::error(&error, sql);
+        let statement = self.client.prepare_cached(sql).await.map_err(fail)?;
+        let params: Vec<bind::Param<'_>> = values.iter().map(bind::Param).collect();
+        let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|param| param as _).collect();
+        let rows = self.client.query(&statement, &params).await.map_err(fail)?;
+        bind::rows(&statement, &rows, sql)
+    }
+
+    /// Full statements of as many rows as fit, then one for the rest.
+    pub(crate) async fn insert(&mut self, insert: &Insert) -> Result<u64, Error> {
+        let per_statement = (VALUES / insert.columns.len().max(1)).clamp(1, 256);
+        let mut new = 0;
+        for rows in insert.rows.chunks(per_statement) {
+            let (sql, values) = insert.render(Dialect::Postgres, rows);
+            new += self.execute(&sql, &values.0).await?;
+        }
+        Ok(new)
+    }
+
+    /// Drops the connection instead of giving it back: its state is not known.
+    pub(crate) fn discard(self) {
+        drop(Object::take(self.client));
+    }
+}

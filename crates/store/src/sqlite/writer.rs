@@ -1,0 +1,185 @@
+//! The one thread that writes, and where group commit lives.
+//!
+//! Whatever waits when a transaction begins goes into it, each unit behind its own savepoint, and all are answered after
+//! the one commit. A unit that fails is undone alone.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use postroom_core::kill;
+use rusqlite::{Connection, ErrorCode};
+use tokio::sync::mpsc;
+
+use crate::sqlite::{SqliteTx, bind};
+use crate::tx::Driver;
+use crate::{Error, Tx, fatal};
+
+/// Units that may wait; more make the callers wait.
+const WAITING: usize = 1024;
+/// Units in one transaction at most.
+const GROUP: usize = 512;
+/// A transaction takes in no further unit after this long, so that the first one in it is not kept waiting.
+const GROUP_TIME: Duration = Duration::from_millis(50);
+
+/// A unit of work, its types erased.
+pub(crate) struct Unit {
+    pub(crate) step: &'static str,
+    /// Runs the work. `Ok` carries the answer to deliver after the commit.
+    pub(crate) run: Box<dyn FnOnce(&mut Tx) -> Ran + Send>,
+}
+
+/// What a unit left behind: whether its writes stand, and how to tell its caller.
+pub(crate) struct Ran {
+    pub(crate) keep: bool,
+    pub(crate) deliver: Box<dyn FnOnce(Result<(), Error>)>,
+}
+
+#[derive(Clone)]
+pub(crate) struct Writer {
+    units: mpsc::Sender<Unit>,
+}
+
+impl Writer {
+    pub(crate) fn start(connection: Connection) -> Result<Self, Error> {
+        let (units, waiting) = mpsc::channel(WAITING);
+        let tx = Tx(Driver::Sqlite(SqliteTx { connection }));
+        thread::Builder::new()
+            .name("store-writer".into())
+            .spawn(move || serve(tx, waiting))
+            .map_err(|error| Error::Open { url: "writer thread".into(), reason: error.to_string() })?;
+        Ok(Writer { units })
+    }
+
+    pub(crate) async fn send(&self, unit: Unit) -> Result<(), Error> {
+        self.units.send(unit).await.map_err(|_| Error::Stopped)
+    }
+}
+
+fn serve(mut tx: Tx, mut waiting: mpsc::Receiver<Unit>) {
+    while let Some(first) = waiting.blocking_recv() {
+        if let Err((error, units)) = group(&mut tx, first, &mut waiting) {
+            refuse(units, error);
+        }
+    }
+}
+
+/// Tells callers whose units did not become durable.
+fn refuse(units: Vec<(&'static str, Ran)>, error: Error) {
+    for (_, ran) in units {
+        (ran.deliver)(Err(again(&error)));
+    }
+}
+
+/// One transaction. On failure hands back the units that were in it, to be told.
+#[expect(clippy::type_complexity, reason = "used once, right above")]
+fn group(
+    tx: &mut Tx,
+    first: Unit,
+    waiting: &mut mpsc::Receiver<Unit>,
+) -> Result<(), (Error, Vec<(&'static str, Ran)>)> {
+    let started = Instant::now();
+    if let Err(error) = begin(tx) {
+        return Err((error, vec![(first.step, unrun(first))]));
+    }
+    let mut done = vec![run(tx, first)];
+    while done.len() < GROUP && started.elapsed() < GROUP_TIME {
+        let Ok(unit) = waiting.try_recv() else { break };
+        done.push(run(tx, unit));
+    }
+    for (step, _) in done.iter().filter(|(_, ran)| ran.keep) {
+        kill::point(step, "before_commit");
+    }
+    if let Err(error) = commit(tx) {
+        return Err((error, done));
+    }
+    metrics::histogram!("postroom_journal_fsync_seconds").record(started.elapsed());
+    for (step, ran) in done {
+        if ran.keep {
+            kill::point(step, "after_commit");
+        }
+        (ran.deliver)(Ok(()));
+    }
+    Ok(())
+}
+
+/// A unit whose transaction could not begin: its work never ran.
+fn unrun(unit: Unit) -> Ran {
+    drop(unit.run); // its caller's channel closes, which it reads as `Error::Stopped`
+    Ran { keep: false, deliver: Box::new(|_| {}) }
+}
+
+fn run(tx: &mut Tx, unit: Unit) -> (&'static str, Ran) {
+    let outcome = savepoint(tx, "SAVEPOINT unit").map(|()| catch_unwind(AssertUnwindSafe(|| (unit.run)(tx))));
+    let ran = match outcome {
+        Ok(Ok(ran)) => ran,
+        Ok(Err(panic)) => {
+            tracing::error!(
+                code = "PR-9001",
+                step = unit.step,
+                "A unit of work panicked: {}",
+                text_of(&*panic)
+            );
+            Ran { keep: false, deliver: Box::new(|_| {}) }
+        }
+        Err(error) => {
+            tracing::error!(code = "PR-7005", "A savepoint failed: {error}");
+            Ran { keep: false, deliver: Box::new(|_| {}) }
+        }
+    };
+    let end = if ran.keep { "RELEASE unit" } else { "ROLLBACK TO unit" };
+    if let Err(error) =
+        savepoint(tx, end).and_then(|()| if ran.keep { Ok(()) } else { savepoint(tx, "RELEASE unit") })
+    {
+        // SQLite undoes the whole transaction by itself on some errors (full disk); the commit below will say so.
+        tracing::warn!(code = "PR-7005", step = unit.step, "A savepoint could not be closed: {error}");
+    }
+    (unit.step, ran)
+}
+
+fn text_of(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".into())
+}
+
+fn begin(tx: &mut Tx) -> Result<(), Error> {
+    savepoint(tx, "BEGIN IMMEDIATE")
+}
+
+fn savepoint(tx: &mut Tx, sql: &'static str) -> Result<(), Error> {
+    connection(tx).execute(sql, &[]).map(drop)
+}
+
+/// Commits; a disk that is full undoes the group, anything else that fails here ends the process.
+fn commit(tx: &mut Tx) -> Result<(), Error> {
+    let connection = &connection(tx).connection;
+    if connection.is_autocommit() {
+        return Err(Error::Full); // SQLite rolled the transaction back by itself while a unit ran
+    }
+    match connection.execute_batch("COMMIT") {
+        Ok(()) => Ok(()),
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
+            if !connection.is_autocommit() {
+                let _ = connection.execute_batch("ROLLBACK");
+            }
+            Err(bind::error(error, "COMMIT"))
+        }
+        Err(error) => fatal::stop(&error.to_string()),
+    }
+}
+
+fn connection(tx: &mut Tx) -> &mut SqliteTx {
+    match &mut tx.0 {
+        Driver::Sqlite(tx) => tx,
+        Driver::Postgres(_) => unreachable!("the writer thread made this Tx itself"),
+    }
+}
+
+/// The same refusal for every caller of a group.
+fn again(error: &Error) -> Error {
+    match error {
+        Error::Full => Error::Full,
+        other => Error::Away(other.to_string()),
+    }
+}

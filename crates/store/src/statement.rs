@@ -1,0 +1,106 @@
+//! Statements in the builder's form, rendered for the database at hand.
+
+use sea_query::{
+    IndexCreateStatement, OnConflict as SeaOnConflict, PostgresQueryBuilder, Query, QueryStatementWriter,
+    SqliteQueryBuilder, TableAlterStatement, TableCreateStatement, TableDropStatement, Value, Values,
+};
+
+/// Which database a statement is for. Only the store and migrations need to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    Sqlite,
+    Postgres,
+}
+
+impl Dialect {
+    pub(crate) fn render(self, statement: &impl QueryStatementWriter) -> (String, Values) {
+        match self {
+            Dialect::Sqlite => statement.build(SqliteQueryBuilder),
+            Dialect::Postgres => statement.build(PostgresQueryBuilder),
+        }
+    }
+}
+
+/// A statement that changes the shape of the database.
+#[derive(Debug, Clone)]
+pub enum Ddl {
+    CreateTable(TableCreateStatement),
+    AlterTable(TableAlterStatement),
+    DropTable(TableDropStatement),
+    CreateIndex(IndexCreateStatement),
+}
+
+impl Ddl {
+    pub(crate) fn render(&self, dialect: Dialect) -> String {
+        macro_rules! both {
+            ($statement:expr) => {
+                match dialect {
+                    Dialect::Sqlite => $statement.to_string(SqliteQueryBuilder),
+                    Dialect::Postgres => $statement.to_string(PostgresQueryBuilder),
+                }
+            };
+        }
+        match self {
+            Ddl::CreateTable(statement) => both!(statement),
+            Ddl::AlterTable(statement) => both!(statement),
+            Ddl::DropTable(statement) => both!(statement),
+            Ddl::CreateIndex(statement) => both!(statement),
+        }
+    }
+}
+
+/// What an insert does when a row with the same unique key is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnConflict {
+    /// The unit fails with `Error::Conflict`.
+    Fail,
+    /// That row is left as it is.
+    Skip,
+}
+
+/// Many rows for one table. SQLite runs one prepared statement per row, PostgreSQL one statement per thousand values.
+#[derive(Debug, Clone)]
+pub struct Insert {
+    pub table: String,
+    pub columns: Vec<String>,
+    pub rows: Vec<Vec<Value>>,
+    pub on_conflict: OnConflict,
+}
+
+impl Insert {
+    pub fn into(table: &str, columns: &[&str]) -> Self {
+        Insert {
+            table: table.to_owned(),
+            columns: columns.iter().map(|column| (*column).to_owned()).collect(),
+            rows: Vec::new(),
+            on_conflict: OnConflict::Fail,
+        }
+    }
+
+    /// Leaves rows that are there already.
+    pub fn or_skip(mut self) -> Self {
+        self.on_conflict = OnConflict::Skip;
+        self
+    }
+
+    /// Adds a row; its values stand in the order of the columns.
+    pub fn row(&mut self, values: impl IntoIterator<Item = Value>) -> &mut Self {
+        let row: Vec<Value> = values.into_iter().collect();
+        assert_eq!(row.len(), self.columns.len(), "a row for {} has as many values as columns", self.table);
+        self.rows.push(row);
+        self
+    }
+
+    /// One statement for `rows`, in `dialect`.
+    pub(crate) fn render(&self, dialect: Dialect, rows: &[Vec<Value>]) -> (String, Values) {
+        let mut statement = Query::insert();
+        statement.into_table(self.table.clone()).columns(self.columns.iter().cloned());
+        for row in rows {
+            statement.values_panic(row.iter().cloned().map(sea_query::Expr::value));
+        }
+        if self.on_conflict == OnConflict::Skip {
+            statement.on_conflict(SeaOnConflict::new().do_nothing().to_owned());
+        }
+        dialect.render(&statement)
+    }
+}
