@@ -1,0 +1,97 @@
+//! The shelf: work that stopped after its tries, with its reason and a way back.
+
+use futures_util::FutureExt;
+use jiff::Timestamp;
+use postroom_core::{Code, Fault, JobId};
+use postroom_jobs::shelf::{self, Attempt, Shown};
+use serde::Serialize;
+
+use crate::{Actor, Operations, Permission, audit};
+
+/// One item.
+#[derive(Debug, Clone, Serialize)]
+pub struct ShelfItem {
+    pub id: JobId,
+    pub kind: String,
+    /// What it is about: the message's id.
+    pub subject: String,
+    pub code: Option<String>,
+    pub reason: String,
+    pub attempts: u32,
+    pub first_at: Timestamp,
+    pub history: Vec<Attempt>,
+}
+
+impl From<Shown> for ShelfItem {
+    fn from(job: Shown) -> Self {
+        let subject = job.payload.get("message").and_then(|id| id.as_str()).unwrap_or_default().to_owned();
+        ShelfItem {
+            id: job.id,
+            kind: job.kind,
+            subject,
+            code: job.last_code.map(|code| code.to_string()),
+            reason: job.last_error.unwrap_or_else(|| "no reason was kept".into()),
+            attempts: job.attempt,
+            first_at: job.first_at,
+            history: job.history,
+        }
+    }
+}
+
+impl Operations {
+    pub async fn shelf(&self, actor: &Actor, limit: u64) -> Result<Vec<ShelfItem>, Fault> {
+        actor.needs(Permission::Read)?;
+        let page = shelf::Page { kind: None, after: None, limit: if limit == 0 { u64::MAX >> 1 } else { limit } };
+        let jobs = shelf::list(&self.0.store, page).await.map_err(Fault::from)?;
+        Ok(jobs.into_iter().map(ShelfItem::from).collect())
+    }
+
+    pub(crate) async fn shelf_count(&self) -> Result<u64, Fault> {
+        let backlog = postroom_jobs::counts::backlog(&self.0.store).await.map_err(Fault::from)?;
+        Ok(backlog.shelf.values().sum())
+    }
+
+    pub async fn shelf_item(&self, actor: &Actor, id: JobId) -> Result<ShelfItem, Fault> {
+        actor.needs(Permission::Read)?;
+        let found = shelf::show(&self.0.store, id).await.map_err(Fault::from)?;
+        found.map(ShelfItem::from).ok_or_else(|| missing(id))
+    }
+
+    /// Tries an item again from the beginning.
+    pub async fn shelf_replay(&self, actor: &Actor, id: JobId) -> Result<(), Fault> {
+        self.shelf_change(actor, id, "shelf.replay").await
+    }
+
+    /// Gives an item up. The mail itself stays.
+    pub async fn shelf_drop(&self, actor: &Actor, id: JobId) -> Result<(), Fault> {
+        self.shelf_change(actor, id, "shelf.drop").await
+    }
+
+    async fn shelf_change(&self, actor: &Actor, id: JobId, action: &'static str) -> Result<(), Fault> {
+        actor.needs(Permission::Decide)?;
+        let (ids, now) = (self.0.ids.clone(), self.0.clock.now());
+        let entry = audit::Entry::new(actor, now, action, id, "");
+        let found = self
+            .0
+            .store
+            .write("operations.shelf", move |tx| {
+                async move {
+                    let found = match action {
+                        "shelf.replay" => shelf::replay(tx, now, id).await?,
+                        _ => shelf::discard(tx, id).await?,
+                    };
+                    audit::append(tx, &ids, now, &entry).await?;
+                    Ok::<_, postroom_store::Error>(found)
+                }
+                .boxed()
+            })
+            .await
+            .map_err(Fault::from)?;
+        self.0.store.wake();
+        if found { Ok(()) } else { Err(missing(id)) }
+    }
+}
+
+fn missing(id: JobId) -> Fault {
+    Fault::reject(Code::API_NOT_FOUND, format!("no item {id} on the shelf"))
+}

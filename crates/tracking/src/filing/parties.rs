@@ -1,0 +1,114 @@
+//! Who took part: addresses to users, queues, contacts, leads and accounts.
+//!
+//! The rule for an address that several rows have: active rows before inactive ones; then the record that the mail is
+//! filed on; then queue, user, contact, lead, account in that order; then the row that changed last; then the lowest id.
+//! That the choice was not unique is kept as evidence and on the activity (`isduplicatesenderunresolved`).
+
+use postroom_core::{Address, AddressHit, Direction, RecordRef};
+
+use crate::filing::known::Known;
+use crate::filing::reading::Reading;
+
+/// participationtypemask of an email's parties (dataverse.md B3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    Sender = 1,
+    To = 2,
+    Cc = 3,
+    Bcc = 4,
+}
+
+/// One party of the activity.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Party {
+    pub role: Role,
+    /// As it stood in the mail.
+    pub address: Address,
+    /// `None`: the party keeps its address only.
+    pub record: Option<RecordRef>,
+    /// Several rows have this address.
+    pub ambiguous: bool,
+}
+
+/// At most this many parties are written; a mail to more is marked. Dataverse itself refuses beyond some thousands.
+const PARTIES: usize = 1000;
+
+/// The parties of a mail filed on `regarding`.
+pub fn of(reading: &Reading, known: &Known, regarding: Option<&RecordRef>) -> Vec<Party> {
+    let headers = [(Role::Sender, &reading.from), (Role::To, &reading.to), (Role::Cc, &reading.cc), (Role::Bcc, &reading.bcc)];
+    let mut parties: Vec<Party> = Vec::new();
+    for (role, addresses) in headers {
+        for address in addresses.iter().filter(|address| !address.address.is_empty()) {
+            add(&mut parties, role, address.clone(), known, regarding);
+        }
+    }
+    if reading.stored.direction == Direction::Incoming {
+        // A recipient that only the envelope names was a blind copy, or the list's expansion.
+        for recipient in &reading.stored.envelope_to {
+            add(&mut parties, Role::Bcc, Address::new("", recipient.clone()), known, regarding);
+        }
+    }
+    parties
+}
+
+fn add(parties: &mut Vec<Party>, role: Role, address: Address, known: &Known, regarding: Option<&RecordRef>) {
+    let normal = address.normal();
+    let taken = parties.iter().any(|party| {
+        let same = party.address.normal() == normal;
+        same && (party.role == role || (role == Role::Bcc && party.role != Role::Sender))
+    });
+    if taken || parties.len() >= PARTIES {
+        return;
+    }
+    let hits = known.who(&normal);
+    let record = pick(hits, regarding).map(|hit| hit.record.clone());
+    let ambiguous = distinct(hits) > 1;
+    parties.push(Party { role, address, record, ambiguous });
+}
+
+fn distinct(hits: &[AddressHit]) -> usize {
+    let mut records: Vec<&RecordRef> = hits.iter().filter(|hit| hit.active).map(|hit| &hit.record).collect();
+    records.sort_unstable();
+    records.dedup();
+    records.len()
+}
+
+/// The row that stands for an address; inactive rows only when there is no other.
+pub fn pick<'h>(hits: &'h [AddressHit], regarding: Option<&RecordRef>) -> Option<&'h AddressHit> {
+    hits.iter().min_by(|a, b| {
+        let key = |hit: &AddressHit| (!hit.active, Some(&hit.record) != regarding, order(&hit.record.table));
+        key(a).cmp(&key(b)).then(b.modified_on.cmp(&a.modified_on)).then(a.record.id.cmp(&b.record.id))
+    })
+}
+
+fn order(table: &str) -> usize {
+    let tables = ["queue", "systemuser", "contact", "lead", "account"];
+    tables.iter().position(|known| *known == table).unwrap_or(tables.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    fn hit(table: &str, id: u128, active: bool) -> AddressHit {
+        let record = RecordRef::new(table, Uuid::from_u128(id));
+        let column = "emailaddress1".into();
+        AddressHit { address: "a@x.example".into(), record, column, active, owner: None, modified_on: None }
+    }
+
+    #[track_caller]
+    fn check(hits: &[AddressHit], regarding: Option<RecordRef>, expected: &str) {
+        assert_eq!(pick(hits, regarding.as_ref()).map(|hit| hit.record.table.as_str()), Some(expected));
+    }
+
+    #[test]
+    fn ambiguous_addresses_follow_the_stated_rule() {
+        check(&[hit("account", 1, true), hit("contact", 2, true)], None, "contact");
+        check(&[hit("contact", 1, false), hit("account", 2, true)], None, "account");
+        check(&[hit("contact", 1, true), hit("lead", 2, true)], Some(RecordRef::new("lead", Uuid::from_u128(2))), "lead");
+        check(&[hit("contact", 1, true), hit("queue", 2, true)], None, "queue");
+        let two = [hit("contact", 9, true), hit("contact", 3, true)];
+        assert_eq!(pick(&two, None).map(|hit| hit.record.id), Some(Uuid::from_u128(3)));
+    }
+}

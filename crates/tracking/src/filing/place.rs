@@ -1,0 +1,107 @@
+//! A person's word about one mail: attach it to a record, or set it aside. It stands against every later decision, and
+//! replies follow it.
+
+use std::collections::HashSet;
+
+use futures_util::FutureExt;
+use postroom_core::{Change, Class, Code, Fault, MailId, MailState, Method, RecordRef};
+use postroom_store::body;
+
+use crate::filing::decide::Ruling;
+use crate::filing::known::{self, Known, Lead};
+use crate::filing::outcome::{self, Outcome, Settled};
+use crate::filing::reading::{self, Reading};
+use crate::filing::{Filing, activity, load, moved};
+
+/// What a person decided.
+#[derive(Debug, Clone)]
+pub enum Placement {
+    Attach(RecordRef),
+    /// Not tracked, for this reason.
+    Aside(String),
+}
+
+impl Filing {
+    /// Does what a person decided about the mail `id`. `who` is named in the reason.
+    pub async fn place(&self, id: MailId, placement: Placement, who: &str) -> Result<(), Fault> {
+        let stored = load::load(&self.store, vec![id]).await?.into_iter().next();
+        let stored = stored.ok_or_else(|| Fault::reject(Code::API_NOT_FOUND, format!("no message {id}")))?;
+        let raw = body::get(&self.store, vec![stored.body]).await?.remove(0);
+        let reading = reading::read(stored, &raw, &self.rules, self.signer.as_deref());
+        let mut known = known::gather(&self.store, &*self.crm, &self.rules, std::slice::from_ref(&reading)).await?;
+        let ruling = match placement {
+            Placement::Attach(record) => {
+                known::gather_records(&*self.crm, &self.rules, HashSet::from([record.id]), &mut known).await?;
+                attached(&record, &known, who)?
+            }
+            Placement::Aside(reason) => ruled(MailState::NotTracked, None, reason),
+        };
+        let activity = self.write_placed(&reading, &ruling, &known).await?;
+        self.store_placed(reading, ruling, activity).await
+    }
+
+    async fn write_placed(&self, reading: &Reading, ruling: &Ruling, known: &Known) -> Result<Option<uuid::Uuid>, Fault> {
+        if ruling.state != MailState::Tracked {
+            return Ok(reading.stored.activity);
+        }
+        let mut made = activity::build(reading, ruling, known, &self.rules);
+        if reading.stored.activity.is_some() {
+            made.set.changes.push(Change::Update(moved(made.id, made.record.as_ref())));
+        }
+        let answer = self.crm.apply(vec![made.set]).await.pop();
+        answer.ok_or_else(|| Fault::bug("the CRM answered nothing for a change set"))??;
+        Ok(Some(made.id))
+    }
+
+    async fn store_placed(&self, reading: Reading, ruling: Ruling, activity: Option<uuid::Uuid>) -> Result<(), Fault> {
+        let now = self.clock.now();
+        let settled = Settled {
+            id: reading.stored.id,
+            header_id: reading.stored.header_id.clone(),
+            class: reading.class,
+            automatic: reading.automatic,
+            mailbox: self.mailbox(&reading).name.clone(),
+            record: ruling.record.clone(),
+            activity,
+            decision: outcome::decision(&self.ids, now, &ruling),
+            report: reading.report.filter(|_| reading.class == Class::Bounce),
+            unpacked: reading.unpacked,
+            moved: ruling.record.is_some() && ruling.record != reading.stored.record,
+            unchanged: false,
+        };
+        let outcome = Outcome { results: vec![settled], claims: Vec::new(), seen: HashSet::new() };
+        let ids = self.ids.clone();
+        self.store
+            .write("mail.placed", move |tx| async move { outcome::store(tx, outcome, &ids, now).await }.boxed())
+            .await?;
+        self.store.wake();
+        Ok(())
+    }
+}
+
+/// Merged records are followed for a person too.
+fn attached(record: &RecordRef, known: &Known, who: &str) -> Result<Ruling, Fault> {
+    match known.follow(record.id) {
+        Lead::Record { record: found, note, .. } if found == *record || !note.is_empty() => {
+            Ok(ruled(MailState::Tracked, Some(found), format!("Attached by {who}.")))
+        }
+        Lead::Record { record: found, .. } => {
+            Err(Fault::reject(Code::CRM_NOT_FOUND, format!("{record} is {found} in the CRM")))
+        }
+        Lead::Nothing(why) => Err(Fault::reject(Code::CRM_NOT_FOUND, format!("{record} {why}"))),
+    }
+}
+
+fn ruled(state: MailState, record: Option<RecordRef>, reason: String) -> Ruling {
+    Ruling {
+        state,
+        method: Method::Person,
+        record,
+        parent: None,
+        create: None,
+        reason,
+        signals: Vec::new(),
+        flags: Vec::new(),
+    }
+}
+

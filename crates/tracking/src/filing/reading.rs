@@ -1,0 +1,256 @@
+//! One mail read: everything the decision and the activity need, owned, with no database asked.
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use postroom_core::mail::Authentication;
+use postroom_core::{Address, BodyHash, Class, Content, Direction, MailId, MailState, Method, RecordRef, address};
+use postroom_formats::{dsn, html, mime, tnef};
+use postroom_store::body::Body;
+use uuid::Uuid;
+
+use crate::classify::{self, OwnMarks, ReportedAs};
+use crate::rules::Rules;
+use crate::token::{self, FoundToken, Kind, Signer, Verification};
+
+/// A mail as the store knows it before it is read.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    pub id: MailId,
+    pub key: Vec<u8>,
+    pub header_id: Option<String>,
+    pub subject: String,
+    pub direction: Direction,
+    pub state: MailState,
+    pub method: Method,
+    pub record: Option<RecordRef>,
+    pub activity: Option<Uuid>,
+    pub body: BodyHash,
+    pub size: u64,
+    pub received_at: Timestamp,
+    pub sent_at: Option<Timestamp>,
+    /// The name of a mailbox that the way in gave.
+    pub mailbox: Option<String>,
+    pub conversation: Option<String>,
+    pub authentication: Authentication,
+    /// Nearest first.
+    pub references: Vec<String>,
+    pub envelope_from: Option<String>,
+    /// Over all sightings.
+    pub envelope_to: Vec<String>,
+}
+
+/// A mail read.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    pub stored: Stored,
+    pub class: Class,
+    pub automatic: bool,
+    pub from: Vec<Address>,
+    pub to: Vec<Address>,
+    pub cc: Vec<Address>,
+    pub bcc: Vec<Address>,
+    pub tokens: Vec<FoundToken>,
+    pub near_misses: Vec<String>,
+    /// The configured header: its value, and the GUID in it.
+    pub header: Option<(String, Option<Uuid>)>,
+    pub microsoft: Vec<String>,
+    /// Ids and addresses of ours that verified: where, what, the kind and the id inside.
+    pub signed: Vec<(String, String, Kind, Uuid)>,
+    /// Ids that look like ours but do not verify.
+    pub forged: Vec<String>,
+    pub report: Option<Report>,
+    pub attachments: Vec<Attached>,
+    /// Bodies unpacked from containers, to be stored with the result.
+    pub unpacked: Vec<Body>,
+    pub description: Content,
+    /// Things worth a look that decide nothing.
+    pub flags: Vec<String>,
+}
+
+/// What a delivery report says about the mail it is about.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Report {
+    pub message_id: Option<String>,
+    pub recipients: Vec<Failed>,
+    #[serde(skip)]
+    pub tokens: Vec<FoundToken>,
+}
+
+/// One recipient of a delivery report (`interfaces.md`, "bounce").
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Failed {
+    pub address: String,
+    pub hard: bool,
+    pub status: Option<String>,
+    pub code: Option<u16>,
+    pub reason: String,
+}
+
+/// One attachment of the activity.
+#[derive(Debug, Clone)]
+pub struct Attached {
+    pub name: String,
+    pub content_type: String,
+    pub content_id: Option<String>,
+    pub content: Content,
+}
+
+/// Reads `raw`. Nothing in a mail makes this fail; what cannot be understood is flagged and kept.
+pub fn read(stored: Stored, raw: &[u8], rules: &Rules, signer: Option<&Signer>) -> Reading {
+    let mail = mime::Mail::parse(raw, &mime::Limits::default());
+    let report = dsn::read(&mail);
+    let own = OwnMarks { installation: rules.installation, signer };
+    let reported = report.as_ref().map(|report| match report.kind {
+        dsn::ReportKind::Feedback => ReportedAs::Feedback,
+        dsn::ReportKind::Receipt => ReportedAs::Receipt,
+        _ => ReportedAs::Bounce,
+    });
+    let envelope = postroom_core::Envelope { from: stored.envelope_from.clone(), to: stored.envelope_to.clone() };
+    let class = classify::classify(&mail, &envelope, reported, &own);
+    let mut reading = Reading {
+        class: class.class,
+        automatic: class.automatic,
+        from: senders(&mail),
+        to: mail.to.clone(),
+        cc: mail.cc.clone(),
+        bcc: mail.bcc.clone(),
+        tokens: token::find_tokens(&mail.subject),
+        near_misses: token::near_misses(&mail.subject).into_iter().map(|miss| miss.text).collect(),
+        header: rules.header.as_deref().and_then(|name| header_guid(&mail, name)),
+        microsoft: token::find_microsoft_tokens(&mail.subject, &rules.microsoft_prefix, 7..=20),
+        signed: Vec::new(),
+        forged: Vec::new(),
+        report: report.map(report_of),
+        attachments: Vec::new(),
+        unpacked: Vec::new(),
+        description: Content::MailBody { mail: stored.body },
+        flags: class.evidence,
+        stored,
+    };
+    if let Some(signer) = signer {
+        reading.find_signed(signer);
+    }
+    reading.take_attachments(&mail);
+    if let Some(limit) = mail.truncated {
+        reading.flags.push(format!("only partly read: {limit:?}"));
+    }
+    reading
+}
+
+/// Who wrote it: From, else Sender.
+fn senders(mail: &mime::Mail<'_>) -> Vec<Address> {
+    match mail.from.is_empty() {
+        true => mail.sender.iter().cloned().collect(),
+        false => mail.from.clone(),
+    }
+}
+
+fn header_guid(mail: &mime::Mail<'_>, name: &str) -> Option<(String, Option<Uuid>)> {
+    let value = mail.header(name)?;
+    let guid = token::parse_guid(&value);
+    Some((format!("{name}: {}", value.chars().take(120).collect::<String>()), guid))
+}
+
+fn report_of(report: dsn::Report) -> Report {
+    let failed = |recipient: dsn::Recipient| Failed {
+        address: recipient.address,
+        hard: recipient.hard,
+        status: recipient.status,
+        code: recipient.code,
+        reason: recipient.reason,
+    };
+    Report {
+        message_id: report.original_message_id,
+        recipients: report.recipients.into_iter().map(failed).collect(),
+        tokens: report.original_subject.as_deref().map(token::find_tokens).unwrap_or_default(),
+    }
+}
+
+impl Reading {
+    /// Every address in the headers, in normal form.
+    pub fn header_addresses(&self) -> impl Iterator<Item = String> + '_ {
+        self.from.iter().chain(&self.to).chain(&self.cc).chain(&self.bcc).map(Address::normal)
+    }
+
+    /// Everyone it was sent to, by envelope and headers, in normal form, each once.
+    pub fn recipients(&self) -> Vec<String> {
+        let envelope = self.stored.envelope_to.iter().map(|to| address::normal(to));
+        let headers = self.to.iter().chain(&self.cc).chain(&self.bcc).map(Address::normal);
+        let mut all: Vec<String> = Vec::new();
+        for address in envelope.chain(headers).filter(|address| !address.is_empty()) {
+            if !all.contains(&address) {
+                all.push(address);
+            }
+        }
+        all
+    }
+
+    /// The sender's address in normal form; empty when there is none.
+    pub fn sender(&self) -> String {
+        self.from.first().map(Address::normal).unwrap_or_default()
+    }
+
+    fn find_signed(&mut self, signer: &Signer) {
+        let returned = self.report.as_ref().and_then(|report| report.message_id.clone());
+        let ids = self.stored.references.iter().enumerate().map(|(n, id)| (format!("reference {}", n + 1), id.clone()));
+        let ids = ids.chain(returned.map(|id| ("returned Message-ID".to_owned(), id)));
+        let found = ids.map(|(place, id)| (place, signer.verify(&id), id)).collect::<Vec<_>>();
+        let addresses = self.recipients().into_iter();
+        let found = found.into_iter().chain(
+            addresses.map(|address| ("recipient address".to_owned(), signer.verify_address(&address), address)),
+        );
+        for (place, verification, text) in found {
+            match verification {
+                Verification::Valid { kind, id, .. } => self.signed.push((place, text, kind, id)),
+                Verification::Forged => self.forged.push(text),
+                Verification::NotOurs => {}
+            }
+        }
+    }
+
+    fn take_attachments(&mut self, mail: &mime::Mail<'_>) {
+        for attachment in mail.attachments() {
+            let body = &mail.parts[attachment.part as usize].body;
+            if is_tnef(&attachment.content_type, &attachment.name) {
+                self.unpack(body, mail);
+            }
+            let content =
+                Content::MailPart { mail: self.stored.body, part: attachment.part, size: attachment.size };
+            self.attachments.push(Attached {
+                name: attachment.name,
+                content_type: attachment.content_type,
+                content_id: attachment.content_id,
+                content,
+            });
+        }
+    }
+
+    /// Takes out what a TNEF container holds. The container itself stays an attachment too.
+    fn unpack(&mut self, container: &[u8], mail: &mime::Mail<'_>) {
+        let tnef = match tnef::decode(container, &tnef::Limits::default()) {
+            Ok(tnef) => tnef,
+            Err(error) => return self.flags.push(format!("winmail.dat could not be unpacked: {error}")),
+        };
+        for file in tnef.attachments {
+            let body = Body::prepare(&file.data);
+            let content = Content::Stored { body: body.hash, size: body.size };
+            self.attachments.push(Attached {
+                name: mime::safe_file_name(file.name.as_deref().unwrap_or_default()),
+                content_type: file.content_type.unwrap_or_else(|| "application/octet-stream".into()),
+                content_id: file.content_id,
+                content,
+            });
+            self.unpacked.push(body);
+        }
+        if mail.body_parts().is_empty() {
+            let shown = tnef.html.map(|text| html::clean(&text)).or(tnef.text.map(|text| html::from_text(&text)));
+            if let Some(shown) = shown {
+                self.description = Content::Bytes(Bytes::from(shown));
+            }
+        }
+    }
+}
+
+fn is_tnef(content_type: &str, name: &str) -> bool {
+    matches!(content_type, "application/ms-tnef" | "application/vnd.ms-tnef") || name.eq_ignore_ascii_case("winmail.dat")
+}

@@ -1,0 +1,172 @@
+//! Gathers every signal of one mail: what names a record, and where each leads. Nothing is decided here.
+
+use postroom_core::{Class, RecordRef, Signal, SignalKind};
+use uuid::Uuid;
+
+use crate::filing::known::{Known, Lead, Parent};
+use crate::filing::reading::Reading;
+use crate::rules::Rules;
+use crate::token::{FoundToken, Kind};
+
+/// A signal, with the email activity it came through (the parent of the new activity).
+#[derive(Debug, Clone)]
+pub struct Found {
+    pub signal: Signal,
+    pub email: Option<Uuid>,
+}
+
+/// All signals of a mail, strongest kind first.
+pub fn gather(reading: &Reading, known: &Known, rules: &Rules) -> Vec<Found> {
+    let mut found = Vec::new();
+    signed(reading, known, &mut found);
+    folder(reading, known, rules, &mut found);
+    thread(reading, known, &mut found);
+    tokens(reading, known, &mut found);
+    header(reading, known, &mut found);
+    microsoft(reading, known, &mut found);
+    conversation(reading, known, &mut found);
+    found.sort_by_key(|found| found.signal.kind.rank());
+    found
+}
+
+fn push(found: &mut Vec<Found>, kind: SignalKind, value: &str, place: &str, lead: Lead) {
+    let (record, email, note) = match lead {
+        Lead::Record { record, email, note } => (Some(record), email, note),
+        Lead::Nothing(note) => (None, None, note),
+    };
+    let note = note.trim_end_matches("; ").to_owned();
+    let value = value.chars().take(200).collect();
+    found.push(Found { signal: Signal { kind, value, place: place.into(), record, note }, email });
+}
+
+fn signed(reading: &Reading, known: &Known, found: &mut Vec<Found>) {
+    for (place, text, kind, id) in &reading.signed {
+        if *kind == Kind::Bounce {
+            continue;
+        }
+        let signal = if place == "recipient address" { SignalKind::SignedAddress } else { SignalKind::SignedId };
+        push(found, signal, text, place, known.follow(*id));
+    }
+}
+
+fn folder(reading: &Reading, known: &Known, rules: &Rules, found: &mut Vec<Found>) {
+    let recipients = reading.recipients();
+    let named = reading.stored.mailbox.as_deref().and_then(|name| rules.mailbox_named(name));
+    let mailbox = named.or_else(|| rules.mailbox_of(recipients.iter().map(String::as_str)));
+    if let Some((mailbox, record)) = mailbox.and_then(|mailbox| Some((mailbox, mailbox.record.as_ref()?))) {
+        push(found, SignalKind::Folder, &mailbox.name, "mailbox", known.follow(record.id));
+    }
+}
+
+/// The nearest known ancestor names the thread; older ones are evidence only, for a mail in between may have been moved.
+fn thread(reading: &Reading, known: &Known, found: &mut Vec<Found>) {
+    if let Some(id) = reading.report.as_ref().and_then(|report| report.message_id.as_ref()) {
+        for parent in parents(reading, known, id) {
+            push(found, SignalKind::Thread, id, "returned Message-ID", lead_of(parent, known));
+            link(found, parent);
+        }
+    }
+    let mut settled = false;
+    for (place, id) in reading.stored.references.iter().enumerate() {
+        for parent in parents(reading, known, id) {
+            let place = format!("reference {}", place + 1);
+            let lead = lead_of(parent, known);
+            let lead = match &lead {
+                Lead::Record { .. } if settled => Lead::Nothing("an older ancestor; a nearer one names the thread".into()),
+                Lead::Record { .. } if is_forward(reading, parent) => {
+                    Lead::Nothing("a forward: addressed to another mailbox and to nobody of that thread".into())
+                }
+                _ => lead,
+            };
+            push(found, SignalKind::Thread, id, &place, lead);
+            link(found, parent);
+        }
+        settled |= found.iter().any(|found| found.signal.kind == SignalKind::Thread && found.signal.record.is_some());
+    }
+}
+
+fn parents<'k>(reading: &Reading, known: &'k Known, id: &str) -> impl Iterator<Item = &'k Parent> {
+    let own = reading.stored.id;
+    known.parents.get(id).into_iter().flatten().filter(move |parent| parent.id != own)
+}
+
+/// The new activity answers the parent's.
+fn link(found: &mut [Found], parent: &Parent) {
+    if let Some(last) = found.last_mut() {
+        last.email = parent.activity;
+    }
+}
+
+fn lead_of(parent: &Parent, known: &Known) -> Lead {
+    match &parent.record {
+        None => Lead::Nothing(format!("{} is known ({}), but lies on no record", parent.id, parent.state)),
+        Some(record) => match known.follow(record.id) {
+            Lead::Record { record, email, note } => {
+                Lead::Record { record, email, note: format!("{note}{} lies there", parent.id) }
+            }
+            nothing => nothing,
+        },
+    }
+}
+
+/// A mail addressed to another queue or mailbox and to none of the thread's parties is a forward, not a reply.
+fn is_forward(reading: &Reading, parent: &Parent) -> bool {
+    let own = reading.stored.mailbox.as_deref().unwrap_or_default();
+    if own.is_empty() || parent.mailbox.is_empty() || own == parent.mailbox {
+        return false;
+    }
+    let recipients = reading.recipients();
+    !recipients.is_empty() && !recipients.iter().any(|recipient| parent.parties.contains(recipient))
+}
+
+fn tokens(reading: &Reading, known: &Known, found: &mut Vec<Found>) {
+    let mut each = |tokens: &[FoundToken], place: &str| {
+        for token in tokens {
+            push(found, SignalKind::Token, &token.text, place, known.follow(token.guid));
+        }
+    };
+    each(&reading.tokens, "Subject");
+    if let Some(report) = reading.report.as_ref().filter(|_| reading.class == Class::Bounce) {
+        each(&report.tokens, "returned Subject");
+    }
+}
+
+fn header(reading: &Reading, known: &Known, found: &mut Vec<Found>) {
+    let Some((value, guid)) = &reading.header else { return };
+    let lead = guid.map_or_else(|| Lead::Nothing("carries no GUID".into()), |guid| known.follow(guid));
+    push(found, SignalKind::Header, value, "header", lead);
+}
+
+fn microsoft(reading: &Reading, known: &Known, found: &mut Vec<Found>) {
+    for token in &reading.microsoft {
+        let email = known.microsoft.get(token).and_then(|emails| emails.first());
+        let lead = match email {
+            None => Lead::Nothing("no e-mail carries this token".into()),
+            Some(email) => match email.lookup("regardingobjectid") {
+                None => Lead::Nothing("the e-mail that carries it regards no record".into()),
+                Some(regarding) => known.follow(regarding.id),
+            },
+        };
+        push(found, SignalKind::MicrosoftToken, token, "Subject", lead);
+        if let (Some(last), Some(email)) = (found.last_mut(), email) {
+            last.email = Some(email.at.id);
+        }
+    }
+}
+
+/// Outlook's Thread-Index counts only together with a shared party.
+fn conversation(reading: &Reading, known: &Known, found: &mut Vec<Found>) {
+    let Some(conversation) = &reading.stored.conversation else { return };
+    let own: Vec<String> = reading.header_addresses().collect();
+    let mut records: Vec<RecordRef> = Vec::new();
+    for parent in known.conversations.get(conversation).into_iter().flatten() {
+        let shares = parent.id != reading.stored.id && own.iter().any(|address| parent.parties.contains(address));
+        let lead = lead_of(parent, known);
+        let Lead::Record { record, .. } = &lead else { continue };
+        if shares && !records.contains(record) {
+            records.push(record.clone());
+            push(found, SignalKind::ConversationIndex, conversation, "Thread-Index", lead);
+            link(found, parent);
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! Whether the books balance: accepted = tracked + review + shelf + not tracked + still to do, each once, and every
+//! tracked mail has its one activity.
+
+use std::collections::HashSet;
+
+use futures_util::FutureExt;
+use postroom_core::{Crm, Fault, MailId, MailState};
+use postroom_store::sql::{Expr, ExprTrait, Func, Order, Query};
+use postroom_store::{Error, Store, Tx};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::filing::{self, activity};
+
+/// Messages looked at in one go.
+const PAGE: u64 = 1000;
+/// Findings named one by one; more are only counted.
+const NAMED: usize = 50;
+
+/// What was counted, and what does not balance.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Books {
+    pub messages: u64,
+    pub sightings: u64,
+    pub received: u64,
+    pub tracked: u64,
+    pub not_tracked: u64,
+    pub review: u64,
+    pub shelf: u64,
+    pub other: u64,
+    pub activities: u64,
+    pub jobs: u64,
+    /// Empty when all is well; at most the first fifty.
+    pub findings: Vec<String>,
+    pub finding_count: u64,
+}
+
+impl Books {
+    pub fn balance(&self) -> bool {
+        self.finding_count == 0
+    }
+
+    fn find(&mut self, what: String) {
+        self.finding_count += 1;
+        if self.findings.len() < NAMED {
+            self.findings.push(what);
+        }
+    }
+
+    fn count(&mut self, state: MailState) {
+        let field = match state {
+            MailState::Received | MailState::Parsed => &mut self.received,
+            MailState::Tracked => &mut self.tracked,
+            MailState::NotTracked => &mut self.not_tracked,
+            MailState::Review => &mut self.review,
+            MailState::Shelf => &mut self.shelf,
+            _ => &mut self.other,
+        };
+        *field += 1;
+        self.messages += 1;
+    }
+}
+
+/// One message, as far as the books need it.
+struct Entry {
+    id: MailId,
+    key: Vec<u8>,
+    state: MailState,
+    activity: Option<Uuid>,
+    decision: Option<Uuid>,
+}
+
+/// Goes through every message. Reads only; other processes may work meanwhile.
+pub async fn verify(store: &Store, crm: &dyn Crm, installation: Uuid) -> Result<Books, Fault> {
+    let mut books = Books::default();
+    let mut after = None;
+    let mut expected = HashSet::new();
+    loop {
+        let page = store.read(move |tx| async move { page(tx, after).await }.boxed()).await.map_err(Fault::from)?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.id);
+        check_page(&page, store, crm, installation, &mut books, &mut expected).await?;
+    }
+    orphans(store, &mut books).await?;
+    Ok(books)
+}
+
+async fn page(tx: &mut Tx, after: Option<MailId>) -> Result<Vec<Entry>, Error> {
+    let mut select = Query::select();
+    select.columns(["id", "key", "state", "activity_id", "decision_id"]).from("message");
+    if let Some(after) = after {
+        select.and_where(Expr::col("id").gt(after.0));
+    }
+    select.order_by("id", Order::Asc).limit(PAGE);
+    let rows = tx.query(&select).await?;
+    let entry = |row: &postroom_store::Row| {
+        let state: String = row.at(2)?;
+        let state = state.parse().unwrap_or(MailState::Received);
+        Ok(Entry { id: MailId(row.at(0)?), key: row.at(1)?, state, activity: row.at(3)?, decision: row.at(4)? })
+    };
+    rows.iter().map(entry).collect()
+}
+
+async fn check_page(
+    page: &[Entry],
+    store: &Store,
+    crm: &dyn Crm,
+    installation: Uuid,
+    books: &mut Books,
+    expected: &mut HashSet<Uuid>,
+) -> Result<(), Fault> {
+    let activities: Vec<Uuid> = page.iter().map(|entry| activity::derived(installation, "email", &entry.key)).collect();
+    let there: HashSet<Uuid> = crm.find(&["email"], &activities).await?.iter().map(|record| record.at.id).collect();
+    let waiting = waiting(store, page).await?;
+    for (entry, activity) in page.iter().zip(activities) {
+        books.count(entry.state);
+        books.activities += u64::from(there.contains(&activity));
+        let id = entry.id;
+        match entry.state {
+            MailState::Tracked if entry.activity != Some(activity) => {
+                books.find(format!("{id} is tracked, but its row names another activity"));
+            }
+            MailState::Tracked if !there.contains(&activity) => {
+                books.find(format!("{id} is tracked, but the CRM has no activity {activity}"));
+            }
+            MailState::Received | MailState::Parsed if !waiting.contains(&id.0) => {
+                books.find(format!("{id} is {}, but no job is left to file it", entry.state));
+            }
+            _ => {}
+        }
+        if entry.decision.is_none() && !matches!(entry.state, MailState::Received | MailState::Parsed) {
+            books.find(format!("{id} is {} without a decision", entry.state));
+        }
+        if !expected.insert(activity) {
+            books.find(format!("{id} shares its activity with another mail"));
+        }
+    }
+    Ok(())
+}
+
+/// The mails of a page that a job will still file, or that a job on the shelf names.
+async fn waiting(store: &Store, page: &[Entry]) -> Result<HashSet<Uuid>, Fault> {
+    let lanes: Vec<String> = page.iter().map(|entry| entry.id.0.simple().to_string()).collect();
+    let select = Query::select()
+        .distinct()
+        .column("lane")
+        .from("job")
+        .and_where(Expr::col("kind").eq(filing::KIND))
+        .and_where(Expr::col("lane").is_in(lanes))
+        .to_owned();
+    let rows = store.read(move |tx| async move { tx.query(&select).await }.boxed()).await.map_err(Fault::from)?;
+    let lane = |row: &postroom_store::Row| row.at::<String>(0).ok().and_then(|lane| Uuid::parse_str(&lane).ok());
+    Ok(rows.iter().filter_map(lane).collect())
+}
+
+/// Rows that point at nothing: bodies and sightings.
+async fn orphans(store: &Store, books: &mut Books) -> Result<(), Fault> {
+    let missing_body = |table: &'static str| {
+        let bodies = Query::select()
+            .expr(Expr::val(1))
+            .from("body")
+            .and_where(Expr::col(("body", "hash")).equals((table, "body")))
+            .to_owned();
+        count_of(table, Expr::exists(bodies).not())
+    };
+    let no_message = Query::select()
+        .expr(Expr::val(1))
+        .from("message")
+        .and_where(Expr::col(("message", "id")).equals(("sighting", "message")))
+        .to_owned();
+    let questions = [
+        (count_of("sighting", Expr::val(1).eq(1)), ""),
+        (count_of("job", Expr::val(1).eq(1)), ""),
+        (missing_body("message"), "messages whose bytes are gone"),
+        (missing_body("sighting"), "sightings whose bytes are gone"),
+        (count_of("sighting", Expr::exists(no_message).not()), "sightings of no message"),
+    ];
+    let (selects, names): (Vec<_>, Vec<_>) = questions.into_iter().unzip();
+    let counts = store
+        .read(move |tx| {
+            async move {
+                let mut counts: Vec<u64> = Vec::new();
+                for select in &selects {
+                    counts.push(tx.query_one(select).await?.map_or(Ok(0), |row| row.at(0))?);
+                }
+                Ok::<_, Error>(counts)
+            }
+            .boxed()
+        })
+        .await
+        .map_err(Fault::from)?;
+    (books.sightings, books.jobs) = (counts[0], counts[1]);
+    for (count, name) in counts.into_iter().zip(names).skip(2).filter(|(count, _)| *count > 0) {
+        books.find(format!("{count} {name}"));
+    }
+    Ok(())
+}
+
+fn count_of(table: &'static str, filter: postroom_store::sql::Expr) -> postroom_store::sql::SelectStatement {
+    Query::select().expr(Func::count(Expr::val(1))).from(table).and_where(filter).to_owned()
+}

@@ -1,0 +1,109 @@
+//! The decision for a file: everything the job would do, writing nothing. Without a CRM it tells class, signals and bounce.
+
+use postroom_core::mail::Authentication;
+use postroom_core::{BodyHash, Direction, Fault, MailId, MailState, Method};
+use postroom_formats::mime;
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::filing::reading::{self, Reading, Report, Stored};
+use crate::filing::{Filing, decide::Ruling};
+use crate::identity;
+use crate::rules::Rules;
+
+/// What would become of a mail.
+#[derive(Debug, Clone, Serialize)]
+pub struct Why {
+    pub message_id: Option<String>,
+    pub subject: String,
+    pub from: String,
+    pub direction: Direction,
+    pub class: postroom_core::Class,
+    pub automatic: bool,
+    pub state: MailState,
+    pub method: Method,
+    pub record: Option<postroom_core::RecordRef>,
+    pub reason: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bounce: Option<Report>,
+    pub signals: Vec<postroom_core::Signal>,
+    pub flags: Vec<String>,
+    /// Whether a CRM was asked. If not, a signal is shown as found, and its record is not known.
+    pub crm_asked: bool,
+}
+
+/// Explains a mail with the store and CRM at hand.
+pub async fn explain(filing: &Filing, raw: &[u8], direction: Direction, mailbox: Option<String>) -> Result<Why, Fault> {
+    let stored = pretend(raw, direction, mailbox, filing.clock.now());
+    let reading = reading::read(stored, raw, &filing.rules, filing.signer.as_deref());
+    let ruling = filing.rule(&reading).await?;
+    Ok(why(reading, ruling, true))
+}
+
+/// Explains a mail with nothing but its bytes.
+pub fn explain_alone(raw: &[u8], direction: Direction, now: jiff::Timestamp) -> Why {
+    let rules = Rules::new(Uuid::nil());
+    let stored = pretend(raw, direction, None, now);
+    let reading = reading::read(stored, raw, &rules, None);
+    let known = crate::filing::known::Known::default();
+    let found = crate::filing::signals::gather(&reading, &known, &rules);
+    let signals = found.into_iter().map(|found| found.signal).collect();
+    let ruling = Ruling {
+        state: MailState::Review,
+        method: Method::None,
+        record: None,
+        parent: None,
+        create: None,
+        reason: "No CRM was asked: these are the signals found; give --config to see where they lead.".into(),
+        signals,
+        flags: reading.flags.clone(),
+    };
+    why(reading, ruling, false)
+}
+
+fn why(reading: Reading, ruling: Ruling, crm_asked: bool) -> Why {
+    let from = reading.sender();
+    Why {
+        message_id: reading.stored.header_id.as_ref().map(|id| format!("<{id}>")),
+        subject: reading.stored.subject,
+        from,
+        direction: reading.stored.direction,
+        class: reading.class,
+        automatic: reading.automatic,
+        state: ruling.state,
+        method: ruling.method,
+        record: ruling.record,
+        reason: ruling.reason,
+        bounce: reading.report.filter(|_| reading.class == postroom_core::Class::Bounce),
+        signals: ruling.signals,
+        flags: ruling.flags,
+        crm_asked,
+    }
+}
+
+/// The row this mail would have, had it come in.
+fn pretend(raw: &[u8], direction: Direction, mailbox: Option<String>, now: jiff::Timestamp) -> Stored {
+    let scanned = mime::scan_headers(raw);
+    let identity = identity::identify(raw, &mime::Limits::default());
+    Stored {
+        id: MailId(Uuid::nil()),
+        key: identity.key.to_vec(),
+        header_id: identity.message_id,
+        subject: scanned.subject.clone(),
+        direction,
+        state: MailState::Received,
+        method: Method::None,
+        record: None,
+        activity: None,
+        body: BodyHash([0; 32]),
+        size: raw.len() as u64,
+        received_at: now,
+        sent_at: scanned.date,
+        mailbox,
+        conversation: crate::intake::conversation(&scanned),
+        authentication: Authentication::Unknown,
+        references: crate::intake::references(&scanned),
+        envelope_from: crate::intake::header(&scanned, "Return-Path").map(|path| path.trim_matches(['<', '>', ' ']).to_owned()),
+        envelope_to: Vec::new(),
+    }
+}
