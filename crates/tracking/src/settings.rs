@@ -8,29 +8,37 @@ use uuid::Uuid;
 
 use crate::token::Key;
 
+/// The setting that says whether this database came from a backup and has not been reconciled: `on` or `off`.
+pub const SAFE_MODE: &str = "safe_mode";
+
 /// What this installation is: made once, at the first start.
 #[derive(Debug, Clone)]
 pub struct Installation {
     pub id: Uuid,
     pub keys: Vec<Key>,
+    /// The right side of signed Message-IDs. It stays when host names change.
+    pub domain: String,
 }
 
-/// Reads the installation's identity, making it at the first start. `fresh_key` is used only then.
-pub async fn installation(store: &Store, ids: &Ids, fresh_key: [u8; 32]) -> Result<Installation, Error> {
-    let id = ids.next();
+/// Reads the installation's identity, making it at the first start: `fresh_key` and `domain` are used only then.
+pub async fn installation(store: &Store, ids: &Ids, fresh_key: [u8; 32], domain: &str) -> Result<Installation, Error> {
+    let (id, domain) = (ids.next(), domain.to_owned());
     store
         .write("tracking.installation", move |tx| {
             async move {
                 let mut insert = Insert::into("setting", &["name", "value"]).or_skip();
                 insert.row(["installation".into(), id.to_string().into()]);
                 insert.row(["signing_key_1".into(), hex(&fresh_key).into()]);
+                insert.row(["signing_domain".into(), domain.into()]);
                 tx.insert(&insert).await?;
                 let id = get_in(tx, "installation").await?.unwrap_or_default();
                 let key = get_in(tx, "signing_key_1").await?.and_then(|text| unhex(&text));
+                let domain = get_in(tx, "signing_domain").await?;
                 let missing = |name: &str| Error::Statement { sql: "setting".into(), reason: format!("{name} is damaged") };
                 Ok(Installation {
                     id: Uuid::parse_str(&id).map_err(|_| missing("installation"))?,
                     keys: vec![Key { id: 1, secret: key.ok_or_else(|| missing("signing_key_1"))? }],
+                    domain: domain.ok_or_else(|| missing("signing_domain"))?,
                 })
             }
             .boxed()

@@ -1,0 +1,160 @@
+//! Puts the parts together: configuration in, operations out. The one place that knows every crate.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use postroom_core::{Clock, Code, Fault, Ids, address};
+use postroom_embedded::Embedded;
+use postroom_jobs::{Options as JobOptions, Runner, Worker};
+use postroom_operations::Operations;
+use postroom_store::{Options as StoreOptions, Store};
+use postroom_tracking::filing::Filing;
+use postroom_tracking::intake::Intake;
+use postroom_tracking::rules::{self, Rules};
+use postroom_tracking::settings::{self, Installation};
+use postroom_tracking::token::Signer;
+
+use crate::config::{self, Config};
+use crate::report::CliError;
+
+/// Everything that a command works with.
+pub struct App {
+    pub config: Config,
+    pub clock: Clock,
+    pub ids: Ids,
+    pub store: Store,
+    pub embedded: Embedded,
+    pub intake: Arc<Intake>,
+    pub filing: Filing,
+    pub operations: Operations,
+    pub signer: Arc<Signer>,
+}
+
+/// Fills a buffer with unguessable bytes.
+pub fn random(bytes: &mut [u8]) {
+    rand::fill(bytes);
+}
+
+impl App {
+    /// Opens the database, brings it up to date and wires the parts. Starts nothing.
+    pub async fn open(config: Config) -> Result<App, CliError> {
+        let (clock, ids) = (Clock::system(), Ids::random());
+        let url = database_url(&config).await?;
+        let areas = [
+            postroom_jobs::MIGRATIONS,
+            postroom_tracking::MIGRATIONS,
+            postroom_operations::MIGRATIONS,
+            postroom_embedded::MIGRATIONS,
+        ];
+        let store = Store::open(&url, &StoreOptions::default(), &areas).await.map_err(Fault::from)?;
+        let installation = installation(&store, &ids, &config).await?;
+        let signer = Signer::new(installation.id, installation.keys.clone(), &installation.domain)
+            .map_err(|error| CliError::new(Code::CONFIG_INVALID, error.to_string()))?;
+        let signer = Arc::new(signer);
+        let embedded = Embedded::open(store.clone(), clock.clone()).await?;
+        let filing = Filing {
+            store: store.clone(),
+            clock: clock.clone(),
+            ids: ids.clone(),
+            crm: Arc::new(embedded.clone()),
+            rules: Arc::new(rules_of(&config, &installation)),
+            signer: Some(signer.clone()),
+        };
+        let intake = Arc::new(Intake::new(store.clone(), clock.clone(), ids.clone()));
+        let operations = Operations::new(filing.clone(), intake.clone(), random);
+        Ok(App { config, clock, ids, store, embedded, intake, filing, operations, signer })
+    }
+
+    /// The worker side: files what is stored.
+    pub fn runner(&self) -> Runner {
+        let jobs = &self.config.jobs;
+        let options = JobOptions {
+            poll: jobs.poll.get(),
+            concurrency: jobs.workers as usize,
+            name: format!("postroom {}", std::process::id()),
+            ..JobOptions::with_lease(jobs.lease.get())
+        };
+        let workers: Vec<Arc<dyn Worker>> = vec![Arc::new(self.filing.clone())];
+        Runner::new(self.store.clone(), self.clock.clone(), self.ids.clone(), workers, options)
+    }
+
+    /// The folder whose disk must have room: the database's, or the working folder when the data is elsewhere.
+    pub fn data_folder(&self) -> PathBuf {
+        let beside = self.store.path().and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty());
+        beside.map_or_else(|| PathBuf::from("."), Path::to_owned)
+    }
+}
+
+/// The address for the driver, with the password from its secret.
+async fn database_url(config: &Config) -> Result<String, CliError> {
+    let url = config.storage.url.expose();
+    let Some(secret) = &config.storage.password else { return Ok(url) };
+    let secret = secret.read().await.map_err(|error| CliError::new(error.code(), error.to_string()))?;
+    let separator = if url.contains('?') { '&' } else { '?' };
+    Ok(format!("{url}{separator}password={}", percent(secret.expose())))
+}
+
+/// Percent-encodes everything but letters and digits.
+fn percent(text: &str) -> String {
+    let byte = |byte: u8| match byte.is_ascii_alphanumeric() {
+        true => char::from(byte).to_string(),
+        false => format!("%{byte:02X}"),
+    };
+    text.bytes().map(byte).collect()
+}
+
+async fn installation(store: &Store, ids: &Ids, config: &Config) -> Result<Installation, CliError> {
+    let mut key = [0; 32];
+    random(&mut key);
+    let domain = config.smtp_in.accept_domains.first().map(ToString::to_string);
+    let domain = domain.or_else(|| {
+        config.mailboxes.values().next().and_then(|mailbox| address::domain(mailbox.address.as_str()))
+    });
+    let domain = domain.unwrap_or_else(|| "postroom.invalid".into());
+    Ok(settings::installation(store, ids, key, &domain).await.map_err(Fault::from)?)
+}
+
+fn rules_of(config: &Config, installation: &Installation) -> Rules {
+    let mailboxes = config.mailboxes.iter().map(|(name, mailbox)| mailbox_of(name, mailbox));
+    let mut own_domains: Vec<String> = config.smtp_in.accept_domains.iter().map(ToString::to_string).collect();
+    own_domains.extend(config.lmtp_in.domains(&config.smtp_in).iter().map(ToString::to_string));
+    Rules {
+        tables: config.token.tables.iter().map(ToString::to_string).collect(),
+        trust: match config.token.trust {
+            config::Trust::Seed => rules::Trust::Seed,
+            config::Trust::KnownSender => rules::Trust::KnownSender,
+            config::Trust::Signed => rules::Trust::Signed,
+        },
+        header: config.token.header.as_ref().map(ToString::to_string),
+        qualified_lead: match config.tracking.qualified_lead {
+            config::QualifiedLead::Lead => rules::QualifiedLead::Lead,
+            config::QualifiedLead::Account => rules::QualifiedLead::Account,
+            config::QualifiedLead::Contact => rules::QualifiedLead::Contact,
+            config::QualifiedLead::Opportunity => rules::QualifiedLead::Opportunity,
+        },
+        mailboxes: mailboxes.collect(),
+        own_domains,
+        ..Rules::new(installation.id)
+    }
+}
+
+fn mailbox_of(name: &str, mailbox: &config::Mailbox) -> rules::Mailbox {
+    rules::Mailbox {
+        name: name.to_owned(),
+        addresses: mailbox.all_addresses().map(|address| address::normal(address.as_str())).collect(),
+        track: match mailbox.track {
+            config::Track::All => rules::Track::All,
+            config::Track::Replies => rules::Track::Replies,
+            config::Track::Known => rules::Track::Known,
+            config::Track::None => rules::Track::None,
+        },
+        on_unmatched: match mailbox.on_unmatched {
+            config::OnUnmatched::Review => rules::OnUnmatched::Review,
+            config::OnUnmatched::Activity => rules::OnUnmatched::Activity,
+            config::OnUnmatched::CreateLead => rules::OnUnmatched::CreateLead,
+            config::OnUnmatched::CreateContact => rules::OnUnmatched::CreateContact,
+            config::OnUnmatched::Skip => rules::OnUnmatched::Skip,
+        },
+        record: None,
+    }
+}

@@ -1,0 +1,130 @@
+//! `postroom message …` and `postroom mailbox …`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use postroom_core::{MailId, MailState, RecordRef};
+
+use super::globals::{DryRun, Limit};
+use super::parse::mail_state;
+
+/// Messages: import, look, decide.
+#[derive(Debug, Subcommand)]
+pub enum MessageCommand {
+    /// Take in mail from mbox, Maildir or .eml, or one mail from - (stdin)
+    Import(ImportArgs),
+    /// List messages
+    List(ListMessagesArgs),
+    /// Show one message with its decision and sightings
+    Show {
+        /// The message
+        id: MailId,
+    },
+    /// Print a message's bytes as they came
+    Raw {
+        /// The message
+        id: MailId,
+    },
+    /// Say what would be decided about a file, writing nothing
+    Why(WhyArgs),
+    /// Mail that a person must decide
+    #[command(subcommand)]
+    Review(ReviewCommand),
+    /// Move a message's activity to another record; later replies follow
+    Move(MoveArgs),
+    /// Decide a message again
+    Replay {
+        /// The message
+        id: MailId,
+        #[command(flatten)]
+        dry_run: DryRun,
+    },
+}
+
+/// `message import`
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// Files and folders; - reads one mail from stdin
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// The configured mailbox that the mail belongs to
+    #[arg(long, value_name = "NAME")]
+    pub mailbox: Option<String>,
+    #[command(flatten)]
+    pub dry_run: DryRun,
+}
+
+/// `message list`
+#[derive(Debug, Args)]
+pub struct ListMessagesArgs {
+    /// Only messages in this state
+    #[arg(long, value_name = "STATE", value_parser = mail_state())]
+    pub state: Option<MailState>,
+    /// Only messages at this record
+    #[arg(long, value_name = "TABLE/GUID")]
+    pub record: Option<RecordRef>,
+    #[command(flatten)]
+    pub limit: Limit,
+}
+
+/// `message why`
+#[derive(Debug, Args)]
+pub struct WhyArgs {
+    /// One message; - reads it from stdin
+    #[arg(value_name = "FILE.eml")]
+    pub file: PathBuf,
+}
+
+/// `message move` and `message review attach`
+#[derive(Debug, Args)]
+pub struct MoveArgs {
+    /// The message
+    pub id: MailId,
+    /// The record that it belongs to
+    #[arg(value_name = "TABLE/GUID")]
+    pub record: RecordRef,
+    #[command(flatten)]
+    pub dry_run: DryRun,
+}
+
+/// Mail that a person must decide.
+#[derive(Debug, Subcommand)]
+pub enum ReviewCommand {
+    /// List what waits, with its reason
+    List(Limit),
+    /// File a message at a record
+    Attach(MoveArgs),
+    /// Not tracked: the proposal was wrong
+    Reject(ReviewRejectArgs),
+    /// Not tracked, without judging it
+    Skip {
+        /// The message
+        id: MailId,
+        #[command(flatten)]
+        dry_run: DryRun,
+    },
+}
+
+/// `message review reject`
+#[derive(Debug, Args)]
+pub struct ReviewRejectArgs {
+    /// The message
+    pub id: MailId,
+    /// Why, for those who look later
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    #[command(flatten)]
+    pub dry_run: DryRun,
+}
+
+/// Tracked mailboxes.
+#[derive(Debug, Subcommand)]
+pub enum MailboxCommand {
+    /// List the mailboxes with their state
+    List,
+    /// Check one mailbox, or all
+    Test {
+        /// The mailbox's name; all when left out
+        name: Option<String>,
+    },
+}

@@ -1,0 +1,89 @@
+//! The command line: what may be typed, and nothing of what it does.
+//!
+//! Grammar: `postroom NOUN VERB [ids] [flags]`; only the daily verbs stand at the top. Examples and exit codes are in
+//! `help.rs`; a test parses every example.
+
+pub mod completion;
+mod globals;
+mod help;
+mod mail;
+mod parse;
+mod record;
+mod service;
+mod work;
+
+use clap::{Parser, Subcommand};
+
+pub use globals::{DryRun, Globals, Limit, Yes};
+pub use help::command;
+pub use mail::{
+    ImportArgs, ListMessagesArgs, MailboxCommand, MessageCommand, MoveArgs, ReviewCommand, ReviewRejectArgs,
+    WhyArgs,
+};
+pub use parse::{Usage, parse};
+pub use record::{Condition, ImportRecordsArgs, ListRecordsArgs, RecordCommand, ShowRecordArgs};
+pub use service::{
+    BackupArgs, CheckArgs, ConfigCommand, ConfigShowArgs, DemoArgs, ExplainArgs, InitArgs, Part,
+    ReconcileArgs, RestoreArgs,
+};
+pub use work::{
+    ApitokenCommand, CreateTokenArgs, DropArgs, ReplayArgs, Scope, ShelfCommand, TokenCommand, TokenText,
+};
+
+/// Mail in, the right CRM record, and why.
+#[derive(Debug, Parser)]
+#[command(name = "postroom", version, disable_help_subcommand = true, propagate_version = false)]
+pub struct Cli {
+    #[command(flatten)]
+    pub globals: Globals,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Everything postroom does.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show the whole story on this machine, offline, in a minute
+    Demo(DemoArgs),
+    /// Write a first configuration and make the database
+    Init(InitArgs),
+    /// Run in the foreground until SIGTERM
+    Serve,
+    /// Try what the configuration names and say what is wrong
+    Check(CheckArgs),
+    /// Look for anything that needs a person
+    Doctor,
+    /// Show, explain and check the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Check that the books balance: nothing lost, nothing twice
+    Verify,
+    /// Copy the database to a file while it is in use
+    Backup(BackupArgs),
+    /// Put a backup in the database's place
+    Restore(RestoreArgs),
+    /// After a restore: compare with the world, then leave safe mode
+    Reconcile(ReconcileArgs),
+    /// Say what an error code means and what to do
+    Explain(ExplainArgs),
+    /// Print a completion script for a shell
+    Completion(completion::CompletionArgs),
+    /// Messages: import, look, decide
+    #[command(subcommand)]
+    Message(MessageCommand),
+    /// Records of the embedded CRM
+    #[command(subcommand)]
+    Record(RecordCommand),
+    /// Tracked mailboxes
+    #[command(subcommand)]
+    Mailbox(MailboxCommand),
+    /// Tracking tokens
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Items that stopped after their tries
+    #[command(subcommand)]
+    Shelf(ShelfCommand),
+    /// Tokens for programs that use the API
+    #[command(subcommand)]
+    Apitoken(ApitokenCommand),
+}

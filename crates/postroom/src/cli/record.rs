@@ -1,0 +1,72 @@
+//! `postroom record …`: the embedded CRM's rows.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Args, Subcommand};
+use uuid::Uuid;
+
+use super::globals::{DryRun, Limit};
+
+/// Records of the embedded CRM.
+#[derive(Debug, Subcommand)]
+pub enum RecordCommand {
+    /// Create and update records from JSON Lines
+    Import(ImportRecordsArgs),
+    /// Show one record with its activities
+    Show(ShowRecordArgs),
+    /// List a table's records
+    List(ListRecordsArgs),
+}
+
+/// `record import`
+#[derive(Debug, Args)]
+pub struct ImportRecordsArgs {
+    /// Lines of {"table":…,"id":…,"columns":{…}}; - reads stdin
+    #[arg(value_name = "FILE.jsonl")]
+    pub file: PathBuf,
+    #[command(flatten)]
+    pub dry_run: DryRun,
+}
+
+/// `record show`
+#[derive(Debug, Args)]
+pub struct ShowRecordArgs {
+    /// The table's logical name
+    pub table: String,
+    /// The record
+    #[arg(value_name = "GUID")]
+    pub id: Uuid,
+}
+
+/// `record list`
+#[derive(Debug, Args)]
+pub struct ListRecordsArgs {
+    /// The table's logical name
+    pub table: String,
+    /// Only records whose column has this value; repeatable, all must hold
+    #[arg(long = "where", value_name = "COLUMN=VALUE")]
+    pub conditions: Vec<Condition>,
+    #[command(flatten)]
+    pub limit: Limit,
+}
+
+/// `COLUMN=VALUE`; an empty value asks for rows where the column is empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    pub column: String,
+    pub value: String,
+}
+
+impl FromStr for Condition {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('=') {
+            Some((column, value)) if !column.trim().is_empty() => {
+                Ok(Condition { column: column.trim().to_owned(), value: value.to_owned() })
+            }
+            _ => Err("write COLUMN=VALUE, for instance lastname=Adler".to_owned()),
+        }
+    }
+}

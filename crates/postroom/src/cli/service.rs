@@ -1,0 +1,117 @@
+//! The daily verbs at the top, and `postroom config …`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::globals::{DryRun, Yes};
+
+/// `demo`
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Where to keep the demo's data; left out, a folder that is removed at the end
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// Leave the pages open until Ctrl-C
+    #[arg(long)]
+    pub stay: bool,
+}
+
+/// `init`
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// Where postroom.toml is written
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub dir: PathBuf,
+    /// The database [default: postroom.db in DIR]
+    #[arg(long, value_name = "URL")]
+    pub database: Option<String>,
+    #[command(flatten)]
+    pub dry_run: DryRun,
+}
+
+/// `check`
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// What to check; everything when left out
+    pub part: Option<Part>,
+    /// One of them by name
+    #[arg(requires = "part")]
+    pub name: Option<String>,
+}
+
+/// What `check` can look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    Config,
+    Storage,
+    Http,
+    Smtp,
+    Lmtp,
+    Crm,
+    Mailbox,
+}
+
+/// `backup`
+#[derive(Debug, Args)]
+pub struct BackupArgs {
+    /// The file to write; it must not exist
+    #[arg(value_name = "FILE")]
+    pub to: PathBuf,
+    #[command(flatten)]
+    pub dry_run: DryRun,
+}
+
+/// `restore`
+#[derive(Debug, Args)]
+pub struct RestoreArgs {
+    /// The backup to read
+    #[arg(value_name = "FILE")]
+    pub from: PathBuf,
+    #[command(flatten)]
+    pub dry_run: DryRun,
+    #[command(flatten)]
+    pub yes: Yes,
+}
+
+/// `reconcile`
+#[derive(Debug, Args)]
+pub struct ReconcileArgs {
+    #[command(flatten)]
+    pub dry_run: DryRun,
+    #[command(flatten)]
+    pub yes: Yes,
+}
+
+/// `explain`
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The code as printed: PR-3001
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    pub code: Option<String>,
+    /// Every code
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// Show, explain and check the configuration.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Print every effective value
+    Show(ConfigShowArgs),
+    /// Print a complete commented file
+    Example,
+    /// Check the configuration offline and list all problems
+    Validate,
+}
+
+/// `config show`
+#[derive(Debug, Args)]
+pub struct ConfigShowArgs {
+    /// Only keys that begin so: http, mailboxes.support
+    #[arg(value_name = "KEY")]
+    pub key: Option<String>,
+    /// Also where each value came from
+    #[arg(long)]
+    pub origin: bool,
+}

@@ -1,0 +1,138 @@
+//! `postroom token …`, `postroom shelf …`, `postroom apitoken …`.
+
+use clap::{Args, Subcommand, ValueEnum};
+use postroom_core::{Code, JobId, TokenId};
+use uuid::Uuid;
+
+use super::globals::{DryRun, Limit, Yes};
+use crate::config::Span;
+
+/// Tracking tokens.
+#[derive(Debug, Subcommand)]
+pub enum TokenCommand {
+    /// Print the token of a record
+    Make {
+        /// The record
+        #[arg(value_name = "GUID")]
+        id: Uuid,
+    },
+    /// Say whether a subject or Message-ID carries a token, and what it names
+    Verify(TokenText),
+}
+
+/// `token verify`
+#[derive(Debug, Args)]
+pub struct TokenText {
+    /// A subject line, or a Message-ID in angle brackets
+    pub text: String,
+}
+
+/// Items that stopped after their tries.
+#[derive(Debug, Subcommand)]
+pub enum ShelfCommand {
+    /// List what lies on the shelf
+    List {
+        /// Only items that failed with this code
+        #[arg(long, value_name = "PR-nnnn", value_parser = code)]
+        code: Option<Code>,
+        #[command(flatten)]
+        limit: Limit,
+    },
+    /// Show one item with its attempts
+    Show {
+        /// The item
+        id: JobId,
+    },
+    /// Try items again
+    Replay(ReplayArgs),
+    /// Give items up for good; the messages themselves stay
+    Drop(DropArgs),
+}
+
+/// `shelf replay`
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// The items
+    #[arg(required_unless_present_any = ["all", "code"], value_name = "ID")]
+    pub ids: Vec<JobId>,
+    /// Everything on the shelf
+    #[arg(long, conflicts_with_all = ["ids", "code"])]
+    pub all: bool,
+    /// Everything that failed with this code
+    #[arg(long, value_name = "PR-nnnn", value_parser = code, conflicts_with = "ids")]
+    pub code: Option<Code>,
+    #[command(flatten)]
+    pub dry_run: DryRun,
+}
+
+/// `shelf drop`
+#[derive(Debug, Args)]
+pub struct DropArgs {
+    /// The items
+    #[arg(required = true, value_name = "ID")]
+    pub ids: Vec<JobId>,
+    #[command(flatten)]
+    pub dry_run: DryRun,
+    #[command(flatten)]
+    pub yes: Yes,
+}
+
+/// Tokens for programs that use the API.
+#[derive(Debug, Subcommand)]
+pub enum ApitokenCommand {
+    /// Make a token and print it once
+    Create(CreateTokenArgs),
+    /// List the tokens, without their secret part
+    List(Limit),
+    /// End a token at once
+    Revoke {
+        /// The token's id
+        id: TokenId,
+        #[command(flatten)]
+        dry_run: DryRun,
+    },
+}
+
+/// `apitoken create`
+#[derive(Debug, Args)]
+pub struct CreateTokenArgs {
+    /// What the token may do
+    #[arg(long)]
+    pub scope: Scope,
+    /// For scope crm: the user to act as [default: the administrator]
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+    /// What the token is for, shown in lists
+    #[arg(long, value_name = "TEXT")]
+    pub name: Option<String>,
+    /// When it ends, counted from now; 365d at most
+    #[arg(long, value_name = "DURATION", default_value = "90d")]
+    pub expires: Span,
+    #[command(flatten)]
+    pub dry_run: DryRun,
+}
+
+/// What a token may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Scope {
+    /// Hand in mail: /agent/v1
+    Agent,
+    /// Act as a user of the embedded CRM: /api/data, /XRMServices
+    Crm,
+    /// Use the REST API: /api/v1
+    Api,
+}
+
+impl Scope {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Scope::Agent => "agent",
+            Scope::Crm => "crm",
+            Scope::Api => "api",
+        }
+    }
+}
+
+fn code(text: &str) -> Result<Code, String> {
+    text.parse().map_err(|()| format!("{text:?} is not an error code: write it as PR-2002"))
+}

@@ -1,0 +1,145 @@
+//! `postroom message …`
+
+mod import;
+
+use std::io::Read;
+use std::path::Path;
+
+use postroom_core::mail::Direction;
+use postroom_core::{Code, MailState};
+use postroom_operations::{Bulk, Wanted};
+use postroom_tracking::why;
+use serde_json::json;
+
+use crate::app::App;
+use crate::cli::{Globals, ListMessagesArgs, MessageCommand, ReviewCommand};
+use crate::commands::{actor, with_app};
+
+use crate::report::{CliError, Column, Exit, Output};
+
+const COLUMNS: [Column; 7] = [
+    Column::id("id", "/id"),
+    Column::new("state", "/state"),
+    Column::new("class", "/class"),
+    Column::new("from", "/from"),
+    Column::new("subject", "/subject"),
+    Column::new("record", "/record/table"),
+    Column::new("why", "/reason"),
+];
+
+/// A mail larger than this is not read from a file for `why`.
+const LARGEST: u64 = 256 * 1024 * 1024;
+
+pub fn run(command: &MessageCommand, globals: &Globals, out: &mut Output) -> Result<Exit, CliError> {
+    match command {
+        MessageCommand::Why(arguments) => explain(&arguments.file, globals, out),
+        MessageCommand::Import(arguments) => with_app(globals, async |app| import::run(&app, arguments, out).await),
+        other => with_app(globals, async |app| stored(&app, other, out).await),
+    }
+}
+
+async fn stored(app: &App, command: &MessageCommand, out: &mut Output) -> Result<Exit, CliError> {
+    let (operations, actor) = (&app.operations, actor());
+    match command {
+        MessageCommand::List(arguments) => list(app, arguments, out).await,
+        MessageCommand::Show { id } => {
+            let detail = operations.message(&actor, *id).await?;
+            out.item(&detail)?;
+            Ok(Exit::Done)
+        }
+        MessageCommand::Raw { id } => {
+            out.bytes(&operations.message_raw(&actor, *id).await?)?;
+            Ok(Exit::Done)
+        }
+        MessageCommand::Review(command) => review(app, command, out).await,
+        MessageCommand::Move(arguments) => {
+            let done = operations.place(&actor, arguments.id, arguments.record.clone(), arguments.dry_run.dry_run);
+            changed(&done.await?, "moved", out)
+        }
+        MessageCommand::Replay { id, dry_run } => {
+            let done = operations.replay_message(&actor, *id, dry_run.dry_run).await?;
+            if !done.changed.is_empty() && !done.dry_run {
+                app.runner().drain_due().await.map_err(postroom_core::Fault::from)?;
+            }
+            changed(&done, "decided again", out)
+        }
+        MessageCommand::Import(_) | MessageCommand::Why(_) => unreachable!("handled by the caller"),
+    }
+}
+
+async fn list(app: &App, arguments: &ListMessagesArgs, out: &mut Output) -> Result<Exit, CliError> {
+    let limit = u64::from(arguments.limit.limit);
+    let wanted = Wanted { state: arguments.state, record: arguments.record.clone(), limit, ..Wanted::default() };
+    out.list(&COLUMNS, &app.operations.messages(&actor(), wanted).await?)?;
+    Ok(Exit::Done)
+}
+
+async fn review(app: &App, command: &ReviewCommand, out: &mut Output) -> Result<Exit, CliError> {
+    let (operations, actor) = (&app.operations, actor());
+    match command {
+        ReviewCommand::List(limit) => {
+            let limit = u64::from(limit.limit);
+            let wanted = Wanted { state: Some(MailState::Review), limit, ..Wanted::default() };
+            out.list(&COLUMNS, &operations.messages(&actor, wanted).await?)?;
+            Ok(Exit::Done)
+        }
+        ReviewCommand::Attach(arguments) => {
+            let dry_run = arguments.dry_run.dry_run;
+            let done = operations.place(&actor, arguments.id, arguments.record.clone(), dry_run).await?;
+            changed(&done, "attached", out)
+        }
+        ReviewCommand::Reject(arguments) => {
+            let done = operations.set_aside(&actor, arguments.id, false, arguments.dry_run.dry_run).await?;
+            changed(&done, "rejected", out)
+        }
+        ReviewCommand::Skip { id, dry_run } => {
+            changed(&operations.set_aside(&actor, *id, true, dry_run.dry_run).await?, "skipped", out)
+        }
+    }
+}
+
+/// Says what changed, and how to look at it.
+pub(super) fn changed(done: &Bulk, what: &str, out: &mut Output) -> Result<Exit, CliError> {
+    if out.is_json() {
+        out.item(&json!({ "changed": done.changed, "dry_run": done.dry_run }))?;
+        return Ok(Exit::Done);
+    }
+    let would = if done.dry_run { "would be " } else { "" };
+    match done.changed.as_slice() {
+        [] => out.text("Nothing to change: it stands so already.")?,
+        ids => {
+            for id in ids {
+                out.text(&format!("{id} {would}{what}"))?;
+            }
+            out.note("look at it: postroom message show ID")?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// Explains a file: with the configuration's CRM when there is one, else with the bytes alone.
+fn explain(file: &Path, globals: &Globals, out: &mut Output) -> Result<Exit, CliError> {
+    let raw = read_mail(file)?;
+    let configured = globals.config.is_some() || globals.sources().places().iter().any(|place| place.exists());
+    if !configured {
+        let clock = postroom_core::Clock::system();
+        out.item(&why::explain_alone(&raw, Direction::Incoming, clock.now()))?;
+        return Ok(Exit::Done);
+    }
+    with_app(globals, async |app| {
+        out.item(&app.operations.why(&actor(), &raw, Direction::Incoming, None).await?)?;
+        Ok(Exit::Done)
+    })
+}
+
+/// One mail from a file, or from stdin.
+fn read_mail(file: &Path) -> Result<Vec<u8>, CliError> {
+    let fail = |error: std::io::Error| CliError::new(Code::MAIL_SOURCE, format!("{}: {error}", file.display()));
+    let mut raw = Vec::new();
+    match file.as_os_str() == "-" {
+        true => std::io::stdin().take(LARGEST).read_to_end(&mut raw).map_err(fail)?,
+        false => std::fs::File::open(file).map_err(fail)?.take(LARGEST).read_to_end(&mut raw).map_err(fail)?,
+    };
+    Ok(raw)
+}
+

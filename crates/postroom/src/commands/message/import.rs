@@ -1,0 +1,225 @@
+//! `postroom message import`: mbox, Maildir, .eml files and stdin into the store, then filed.
+//!
+//! Restartable: what is stored already is known by its identity, so a repeat adds nothing and goes through at reading
+//! speed. Mail in a Maildir's or IMAP dump's Sent folder counts as outgoing.
+
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use postroom_core::mail::Direction;
+use postroom_core::{Accepted, Code, Envelope, Fault};
+use postroom_formats::mbox::{self, Mbox, Quoting};
+use postroom_operations::Posted;
+use serde::Serialize;
+
+use crate::app::App;
+use crate::cli::ImportArgs;
+use crate::commands::actor;
+use crate::report::{CliError, Exit, Output, Progress};
+
+/// Mails on their way into the store at once: they share commits.
+const IN_FLIGHT: usize = 64;
+/// Bytes of mail on their way at once.
+const IN_FLIGHT_BYTES: usize = 32 * 1024 * 1024;
+/// A single mail larger than this is reported and left out.
+const LARGEST: usize = 64 * 1024 * 1024;
+
+/// What an import did.
+#[derive(Debug, Default, Serialize)]
+pub struct Counts {
+    pub read: u64,
+    pub new: u64,
+    pub known: u64,
+    pub failed: u64,
+    pub dry_run: bool,
+    /// Messages by state, over the whole store, after the import.
+    pub states: std::collections::BTreeMap<&'static str, u64>,
+}
+
+pub async fn run(app: &App, arguments: &ImportArgs, out: &mut Output) -> Result<Exit, CliError> {
+    let files = gather(&arguments.paths)?;
+    let mut import = Import {
+        app,
+        mailbox: arguments.mailbox.clone(),
+        dry_run: arguments.dry_run.dry_run,
+        counts: Counts { dry_run: arguments.dry_run.dry_run, ..Counts::default() },
+        progress: Progress::start(out.style(), "reading mail", None),
+        problems: Vec::new(),
+    };
+    for file in &files {
+        import.file(file).await?;
+    }
+    let Import { mut counts, progress, problems, .. } = import;
+    progress.finish();
+    if !counts.dry_run {
+        app.runner().drain_due().await.map_err(Fault::from)?;
+    }
+    let today = app.operations.today(&actor()).await?;
+    counts.states = today.counts;
+    for problem in &problems {
+        out.note(problem)?;
+    }
+    out.item(&counts)?;
+    Ok(if counts.failed > 0 { Exit::PartlyDone } else { Exit::Done })
+}
+
+struct Import<'a> {
+    app: &'a App,
+    mailbox: Option<String>,
+    dry_run: bool,
+    counts: Counts,
+    progress: Progress,
+    problems: Vec<String>,
+}
+
+impl Import<'_> {
+    async fn file(&mut self, path: &Path) -> Result<(), CliError> {
+        let mut reader: Box<dyn Read> = match path.as_os_str() == "-" {
+            true => Box::new(std::io::stdin()),
+            false => Box::new(File::open(path).map_err(|error| unreadable(path, &error))?),
+        };
+        let mut head = vec![0; 4096];
+        let filled = fill(&mut reader, &mut head).map_err(|error| unreadable(path, &error))?;
+        head.truncate(filled);
+        let is_mbox = mbox::is_mbox(&head);
+        let whole = BufReader::with_capacity(256 * 1024, std::io::Cursor::new(head).chain(reader));
+        match is_mbox {
+            true => self.mbox(path, whole).await,
+            false => self.single(path, whole).await,
+        }
+    }
+
+    async fn single(&mut self, path: &Path, reader: impl Read) -> Result<(), CliError> {
+        let mut raw = Vec::new();
+        reader.take(LARGEST as u64 + 1).read_to_end(&mut raw).map_err(|error| unreadable(path, &error))?;
+        if raw.len() > LARGEST {
+            self.fail(format!("{}: larger than {LARGEST} bytes, left out", path.display()));
+            return Ok(());
+        }
+        if raw.is_empty() {
+            self.fail(format!("{}: empty, left out", path.display()));
+            return Ok(());
+        }
+        let answer = self.hand_in(path, Bytes::from(raw)).await;
+        self.count(answer)
+    }
+
+    async fn mbox(&mut self, path: &Path, reader: impl std::io::BufRead) -> Result<(), CliError> {
+        let mut messages = Mbox::new(reader, Quoting::default(), LARGEST);
+        let mut waiting = FuturesUnordered::new();
+        let mut bytes = 0;
+        let (app, mailbox, dry_run) = (self.app, self.mailbox.clone(), self.dry_run);
+        loop {
+            let item = messages.next();
+            while waiting.len() >= IN_FLIGHT || bytes > IN_FLIGHT_BYTES || (item.is_none() && !waiting.is_empty()) {
+                let Some((size, answer)) = waiting.next().await else { break };
+                bytes -= size;
+                self.count(answer)?;
+            }
+            match item {
+                None => return Ok(()),
+                Some(Err(error)) => self.fail(format!("{}: {error}", path.display())),
+                Some(Ok(message)) => {
+                    let raw = Bytes::from(message.raw);
+                    let size = raw.len();
+                    bytes += size;
+                    let posted = posted(path, mailbox.clone(), raw);
+                    waiting.push(async move { (size, hand_in(app, posted, dry_run).await) });
+                }
+            }
+        }
+    }
+
+    async fn hand_in(&self, path: &Path, raw: Bytes) -> Result<Option<Accepted>, Fault> {
+        hand_in(self.app, posted(path, self.mailbox.clone(), raw), self.dry_run).await
+    }
+
+    fn count(&mut self, answer: Result<Option<Accepted>, Fault>) -> Result<(), CliError> {
+        self.counts.read += 1;
+        self.progress.add(1);
+        match answer? {
+            Some(Accepted { new: true, .. }) => self.counts.new += 1,
+            Some(_) => self.counts.known += 1,
+            None => {}
+        }
+        Ok(())
+    }
+
+    fn fail(&mut self, problem: String) {
+        self.counts.failed += 1;
+        self.problems.push(problem);
+    }
+}
+
+async fn hand_in(app: &App, posted: Posted, dry_run: bool) -> Result<Option<Accepted>, Fault> {
+    match dry_run {
+        true => Ok(None),
+        false => app.operations.import_message(&actor(), posted).await.map(Some),
+    }
+}
+
+fn posted(path: &Path, mailbox: Option<String>, raw: Bytes) -> Posted {
+    let direction = if is_sent(path) { Direction::Outgoing } else { Direction::Incoming };
+    Posted { mailbox, direction, envelope: Envelope::default(), source_id: None, peer: None, raw }
+}
+
+/// Whether a file lies in a folder of sent mail: `.Sent/cur/…`, `Sent.mbox`.
+fn is_sent(path: &Path) -> bool {
+    path.components().any(|part| {
+        let name = part.as_os_str().to_string_lossy().to_ascii_lowercase();
+        let bare = name.trim_start_matches('.').trim_end_matches(".mbox");
+        matches!(bare, "sent" | "sent items" | "sent messages" | "gesendet" | "gesendete elemente")
+    })
+}
+
+/// The files behind the paths: a Maildir's `cur` and `new` (folders inside it too), a folder's .eml and .mbox files.
+fn gather(paths: &[PathBuf]) -> Result<Vec<PathBuf>, CliError> {
+    let mut files = Vec::new();
+    for path in paths {
+        if path.as_os_str() == "-" || path.is_file() {
+            files.push(path.clone());
+        } else {
+            walk(path, &mut files)?;
+        }
+    }
+    Ok(files)
+}
+
+fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), CliError> {
+    let entries = std::fs::read_dir(folder).map_err(|error| unreadable(folder, &error))?;
+    let mut entries: Vec<PathBuf> =
+        entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>().map_err(|error| unreadable(folder, &error))?;
+    entries.sort();
+    let maildir = folder.file_name().is_some_and(|name| name == "cur" || name == "new");
+    for entry in entries {
+        let is_mail = entry.extension().is_some_and(|ending| {
+            ["eml", "mbox", "msg", "raw"].iter().any(|known| ending.eq_ignore_ascii_case(known))
+        });
+        let skipped = entry.file_name().is_some_and(|name| name == "tmp");
+        match entry.is_dir() {
+            true if !skipped => walk(&entry, files)?,
+            false if maildir || is_mail => files.push(entry),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match reader.read(&mut buffer[filled..])? {
+            0 => break,
+            some => filled += some,
+        }
+    }
+    Ok(filled)
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> CliError {
+    CliError::new(Code::MAIL_SOURCE, format!("{}: {error}", path.display()))
+}

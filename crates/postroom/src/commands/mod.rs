@@ -1,0 +1,97 @@
+//! One file per noun; each command opens what it needs, calls one operation, prints the answer.
+
+mod apitoken;
+mod mailbox;
+mod message;
+mod record;
+mod service;
+mod shelf;
+mod token;
+
+use std::future::Future;
+
+use postroom_core::Code;
+use postroom_operations::Actor;
+
+use crate::app::App;
+use crate::cli::{Cli, Command, Globals};
+use crate::config::{self, Config};
+use crate::report::{CliError, Exit, Output};
+use crate::{demo, explain, serve};
+
+/// Runs the command that was typed.
+pub fn run(cli: &Cli, out: &mut Output) -> Result<Exit, CliError> {
+    let globals = &cli.globals;
+    match &cli.command {
+        Command::Explain(arguments) => explain::run(arguments, out).map(|()| Exit::Done),
+        Command::Completion(arguments) => crate::cli::completion::run(arguments, out).map(|()| Exit::Done),
+        Command::Config(command) => config::command::run(command, &globals.sources(), out),
+        Command::Init(arguments) => service::init(arguments, out),
+        Command::Demo(arguments) => block_on(demo::run(arguments, out)),
+        Command::Serve => block_on(serve::run(load_checked(globals)?, out)),
+        Command::Restore(arguments) => block_on(service::restore(arguments, &load(globals)?, globals, out)),
+        Command::Message(command) => message::run(command, globals, out),
+        other => with_app(globals, async |app| match other {
+            Command::Check(arguments) => service::check(&app, arguments, out).await,
+            Command::Doctor => service::doctor(&app, out).await,
+            Command::Verify => service::verify(&app, out).await,
+            Command::Backup(arguments) => service::backup(&app, arguments, out).await,
+            Command::Reconcile(arguments) => service::reconcile(&app, arguments, globals, out).await,
+            Command::Record(command) => record::run(&app, command, out).await,
+            Command::Mailbox(command) => mailbox::run(&app, command, out).await,
+            Command::Token(command) => token::run(&app, command, out).await,
+            Command::Shelf(command) => shelf::run(&app, command, globals, out).await,
+            Command::Apitoken(command) => apitoken::run(&app, command, out).await,
+            _ => unreachable!("handled above"),
+        }),
+    }
+}
+
+/// Whoever runs commands here.
+pub(crate) fn actor() -> Actor {
+    Actor::console()
+}
+
+/// The effective configuration; all that is wrong with it is told at once.
+pub(crate) fn load(globals: &Globals) -> Result<Config, CliError> {
+    let loaded = config::load(&globals.sources()).map_err(CliError::from)?;
+    crate::logs::install(&loaded.config.logs, postroom_core::Clock::system(), None);
+    Ok(loaded.config)
+}
+
+/// The configuration for a process that stays: the files it names are looked at, and warnings are logged.
+fn load_checked(globals: &Globals) -> Result<Config, CliError> {
+    let loaded = config::load(&globals.sources()).map_err(CliError::from)?;
+    crate::logs::install(&loaded.config.logs, postroom_core::Clock::system(), None);
+    let (problems, _) = loaded.check_files();
+    if !problems.is_empty() {
+        return Err(problems.into());
+    }
+    loaded.log_warnings();
+    Ok(loaded.config)
+}
+
+/// Opens everything, runs `work`.
+pub(crate) fn with_app<F>(globals: &Globals, work: F) -> Result<Exit, CliError>
+where
+    F: AsyncFnOnce(App) -> Result<Exit, CliError>,
+{
+    let config = load(globals)?;
+    let limit = globals.timeout.map(crate::config::Span::get);
+    block_on(async move {
+        let job = async { work(App::open(config).await?).await };
+        match limit {
+            None => job.await,
+            Some(limit) => tokio::time::timeout(limit, job).await.unwrap_or_else(|_| {
+                let text = format!("not done after {limit:?}; what was stored by then stays");
+                Err(CliError::new(Code::CRM_AWAY, text).with_exit(Exit::Unreachable))
+            }),
+        }
+    })
+}
+
+pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| CliError::new(Code::INTERNAL, format!("no runtime: {error}")))?;
+    runtime.block_on(work)
+}

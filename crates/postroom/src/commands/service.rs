@@ -1,0 +1,261 @@
+//! The daily top-level commands: init, check, doctor, verify, backup, restore, reconcile.
+
+use std::io::Write;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+
+use postroom_core::{Code, Fault};
+use postroom_store::Store;
+use postroom_tracking::settings::{self, SAFE_MODE};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::app::App;
+use crate::cli::{BackupArgs, CheckArgs, Globals, InitArgs, Part, ReconcileArgs, RestoreArgs};
+use crate::commands::{actor, block_on};
+use crate::config::{self, Config};
+use crate::report::{CliError, Column, Exit, Output};
+
+/// Writes a first configuration and makes the database.
+pub fn init(arguments: &InitArgs, out: &mut Output) -> Result<Exit, CliError> {
+    let fail = |path: &Path, error: std::io::Error| {
+        CliError::new(Code::CONFIG_INVALID, format!("{}: {error}", path.display()))
+    };
+    let file = arguments.dir.join("postroom.toml");
+    let folder = std::path::absolute(&arguments.dir).map_err(|error| fail(&arguments.dir, error))?;
+    let database = arguments.database.clone();
+    let database = database.unwrap_or_else(|| format!("sqlite://{}", folder.join("postroom.db").display()));
+    if file.exists() {
+        out.note(&format!("{} is there already; nothing was changed", file.display()))?;
+        return Ok(Exit::Done);
+    }
+    let text = config::example(&[("storage.url", format!("\"{database}\""))]);
+    if arguments.dry_run.dry_run {
+        out.bytes(text.as_bytes())?;
+        return Ok(Exit::Done);
+    }
+    std::fs::create_dir_all(&arguments.dir).map_err(|error| fail(&arguments.dir, error))?;
+    let mut created = std::fs::File::create_new(&file).map_err(|error| fail(&file, error))?;
+    created.write_all(text.as_bytes()).map_err(|error| fail(&file, error))?;
+    let sources = config::Sources::from_process(Some(file.clone()), Vec::new());
+    let loaded = config::load(&sources).map_err(CliError::from)?;
+    block_on(App::open(loaded.config))?;
+    out.text(&format!("Wrote {} and made the database {database}.", file.display()))?;
+    out.note("next: edit the file, then run: postroom check, and: postroom serve")?;
+    Ok(Exit::Done)
+}
+
+/// One thing that was tried.
+#[derive(Debug, Serialize)]
+struct Tried {
+    part: String,
+    ok: bool,
+    said: String,
+    #[serde(rename = "do")]
+    fix: Option<String>,
+}
+
+impl Tried {
+    fn of(part: &str, result: Result<String, (String, String)>) -> Tried {
+        match result {
+            Ok(said) => Tried { part: part.into(), ok: true, said, fix: None },
+            Err((said, fix)) => Tried { part: part.into(), ok: false, said, fix: Some(fix) },
+        }
+    }
+}
+
+/// Tries what the configuration names. That it got here means configuration and storage are good.
+pub async fn check(app: &App, arguments: &CheckArgs, out: &mut Output) -> Result<Exit, CliError> {
+    let wanted = |part: Part| arguments.part.is_none_or(|chosen| chosen == part);
+    let config = &app.config;
+    let mut tried = Vec::new();
+    if wanted(Part::Config) {
+        tried.push(Tried::of("config", Ok("every key is known and fits".into())));
+    }
+    if wanted(Part::Storage) {
+        let reachable = settings::get(&app.store, "installation").await;
+        let result = reachable.map(|_| "open, migrated and durable".to_owned());
+        tried.push(Tried::of("storage", result.map_err(|error| (error.to_string(), "check [storage] url".into()))));
+    }
+    if wanted(Part::Crm) {
+        let result = app.operations.check_crm(&actor()).await;
+        tried.push(Tried::of("crm", result.map_err(|fault| (fault.to_string(), "postroom explain ".to_owned() + &fault.code.to_string()))));
+    }
+    let doors = [
+        (Part::Http, "http", config.http.listen.map(|listen| listen.get())),
+        (Part::Smtp, "smtp", config.smtp_in.enabled.then_some(config.smtp_in.listen.get())),
+        (Part::Lmtp, "lmtp", config.lmtp_in.enabled.then_some(config.lmtp_in.listen.get())),
+    ];
+    for (_, name, address) in doors.into_iter().filter(|(part, ..)| wanted(*part)) {
+        tried.push(Tried::of(name, door(address)));
+    }
+    if wanted(Part::Mailbox) {
+        let count = config.mailboxes.len();
+        let known = arguments.name.as_ref().is_none_or(|name| config.mailboxes.contains_key(name));
+        tried.push(Tried::of(
+            "mailbox",
+            match known {
+                true => Ok(format!("{count} configured; postroom mailbox test looks closer")),
+                false => Err(("no such mailbox".into(), "postroom mailbox list".into())),
+            },
+        ));
+    }
+    told(&tried, out)
+}
+
+/// A port that can be had, or that a running postroom has.
+fn door(address: Option<std::net::SocketAddr>) -> Result<String, (String, String)> {
+    let Some(address) = address else { return Ok("not configured, nothing listens".into()) };
+    match TcpListener::bind(address) {
+        Ok(_) => Ok(format!("{address} is free")),
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+            Ok(format!("{address} is in use (by the running postroom, if that is so)"))
+        }
+        Err(error) => Err((format!("{address}: {error}"), "set another listen address".into())),
+    }
+}
+
+fn told(tried: &[Tried], out: &mut Output) -> Result<Exit, CliError> {
+    let columns = [Column::id("part", "/part"), Column::new("ok", "/ok"), Column::new("said", "/said"), Column::new("do", "/do")];
+    out.list(&columns, tried)?;
+    Ok(if tried.iter().all(|tried| tried.ok) { Exit::Done } else { Exit::No })
+}
+
+/// Looks for anything that needs a person.
+pub async fn doctor(app: &App, out: &mut Output) -> Result<Exit, CliError> {
+    let today = app.operations.today(&actor()).await?;
+    let mut tried = Vec::new();
+    let finding = |count: u64, what: &str, fix: &str| match count {
+        0 => Ok(format!("nothing {what}")),
+        some => Err((format!("{some} {what}"), fix.to_owned())),
+    };
+    tried.push(Tried::of("review", finding(today.review, "waits in review", "postroom message review list")));
+    tried.push(Tried::of("shelf", finding(today.shelf, "lies on the shelf", "postroom shelf list")));
+    let safe = match today.safe_mode {
+        true => Err(("safe mode: this data came from a backup".into(), "postroom reconcile".into())),
+        false => Ok("off".into()),
+    };
+    tried.push(Tried::of("safe mode", safe));
+    let free = postroom_mail::listener::DiskRoom::free(&postroom_mail::listener::DataFolder(app.data_folder()));
+    let reserve = app.config.storage.disk_reserve.get();
+    let disk = match free {
+        Ok(free) if free > reserve * 2 => Ok(format!("{} MiB free", free >> 20)),
+        Ok(free) => Err((format!("only {} MiB free", free >> 20), "free space: mail is refused below storage.disk_reserve".into())),
+        Err(error) => Err((error.to_string(), "check the data folder".into())),
+    };
+    tried.push(Tried::of("disk", disk));
+    let books = app.operations.verify(&actor()).await?;
+    let balance = match books.balance() {
+        true => Ok(format!("{} messages balance", books.messages)),
+        false => Err((format!("{} findings", books.finding_count), "postroom verify".into())),
+    };
+    tried.push(Tried::of("books", balance));
+    told(&tried, out)
+}
+
+/// Exit 0 when the books balance, else 20 with what does not.
+pub async fn verify(app: &App, out: &mut Output) -> Result<Exit, CliError> {
+    let books = app.operations.verify(&actor()).await?;
+    out.item(&books)?;
+    match books.balance() {
+        true => Ok(Exit::Done),
+        false => {
+            out.note("something does not add up: look at the findings, then at the messages they name")?;
+            Ok(Exit::No)
+        }
+    }
+}
+
+/// Copies the database while it is in use, and verifies the copy.
+pub async fn backup(app: &App, arguments: &BackupArgs, out: &mut Output) -> Result<Exit, CliError> {
+    let target = &arguments.to;
+    if target.exists() {
+        return Err(CliError::new(Code::API_CONFLICT, format!("{} exists already", target.display())));
+    }
+    if arguments.dry_run.dry_run {
+        out.item(&json!({ "file": target, "dry_run": true }))?;
+        return Ok(Exit::Done);
+    }
+    app.store.backup(target.clone()).await.map_err(Fault::from)?;
+    // Whoever starts on this copy must not send or write as if nothing had happened since.
+    let copy = open_copy(target).await?;
+    settings::set(&copy, SAFE_MODE, "on".into()).await.map_err(Fault::from)?;
+    let books = postroom_tracking::verify::verify(&copy, &embedded_of(&copy).await?, app.operations.rules().installation).await?;
+    out.item(&json!({ "file": target, "bytes": size(target), "messages": books.messages, "balances": books.balance() }))?;
+    out.note("put it back with: postroom restore FILE")?;
+    Ok(if books.balance() { Exit::Done } else { Exit::No })
+}
+
+async fn open_copy(file: &Path) -> Result<Store, CliError> {
+    let file = std::path::absolute(file).map_err(|error| CliError::new(Code::STORE_FAILED, error.to_string()))?;
+    let url = format!("sqlite://{}", file.display());
+    let areas = [
+        postroom_jobs::MIGRATIONS,
+        postroom_tracking::MIGRATIONS,
+        postroom_operations::MIGRATIONS,
+        postroom_embedded::MIGRATIONS,
+    ];
+    Ok(Store::open(&url, &postroom_store::Options::default(), &areas).await.map_err(Fault::from)?)
+}
+
+async fn embedded_of(store: &Store) -> Result<postroom_embedded::Embedded, Fault> {
+    postroom_embedded::Embedded::open(store.clone(), postroom_core::Clock::system()).await
+}
+
+fn size(file: &Path) -> u64 {
+    std::fs::metadata(file).map(|found| found.len()).unwrap_or_default()
+}
+
+/// Puts a backup in the database's place. The old files stay beside it under another name, and safe mode is on.
+pub async fn restore(arguments: &RestoreArgs, config: &Config, globals: &Globals, out: &mut Output) -> Result<Exit, CliError> {
+    let url = config.storage.url.expose();
+    let Some(path) = url.strip_prefix("sqlite://").map(PathBuf::from) else {
+        let text = "a PostgreSQL database is restored with its own tools";
+        return Err(CliError::new(Code::API_INPUT, text).with_action("Use pg_restore, then: postroom reconcile"));
+    };
+    let from = &arguments.from;
+    let fail = |error: std::io::Error| CliError::new(Code::STORE_FAILED, format!("{}: {error}", from.display()));
+    if !from.is_file() {
+        return Err(CliError::new(Code::API_NOT_FOUND, format!("{} is no file", from.display())));
+    }
+    let aside = path.with_extension("before-restore");
+    if arguments.dry_run.dry_run {
+        out.item(&json!({ "from": from, "to": path, "kept": aside, "dry_run": true }))?;
+        return Ok(Exit::Done);
+    }
+    arguments.yes.confirm(&format!("Replace {} by {}? postroom serve must not be running.", path.display(), from.display()), globals)?;
+    let staged = path.with_extension("restoring");
+    std::fs::copy(from, &staged).map_err(fail)?;
+    let copy = open_copy(&staged).await?;
+    settings::set(&copy, SAFE_MODE, "on".into()).await.map_err(Fault::from)?;
+    let books = postroom_tracking::messages::counts(&copy).await.map_err(Fault::from)?;
+    let whole = path.with_extension("restored");
+    copy.backup(whole.clone()).await.map_err(Fault::from)?; // one file without a log beside it
+    drop(copy);
+    for ending in ["", "-wal", "-shm"] {
+        let old = PathBuf::from(format!("{}{ending}", path.display()));
+        if old.exists() {
+            std::fs::rename(&old, format!("{}{ending}", aside.display())).map_err(fail)?;
+        }
+        let _ = std::fs::remove_file(format!("{}{ending}", staged.display()));
+    }
+    std::fs::rename(&whole, &path).map_err(fail)?;
+    let messages: u64 = books.iter().map(|(_, count)| count).sum();
+    out.item(&json!({ "restored": path, "kept": aside, "messages": messages, "safe_mode": true }))?;
+    out.note("safe mode is on: nothing leaves until you run: postroom reconcile")?;
+    Ok(Exit::Done)
+}
+
+/// After a restore: shows what stands, then leaves safe mode.
+pub async fn reconcile(app: &App, arguments: &ReconcileArgs, globals: &Globals, out: &mut Output) -> Result<Exit, CliError> {
+    let books = app.operations.verify(&actor()).await?;
+    out.item(&json!({ "safe_mode": app.operations.safe_mode().await?, "books": books }))?;
+    if arguments.dry_run.dry_run {
+        return Ok(Exit::Done);
+    }
+    arguments.yes.check_count(books.messages)?;
+    arguments.yes.confirm("Leave safe mode: mail may be sent and retried again?", globals)?;
+    app.operations.confirm_reconciliation(&actor()).await?;
+    out.note("safe mode is off")?;
+    Ok(Exit::Done)
+}

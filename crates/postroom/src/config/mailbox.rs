@@ -1,0 +1,196 @@
+//! `[mailboxes.NAME]`: the tracked addresses and their rules.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use super::secret::SecretRef;
+use super::setting::{Check, Reading, Setting, optional, required, section};
+use super::tree::{Node, Value};
+use super::values::{Email, Host, quoted};
+use super::words::words;
+
+words!(/// Which mail of a mailbox is tracked.
+    Track { All = "all", Replies = "replies", Known = "known", None = "none" });
+
+words!(/// What becomes of a mail that names no record.
+OnUnmatched {
+    Review = "review",
+    Activity = "activity",
+    CreateLead = "create_lead",
+    CreateContact = "create_contact",
+    Skip = "skip",
+});
+
+words!(/// How a connection to a mail server is protected.
+Tls {
+    /// TLS from the first byte.
+    Implicit = "implicit",
+    /// STARTTLS, and nothing without it.
+    Starttls = "starttls",
+    /// None: loopback only.
+    None = "none",
+});
+
+words!(/// What is done to a mail in its mailbox once it is stored.
+    Touch { Nothing = "nothing", MarkSeen = "mark_seen", Move = "move" });
+
+section! {
+    /// A tracked mailbox: its addresses, and what becomes of its mail. The name is free.
+    pub struct Mailbox {
+        /// The mailbox's address; mail to it is taken by the listeners.
+        pub address: Email = required(), "\"support@example.org\"";
+        /// Further addresses of the same mailbox.
+        pub addresses: Vec<Email> = Some(Vec::new()), "[\"help@example.org\"]";
+        /// Which mail is tracked: "all", "replies" (to tracked mail), "known" (senders that the CRM knows), "none".
+        pub track: Track = Some(Track::All), "\"all\"";
+        /// What becomes of a mail that names no record: "review" (a person decides), "activity" (without a record),
+        /// "create_lead", "create_contact", "skip".
+        pub on_unmatched: OnUnmatched = Some(OnUnmatched::Review), "\"review\"";
+        /// The IMAP folders to watch.
+        pub imap: Option<Imap> = optional(), "";
+        /// What is done to a mail in its mailbox once it is stored: "nothing", "mark_seen", "move".
+        pub touch: Touch = Some(Touch::Nothing), "\"nothing\"";
+        /// From when on mail is read: "now" (when the mailbox is first seen) or a date; never the whole history by accident.
+        pub start_at: StartAt = Some(StartAt::Now), "\"now\"";
+    }
+}
+
+section! {
+    /// The mailbox on its IMAP server.
+    pub struct Imap {
+        /// The mail server.
+        pub host: Host = required(), "\"domino.example.org\"";
+        /// 993 for implicit TLS, 143 for STARTTLS.
+        pub port: u16 = Some(993), "993";
+        /// "implicit", "starttls" (required), or "none" (loopback only).
+        pub tls: Tls = Some(Tls::Implicit), "\"implicit\"";
+        /// The user to sign in as.
+        pub username: Option<String> = optional(), "\"support\"";
+        /// The user's password.
+        pub password: Option<SecretRef> = optional(), "{ file = \"/etc/postroom/secrets/imap-support\" }";
+        /// The folders to watch.
+        pub folders: Vec<String> = Some(vec!["INBOX".to_owned(), "Sent".to_owned()]), "[\"INBOX\", \"Sent\"]";
+    }
+}
+
+/// From when on mail is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StartAt {
+    /// From the moment the mailbox is first seen.
+    Now,
+    At(Timestamp),
+}
+
+impl StartAt {
+    fn parse(text: &str) -> Option<Self> {
+        if text == "now" {
+            return Some(StartAt::Now);
+        }
+        let moment = text.parse::<Timestamp>().ok();
+        let midnight =
+            || text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
+        moment.or_else(midnight).map(StartAt::At)
+    }
+}
+
+impl fmt::Display for StartAt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StartAt::Now => f.write_str("now"),
+            StartAt::At(moment) => moment.fmt(f),
+        }
+    }
+}
+
+impl Setting for StartAt {
+    fn expects() -> String {
+        "\"now\", a date such as 2026-01-31, or a time with its zone".to_owned()
+    }
+
+    fn read(node: &Node, key: &str, cx: &mut Reading) -> Option<Self> {
+        let parsed = match &node.value {
+            Value::Text(text) | Value::Moment(text) => StartAt::parse(text),
+            _ => None,
+        };
+        if parsed.is_none() {
+            cx.mismatch(node, key, &Self::expects());
+        }
+        parsed
+    }
+
+    fn literal(&self) -> Option<String> {
+        Some(quoted(&self.to_string()))
+    }
+}
+
+/// An unprotected connection may not leave the machine.
+pub(super) fn check_tls(key: &str, tls: Tls, host: &Host, cx: &mut Reading) {
+    if tls == Tls::None && !host.is_loopback() {
+        let text = format!(
+            "{key} = \"none\" is for loopback only and {host} is not: use \"implicit\" or \"starttls\""
+        );
+        cx.refuse(key, text);
+    }
+}
+
+/// All mailboxes; no address belongs to two.
+impl Check for BTreeMap<String, Mailbox> {
+    fn check(&self, cx: &mut Reading) {
+        let mut owners: BTreeMap<&Email, &str> = BTreeMap::new();
+        for (name, mailbox) in self {
+            mailbox.check(name, cx);
+            for (key, address) in mailbox.keyed_addresses() {
+                let Some(first) = owners.insert(address, name) else { continue };
+                let text = match first == name {
+                    true => format!("mailboxes.{name} names {address} twice: keep one"),
+                    false => {
+                        format!("{address} belongs to mailboxes.{first} already: one address, one mailbox")
+                    }
+                };
+                cx.refuse(&format!("mailboxes.{name}.{key}"), text);
+            }
+        }
+    }
+}
+
+impl Mailbox {
+    /// Every address of the mailbox, the first one being its own.
+    pub fn all_addresses(&self) -> impl Iterator<Item = &Email> {
+        self.keyed_addresses().map(|(_, address)| address)
+    }
+
+    fn keyed_addresses(&self) -> impl Iterator<Item = (&'static str, &Email)> {
+        std::iter::once(("address", &self.address)).chain(self.addresses.iter().map(|one| ("addresses", one)))
+    }
+
+    fn check(&self, name: &str, cx: &mut Reading) {
+        let Some(imap) = &self.imap else { return };
+        let key = format!("mailboxes.{name}.imap");
+        check_tls(&format!("{key}.tls"), imap.tls, &imap.host, cx);
+        if imap.folders.is_empty() {
+            cx.refuse(
+                &format!("{key}.folders"),
+                format!("{key}.folders is empty: name a folder, or leave it out"),
+            );
+        }
+        cx.warn(&key, format!("{key} is not used: this version has no IMAP watcher"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn start_dates() {
+        assert_eq!(StartAt::parse("now"), Some(StartAt::Now));
+        let day = StartAt::parse("2026-01-31").map(|start| start.to_string());
+        assert_eq!(day.as_deref(), Some("2026-01-31T00:00:00Z"));
+        assert_eq!(StartAt::parse("2026-01-31T02:00:00+02:00"), StartAt::parse("2026-01-31"));
+        assert_eq!(StartAt::parse("yesterday"), None);
+    }
+}

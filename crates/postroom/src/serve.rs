@@ -1,0 +1,237 @@
+//! `postroom serve`: listeners, workers and pages until SIGTERM.
+//!
+//! Start order: store, workers, web, listeners; `/readyz` answers 200 only when all of them run. Stop order: listeners,
+//! web, workers; what is stored by then is filed after the next start.
+
+use std::sync::Arc;
+
+use postroom_core::{Clock, Code, Ids, Inbox, kill};
+use postroom_mail::listener::{Budget, DataFolder, DiskRoom, Limits, Listener, Options, Ports, Protocol, Recipients, server_config};
+use crate::noweb::{self as postroom_web, Web};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::config::{Config, Size, Span};
+use crate::report::{CliError, Exit, Output};
+
+/// Set to `STEP.before_commit` or `STEP.after_commit`, with `:N` for the N-th time: the process kills itself there.
+const KILL_AT: &str = "POSTROOM_KILL_AT";
+
+pub async fn run(config: Config, out: &mut Output) -> Result<Exit, CliError> {
+    arm();
+    let app = App::open(config).await?;
+    let services = Services::start(&app).await?;
+    for line in services.addresses() {
+        out.note(&line)?;
+    }
+    out.flush()?;
+    stop_signal().await?;
+    services.stop().await;
+    Ok(Exit::Done)
+}
+
+/// Everything that runs in the background of a process.
+pub struct Services {
+    stop_doors: CancellationToken,
+    stop_work: CancellationToken,
+    doors: JoinSet<()>,
+    work: JoinSet<()>,
+    pub smtp: Option<std::net::SocketAddr>,
+    pub lmtp: Option<std::net::SocketAddr>,
+    pub http: Option<std::net::SocketAddr>,
+    /// A sign-in page's address but for the link's secret at its end.
+    pub sign_in_base: Option<String>,
+}
+
+impl Services {
+    /// Binds all that is configured, then starts it.
+    pub async fn start(app: &App) -> Result<Services, CliError> {
+        let metrics = crate::metrics::Metrics::install(env!("CARGO_PKG_VERSION"), option_env!("POSTROOM_COMMIT").unwrap_or("unknown"));
+        let web = web(app, metrics).await?;
+        let ports = ports(app);
+        let smtp = smtp(app, &ports).await?;
+        let lmtp = lmtp(app, &ports).await?;
+        let mut services = Services {
+            stop_doors: CancellationToken::new(),
+            stop_work: CancellationToken::new(),
+            doors: JoinSet::new(),
+            work: JoinSet::new(),
+            smtp: smtp.as_ref().map(Listener::local_addr),
+            lmtp: lmtp.as_ref().map(Listener::local_addr),
+            http: web.as_ref().map(Web::local_addr),
+            sign_in_base: None,
+        };
+        let (runner, stop) = (app.runner(), services.stop_work.clone());
+        services.work.spawn(async move {
+            if let Err(error) = runner.run(stop).await {
+                tracing::error!(event = "jobs.stopped", code = "PR-7001", "The workers stopped: {error}");
+            }
+        });
+        for listener in [smtp, lmtp].into_iter().flatten() {
+            let stop = services.stop_doors.clone();
+            services.doors.spawn(async move { listener.run(stop).await });
+        }
+        if let Some(web) = web {
+            services.sign_in_base = Some(web.sign_in_url(""));
+            let stop = services.stop_doors.clone();
+            services.doors.spawn(async move {
+                if let Err(error) = web.run(stop).await {
+                    tracing::error!(event = "web.stopped", code = "PR-1004", "The pages stopped: {error}");
+                }
+            });
+        }
+        Ok(services)
+    }
+
+    /// What listens where, for a person.
+    pub fn addresses(&self) -> Vec<String> {
+        let doors = [("SMTP", "", self.smtp), ("LMTP", "", self.lmtp), ("pages and API", "http://", self.http)];
+        let lines = doors.iter().filter_map(|(name, scheme, address)| Some(format!("{name} on {scheme}{}", (*address)?)));
+        lines.collect()
+    }
+
+    /// Stops taking, then stops working; each waits for what is under way.
+    pub async fn stop(mut self) {
+        self.stop_doors.cancel();
+        while self.doors.join_next().await.is_some() {}
+        self.stop_work.cancel();
+        while self.work.join_next().await.is_some() {}
+    }
+}
+
+/// Waits for SIGTERM or SIGINT.
+pub async fn stop_signal() -> Result<(), CliError> {
+    let listen = |kind| signal(kind).map_err(|error| CliError::new(Code::INTERNAL, format!("no signals: {error}")));
+    let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+/// Arms a kill point when the environment names one: for crash drills.
+fn arm() {
+    let Ok(wanted) = std::env::var(KILL_AT) else { return };
+    let (name, count) = wanted.rsplit_once(':').map_or((wanted.as_str(), 1), |(name, count)| (name, count.parse().unwrap_or(1)));
+    tracing::warn!(event = "kill.armed", "This process will kill itself at {name}");
+    kill::arm(name, count, die);
+}
+
+fn die() -> ! {
+    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+    // SIGKILL cannot be handled; this line is reached only if the kernel refused to send it.
+    std::process::abort()
+}
+
+fn ports(app: &App) -> Ports {
+    let inbox: Arc<dyn Inbox> = app.intake.clone();
+    let disk: Arc<dyn DiskRoom> = Arc::new(DataFolder(app.data_folder()));
+    let in_flight = app.config.smtp_in.max_in_flight; // one budget for both listeners
+    Ports { inbox, disk, budget: Budget::new(in_flight.get()), clock: Clock::system(), ids: Ids::random() }
+}
+
+/// The settings that SMTP and LMTP share.
+struct Door<'c> {
+    protocol: Protocol,
+    listen: std::net::SocketAddr,
+    host: String,
+    domains: Vec<String>,
+    max_message: Size,
+    max_recipients: u32,
+    max_connections: u32,
+    per_peer: u32,
+    timeout: Span,
+    tls: Option<(&'c std::path::PathBuf, &'c std::path::PathBuf)>,
+}
+
+async fn smtp(app: &App, ports: &Ports) -> Result<Option<Listener>, CliError> {
+    let smtp = &app.config.smtp_in;
+    if !smtp.enabled {
+        return Ok(None);
+    }
+    let door = Door {
+        protocol: Protocol::Smtp,
+        listen: smtp.listen.get(),
+        host: smtp.hostname.as_ref().map_or_else(host_name, ToString::to_string),
+        domains: smtp.accept_domains.iter().map(ToString::to_string).collect(),
+        max_message: smtp.max_message,
+        max_recipients: smtp.max_recipients,
+        max_connections: smtp.max_connections,
+        per_peer: smtp.max_connections_per_peer,
+        timeout: smtp.timeout,
+        tls: smtp.tls_cert.as_ref().zip(smtp.tls_key.as_ref()),
+    };
+    listener(app, ports, door).await.map(Some)
+}
+
+async fn lmtp(app: &App, ports: &Ports) -> Result<Option<Listener>, CliError> {
+    let (lmtp, smtp) = (&app.config.lmtp_in, &app.config.smtp_in);
+    if !lmtp.enabled {
+        return Ok(None);
+    }
+    let host = lmtp.hostname.as_ref().or(smtp.hostname.as_ref());
+    let door = Door {
+        protocol: Protocol::Lmtp,
+        listen: lmtp.listen.get(),
+        host: host.map_or_else(host_name, ToString::to_string),
+        domains: lmtp.domains(smtp).iter().map(ToString::to_string).collect(),
+        max_message: lmtp.max_message,
+        max_recipients: lmtp.max_recipients,
+        max_connections: lmtp.max_connections,
+        per_peer: lmtp.max_connections_per_peer,
+        timeout: lmtp.timeout,
+        tls: lmtp.tls_cert.as_ref().zip(lmtp.tls_key.as_ref()),
+    };
+    listener(app, ports, door).await.map(Some)
+}
+
+async fn listener(app: &App, ports: &Ports, door: Door<'_>) -> Result<Listener, CliError> {
+    let addresses = app.config.mailboxes.values().flat_map(|mailbox| mailbox.all_addresses());
+    let recipients = Recipients::new(door.domains, addresses.map(ToString::to_string));
+    let mut options = Options::new(door.protocol, door.listen, door.host, recipients);
+    options.limits = Limits {
+        max_message: door.max_message.get(),
+        max_recipients: door.max_recipients as usize,
+        max_connections: door.max_connections as usize,
+        max_connections_per_peer: door.per_peer as usize,
+        max_commands: door.max_recipients + 2000,
+        idle: door.timeout.get(),
+        disk_reserve: app.config.storage.disk_reserve.get(),
+        ..Limits::default()
+    };
+    if let Some((certificate, key)) = door.tls {
+        let config = server_config(certificate, key);
+        options.tls = Some(config.map_err(|error| CliError::new(Code::CONFIG_INVALID, error.to_string()))?);
+    }
+    let bound = Listener::bind(options, ports.clone()).await;
+    bound.map_err(|error| CliError::new(Code::LISTEN_FAILED, error.to_string()))
+}
+
+async fn web(app: &App, metrics: Option<crate::metrics::Metrics>) -> Result<Option<Web>, CliError> {
+    let http = &app.config.http;
+    let Some(listen) = &http.listen else { return Ok(None) };
+    let tls = match http.tls_cert.as_ref().zip(http.tls_key.as_ref()) {
+        Some((certificate, key)) => {
+            Some(server_config(certificate, key).map_err(|error| CliError::new(Code::CONFIG_INVALID, error.to_string()))?)
+        }
+        None => None,
+    };
+    let options = postroom_web::Options {
+        listen: listen.get(),
+        public_url: http.public_url.as_ref().map(ToString::to_string),
+        tls,
+        max_message: http.max_message.get(),
+    };
+    let render = Arc::new(move || metrics.as_ref().map(crate::metrics::Metrics::render).unwrap_or_default());
+    let bound = Web::bind(options, app.operations.clone(), render).await;
+    bound.map(Some).map_err(|error| CliError::new(Code::LISTEN_FAILED, error.to_string()))
+}
+
+/// This machine's name, for the greeting.
+fn host_name() -> String {
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    if name.is_empty() { "localhost".into() } else { name }
+}
