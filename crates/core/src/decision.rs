@@ -76,4 +76,7 @@ pub struct Decision {
     pub signals: Vec<Signal>,
     /// Things worth a look that changed nothing: `unknown_sender`, `message_id_reused`, …
     pub flags: Vec<String>,
+    /// Why it is of its class: the headers and parts that say so.
+    #[serde(default)]
+    pub class_evidence: Vec<String>,
 }

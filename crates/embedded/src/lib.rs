@@ -1,1 +1,107 @@
-//! placeholder
+//! The embedded CRM: real tables in postroom's own database, with the rules of the Dataverse platform that mail and
+//! marketing rest on.
+//!
+//! # Design
+//!
+//! * **Descriptions** ([`schema`]): 43 standard tables from a file of public facts, put right in code; tables made at run
+//!   time beside them. What a database has stands in its `crm_table`; every process notices a change at its next unit.
+//! * **Rows** are rows: `crm_contact` with real columns, on SQLite and PostgreSQL. Bodies are handles on the stored mail.
+//! * **Rules** are pure and name the column in every refusal. The server's own columns are not for others to write.
+//! * **Writes** come in lots ([`Embedded::apply`](postroom_core::Crm::apply)): one unit of the store for many change sets,
+//!   each all or nothing.
+//! * **Queries** are `postroom_core::Query` made into SQL; text compares without case.
+//!
+//! Not here: the Web API and SOAP doors, privileges, and what a person may see.
+
+mod address;
+mod content;
+mod crm;
+pub mod demo;
+pub mod json;
+mod lot;
+mod query;
+mod row;
+mod rules;
+pub mod schema;
+pub mod seed;
+
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use postroom_core::{Clock, Fault, RecordRef};
+use postroom_store::{Error, Store};
+use uuid::Uuid;
+
+pub use rules::Refusal;
+pub use schema::registry::MIGRATIONS;
+use schema::registry::{self, Cache};
+use schema::{Column, Schema, Table};
+
+/// A handle on the embedded CRM. Cheap to clone.
+#[derive(Clone)]
+pub struct Embedded {
+    store: Store,
+    clock: Clock,
+    cache: Cache,
+    /// The user in whose name rows are written.
+    acting: Uuid,
+}
+
+impl Embedded {
+    /// Makes what is missing: the standard tables and the organisation's first rows. The store must have run
+    /// [`MIGRATIONS`]. Rows are written in the administrator's name; see [`Embedded::acting_as`].
+    pub async fn open(store: Store, clock: Clock) -> Result<Self, Fault> {
+        let crm = Embedded { store, clock, cache: Cache::default(), acting: seed::ADMINISTRATOR };
+        if registry::lacks(&*crm.schema().await?, &Schema::standard()) {
+            crm.shape("crm.install", Schema::standard()).await?;
+        }
+        seed::organisation(&crm).await?;
+        Ok(crm)
+    }
+
+    /// The same CRM, written to in the name of this user. Owners that a change names are kept.
+    pub fn acting_as(&self, user: Uuid) -> Self {
+        Embedded { acting: user, ..self.clone() }
+    }
+
+    /// The tables as they are now.
+    pub async fn schema(&self) -> Result<Arc<Schema>, Fault> {
+        let cache = self.cache.clone();
+        let read = self.store.read(move |tx| async move { Ok::<_, Error>(cache.current(tx).await?) }.boxed());
+        let schema = read.await?;
+        self.cache.keep(&schema);
+        Ok(schema)
+    }
+
+    /// One table as it is now.
+    pub async fn table(&self, name: &str) -> Result<Arc<Table>, Fault> {
+        Ok(self.schema().await?.table(name)?.clone())
+    }
+
+    /// Makes a table, or adds to one that is there the columns it lacks. Every process knows it at once.
+    pub async fn create_table(&self, table: Table) -> Result<(), Fault> {
+        registry::check(&*self.schema().await?, &table)?;
+        self.shape("crm.shape", vec![table]).await
+    }
+
+    async fn shape(&self, step: &'static str, tables: Vec<Table>) -> Result<(), Fault> {
+        let unit =
+            self.store.write(step, move |tx| async move { registry::ensure(tx, tables).await }.boxed());
+        Ok(unit.await?)
+    }
+
+    /// Adds columns to a table; those that are there already are left as they are.
+    pub async fn add_columns(&self, table: &str, columns: Vec<Column>) -> Result<(), Fault> {
+        let mut wanted = Table::clone(&*self.table(table).await?);
+        wanted.columns.extend(
+            columns.into_iter().filter(|column| wanted.place(&column.name).is_none()).collect::<Vec<_>>(),
+        );
+        wanted.index();
+        self.create_table(wanted).await
+    }
+
+    /// The user in whose name this handle writes.
+    pub fn acting(&self) -> RecordRef {
+        RecordRef::new("systemuser", self.acting)
+    }
+}

@@ -3,13 +3,11 @@
 use std::collections::BTreeMap;
 
 use postroom_core::{Code, Fault, MailState};
-use postroom_tracking::{messages, settings};
+use postroom_tracking::messages;
+use postroom_tracking::settings::{self, SAFE_MODE};
 use serde::Serialize;
 
 use crate::{Actor, Operations, Permission, audit};
-
-/// The setting that `restore` writes.
-pub const SAFE_MODE: &str = "safe_mode";
 
 /// Named checks with their results.
 #[derive(Debug, Clone, Serialize)]

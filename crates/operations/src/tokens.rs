@@ -10,8 +10,8 @@ use sha2::{Digest, Sha256};
 
 use crate::{Actor, Door, Operations, Permission, Scope, audit};
 
-/// How long a token lives unless its maker says otherwise.
-const LIFE: SignedDuration = SignedDuration::from_hours(90 * 24);
+/// The longest a token may live.
+const LONGEST: SignedDuration = SignedDuration::from_hours(366 * 24);
 /// `last_used` is written at most this often.
 const USED_EVERY: SignedDuration = SignedDuration::from_mins(1);
 
@@ -62,11 +62,21 @@ impl Operations {
         bytes.iter().fold(prefix.to_owned(), |text, byte| format!("{text}{byte:02x}"))
     }
 
-    /// Makes a token. `name` says for whom.
-    pub async fn create_token(&self, actor: &Actor, scope: Scope, name: &str) -> Result<NewToken, Fault> {
+    /// Makes a token that lives for `life`, a year at most. `name` says for whom.
+    pub async fn create_token(
+        &self,
+        actor: &Actor,
+        scope: Scope,
+        name: &str,
+        life: std::time::Duration,
+    ) -> Result<NewToken, Fault> {
         actor.needs(Permission::Administer)?;
+        let life = SignedDuration::try_from(life).unwrap_or(SignedDuration::MAX);
+        if life > LONGEST || life.is_zero() {
+            return Err(Fault::reject(Code::API_INPUT, "a token lives a year at most"));
+        }
         let (id, now, token) = (TokenId(self.0.ids.next()), self.0.clock.now(), self.secret("prm_"));
-        let expires_at = now + LIFE;
+        let expires_at = now + life;
         let mut insert = Insert::into("api_token", &["id", "hash", "name", "scope", "created_at", "expires_at"]);
         insert.row([
             id.0.into(),

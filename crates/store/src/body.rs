@@ -56,7 +56,7 @@ fn tables() -> Vec<Ddl> {
 }
 
 /// A body ready to be written.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Body {
     pub hash: BodyHash,
     /// Bytes before compression.
@@ -139,13 +139,22 @@ pub async fn get(store: &Store, hashes: Vec<BodyHash>) -> Result<Vec<Vec<u8>>, E
     rows.into_iter().map(|(hash, pieces)| join(hash, pieces)).collect()
 }
 
-/// Reads one body piece by piece, without ever holding all of it.
+/// A body that is not what its address says is never handed on as if it were.
+fn check(hash: BodyHash, digest: [u8; 32]) -> Result<(), Error> {
+    match digest == hash.0 {
+        true => Ok(()),
+        false => Err(Error::DamagedBody(hash.to_string())),
+    }
+}
+
+/// Reads one body piece by piece, without ever holding all of it. Damage of any piece shows at the last one at the latest.
 pub struct Reader {
     store: Store,
     hash: BodyHash,
     next: i64,
     chunks: i64,
     first: Option<Vec<u8>>,
+    hasher: Sha256,
     pub size: u64,
 }
 
@@ -157,7 +166,8 @@ impl Reader {
             Some(data) => Some(expand(row.at(2)?, data, hash)?),
             None => None,
         };
-        Ok(Reader { store: store.clone(), hash, next: 0, chunks: row.at(1)?, first, size: row.at(0)? })
+        let (size, chunks) = (row.at(0)?, row.at(1)?);
+        Ok(Reader { store: store.clone(), hash, next: 0, chunks, first, hasher: Sha256::new(), size })
     }
 
     /// The next piece; `None` at the end.
@@ -165,16 +175,25 @@ impl Reader {
         if self.next == self.chunks {
             return Ok(None);
         }
-        let (hash, seq) = (self.hash, self.next);
+        let piece = self.piece().await?;
         self.next += 1;
-        if let Some(first) = self.first.take() {
-            return Ok(Some(first));
+        self.hasher.update(&piece);
+        if self.next == self.chunks {
+            check(self.hash, self.hasher.finalize_reset().into())?;
         }
+        Ok(Some(piece))
+    }
+
+    async fn piece(&mut self) -> Result<Vec<u8>, Error> {
+        if let Some(first) = self.first.take() {
+            return Ok(first);
+        }
+        let (hash, seq) = (self.hash, self.next);
         let mut select = select_chunks(hash);
         select.and_where(Expr::col("seq").eq(seq));
         let row = self.store.read(move |tx| async move { tx.query_one(&select).await }.boxed()).await?;
         let row = row.ok_or_else(|| Error::DamagedBody(hash.to_string()))?;
-        expand(row.at(0)?, row.at(1)?, hash).map(Some)
+        expand(row.at(0)?, row.at(1)?, hash)
     }
 }
 
@@ -198,6 +217,7 @@ fn join(hash: BodyHash, pieces: Pieces) -> Result<Vec<u8>, Error> {
             false => bytes.extend(expand(codec, data, hash)?),
         }
     }
+    check(hash, Sha256::digest(&bytes).into())?;
     Ok(bytes)
 }
 

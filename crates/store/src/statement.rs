@@ -23,6 +23,7 @@ impl Dialect {
 
 /// A statement that changes the shape of the database.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "a few dozen are made, once, when the store opens")]
 pub enum Ddl {
     CreateTable(TableCreateStatement),
     AlterTable(TableAlterStatement),

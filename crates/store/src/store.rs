@@ -1,5 +1,6 @@
 //! The handle that everything else holds.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -86,7 +87,7 @@ impl Store {
         match &self.database {
             Database::Sqlite(sqlite) => sqlite.readers.run(|tx| at_once(work(tx))).await?,
             Database::Postgres(postgres) => {
-                let mut tx = Tx(Driver::Postgres(postgres.connection().await?));
+                let mut tx = Tx::new(Driver::Postgres(postgres.connection().await?));
                 work(&mut tx).await
             }
         }
@@ -97,9 +98,10 @@ impl Store {
         self.wake.notify_waiters();
     }
 
-    /// Waits for the next [`Store::wake`].
-    pub async fn woken(&self) {
-        self.wake.notified().await;
+    /// Waits for the next [`Store::wake`], counted from the call, not from the first poll: made before a look for
+    /// work, it misses none that comes after the look.
+    pub fn woken(&self) -> impl Future<Output = ()> + Send + '_ {
+        self.wake.notified()
     }
 
     /// Copies the database to a new file while it is in use. SQLite only: PostgreSQL has its own tools.
@@ -145,19 +147,30 @@ where
     E: From<Error> + Send + 'static,
     F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
 {
-    let (answer, answered) = oneshot::channel::<Result<T, E>>();
-    let run = Box::new(move |tx: &mut Tx| {
-        let outcome = at_once(work(tx));
+    let (answer, answered) = oneshot::channel::<std::thread::Result<Result<T, E>>>();
+    let run = Box::new(move |tx: Result<&mut Tx, Error>| {
+        let outcome = match tx {
+            Ok(tx) => catch_unwind(AssertUnwindSafe(|| {
+                let outcome = at_once(work(tx));
+                tx.honest(step, outcome)
+            })),
+            Err(error) => Ok(Err(error.into())),
+        };
         sqlite::Ran {
-            keep: outcome.is_ok(),
+            keep: matches!(outcome, Ok(Ok(_))),
             deliver: Box::new(move |committed: Result<(), Error>| {
-                let told = outcome.and_then(|value| committed.map(|()| value).map_err(E::from));
+                let told =
+                    outcome.map(|result| result.and_then(|value| committed.map(|()| value).map_err(E::from)));
                 let _ = answer.send(told); // a caller that went away is told nothing
             }),
         }
     });
     sqlite.writer.send(Unit { step, run }).await?;
-    answered.await.map_err(|_| Error::Stopped)?
+    match answered.await {
+        Ok(Ok(told)) => told,
+        Ok(Err(panic)) => resume_unwind(panic), // as it would be on PostgreSQL: in the caller's own task
+        Err(_) => Err(Error::Stopped.into()),
+    }
 }
 
 async fn write_postgres<T, E, F>(postgres: &Postgres, step: &'static str, work: F) -> Result<T, E>
@@ -168,8 +181,9 @@ where
     let connection = postgres.connection().await?;
     connection.batch("BEGIN").await?;
     // From here on a dropped future must not give the connection back inside a transaction.
-    let mut guard = Guard(Some(Tx(Driver::Postgres(connection))));
+    let mut guard = Guard(Some(Tx::new(Driver::Postgres(connection))));
     let outcome = work(guard.tx()).await;
+    let outcome = guard.tx().honest(step, outcome);
     let connection = guard.release();
     match outcome {
         Ok(value) => {
@@ -200,7 +214,7 @@ impl Guard {
 
     fn release(&mut self) -> PgTx {
         match self.0.take() {
-            Some(Tx(Driver::Postgres(connection))) => connection,
+            Some(Tx { driver: Driver::Postgres(connection), .. }) => connection,
             _ => unreachable!("made around a PostgreSQL connection, released once"),
         }
     }
@@ -208,7 +222,7 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        if let Some(Tx(Driver::Postgres(connection))) = self.0.take() {
+        if let Some(Tx { driver: Driver::Postgres(connection), .. }) = self.0.take() {
             connection.discard();
         }
     }

@@ -7,9 +7,13 @@ use crate::sqlite::SqliteTx;
 use crate::statement::Ddl;
 use crate::{Dialect, Error, Insert, Row};
 
-/// An open transaction. An error ends the unit: PostgreSQL refuses everything after one, so guard with
-/// [`Insert::or_skip`] instead of catching conflicts.
-pub struct Tx(pub(crate) Driver);
+/// An open transaction. An error of a statement ends the unit: PostgreSQL refuses everything after one, so guard with
+/// [`Insert::or_skip`] instead of catching conflicts. A unit that swallows one and returns `Ok` is rolled back too.
+pub struct Tx {
+    pub(crate) driver: Driver,
+    /// A statement of this unit failed: there is nothing left that could be committed.
+    pub(crate) failed: bool,
+}
 
 pub(crate) enum Driver {
     Sqlite(SqliteTx),
@@ -17,8 +21,24 @@ pub(crate) enum Driver {
 }
 
 impl Tx {
+    pub(crate) fn new(driver: Driver) -> Self {
+        Tx { driver, failed: false }
+    }
+
+    /// Refuses the answer of a unit that went on after a statement of its own had failed. PostgreSQL would answer its
+    /// COMMIT with a silent rollback.
+    pub(crate) fn honest<T, E: From<Error>>(&self, step: &str, outcome: Result<T, E>) -> Result<T, E> {
+        match outcome {
+            Ok(_) if self.failed && step.is_empty() => Err(E::from(Error::Statement {
+                sql: step.to_owned(),
+                reason: "the unit went on after one of its statements had failed".to_owned(),
+            })),
+            other => other,
+        }
+    }
+
     pub fn dialect(&self) -> Dialect {
-        match &self.0 {
+        match &self.driver {
             Driver::Sqlite(_) => Dialect::Sqlite,
             Driver::Postgres(_) => Dialect::Postgres,
         }
@@ -35,10 +55,11 @@ impl Tx {
         if insert.rows.is_empty() {
             return Ok(0);
         }
-        match &mut self.0 {
+        let done = match &mut self.driver {
             Driver::Sqlite(tx) => tx.insert(insert),
             Driver::Postgres(tx) => tx.insert(insert).await,
-        }
+        };
+        self.noted(done)
     }
 
     pub async fn query(&mut self, select: &SelectStatement) -> Result<Vec<Row>, Error> {
@@ -56,10 +77,11 @@ impl Tx {
         statement: &(impl QueryStatementWriter + Sync),
     ) -> Result<Vec<Row>, Error> {
         let (sql, values) = self.dialect().render(statement);
-        match &mut self.0 {
+        let done = match &mut self.driver {
             Driver::Sqlite(tx) => tx.query(&sql, &values.0),
             Driver::Postgres(tx) => tx.query(&sql, &values.0).await,
-        }
+        };
+        self.noted(done)
     }
 
     /// Changes the shape of the database, inside the transaction.
@@ -90,9 +112,15 @@ impl Tx {
     }
 
     pub(crate) async fn run(&mut self, sql: &str, values: &[Value]) -> Result<u64, Error> {
-        match &mut self.0 {
+        let done = match &mut self.driver {
             Driver::Sqlite(tx) => tx.execute(sql, values),
             Driver::Postgres(tx) => tx.execute(sql, values).await,
-        }
+        };
+        self.noted(done)
+    }
+
+    fn noted<T>(&mut self, done: Result<T, Error>) -> Result<T, Error> {
+        self.failed |= done.is_err();
+        done
     }
 }

@@ -28,6 +28,7 @@ pub struct Why {
     pub bounce: Option<Report>,
     pub signals: Vec<postroom_core::Signal>,
     pub flags: Vec<String>,
+    pub class_evidence: Vec<String>,
     /// Whether a CRM was asked. If not, a signal is shown as found, and its record is not known.
     pub crm_asked: bool,
 }
@@ -77,6 +78,7 @@ fn why(reading: Reading, ruling: Ruling, crm_asked: bool) -> Why {
         bounce: reading.report.filter(|_| reading.class == postroom_core::Class::Bounce),
         signals: ruling.signals,
         flags: ruling.flags,
+        class_evidence: reading.class_evidence,
         crm_asked,
     }
 }

@@ -66,7 +66,7 @@ pub(super) const HELP: &[Help] = &[
         ],
         &[],
     ),
-    help("demo", &["postroom demo", "postroom demo --stay", "postroom demo --dir ./demo"], &[]),
+    help("demo", &["postroom demo", "postroom demo --mail archive.mbox", "postroom demo --dir ./demo --exit"], &[]),
     help(
         "init",
         &[

@@ -54,6 +54,13 @@ pub struct ImportArgs {
     pub dry_run: DryRun,
 }
 
+impl ImportArgs {
+    /// One path, into whatever mailbox its recipients say.
+    pub fn of(path: PathBuf) -> Self {
+        ImportArgs { paths: vec![path], mailbox: None, dry_run: DryRun { dry_run: false } }
+    }
+}
+
 /// `message list`
 #[derive(Debug, Args)]
 pub struct ListMessagesArgs {

@@ -12,9 +12,12 @@ pub struct DemoArgs {
     /// Where to keep the demo's data; left out, a folder that is removed at the end
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
-    /// Leave the pages open until Ctrl-C
+    /// File this mbox, Maildir or .eml instead of playing the story
+    #[arg(long, value_name = "PATH")]
+    pub mail: Option<PathBuf>,
+    /// End after the story instead of staying up
     #[arg(long)]
-    pub stay: bool,
+    pub exit: bool,
 }
 
 /// `init`

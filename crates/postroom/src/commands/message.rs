@@ -1,6 +1,6 @@
 //! `postroom message …`
 
-mod import;
+pub mod import;
 
 use std::io::Read;
 use std::path::Path;

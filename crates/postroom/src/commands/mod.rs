@@ -2,7 +2,7 @@
 
 mod apitoken;
 mod mailbox;
-mod message;
+pub mod message;
 mod record;
 mod service;
 mod shelf;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use sea_query::Value;
-use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 use tokio_postgres::{Statement, error::SqlState};
 
 use crate::cell::Cell;
@@ -60,8 +60,11 @@ fn whole(number: i64, wanted: &Type, out: &mut BytesMut) -> Result<IsNull, Failu
     match *wanted {
         Type::INT2 => i16::try_from(number)?.to_sql(wanted, out),
         Type::INT4 => i32::try_from(number)?.to_sql(wanted, out),
+        Type::INT8 => number.to_sql(wanted, out),
         Type::FLOAT8 => (number as f64).to_sql(wanted, out),
-        _ => number.to_sql(&Type::INT8, out),
+        // What the server infers where nothing tells it the type: `$1 = $2`, the builder's form of an empty IN list.
+        Type::TEXT | Type::UNKNOWN => number.to_string().to_sql(wanted, out),
+        _ => Err(format!("a whole number does not fit {wanted}").into()),
     }
 }
 
@@ -87,6 +90,7 @@ fn cell(row: &tokio_postgres::Row, place: usize, kind: &Type) -> Result<Cell, to
         Type::INT8 => row.try_get::<_, Option<i64>>(place)?.map(Cell::Int),
         Type::FLOAT4 => row.try_get::<_, Option<f32>>(place)?.map(|number| Cell::Real(f64::from(number))),
         Type::FLOAT8 => row.try_get::<_, Option<f64>>(place)?.map(Cell::Real),
+        Type::NUMERIC => row.try_get::<_, Option<Numeric>>(place)?.map(|Numeric(cell)| cell),
         Type::BYTEA => row.try_get::<_, Option<Vec<u8>>>(place)?.map(Cell::Bytes),
         Type::UUID => {
             row.try_get::<_, Option<uuid::Uuid>>(place)?.map(|uuid| Cell::Bytes(uuid.as_bytes().to_vec()))
@@ -94,6 +98,42 @@ fn cell(row: &tokio_postgres::Row, place: usize, kind: &Type) -> Result<Cell, to
         _ => row.try_get::<_, Option<String>>(place)?.map(Cell::Text),
     };
     Ok(cell.unwrap_or(Cell::Null))
+}
+
+/// What `sum` and `avg` of whole numbers answer: a whole number when it is one, as on SQLite.
+struct Numeric(Cell);
+
+impl<'a> FromSql<'a> for Numeric {
+    /// The wire form (`numeric_send` in PostgreSQL's `numeric.c`): four 16-bit words (count of digits, weight of the
+    /// first, sign, scale), then the digits to base 10,000.
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Failure> {
+        let words: Vec<i16> =
+            raw.chunks_exact(2).map(|pair| i16::from_be_bytes([pair[0], pair[1]])).collect();
+        let [_, weight, sign, scale, digits @ ..] = words.as_slice() else {
+            return Err("a numeric has four words".into());
+        };
+        let sign = match sign {
+            0 => 1,
+            0x4000 => -1,
+            _ => return Ok(Numeric(Cell::Real(f64::NAN))), // NaN and the infinities
+        };
+        if *scale == 0 {
+            let digit = |place: i16| i128::from(digits.get(place as usize).copied().unwrap_or(0));
+            let whole = (0..=*weight)
+                .try_fold(0_i128, |sum, place| sum.checked_mul(10_000)?.checked_add(digit(place)));
+            if let Some(whole) = whole.and_then(|whole| i64::try_from(whole * sign).ok()) {
+                return Ok(Numeric(Cell::Int(whole)));
+            }
+        }
+        let real = |(place, digit): (usize, &i16)| {
+            f64::from(*digit) * 10_000_f64.powi(i32::from(*weight) - i32::try_from(place).unwrap_or(i32::MAX))
+        };
+        Ok(Numeric(Cell::Real(sign as f64 * digits.iter().enumerate().map(real).sum::<f64>())))
+    }
+
+    fn accepts(kind: &Type) -> bool {
+        *kind == Type::NUMERIC
+    }
 }
 
 pub(super) fn error(error: &tokio_postgres::Error, sql: &str) -> Error {

@@ -52,7 +52,7 @@ pub(super) fn bind(statement: &mut Statement<'_>, values: &[Value]) -> rusqlite:
 }
 
 pub(super) fn rows(statement: &mut Statement<'_>) -> rusqlite::Result<Vec<Row>> {
-    let columns: Arc<[String]> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let columns: Arc<[String]> = statement.column_names().map(str::to_owned).collect();
     let mut found = Vec::new();
     let mut rows = statement.raw_query();
     while let Some(row) = rows.next()? {

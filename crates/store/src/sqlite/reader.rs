@@ -1,5 +1,6 @@
 //! Readers: a few connections, each used by one unit at a time on a blocking thread.
 
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,13 +15,17 @@ pub(crate) struct Readers(Arc<Pool>);
 
 struct Pool {
     path: PathBuf,
-    room: Semaphore,
+    room: Arc<Semaphore>,
     idle: Mutex<Vec<Tx>>,
 }
 
 impl Readers {
     pub(crate) fn new(path: &Path, count: usize) -> Self {
-        Readers(Arc::new(Pool { path: path.to_owned(), room: Semaphore::new(count), idle: Mutex::default() }))
+        Readers(Arc::new(Pool {
+            path: path.to_owned(),
+            room: Arc::new(Semaphore::new(count)),
+            idle: Mutex::default(),
+        }))
     }
 
     /// Runs `work` on a snapshot.
@@ -28,10 +33,19 @@ impl Readers {
         &self,
         work: impl FnOnce(&mut Tx) -> T + Send + 'static,
     ) -> Result<T, Error> {
-        let _room = self.0.room.acquire().await.map_err(|_| Error::Stopped)?;
+        let room = self.0.room.clone().acquire_owned().await.map_err(|_| Error::Stopped)?;
         let pool = self.0.clone();
-        let task = tokio::task::spawn_blocking(move || pool.with(work));
-        task.await.map_err(|error| Error::Away(format!("a reader stopped: {error}")))?
+        let task = tokio::task::spawn_blocking(move || {
+            let _room = room; // held by the work, not by a caller who may go away
+            pool.with(work)
+        });
+        match task.await {
+            Ok(answer) => answer,
+            Err(stopped) => match stopped.try_into_panic() {
+                Ok(panic) => resume_unwind(panic),
+                Err(_) => Err(Error::Stopped),
+            },
+        }
     }
 }
 
@@ -39,7 +53,7 @@ impl Pool {
     fn with<T>(&self, work: impl FnOnce(&mut Tx) -> T) -> Result<T, Error> {
         let mut tx = match self.idle().pop() {
             Some(tx) => tx,
-            None => Tx(Driver::Sqlite(SqliteTx { connection: open_reader(&self.path)? })),
+            None => Tx::new(Driver::Sqlite(SqliteTx { connection: open_reader(&self.path)? })),
         };
         snapshot(&mut tx, "BEGIN")?;
         let answer = work(&mut tx);
@@ -54,7 +68,7 @@ impl Pool {
 }
 
 fn snapshot(tx: &mut Tx, sql: &str) -> Result<(), Error> {
-    match &mut tx.0 {
+    match &mut tx.driver {
         Driver::Sqlite(tx) => tx.execute(sql, &[]).map(drop),
         Driver::Postgres(_) => unreachable!("the pool made this Tx itself"),
     }

@@ -3,8 +3,6 @@
 //! Whatever waits when a transaction begins goes into it, each unit behind its own savepoint, and all are answered after
 //! the one commit. A unit that fails is undone alone.
 
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -23,11 +21,13 @@ const GROUP: usize = 512;
 /// A transaction takes in no further unit after this long, so that the first one in it is not kept waiting.
 const GROUP_TIME: Duration = Duration::from_millis(50);
 
+type Work = dyn FnOnce(Result<&mut Tx, Error>) -> Ran + Send;
+
 /// A unit of work, its types erased.
 pub(crate) struct Unit {
     pub(crate) step: &'static str,
-    /// Runs the work. `Ok` carries the answer to deliver after the commit.
-    pub(crate) run: Box<dyn FnOnce(&mut Tx) -> Ran + Send>,
+    /// Runs the work, or tells its caller why there is no transaction to run it in. Never panics.
+    pub(crate) run: Box<Work>,
 }
 
 /// What a unit left behind: whether its writes stand, and how to tell its caller.
@@ -44,7 +44,7 @@ pub(crate) struct Writer {
 impl Writer {
     pub(crate) fn start(connection: Connection) -> Result<Self, Error> {
         let (units, waiting) = mpsc::channel(WAITING);
-        let tx = Tx(Driver::Sqlite(SqliteTx { connection }));
+        let tx = Tx::new(Driver::Sqlite(SqliteTx { connection }));
         thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || serve(tx, waiting))
@@ -81,10 +81,11 @@ fn group(
 ) -> Result<(), (Error, Vec<(&'static str, Ran)>)> {
     let started = Instant::now();
     if let Err(error) = begin(tx) {
-        return Err((error, vec![(first.step, unrun(first))]));
+        return Err((again(&error), vec![(first.step, (first.run)(Err(error)))]));
     }
     let mut done = vec![run(tx, first)];
-    while done.len() < GROUP && started.elapsed() < GROUP_TIME {
+    // SQLite may undo the whole transaction by itself (full disk); whatever ran after that would commit on its own.
+    while done.len() < GROUP && started.elapsed() < GROUP_TIME && !connection(tx).connection.is_autocommit() {
         let Ok(unit) = waiting.try_recv() else { break };
         done.push(run(tx, unit));
     }
@@ -104,30 +105,13 @@ fn group(
     Ok(())
 }
 
-/// A unit whose transaction could not begin: its work never ran.
-fn unrun(unit: Unit) -> Ran {
-    drop(unit.run); // its caller's channel closes, which it reads as `Error::Stopped`
-    Ran { keep: false, deliver: Box::new(|_| {}) }
-}
-
 fn run(tx: &mut Tx, unit: Unit) -> (&'static str, Ran) {
-    let outcome = savepoint(tx, "SAVEPOINT unit").map(|()| catch_unwind(AssertUnwindSafe(|| (unit.run)(tx))));
-    let ran = match outcome {
-        Ok(Ok(ran)) => ran,
-        Ok(Err(panic)) => {
-            tracing::error!(
-                code = "PR-9001",
-                step = unit.step,
-                "A unit of work panicked: {}",
-                text_of(&*panic)
-            );
-            Ran { keep: false, deliver: Box::new(|_| {}) }
-        }
-        Err(error) => {
-            tracing::error!(code = "PR-7005", "A savepoint failed: {error}");
-            Ran { keep: false, deliver: Box::new(|_| {}) }
-        }
-    };
+    if let Err(error) = savepoint(tx, "SAVEPOINT unit") {
+        tracing::error!(code = "PR-7005", "A savepoint failed: {error}");
+        return (unit.step, (unit.run)(Err(error)));
+    }
+    tx.failed = false;
+    let ran = (unit.run)(Ok(tx));
     let end = if ran.keep { "RELEASE unit" } else { "ROLLBACK TO unit" };
     if let Err(error) =
         savepoint(tx, end).and_then(|()| if ran.keep { Ok(()) } else { savepoint(tx, "RELEASE unit") })
@@ -136,11 +120,6 @@ fn run(tx: &mut Tx, unit: Unit) -> (&'static str, Ran) {
         tracing::warn!(code = "PR-7005", step = unit.step, "A savepoint could not be closed: {error}");
     }
     (unit.step, ran)
-}
-
-fn text_of(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".into())
 }
 
 fn begin(tx: &mut Tx) -> Result<(), Error> {
@@ -170,7 +149,7 @@ fn commit(tx: &mut Tx) -> Result<(), Error> {
 }
 
 fn connection(tx: &mut Tx) -> &mut SqliteTx {
-    match &mut tx.0 {
+    match &mut tx.driver {
         Driver::Sqlite(tx) => tx,
         Driver::Postgres(_) => unreachable!("the writer thread made this Tx itself"),
     }

@@ -314,6 +314,7 @@ impl Filing {
             };
             let mut decision = outcome::decision(&self.ids, now, &ruling);
             decision.record = record.clone();
+            decision.class_evidence = reading.class_evidence;
             let stored = &reading.stored;
             let unchanged = stored.state == ruling.state && stored.method == ruling.method && stored.record == record;
             results.push(Settled {

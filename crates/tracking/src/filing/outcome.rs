@@ -141,5 +141,6 @@ pub fn decision(ids: &Ids, now: Timestamp, ruling: &super::decide::Ruling) -> De
         reason: ruling.reason.clone(),
         signals: ruling.signals.clone(),
         flags: ruling.flags.clone(),
+        class_evidence: Vec::new(),
     }
 }

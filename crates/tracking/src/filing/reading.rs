@@ -65,6 +65,8 @@ pub struct Reading {
     pub description: Content,
     /// Things worth a look that decide nothing.
     pub flags: Vec<String>,
+    /// Why it is of its class.
+    pub class_evidence: Vec<String>,
 }
 
 /// What a delivery report says about the mail it is about.
@@ -124,7 +126,8 @@ pub fn read(stored: Stored, raw: &[u8], rules: &Rules, signer: Option<&Signer>) 
         attachments: Vec::new(),
         unpacked: Vec::new(),
         description: Content::MailBody { mail: stored.body },
-        flags: class.evidence,
+        flags: Vec::new(),
+        class_evidence: class.evidence,
         stored,
     };
     if let Some(signer) = signer {

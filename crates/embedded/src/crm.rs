@@ -1,0 +1,142 @@
+//! The port: what `postroom_core::Crm` asks, answered from the store.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::FutureExt;
+use postroom_core::{AddressHit, ChangeSet, Content, Crm, Fault, Outcome, Query, Record, RecordRef};
+use postroom_store::sql::{Expr, Func, Query as Sql};
+use postroom_store::{Error, Tx, body};
+use uuid::Uuid;
+
+use crate::lot::{self, Writer, load};
+use crate::schema::{Schema, Table};
+use crate::{Embedded, address, content, query};
+
+/// The columns that say how a row stands, where its table has them.
+const STANDING: &[&str] = &["statecode", "statuscode", "ownerid", "merged", "masterid"];
+/// The tables that [`Crm::check`] counts.
+const COUNTED: &[&str] = &["contact", "account", "lead", "incident", "email"];
+
+#[async_trait]
+impl Crm for Embedded {
+    async fn find(&self, tables: &[&str], ids: &[Uuid]) -> Result<Vec<Record>, Fault> {
+        let tables: Vec<String> = tables.iter().map(|table| (*table).to_owned()).collect();
+        let (ids, cache) = (ids.to_vec(), self.cache.clone());
+        let found = self.store.read(move |tx| {
+            async move {
+                let schema = cache.current(tx).await?;
+                let mut found = Vec::new();
+                for name in &tables {
+                    find_in(tx, schema.table(name)?, &ids, &mut found).await?;
+                }
+                Ok(found)
+            }
+            .boxed()
+        });
+        found.await
+    }
+
+    async fn find_addresses(&self, addresses: &[String]) -> Result<Vec<AddressHit>, Fault> {
+        let (addresses, cache) = (addresses.to_vec(), self.cache.clone());
+        let hits = self.store.read(move |tx| {
+            async move {
+                let schema = cache.current(tx).await?;
+                Ok::<_, Error>(address::find(tx, schema, addresses).await?)
+            }
+            .boxed()
+        });
+        Ok(hits.await?)
+    }
+
+    async fn query(&self, query: &Query) -> Result<Vec<Record>, Fault> {
+        let (query, cache) = (query.clone(), self.cache.clone());
+        let rows = self.store.read(move |tx| {
+            async move {
+                let schema = cache.current(tx).await?;
+                ask(tx, schema, &query).await
+            }
+            .boxed()
+        });
+        rows.await
+    }
+
+    async fn apply(&self, mut sets: Vec<ChangeSet>) -> Vec<Result<Vec<Outcome>, Fault>> {
+        let count = sets.len();
+        if count == 0 {
+            return Vec::new();
+        }
+        let writer = Writer { acting: self.acting, now: self.clock.now() };
+        let cache = self.cache.clone();
+        let files = content::store_files(&mut sets);
+        let unit = self.store.write("crm.apply", move |tx| {
+            async move {
+                let schema = cache.current(tx).await?;
+                body::put(tx, files).await?;
+                let answers = lot::apply(tx, schema.clone(), writer, sets).await?;
+                Ok::<_, Error>((schema, answers))
+            }
+            .boxed()
+        });
+        match unit.await {
+            Ok((schema, answers)) => {
+                self.cache.keep(&schema);
+                answers
+            }
+            Err(error) => same_for_all(error, count),
+        }
+    }
+
+    async fn read(&self, content: &Content) -> Result<Bytes, Fault> {
+        content::read(&self.store, content).await
+    }
+
+    async fn check(&self) -> Result<String, Fault> {
+        let schema = self.schema().await?;
+        let tables = schema.tables().count();
+        let counted = schema.clone();
+        let counts: String =
+            self.store.read(move |tx| async move { counts(tx, &counted).await }.boxed()).await?;
+        let version = env!("CARGO_PKG_VERSION");
+        Ok(format!("embedded CRM {version} as {}: {tables} tables, {counts}", self.acting()))
+    }
+}
+
+async fn find_in(tx: &mut Tx, table: &Table, ids: &[Uuid], found: &mut Vec<Record>) -> Result<(), Error> {
+    let extra = (table.name == "email").then_some("regardingobjectid");
+    let columns: Vec<usize> =
+        STANDING.iter().copied().chain(extra).filter_map(|name| table.place(name)).collect();
+    for (id, fields) in load::rows(tx, table, ids, &columns).await? {
+        let mut record = Record::new(RecordRef::new(table.name.clone(), id));
+        for (place, value) in fields.iter() {
+            record.columns.push((table.columns[place].name.clone(), value.clone()));
+        }
+        found.push(record);
+    }
+    Ok(())
+}
+
+async fn ask(tx: &mut Tx, schema: Arc<Schema>, query: &Query) -> Result<Vec<Record>, Fault> {
+    let plan = query::plan(&schema, tx.dialect(), query)?;
+    let rows = tx.query(&plan.select).await?;
+    let records = rows.iter().map(|row| plan.record(&schema, row));
+    Ok(records.collect::<Result<Vec<_>, Error>>()?)
+}
+
+/// The unit failed as a whole: nothing of any set is there.
+fn same_for_all(error: Error, count: usize) -> Vec<Result<Vec<Outcome>, Fault>> {
+    let fault = Fault::from(error);
+    (0..count).map(|_| Err(Fault::new(fault.verdict, fault.code, fault.message.clone()))).collect()
+}
+
+async fn counts(tx: &mut Tx, schema: &Schema) -> Result<String, Fault> {
+    let mut texts = Vec::new();
+    for table in COUNTED.iter().filter_map(|name| schema.table(name).ok()) {
+        let count = Func::count(Expr::col(table.primary_key.clone()));
+        let select = Sql::select().expr(count).from(table.storage()).to_owned();
+        let count = tx.query_one(&select).await?.map(|row| row.at::<i64>(0)).transpose()?.unwrap_or(0);
+        texts.push(format!("{count} {}", table.name));
+    }
+    Ok(texts.join(", "))
+}

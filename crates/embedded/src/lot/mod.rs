@@ -1,0 +1,233 @@
+//! A lot of change sets in one unit of the store.
+//!
+//! Three steps: [`gather`] notes every row that the lot speaks of, [`load`] reads them with a few selects, then the sets
+//! are applied one after the other to the rows in memory, each undone alone when it is refused, and [`write`] puts down
+//! what came of it. So a refused set costs nothing and leaves its neighbours alone, and a later set sees the earlier ones.
+
+mod create;
+mod delete;
+mod gather;
+pub(crate) mod load;
+mod parties;
+mod update;
+mod write;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use postroom_core::{Change, ChangeSet, Fault, Outcome, RecordRef};
+use postroom_store::{Error, Tx};
+use uuid::Uuid;
+
+use crate::row::Fields;
+use crate::rules::Refusal;
+use crate::rules::defaults::Facts;
+use crate::schema::{Column, Schema, Table};
+
+/// A row: the table's place in the schema, and its id.
+pub(crate) type Key = (usize, Uuid);
+
+/// The counter behind `versionnumber`.
+pub(crate) const VERSION: &str = "crm_version";
+
+/// Who writes, and when.
+#[derive(Clone, Copy)]
+pub(crate) struct Writer {
+    pub acting: Uuid,
+    pub now: Timestamp,
+}
+
+/// What is to be done with a row in the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// As it is in the database.
+    Loaded,
+    Fresh,
+    Changed,
+    Gone,
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    /// There is a row in the database.
+    stored: bool,
+    phase: Phase,
+    fields: Fields,
+    /// The columns of a stored row that changed.
+    dirty: Vec<usize>,
+}
+
+/// What a set did, to be taken back when it is refused.
+#[derive(Default)]
+struct Undo {
+    entries: Vec<(Key, Option<Entry>)>,
+    recount: usize,
+}
+
+/// The rows of a lot.
+pub(crate) struct Lot {
+    schema: Arc<Schema>,
+    writer: Writer,
+    /// Rows that are only referred to, and are there.
+    known: HashMap<Key, Facts>,
+    rows: HashMap<Key, Entry>,
+    /// The order in which rows were first touched: the order of their version numbers.
+    order: Vec<Key>,
+    /// Stored mails whose attachments changed in number.
+    recount: Vec<Key>,
+    undo: Undo,
+}
+
+/// Applies every set; one that is refused leaves its neighbours alone.
+pub(crate) async fn apply(
+    tx: &mut Tx,
+    schema: Arc<Schema>,
+    writer: Writer,
+    sets: Vec<ChangeSet>,
+) -> Result<Vec<Result<Vec<Outcome>, Fault>>, Error> {
+    // Locks the counter's row until the unit ends: writers of the CRM go one after the other, also on PostgreSQL, so what
+    // is read below stays true until it is written.
+    tx.next_numbers(VERSION, 1).await?;
+    let wanted = gather::gather(&schema, writer.acting, &sets);
+    let mut lot = load::load(tx, schema, writer, wanted).await?;
+    let answers = sets.into_iter().map(|set| lot.apply(set).map_err(Fault::from)).collect();
+    lot.write(tx).await?;
+    Ok(answers)
+}
+
+/// What a set creates: its rows may refer to each other in any order.
+struct Scope {
+    created: HashSet<Key>,
+}
+
+impl Lot {
+    fn apply(&mut self, set: ChangeSet) -> Result<Vec<Outcome>, Refusal> {
+        self.undo = Undo { entries: Vec::new(), recount: self.recount.len() };
+        let scope = self.scope(&set);
+        let outcomes: Result<Vec<Outcome>, Refusal> =
+            set.changes.into_iter().map(|change| self.change(&scope, change)).collect();
+        if outcomes.is_err() {
+            self.take_back();
+        }
+        outcomes
+    }
+
+    fn scope(&self, set: &ChangeSet) -> Scope {
+        let key = |change: &Change| match change {
+            Change::Create(record) | Change::Upsert(record) => {
+                self.schema.find(&record.at.table).map(|table| (table, record.at.id))
+            }
+            Change::Update(_) | Change::Delete(_) => None,
+        };
+        Scope { created: set.changes.iter().filter_map(key).collect() }
+    }
+
+    fn change(&mut self, scope: &Scope, change: Change) -> Result<Outcome, Refusal> {
+        match change {
+            Change::Create(record) => self.create(scope, record),
+            Change::Update(record) => self.update(scope, record),
+            Change::Upsert(record) => match self.exists(self.key(&record.at)?) {
+                true => self.update(scope, record),
+                false => self.create(scope, record),
+            },
+            Change::Delete(at) => self.delete(&at),
+        }
+    }
+
+    fn key(&self, at: &RecordRef) -> Result<Key, Refusal> {
+        match self.schema.find(&at.table) {
+            Some(table) => Ok((table, at.id)),
+            None => Err(self.schema.unknown_table(&at.table)),
+        }
+    }
+
+    fn table(&self, key: Key) -> Arc<Table> {
+        self.schema.at(key.0).clone()
+    }
+
+    fn exists(&self, key: Key) -> bool {
+        match self.rows.get(&key) {
+            Some(entry) => entry.phase != Phase::Gone,
+            None => self.known.contains_key(&key),
+        }
+    }
+
+    /// What is known of a row that another one names.
+    fn facts(&self, at: &RecordRef) -> Option<Facts> {
+        let key = (self.schema.find(&at.table)?, at.id);
+        let Some(entry) = self.rows.get(&key) else { return self.known.get(&key).cloned() };
+        let table = self.schema.at(key.0);
+        Some(load::facts(table, &entry.fields))
+    }
+
+    /// The row to change; remembers how it was.
+    fn touch(&mut self, key: Key) -> &mut Entry {
+        self.undo.entries.push((key, self.rows.get(&key).cloned()));
+        self.rows.get_mut(&key).expect("rows to be changed were loaded or made before")
+    }
+
+    fn put(&mut self, key: Key, entry: Entry) {
+        let old = self.rows.insert(key, entry);
+        if old.is_none() {
+            self.order.push(key);
+        }
+        self.undo.entries.push((key, old));
+    }
+
+    fn take_back(&mut self) {
+        let undo = std::mem::take(&mut self.undo);
+        for (key, old) in undo.entries.into_iter().rev() {
+            match old {
+                Some(entry) => self.rows.insert(key, entry),
+                None => self.rows.remove(&key),
+            };
+        }
+        self.recount.truncate(undo.recount);
+    }
+
+    /// Checks that a lookup may name what it names and that this exists; settles which activity a general one means.
+    fn refer(
+        &self,
+        scope: &Scope,
+        table: &Table,
+        column: &Column,
+        at: &RecordRef,
+    ) -> Result<RecordRef, Refusal> {
+        let missing = || Refusal::Reference {
+            table: table.name.clone(),
+            column: column.name.clone(),
+            target: at.clone(),
+        };
+        let target = self.actual(scope, at).ok_or_else(missing)?;
+        let Some(place) = self.schema.find(&target.table) else { return Err(missing()) };
+        if !self.schema.allows(&column.targets, self.schema.at(place)) {
+            return Err(Refusal::Target {
+                table: table.name.clone(),
+                column: column.name.clone(),
+                target: target.table,
+                known: self.taken(column),
+            });
+        }
+        let key = (place, target.id);
+        match self.exists(key) || scope.created.contains(&key) {
+            true => Ok(target),
+            false => Err(missing()),
+        }
+    }
+
+    /// `activitypointer/ID` names a row of whichever activity table has it.
+    fn actual(&self, scope: &Scope, at: &RecordRef) -> Option<RecordRef> {
+        if at.table != "activitypointer" {
+            return Some(at.clone());
+        }
+        let has = |place: usize| self.exists((place, at.id)) || scope.created.contains(&(place, at.id));
+        let found = self.schema.activities().find(|(place, _)| has(*place));
+        found.map(|(_, table)| RecordRef::new(table.name.clone(), at.id))
+    }
+
+    fn taken(&self, column: &Column) -> String {
+        let allowed = self.schema.tables().filter(|table| self.schema.allows(&column.targets, table));
+        allowed.map(|table| table.name.as_str()).collect::<Vec<_>>().join(", ")
+    }
+}

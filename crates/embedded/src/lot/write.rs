@@ -1,0 +1,157 @@
+//! Puts a lot down: deletes first, then new rows (one statement a table), then changed ones, then counts.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use postroom_core::Value;
+use postroom_store::sql::{Expr, ExprTrait, Func, Query, SelectStatement};
+use postroom_store::{Error, Insert, Tx};
+use uuid::Uuid;
+
+use super::delete::PARTS;
+use super::load::CHUNK;
+use super::{Key, Lot, Phase, VERSION};
+use crate::row;
+use crate::schema::{Table, shape};
+
+impl Lot {
+    pub(super) async fn write(mut self, tx: &mut Tx) -> Result<(), Error> {
+        let keys = self.touched();
+        self.number(tx, &keys).await?;
+        self.delete_rows(tx, &keys).await?;
+        self.insert_rows(tx, &keys).await?;
+        self.update_rows(tx, &keys).await?;
+        self.count_attachments(tx).await
+    }
+
+    /// Every row once, in the order of the sets.
+    fn touched(&self) -> Vec<Key> {
+        let mut seen = HashSet::new();
+        self.order.iter().filter(|key| self.rows.contains_key(key) && seen.insert(**key)).copied().collect()
+    }
+
+    /// `versionnumber` rises with every row that changes.
+    async fn number(&mut self, tx: &mut Tx, keys: &[Key]) -> Result<(), Error> {
+        let written = |key: &&Key| matches!(self.rows[key].phase, Phase::Fresh | Phase::Changed);
+        let written: Vec<Key> = keys.iter().filter(written).copied().collect();
+        if written.is_empty() {
+            return Ok(());
+        }
+        let first = tx.next_numbers(VERSION, written.len() as u64).await?;
+        for (number, key) in (first..).zip(written) {
+            let Some(place) = self.schema.at(key.0).place("versionnumber") else { continue };
+            let entry = self.rows.get_mut(&key).expect("listed from these rows");
+            entry.fields.set(place, Value::Int(number));
+            entry.dirty.push(place);
+        }
+        Ok(())
+    }
+
+    /// Rows that went, those that went and came again, and the parts of both.
+    async fn delete_rows(&self, tx: &mut Tx, keys: &[Key]) -> Result<(), Error> {
+        let mut gone: BTreeMap<usize, Vec<Uuid>> = BTreeMap::new();
+        for key in keys {
+            let entry = &self.rows[key];
+            if entry.stored && matches!(entry.phase, Phase::Gone | Phase::Fresh) {
+                gone.entry(key.0).or_default().push(key.1);
+            }
+        }
+        for (place, ids) in gone {
+            let table = self.schema.at(place);
+            for ids in ids.chunks(CHUNK) {
+                delete_where(tx, table, &table.primary_key, ids).await?;
+                for (part, column) in PARTS {
+                    let part = self.schema.table(part).ok().filter(|part| self.may_hold(part, column, table));
+                    if let Some(part) = part {
+                        delete_where(tx, part, column, ids).await?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn may_hold(&self, part: &Table, column: &str, parent: &Table) -> bool {
+        part.column(column).is_some_and(|column| self.schema.allows(&column.targets, parent))
+    }
+
+    async fn insert_rows(&self, tx: &mut Tx, keys: &[Key]) -> Result<(), Error> {
+        let mut fresh: BTreeMap<usize, Vec<Key>> = BTreeMap::new();
+        for key in keys.iter().filter(|key| self.rows[key].phase == Phase::Fresh) {
+            fresh.entry(key.0).or_default().push(*key);
+        }
+        for (place, keys) in fresh {
+            tx.insert(&self.insert(self.schema.at(place), &keys)).await?;
+        }
+        Ok(())
+    }
+
+    /// All rows with the columns that any of them has, so that one statement serves.
+    fn insert(&self, table: &Table, keys: &[Key]) -> Insert {
+        let places: BTreeSet<usize> = keys.iter().flat_map(|key| self.rows[key].fields.places()).collect();
+        let mut names = vec![table.primary_key.clone()];
+        names.extend(places.iter().flat_map(|place| shape::cells(&table.columns[*place])));
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        // Nothing is skipped but the server's own party rows, which are not looked for before they are made again.
+        let mut insert = Insert::into(&table.storage(), &names).or_skip();
+        for key in keys {
+            let fields = &self.rows[key].fields;
+            let cells =
+                places.iter().flat_map(|place| row::cells(&table.columns[*place], fields.get(*place)));
+            insert.row(std::iter::once(key.1.into()).chain(cells));
+        }
+        insert
+    }
+
+    async fn update_rows(&self, tx: &mut Tx, keys: &[Key]) -> Result<(), Error> {
+        for key in keys {
+            let entry = &self.rows[key];
+            if entry.phase != Phase::Changed {
+                continue;
+            }
+            let table = self.schema.at(key.0);
+            let mut update = Query::update();
+            update.table(table.storage()).and_where(Expr::col(table.primary_key.clone()).eq(key.1));
+            let dirty: BTreeSet<usize> = entry.dirty.iter().copied().collect();
+            for place in dirty {
+                let column = &table.columns[place];
+                for (cell, value) in
+                    shape::cells(column).into_iter().zip(row::cells(column, entry.fields.get(place)))
+                {
+                    update.value(cell, Expr::value(value));
+                }
+            }
+            tx.execute(&update).await?;
+        }
+        Ok(())
+    }
+
+    /// Mails that were there before the lot: their attachments are counted where they are.
+    async fn count_attachments(&self, tx: &mut Tx) -> Result<(), Error> {
+        let mails: BTreeSet<Key> = self.recount.iter().copied().collect();
+        for key in mails {
+            let table = self.schema.at(key.0);
+            let mut update = Query::update();
+            update
+                .table(table.storage())
+                .value("attachmentcount", Expr::SubQuery(None, Box::new(attachments_of(key.1).into())))
+                .and_where(Expr::col(table.primary_key.clone()).eq(key.1));
+            tx.execute(&update).await?;
+        }
+        Ok(())
+    }
+}
+
+fn attachments_of(mail: Uuid) -> SelectStatement {
+    let mut select = Query::select();
+    select
+        .expr(Func::count(Expr::col("activitymimeattachmentid")))
+        .from("crm_activitymimeattachment")
+        .and_where(Expr::col("objectid").eq(mail));
+    select
+}
+
+async fn delete_where(tx: &mut Tx, table: &Table, column: &str, ids: &[Uuid]) -> Result<(), Error> {
+    let by_ids = Expr::col(column.to_owned()).is_in(ids.iter().copied());
+    let delete = Query::delete().from_table(table.storage()).and_where(by_ids).to_owned();
+    tx.execute(&delete).await.map(drop)
+}

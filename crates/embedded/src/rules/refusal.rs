@@ -1,0 +1,68 @@
+//! Why a change, query or description is refused. Each text names the table and column and says what would be taken.
+
+use postroom_core::{Code, Fault, RecordRef};
+
+/// One refusal. It never carries a value of a mail, only names, lengths and numbers.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Refusal {
+    #[error("this CRM has no table {table}{}", meant(.nearest))]
+    UnknownTable { table: String, nearest: Option<String> },
+    #[error("{table} has no column {column}{}", meant(.nearest))]
+    UnknownColumn { table: String, column: String, nearest: Option<String> },
+    #[error("{table}.{column} is kept by the server; leave it out")]
+    ReadOnly { table: String, column: String },
+    #[error("{table}.{column} takes {wanted}, not {got}")]
+    Type { table: String, column: String, wanted: &'static str, got: &'static str },
+    #[error("{table}.{column} holds at most {max} characters (UTF-16 units); this has {length}")]
+    TooLong { table: String, column: String, length: usize, max: u32 },
+    #[error("{table}.{column} must be {bound}; this is {got}")]
+    Range { table: String, column: String, bound: String, got: String },
+    #[error("{table}.{column} has no choice {got}; it has {known}")]
+    Choice { table: String, column: String, got: String, known: String },
+    #[error("{table}.{column} cannot name a row of {target}; it takes {known}")]
+    Target { table: String, column: String, target: String, known: String },
+    #[error("{table}.{column} names {target}, which does not exist")]
+    Reference { table: String, column: String, target: RecordRef },
+    #[error("{table}.statuscode {status} does not go with statecode {state}; the pairs are {pairs}")]
+    State { table: String, state: i64, status: String, pairs: String },
+    #[error("{table}.{column} needs a value")]
+    Required { table: String, column: String },
+    #[error("{0} does not exist")]
+    NotFound(RecordRef),
+    #[error(
+        "{table}.{column} names {target}, which is completed: its attachments come in the change set that creates it"
+    )]
+    Completed { table: String, column: String, target: RecordRef },
+    #[error("{table}.{column} cannot be {what}")]
+    Use { table: String, column: String, what: &'static str },
+}
+
+fn meant(nearest: &Option<String>) -> String {
+    nearest.as_ref().map_or_else(String::new, |name| format!("; did you mean {name}?"))
+}
+
+impl Refusal {
+    pub fn code(&self) -> Code {
+        match self {
+            Refusal::UnknownTable { .. } | Refusal::UnknownColumn { .. } => Code::CRM_UNKNOWN_COLUMN,
+            Refusal::Reference { .. } => Code::CRM_REFERENCE,
+            Refusal::State { .. } => Code::CRM_STATE,
+            Refusal::Required { .. } => Code::CRM_REQUIRED,
+            Refusal::NotFound(_) => Code::CRM_NOT_FOUND,
+            Refusal::ReadOnly { .. }
+            | Refusal::Type { .. }
+            | Refusal::TooLong { .. }
+            | Refusal::Range { .. }
+            | Refusal::Choice { .. }
+            | Refusal::Target { .. }
+            | Refusal::Completed { .. }
+            | Refusal::Use { .. } => Code::CRM_REFUSED,
+        }
+    }
+}
+
+impl From<Refusal> for Fault {
+    fn from(refusal: Refusal) -> Self {
+        Fault::reject(refusal.code(), refusal.to_string())
+    }
+}

@@ -1,0 +1,129 @@
+//! A table's description as statements that make it: `crm_<table>` with real columns.
+//!
+//! Text compares without case. SQLite: the columns are `COLLATE NOCASE`, so a plain index serves. PostgreSQL: the columns
+//! are `COLLATE "C"` (the same order on every server) and the index is on `lower(column)`.
+
+use postroom_store::Dialect;
+use postroom_store::migrate::Ddl;
+use postroom_store::sql::{ColumnDef, Expr, Func, Index, Table as SqlTable};
+use uuid::Uuid;
+
+use super::{Column, Kind, Table};
+
+/// PostgreSQL cuts names after 63 bytes.
+const NAME: usize = 63;
+
+/// The columns in the database that hold `column`: none for a party list; a lookup that may name several tables and a
+/// body have a second one.
+pub(crate) fn cells(column: &Column) -> Vec<String> {
+    let name = &column.name;
+    match column.kind {
+        Kind::PartyList => Vec::new(),
+        Kind::Lookup if column.targets.several() => vec![name.clone(), format!("{name}_type")],
+        Kind::Body | Kind::File => vec![name.clone(), format!("{name}_ref")],
+        _ => vec![name.clone()],
+    }
+}
+
+fn definitions(column: &Column, dialect: Dialect) -> Vec<ColumnDef> {
+    let mut definitions: Vec<ColumnDef> = cells(column).into_iter().map(ColumnDef::new).collect();
+    for extra in definitions.iter_mut().skip(1) {
+        extra.text();
+    }
+    if let Some(first) = definitions.first_mut() {
+        match column.kind {
+            Kind::Id => first.uuid().not_null().primary_key(),
+            Kind::Guid | Kind::Lookup => first.uuid(),
+            Kind::Integer | Kind::BigInteger | Kind::Choice | Kind::State | Kind::Status | Kind::Time => {
+                first.big_integer()
+            }
+            Kind::Boolean => first.boolean(),
+            Kind::Double => first.double(),
+            Kind::Text => first.text().extra(collation(dialect)),
+            // Decimals and money are text, so that no digit is lost.
+            Kind::Decimal | Kind::Money | Kind::Body | Kind::File | Kind::PartyList => first.text(),
+        };
+    }
+    definitions
+}
+
+fn collation(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Sqlite => "COLLATE NOCASE",
+        Dialect::Postgres => "COLLATE \"C\"",
+    }
+}
+
+/// What makes a new table.
+pub(super) fn create(table: &Table, dialect: Dialect) -> Vec<Ddl> {
+    let mut statement = SqlTable::create();
+    statement.table(table.storage());
+    for definition in table.columns.iter().flat_map(|column| definitions(column, dialect)) {
+        statement.col(definition);
+    }
+    let mut all = vec![Ddl::CreateTable(statement)];
+    all.extend(
+        table.columns.iter().filter(|column| column.indexed).map(|column| index(table, column, dialect)),
+    );
+    all
+}
+
+/// What adds columns to a table that is there. A lookup that was widened to several tables gets its second column.
+pub(super) fn widen(table: &Table, have: &Table, dialect: Dialect) -> Vec<Ddl> {
+    let mut all = Vec::new();
+    for column in &table.columns {
+        let old = have.column(&column.name);
+        let had = old.map_or(0, |old| cells(old).len());
+        for definition in definitions(column, dialect).into_iter().skip(had) {
+            // SQLite adds one column a statement.
+            all.push(Ddl::AlterTable(
+                SqlTable::alter().table(table.storage()).add_column(definition).to_owned(),
+            ));
+        }
+        if column.indexed && !old.is_some_and(|old| old.indexed) {
+            all.push(index(table, column, dialect));
+        }
+    }
+    all
+}
+
+fn index(table: &Table, column: &Column, dialect: Dialect) -> Ddl {
+    let mut index = Index::create();
+    index.name(index_name(table, column)).table(table.storage());
+    match (column.kind, dialect) {
+        (Kind::Text, Dialect::Postgres) => index.col(Func::lower(Expr::col(column.name.clone()))),
+        _ => index.col(column.name.clone()),
+    };
+    Ddl::CreateIndex(index)
+}
+
+fn index_name(table: &Table, column: &Column) -> String {
+    let name = format!("{}_{}_ix", table.storage(), column.name);
+    match name.len() > NAME {
+        true => format!("crm_{}_ix", Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).simple()),
+        false => name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::super::Schema;
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_fit() {
+        let mut indexes = HashSet::new();
+        for table in Schema::standard() {
+            let names: Vec<String> = table.columns.iter().flat_map(cells).collect();
+            let distinct: HashSet<&String> = names.iter().collect();
+            assert_eq!(names.len(), distinct.len(), "{}", table.name);
+            assert!(names.iter().all(|name| name.len() <= NAME));
+            for column in table.columns.iter().filter(|column| column.indexed) {
+                let name = index_name(&table, column);
+                assert!(name.len() <= NAME && indexes.insert(name));
+            }
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Figures that must not get out of hand. The bounds are wide: the machine is shared and the build is a debug one.
+
+use std::time::{Duration, Instant};
+
+use postroom_core::{Change, ChangeSet, Content, Crm, Record};
+
+use crate::bench::{Bench, On, on_both};
+
+on_both!(mails_are_filed_in_lots);
+
+/// 500 mails as the tracking rules write them: the mail, five parties, an attachment, a queue item.
+async fn mails_are_filed_in_lots(on: On) {
+    let bench = Bench::new(on).await;
+    let queue = bench.row("queue").with("name", "Support").with("emailaddress", "support@demo.example");
+    let people: Vec<Record> = (0..50).map(|n| bench.contact(&n.to_string())).collect();
+    bench.create(&[&[queue.clone()], &people[..]].concat()).await;
+    let sets: Vec<ChangeSet> = (0..500).map(|n| filed(&bench, n, &queue, &people[n % 50])).collect();
+    let started = Instant::now();
+    let mut refused = 0;
+    for lot in sets.chunks(250) {
+        refused += bench.crm.apply(lot.to_vec()).await.iter().filter(|answer| answer.is_err()).count();
+    }
+    let took = started.elapsed();
+    assert_eq!(refused, 0);
+    println!("{on:?}: 500 mails in {took:?}");
+    assert!(took < Duration::from_secs(20), "500 mails took {took:?}");
+}
+
+fn filed(bench: &Bench, number: usize, queue: &Record, person: &Record) -> ChangeSet {
+    let email = bench
+        .email()
+        .with("messageid", format!("<{number}@customer.example>"))
+        .with("statecode", 1)
+        .with("statuscode", 4)
+        .with("sender", "anna@customer.example")
+        .with("torecipients", "support@demo.example;")
+        .with("actualend", bench.clock.now())
+        .with("regardingobjectid", person.at.clone())
+        .with("description", "<p>Hello</p>".repeat(20));
+    let mut rows = vec![
+        email.clone(),
+        bench.party(&email, 1, "anna@customer.example").with("partyid", person.at.clone()),
+    ];
+    rows.push(bench.party(&email, 2, "support@demo.example").with("partyid", queue.at.clone()));
+    rows.extend((0..3).map(|n| bench.party(&email, 3, &format!("cc{n}@customer.example"))));
+    let part = Content::MailPart { mail: postroom_core::BodyHash([1; 32]), part: 2, size: 100 };
+    let file =
+        bench.row("activitymimeattachment").with("objectid", email.at.clone()).with("filename", "a.pdf");
+    rows.push(file.with("mimetype", "application/pdf").with("body", part));
+    rows.push(bench.row("queueitem").with("queueid", queue.at.clone()).with("objectid", email.at.clone()));
+    ChangeSet { changes: rows.into_iter().map(Change::Create).collect() }
+}

@@ -1,0 +1,194 @@
+//! Tables: all that come along, those made at run time, and what another process sees.
+
+use std::time::Instant;
+
+use postroom_core::{Change, Code, Content, Crm, Filter, Outcome, Record, Value};
+use postroom_embedded::Embedded;
+use postroom_embedded::schema::{Choice, Column, Kind, Ownership, Schema, Table, Targets};
+use uuid::Uuid;
+
+use crate::bench::{self, Bench, On, on_both};
+
+on_both!(
+    every_table_takes_a_row,
+    every_column_reads_back,
+    tables_made_at_run_time,
+    another_process_sees_a_new_table,
+    two_processes_may_start_at_once,
+    bad_descriptions_are_refused,
+);
+
+/// A value that fits, and the rows that it refers to.
+fn value(bench: &Bench, schema: &Schema, column: &Column, before: &mut Vec<Record>) -> Option<Value> {
+    Some(match column.kind {
+        Kind::Id | Kind::PartyList => return None,
+        Kind::Guid => Value::Guid(bench.ids.next()),
+        Kind::Text => Value::text("Ü".repeat(column.max_length.unwrap_or(10).min(10) as usize)),
+        Kind::Body => Value::text("<p>Grüße</p>"),
+        Kind::File => Value::Content(Content::Bytes(b"\0\xff"[..].into())),
+        Kind::Boolean => Value::Bool(true),
+        Kind::State => return None,
+        Kind::Status => return None,
+        Kind::Choice => Value::Int(column.choices.last().map_or(7, |choice| choice.value)),
+        Kind::Integer | Kind::BigInteger => Value::Int(column.max.unwrap_or(12.0) as i64),
+        Kind::Double => Value::Float(column.max.unwrap_or(1.5)),
+        Kind::Decimal | Kind::Money => Value::Decimal("99.125".into()),
+        Kind::Time => Value::Time("2026-11-02T10:11:12.000001Z".parse().unwrap()),
+        Kind::Lookup => {
+            let allowed = |table: &str| match &column.targets {
+                Targets::Named(names) => names.iter().any(|name| name == table),
+                Targets::AnyWithActivities => table == "account",
+            };
+            let target =
+                schema.tables().find(|table| allowed(&table.name) && table.name != "activitypointer")?;
+            let row = minimal(bench, schema, target, before);
+            let at = row.at.clone();
+            before.push(row);
+            Value::Lookup(at)
+        }
+    })
+}
+
+/// A row with nothing but what a client must give.
+fn minimal(bench: &Bench, schema: &Schema, table: &Table, before: &mut Vec<Record>) -> Record {
+    let given_by_server = |column: &Column| {
+        column.preset.is_some()
+            || column.kind == Kind::State
+            || column.kind == Kind::Status
+            || ["ownerid", "organizationid", "businessunitid", "transactioncurrencyid", "administratorid"]
+                .contains(&column.name.as_str())
+            || ["quotenumber", "ordernumber", "invoicenumber", "entitytype"].contains(&column.name.as_str())
+    };
+    let mut row = bench.row(&table.name);
+    for column in table.columns.iter().filter(|column| column.required && !given_by_server(column)) {
+        if let Some(value) = value(bench, schema, column, before) {
+            row = row.with(column.name.clone(), value);
+        }
+    }
+    match table.name.as_str() {
+        "activityparty" => row.with("addressused", "anna@customer.example"),
+        _ => row,
+    }
+}
+
+async fn every_table_takes_a_row(on: On) {
+    let bench = Bench::new(on).await;
+    let schema = bench.crm.schema().await.unwrap();
+    assert_eq!(schema.tables().count(), 43);
+    for table in schema.tables() {
+        let mut rows = Vec::new();
+        let row = minimal(&bench, &schema, table, &mut rows);
+        rows.push(row.clone());
+        bench.create(&rows).await;
+        let found = bench.found(&row.at).await;
+        for (column, value) in &row.columns {
+            assert_eq!(found.get(column), Some(value), "{}.{column}", table.name);
+        }
+        if table.ownership == Ownership::User {
+            assert_eq!(found.lookup("ownerid"), Some(&bench.crm.acting()), "{}", table.name);
+        }
+        assert_eq!(bench.must(Change::Create(row)).await, Outcome::Unchanged);
+    }
+}
+
+async fn every_column_reads_back(on: On) {
+    let bench = Bench::new(on).await;
+    let schema = bench.crm.schema().await.unwrap();
+    let mut columns = 0;
+    for table in schema.tables() {
+        let mut rows = Vec::new();
+        let mut row = bench.row(&table.name);
+        for column in table.columns.iter().filter(|column| !column.read_only) {
+            if let Some(value) = value(&bench, &schema, column, &mut rows) {
+                row = row.with(column.name.clone(), value);
+            }
+        }
+        rows.push(row.clone());
+        bench.create(&rows).await;
+        let found = bench.found(&row.at).await;
+        for (column, value) in &row.columns {
+            assert_eq!(found.get(column), Some(value), "{}.{column}", table.name);
+            columns += 1;
+        }
+    }
+    assert!(columns > 1500, "{columns}");
+}
+
+fn send() -> Table {
+    let mut result = Column::new("esc_result", Kind::Choice);
+    result.choices = vec![Choice { value: 274_100_000, label: "Delivered".into(), state: None }];
+    Table::custom(
+        "esc_send",
+        vec![
+            Column::text("esc_name", 100).required(),
+            Column::lookup("esc_contactid", &["contact"]).indexed(),
+            Column::new("esc_amount", Kind::Money),
+            result,
+        ],
+    )
+}
+
+async fn tables_made_at_run_time(on: On) {
+    let bench = Bench::new(on).await;
+    bench.crm.create_table(send()).await.unwrap();
+    let contact = bench.contact("Anna");
+    let row = bench.row("esc_send").with("esc_name", "November").with("esc_contactid", contact.at.clone());
+    bench.create(&[contact.clone(), row.clone()]).await;
+    // Rows of the new table may have activities, as those of the standard ones.
+    let email = bench.email().with("regardingobjectid", row.at.clone());
+    bench.create(&[email]).await;
+
+    bench.crm.add_columns("esc_send", vec![Column::text("esc_note", 20)]).await.unwrap();
+    bench.update(&row.at, "esc_note", "late").await;
+    let found = bench.found(&row.at).await;
+    assert_eq!((found.text("esc_note"), found.lookup("esc_contactid")), (Some("late"), Some(&contact.at)));
+    assert_eq!(found.int("statuscode"), Some(1));
+    let bad = bench.row("esc_send").with("esc_name", "x").with("esc_result", 5);
+    bench
+        .refused(Change::Create(bad), Code::CRM_REFUSED, &["esc_send.esc_result", "274100000 Delivered"])
+        .await;
+    // Again, and nothing happens.
+    bench.crm.create_table(send()).await.unwrap();
+    assert_eq!(bench.found(&row.at).await.text("esc_note"), Some("late"));
+}
+
+async fn another_process_sees_a_new_table(on: On) {
+    let bench = Bench::new(on).await;
+    let other: Embedded = bench.second().await;
+    let row = bench.row("esc_send").with("esc_name", "November");
+    let before = bench::apply(&other, vec![Change::Create(row.clone())]).await.unwrap_err();
+    assert_eq!(before.code, Code::CRM_UNKNOWN_COLUMN);
+    bench.crm.create_table(send()).await.unwrap();
+    bench::apply(&other, vec![Change::Create(row.clone())]).await.unwrap();
+    other.add_columns("esc_send", vec![Column::text("esc_note", 20)]).await.unwrap();
+    bench.update(&row.at, "esc_note", "seen").await;
+    assert_eq!(bench::read(&other, &row.at).await.unwrap().text("esc_note"), Some("seen"));
+}
+
+async fn two_processes_may_start_at_once(on: On) {
+    let bench = Bench::new(on).await;
+    let started = Instant::now();
+    let (one, two) = tokio::join!(bench.second(), bench.second());
+    for crm in [one, two] {
+        assert_eq!(crm.schema().await.unwrap().tables().count(), 43);
+    }
+    let users = bench.all("systemuser", Filter::All(vec![])).await;
+    assert_eq!(users.len(), 1, "after {:?}: {users:?}", started.elapsed());
+}
+
+async fn bad_descriptions_are_refused(on: On) {
+    let bench = Bench::new(on).await;
+    let refused = async |table: Table, named: &str| {
+        let fault = bench.crm.create_table(table).await.unwrap_err();
+        assert!(fault.message.contains(named), "{fault}");
+    };
+    refused(Table::custom("Bad Name", vec![]), "Bad Name").await;
+    refused(Table::custom(&"x".repeat(60), vec![]), "58").await;
+    refused(Table::custom("esc_a", vec![Column::text("a\"; drop", 5)]), "drop").await;
+    refused(Table::custom("esc_a", vec![Column::text("esc_x", 5), Column::text("esc_x", 5)]), "esc_x").await;
+    refused(Table::custom("esc_a", vec![Column::lookup("esc_x", &["nowhere"])]), "nowhere").await;
+    refused(Table::new("esc_a", "esc_aid", vec![]), "esc_aid").await;
+    let unknown = bench.crm.query(&postroom_core::Query::of("esc_a")).await.unwrap_err();
+    assert_eq!(unknown.code, Code::CRM_UNKNOWN_COLUMN);
+    assert_ne!(bench.crm.acting().id, Uuid::nil());
+}

@@ -1,0 +1,8 @@
+//! The queue on both databases.
+
+mod harness;
+mod killed;
+mod queue;
+mod running;
+mod schedules;
+mod shelved;

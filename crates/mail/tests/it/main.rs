@@ -1,0 +1,15 @@
+//! The listener from outside: without a socket (`session`), over a stream in memory (`transcript`, `smuggling`, `limits`,
+//! `lmtp`, `tls`), over TCP (`server`), and with real peers (`swaks`, `postfix`).
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there and then")]
+
+mod harness;
+mod limits;
+mod lmtp;
+mod postfix;
+mod server;
+mod session;
+mod smuggling;
+mod swaks;
+mod tls;
+mod transcript;

@@ -1,0 +1,11 @@
+//! One suite for both databases, and what only one of them can show.
+
+mod bodies;
+mod counters;
+mod full;
+mod harness;
+mod migrations;
+mod outage;
+mod sharing;
+mod units;
+mod values;

@@ -1,0 +1,264 @@
+//! `/api/v1/messages`: look, hand in, decide by hand.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, StatusCode, header};
+use postroom_core::{Envelope, MailId, MailState, RecordRef};
+use postroom_operations::{Actor, Bulk, Detail, Posted, Wanted, Why};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa::{IntoParams, ToSchema};
+
+use super::schema;
+use crate::app::App;
+use crate::auth::Caller;
+use crate::input::{self, Path, Query};
+use crate::problem::{Problem, ProblemView};
+
+/// Items in a page when nothing is said, and at most.
+const PAGE: u64 = 50;
+const LONGEST_PAGE: u64 = 200;
+
+/// A page's length within its bounds.
+pub(super) fn limit(given: Option<u64>) -> Result<u64, Problem> {
+    match given.unwrap_or(PAGE) {
+        limit @ 1..=LONGEST_PAGE => Ok(limit),
+        other => Err(Problem::input(format!("limit is 1 to {LONGEST_PAGE}, not {other}"))),
+    }
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Listing {
+    /// One of the message states.
+    state: Option<String>,
+    /// `TABLE/GUID`.
+    record: Option<String>,
+    mailbox: Option<String>,
+    /// An id, an address, a Message-ID, or part of a subject.
+    q: Option<String>,
+    /// 1 to 200, default 50.
+    limit: Option<u64>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+}
+
+impl Listing {
+    fn wanted(self) -> Result<Wanted, Problem> {
+        let state = self.state.map(|state| state.parse::<MailState>()).transpose();
+        let record = self.record.map(|record| record.parse::<RecordRef>()).transpose();
+        let cursor = self.cursor.map(|cursor| cursor.parse::<MailId>()).transpose();
+        Ok(Wanted {
+            state: state.map_err(|error| Problem::input(format!("state: {error}")))?,
+            record: record.map_err(|error| Problem::input(format!("record: {error}")))?,
+            before: cursor.map_err(|_| Problem::input("cursor: use the value of next as it was given"))?,
+            mailbox: self.mailbox,
+            text: self.q,
+            limit: limit(self.limit)?,
+        })
+    }
+}
+
+/// Messages, newest first.
+#[utoipa::path(get, path = "/api/v1/messages", tag = "messages", params(Listing), extensions(("x-permission" = json!("read"))),
+    responses((status = 200, body = schema::Messages), (status = "4XX", body = ProblemView)))]
+pub(super) async fn list(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Query(listing): Query<Listing>,
+) -> Result<Json<Value>, Problem> {
+    let mut wanted = listing.wanted()?;
+    let page = wanted.limit as usize;
+    wanted.limit += 1; // one more tells whether there is a next page
+    let mut items = app.operations.messages(&actor, wanted).await?;
+    let more = items.len() > page;
+    items.truncate(page);
+    let next = items.last().filter(|_| more).map(|last| last.id);
+    Ok(Json(json!({ "items": items, "next": next })))
+}
+
+/// One message with its decisions and sightings.
+#[utoipa::path(get, path = "/api/v1/messages/{id}", tag = "messages", params(("id" = String, Path, description = "`msg_…`")),
+    extensions(("x-permission" = json!("read"))),
+    responses((status = 200, body = schema::Detail), (status = "4XX", body = ProblemView)))]
+pub(super) async fn show(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Path(id): Path<String>,
+) -> Result<Json<Detail>, Problem> {
+    let id = input::id(&id)?;
+    Ok(Json(app.operations.message(&actor, id).await?))
+}
+
+/// The bytes as they came. Each opening is written to the audit trail.
+#[utoipa::path(get, path = "/api/v1/messages/{id}/raw", tag = "messages", params(("id" = String, Path, description = "`msg_…`")),
+    extensions(("x-permission" = json!("read_bodies"))),
+    responses((status = 200, body = Vec<u8>, content_type = "message/rfc822"), (status = "4XX", body = ProblemView)))]
+pub(super) async fn raw(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let id: MailId = input::id(&id)?;
+    let raw = app.operations.message_raw(&actor, id).await?;
+    let name = format!("attachment; filename=\"{id}.eml\"");
+    let headers = [(header::CONTENT_TYPE, "message/rfc822".to_owned()), (header::CONTENT_DISPOSITION, name)];
+    Ok((headers, raw).into_response())
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Origin {
+    mailbox: Option<String>,
+    /// `incoming` (default), `outgoing`; also `Inbox`, `Sent`.
+    direction: Option<String>,
+}
+
+impl Origin {
+    fn direction(&self) -> Result<postroom_core::Direction, Problem> {
+        let refused = || Problem::input("direction is incoming or outgoing (or Inbox, Sent)");
+        input::direction(self.direction.as_deref()).ok_or_else(refused)
+    }
+}
+
+fn mail(headers: &HeaderMap, body: Result<Bytes, BytesRejection>, app: &App) -> Result<Bytes, Problem> {
+    let kind = input::media_type(headers);
+    if !matches!(kind.as_str(), "message/rfc822" | "message/global") {
+        return Err(input::unsupported(&kind, "message/rfc822"));
+    }
+    let body = input::mail(body, app.max_message)?;
+    if body.is_empty() { Err(Problem::input("the body is empty; send the mail as it is")) } else { Ok(body) }
+}
+
+/// Takes a mail as from a file. 201 when it is new, 200 when it was known.
+#[utoipa::path(post, path = "/api/v1/messages", tag = "messages", params(Origin), extensions(("x-permission" = json!("submit"))),
+    request_body(content = Vec<u8>, content_type = "message/rfc822"),
+    responses((status = 201, body = schema::Accepted), (status = 200, body = schema::Accepted), (status = "4XX", body = ProblemView)))]
+pub(super) async fn import(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Query(origin): Query<Origin>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Problem> {
+    let direction = origin.direction()?;
+    let raw = mail(&headers, body, &app)?;
+    let envelope = Envelope::default();
+    let posted = Posted { mailbox: origin.mailbox, direction, envelope, source_id: None, peer: None, raw };
+    let accepted = app.operations.import_message(&actor, posted).await?;
+    let status = if accepted.new { StatusCode::CREATED } else { StatusCode::OK };
+    let location = format!("/api/v1/messages/{}", accepted.id);
+    let answer = json!({ "id": accepted.id, "new": accepted.new });
+    Ok((status, [(header::LOCATION, location)], Json(answer)).into_response())
+}
+
+/// What would become of a mail. Nothing is written.
+#[utoipa::path(post, path = "/api/v1/messages/why", tag = "messages", params(Origin), extensions(("x-permission" = json!("read"))),
+    request_body(content = Vec<u8>, content_type = "message/rfc822"),
+    responses((status = 200, body = schema::Why), (status = "4XX", body = ProblemView)))]
+pub(super) async fn why(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Query(origin): Query<Origin>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<Why>, Problem> {
+    let direction = origin.direction()?;
+    let raw = mail(&headers, body, &app)?;
+    Ok(Json(app.operations.why(&actor, &raw, direction, origin.mailbox).await?))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Trial {
+    /// Only say what would change.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// Where a message belongs.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// `TABLE/GUID`.
+    record: String,
+}
+
+/// Attaches a message, for instance one in review, to a record. Later replies follow.
+#[utoipa::path(post, path = "/api/v1/messages/{id}/attach", tag = "messages",
+    params(("id" = String, Path, description = "`msg_…`"), Trial), extensions(("x-permission" = json!("decide"))),
+    responses((status = 200, body = schema::Bulk), (status = "4XX", body = ProblemView)))]
+pub(super) async fn attach(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Path(id): Path<String>,
+    Query(trial): Query<Trial>,
+    input::Json(target): input::Json<Target>,
+) -> Result<Json<Bulk>, Problem> {
+    put(&app, &actor, &id, &target, trial.dry_run).await
+}
+
+/// Moves a message from one record to another.
+#[utoipa::path(post, path = "/api/v1/messages/{id}/move", tag = "messages",
+    params(("id" = String, Path, description = "`msg_…`"), Trial), extensions(("x-permission" = json!("decide"))),
+    responses((status = 200, body = schema::Bulk), (status = "4XX", body = ProblemView)))]
+pub(super) async fn place(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Path(id): Path<String>,
+    Query(trial): Query<Trial>,
+    input::Json(target): input::Json<Target>,
+) -> Result<Json<Bulk>, Problem> {
+    put(&app, &actor, &id, &target, trial.dry_run).await
+}
+
+async fn put(app: &App, actor: &Actor, id: &str, target: &Target, dry_run: bool) -> Result<Json<Bulk>, Problem> {
+    let record: Result<RecordRef, _> = target.record.parse();
+    let record = record.map_err(|error| Problem::at("/record", error.to_string()))?;
+    Ok(Json(app.operations.place(actor, input::id(id)?, record, dry_run).await?))
+}
+
+/// Decides that a message in review belongs to no record.
+#[utoipa::path(post, path = "/api/v1/messages/{id}/reject", tag = "messages",
+    params(("id" = String, Path, description = "`msg_…`"), Trial), extensions(("x-permission" = json!("decide"))),
+    responses((status = 200, body = schema::Bulk), (status = "4XX", body = ProblemView)))]
+pub(super) async fn reject(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Path(id): Path<String>,
+    Query(trial): Query<Trial>,
+) -> Result<Json<Bulk>, Problem> {
+    Ok(Json(app.operations.set_aside(&actor, input::id(&id)?, false, trial.dry_run).await?))
+}
+
+/// Takes a message out of review without judging it.
+#[utoipa::path(post, path = "/api/v1/messages/{id}/skip", tag = "messages",
+    params(("id" = String, Path, description = "`msg_…`"), Trial), extensions(("x-permission" = json!("decide"))),
+    responses((status = 200, body = schema::Bulk), (status = "4XX", body = ProblemView)))]
+pub(super) async fn skip(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Path(id): Path<String>,
+    Query(trial): Query<Trial>,
+) -> Result<Json<Bulk>, Problem> {
+    Ok(Json(app.operations.set_aside(&actor, input::id(&id)?, true, trial.dry_run).await?))
+}
+
+/// Decides a message again under the rules in force. What a person placed stays.
+#[utoipa::path(post, path = "/api/v1/messages/{id}/replay", tag = "messages",
+    params(("id" = String, Path, description = "`msg_…`"), Trial), extensions(("x-permission" = json!("decide"))),
+    responses((status = 200, body = schema::Bulk), (status = "4XX", body = ProblemView)))]
+pub(super) async fn replay(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Path(id): Path<String>,
+    Query(trial): Query<Trial>,
+) -> Result<Json<Bulk>, Problem> {
+    Ok(Json(app.operations.replay_message(&actor, input::id(&id)?, trial.dry_run).await?))
+}
