@@ -74,7 +74,10 @@ impl FromStr for Role {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        [Role::Owner, Role::Operator, Role::Viewer, Role::Agent].into_iter().find(|role| role.as_str() == text).ok_or(())
+        [Role::Owner, Role::Operator, Role::Viewer, Role::Agent]
+            .into_iter()
+            .find(|role| role.as_str() == text)
+            .ok_or(())
     }
 }
 
@@ -171,7 +174,8 @@ mod tests {
     fn check(role: Role, granted: &str) {
         use Permission::{Administer, Decide, Read, ReadBodies, Submit, WriteRecords};
         let all = [Read, ReadBodies, Submit, Decide, WriteRecords, Administer];
-        let has: Vec<&str> = all.into_iter().filter(|wanted| role.may(*wanted)).map(Permission::as_str).collect();
+        let has: Vec<&str> =
+            all.into_iter().filter(|wanted| role.may(*wanted)).map(Permission::as_str).collect();
         assert_eq!(has.join(" "), granted);
     }
 

@@ -24,7 +24,13 @@ pub struct Entry {
 }
 
 impl Entry {
-    pub(crate) fn new(actor: &Actor, at: Timestamp, action: &str, object: impl ToString, detail: &str) -> Self {
+    pub(crate) fn new(
+        actor: &Actor,
+        at: Timestamp,
+        action: &str,
+        object: impl ToString,
+        detail: &str,
+    ) -> Self {
         Entry {
             at,
             actor: actor.name.clone(),

@@ -12,6 +12,8 @@
 
 mod access;
 mod audit;
+mod bodies;
+mod gauges;
 mod mailboxes;
 mod messages;
 mod records;
@@ -33,6 +35,7 @@ pub use access::{Actor, Door, Permission, Role, Scope};
 pub use audit::Entry;
 pub use mailboxes::MailboxView;
 pub use messages::{Bulk, Hop, Posted};
+pub use postroom_tracking::display::{FileView, MailView};
 pub use postroom_tracking::messages::{Detail, Message, Sighting, Wanted};
 pub use postroom_tracking::verify::Books;
 pub use postroom_tracking::why::Why;

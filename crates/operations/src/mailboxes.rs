@@ -35,7 +35,9 @@ impl Operations {
             .group_by_col("mailbox")
             .to_owned();
         let rows = self.0.store.read(move |tx| async move { tx.query(&select).await }.boxed()).await;
-        let read = |row: &Row| -> Result<(String, u64, Option<Timestamp>), Error> { Ok((row.at(0)?, row.at(1)?, row.at(2)?)) };
+        let read = |row: &Row| -> Result<(String, u64, Option<Timestamp>), Error> {
+            Ok((row.at(0)?, row.at(1)?, row.at(2)?))
+        };
         let seen: Result<Vec<_>, Error> = rows.and_then(|rows: Vec<Row>| rows.iter().map(read).collect());
         let seen = seen.map_err(Fault::from)?;
         let rules = self.rules();

@@ -3,7 +3,9 @@
 use bytes::Bytes;
 use jiff::Timestamp;
 use postroom_core::mail::Authentication;
-use postroom_core::{Code, Direction, Envelope, Fault, Incoming, MailId, MailState, Method, RecordRef, Source};
+use postroom_core::{
+    Code, Direction, Envelope, Fault, Incoming, MailId, MailState, Method, RecordRef, Source,
+};
 use postroom_store::body;
 use postroom_tracking::filing::place::Placement;
 use postroom_tracking::messages::{self, Detail, Message, Wanted};
@@ -77,7 +79,11 @@ impl Operations {
     }
 
     /// Hands a mail in; the answer means durable.
-    pub async fn post_message(&self, actor: &Actor, posted: Posted) -> Result<postroom_core::Accepted, Fault> {
+    pub async fn post_message(
+        &self,
+        actor: &Actor,
+        posted: Posted,
+    ) -> Result<postroom_core::Accepted, Fault> {
         actor.needs(Permission::Submit)?;
         if let Some(name) = &posted.mailbox {
             let rules = self.rules();
@@ -92,7 +98,11 @@ impl Operations {
     }
 
     /// Hands in a mail read from a file.
-    pub async fn import_message(&self, actor: &Actor, posted: Posted) -> Result<postroom_core::Accepted, Fault> {
+    pub async fn import_message(
+        &self,
+        actor: &Actor,
+        posted: Posted,
+    ) -> Result<postroom_core::Accepted, Fault> {
         actor.needs(Permission::Submit)?;
         self.accept(Source::File, posted).await
     }
@@ -118,25 +128,46 @@ impl Operations {
     }
 
     /// What would become of a mail; nothing is written.
-    pub async fn why(&self, actor: &Actor, raw: &[u8], direction: Direction, mailbox: Option<String>) -> Result<Why, Fault> {
+    pub async fn why(
+        &self,
+        actor: &Actor,
+        raw: &[u8],
+        direction: Direction,
+        mailbox: Option<String>,
+    ) -> Result<Why, Fault> {
         actor.needs(Permission::Read)?;
         why::explain(&self.0.filing, raw, direction, mailbox).await
     }
 
     /// Attaches a message to a record: one in review, or one that lies elsewhere. Later replies follow.
-    pub async fn place(&self, actor: &Actor, id: MailId, record: RecordRef, dry_run: bool) -> Result<Bulk, Fault> {
+    pub async fn place(
+        &self,
+        actor: &Actor,
+        id: MailId,
+        record: RecordRef,
+        dry_run: bool,
+    ) -> Result<Bulk, Fault> {
         actor.needs(Permission::Decide)?;
         let detail = self.message(actor, id).await?;
         if detail.message.record.as_ref() == Some(&record) && detail.message.state == MailState::Tracked {
             return Ok(Bulk { changed: Vec::new(), dry_run });
         }
-        let from = detail.message.record.map_or_else(|| detail.message.state.to_string(), |record| record.to_string());
+        let from = detail
+            .message
+            .record
+            .map_or_else(|| detail.message.state.to_string(), |record| record.to_string());
         let placement = Placement::Attach(record.clone());
         self.settle(actor, id, placement, "message.place", &format!("{from} -> {record}"), dry_run).await
     }
 
     /// Decides that a message belongs nowhere. `skip` leaves it untracked without judging it.
-    pub async fn set_aside(&self, actor: &Actor, id: MailId, skip: bool, dry_run: bool) -> Result<Bulk, Fault> {
+    pub async fn set_aside(
+        &self,
+        actor: &Actor,
+        id: MailId,
+        skip: bool,
+        dry_run: bool,
+    ) -> Result<Bulk, Fault> {
         actor.needs(Permission::Decide)?;
         let detail = self.message(actor, id).await?;
         if detail.message.state != MailState::Review {
@@ -145,7 +176,8 @@ impl Operations {
         }
         let reason = if skip { "A person skipped it." } else { "A person rejected it." };
         let action = if skip { "message.skip" } else { "message.reject" };
-        self.settle(actor, id, Placement::Aside(reason.into()), action, "review -> not_tracked", dry_run).await
+        self.settle(actor, id, Placement::Aside(reason.into()), action, "review -> not_tracked", dry_run)
+            .await
     }
 
     async fn settle(
@@ -173,7 +205,13 @@ impl Operations {
             return Ok(Bulk { changed: Vec::new(), dry_run });
         }
         if !dry_run {
-            let entry = audit::Entry::new(actor, self.0.clock.now(), "message.replay", id, detail.message.state.as_str());
+            let entry = audit::Entry::new(
+                actor,
+                self.0.clock.now(),
+                "message.replay",
+                id,
+                detail.message.state.as_str(),
+            );
             self.enqueue("operations.replay", vec![intake::filing_job(id)], entry).await?;
         }
         Ok(Bulk { changed: vec![id], dry_run })
@@ -191,9 +229,14 @@ impl Operations {
             .seen
             .iter()
             .map(|seen| {
-                let place = seen.mailbox.as_deref().map(|name| format!(" in mailbox {name}")).unwrap_or_default();
+                let place =
+                    seen.mailbox.as_deref().map(|name| format!(" in mailbox {name}")).unwrap_or_default();
                 let peer = seen.peer.as_deref().map(|peer| format!(" from {peer}")).unwrap_or_default();
-                Hop { at: seen.received_at, what: "received", text: format!("By {}{place}{peer}", seen.source.to_uppercase()) }
+                Hop {
+                    at: seen.received_at,
+                    what: "received",
+                    text: format!("By {}{place}{peer}", seen.source.to_uppercase()),
+                }
             })
             .collect();
         for decision in &detail.decisions {
@@ -204,7 +247,11 @@ impl Operations {
         }
         for entry in self.audit_of(actor, &detail.message.id.to_string(), 50).await.unwrap_or_default() {
             if entry.action != "message.open" {
-                hops.push(Hop { at: entry.at, what: "changed", text: format!("{} by {}: {}", entry.action, entry.actor, entry.detail) });
+                hops.push(Hop {
+                    at: entry.at,
+                    what: "changed",
+                    text: format!("{} by {}: {}", entry.action, entry.actor, entry.detail),
+                });
             }
         }
         hops.sort_by_key(|hop| hop.at);

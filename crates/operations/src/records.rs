@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use postroom_core::query::Filter;
-use postroom_core::{Change, ChangeSet, Code, Content, Fault, Outcome, Query, Record, RecordRef, Value, record};
+use postroom_core::{
+    Change, ChangeSet, Code, Content, Fault, Outcome, Query, Record, RecordRef, Value, record,
+};
 use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
@@ -127,7 +129,14 @@ impl Operations {
             .filter(Filter::In("activityid".into(), ids.clone()))
             .order_by("participationtypemask", false);
         let attachments = Query::of("activitymimeattachment")
-            .select(&["objectid", "filename", "mimetype", "filesize", "attachmentcontentid", "attachmentnumber"])
+            .select(&[
+                "objectid",
+                "filename",
+                "mimetype",
+                "filesize",
+                "attachmentcontentid",
+                "attachmentnumber",
+            ])
             .filter(Filter::In("objectid".into(), ids))
             .order_by("attachmentnumber", false);
         let parties = group(self.0.crm.query(&parties).await?, "activityid");
@@ -170,7 +179,8 @@ impl Operations {
     ) -> Result<(), Fault> {
         actor.needs(Permission::WriteRecords)?;
         for lot in lines.chunks(LOT) {
-            let set = |(_, record): &(u64, Record)| ChangeSet { changes: vec![Change::Upsert(record.clone())] };
+            let set =
+                |(_, record): &(u64, Record)| ChangeSet { changes: vec![Change::Upsert(record.clone())] };
             let answers = self.0.crm.apply(lot.iter().map(set).collect()).await;
             for ((line, record), answer) in lot.iter().zip(answers) {
                 match answer {
@@ -198,8 +208,8 @@ impl Operations {
 /// The id column of a table: activities share one name.
 fn primary_key(table: &str) -> String {
     match table {
-        "email" | "task" | "appointment" | "phonecall" | "letter" | "fax" | "campaignactivity" | "campaignresponse"
-        | "activitypointer" | "bulkoperation" => "activityid".into(),
+        "email" | "task" | "appointment" | "phonecall" | "letter" | "fax" | "campaignactivity"
+        | "campaignresponse" | "activitypointer" | "bulkoperation" => "activityid".into(),
         "usersettings" => "systemuserid".into(),
         _ => format!("{table}id"),
     }

@@ -8,7 +8,8 @@ pub const MIGRATIONS: &[Migration] =
     &[Migration { area: "operations", number: 1, name: "tokens, sessions, audit", statements: first }];
 
 fn first() -> Vec<Ddl> {
-    let token = table("api_token", &["name", "scope"], &["created_at", "expires_at"], &["last_used", "revoked_at"]);
+    let token =
+        table("api_token", &["name", "scope"], &["created_at", "expires_at"], &["last_used", "revoked_at"]);
     let session = table("session", &["name", "role", "csrf"], &["created_at", "last_used"], &[]);
     let link = table("sign_in_link", &["name", "role"], &["created_at", "expires_at"], &["used_at"]);
     let audit = Table::create()

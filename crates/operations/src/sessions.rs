@@ -28,7 +28,8 @@ impl Operations {
     pub async fn create_link(&self, actor: &Actor, name: &str, role: Role) -> Result<String, Fault> {
         actor.needs(Permission::Administer)?;
         let (now, secret) = (self.0.clock.now(), self.secret(""));
-        let mut insert = Insert::into("sign_in_link", &["id", "hash", "name", "role", "created_at", "expires_at"]);
+        let mut insert =
+            Insert::into("sign_in_link", &["id", "hash", "name", "role", "created_at", "expires_at"]);
         insert.row([
             self.0.ids.next().into(),
             hash(&secret).into(),
@@ -105,9 +106,8 @@ impl Operations {
         let by_hash = || Expr::col("hash").eq(hash(cookie));
         let select = Query::select().columns(columns).from("session").and_where(by_hash()).to_owned();
         let row = self.0.store.read(move |tx| async move { tx.query_one(&select).await }.boxed()).await;
-        let Some((session, created, used)) = row
-            .and_then(|row: Option<Row>| row.as_ref().map(session_of).transpose())
-            .map_err(Fault::from)?
+        let Some((session, created, used)) =
+            row.and_then(|row: Option<Row>| row.as_ref().map(session_of).transpose()).map_err(Fault::from)?
         else {
             return Ok(None);
         };
@@ -131,7 +131,8 @@ impl Operations {
 
     /// Ends a session.
     pub async fn sign_out(&self, cookie: &str) -> Result<(), Fault> {
-        let delete = Query::delete().from_table("session").and_where(Expr::col("hash").eq(hash(cookie))).to_owned();
+        let delete =
+            Query::delete().from_table("session").and_where(Expr::col("hash").eq(hash(cookie))).to_owned();
         let unit = self.0.store.write("operations.sign_out", move |tx| {
             async move { tx.execute(&delete).await.map(drop) }.boxed()
         });

@@ -41,7 +41,8 @@ impl From<Shown> for ShelfItem {
 impl Operations {
     pub async fn shelf(&self, actor: &Actor, limit: u64) -> Result<Vec<ShelfItem>, Fault> {
         actor.needs(Permission::Read)?;
-        let page = shelf::Page { kind: None, after: None, limit: if limit == 0 { u64::MAX >> 1 } else { limit } };
+        let page =
+            shelf::Page { kind: None, after: None, limit: if limit == 0 { u64::MAX >> 1 } else { limit } };
         let jobs = shelf::list(&self.0.store, page).await.map_err(Fault::from)?;
         Ok(jobs.into_iter().map(ShelfItem::from).collect())
     }

@@ -42,15 +42,20 @@ impl Operations {
     pub async fn today(&self, actor: &Actor) -> Result<Today, Fault> {
         actor.needs(Permission::Read)?;
         let counted = messages::counts(&self.0.store).await.map_err(Fault::from)?;
-        let counts: BTreeMap<&'static str, u64> = counted.iter().map(|(state, count)| (state.as_str(), *count)).collect();
+        let counts: BTreeMap<&'static str, u64> =
+            counted.iter().map(|(state, count)| (state.as_str(), *count)).collect();
         let of = |state: MailState| counts.get(state.as_str()).copied().unwrap_or(0);
         let shelf = self.shelf_count().await?;
         let waiting = of(MailState::Received) + of(MailState::Parsed);
         let review = of(MailState::Review);
         let safe_mode = self.safe_mode().await?;
         let (state, sentence) = match (safe_mode, shelf, review, waiting) {
-            (true, ..) => ("needs_you", "Safe mode: nothing leaves until the reconciliation is confirmed.".to_owned()),
-            (_, 1.., ..) => ("needs_you", format!("{shelf} stopped after their tries and wait on the shelf.")),
+            (true, ..) => {
+                ("needs_you", "Safe mode: nothing leaves until the reconciliation is confirmed.".to_owned())
+            }
+            (_, 1.., ..) => {
+                ("needs_you", format!("{shelf} stopped after their tries and wait on the shelf."))
+            }
             (_, _, 1.., _) => ("needs_you", format!("{review} wait in review for a person to decide.")),
             (.., 1..) => ("catching_up", format!("{waiting} are stored and being filed.")),
             _ => ("healthy", "Everything that came in has its place.".to_owned()),

@@ -77,7 +77,8 @@ impl Operations {
         }
         let (id, now, token) = (TokenId(self.0.ids.next()), self.0.clock.now(), self.secret("prm_"));
         let expires_at = now + life;
-        let mut insert = Insert::into("api_token", &["id", "hash", "name", "scope", "created_at", "expires_at"]);
+        let mut insert =
+            Insert::into("api_token", &["id", "hash", "name", "scope", "created_at", "expires_at"]);
         insert.row([
             id.0.into(),
             hash(&token).into(),
@@ -104,7 +105,8 @@ impl Operations {
 
     pub async fn list_tokens(&self, actor: &Actor) -> Result<Vec<TokenView>, Fault> {
         actor.needs(Permission::Administer)?;
-        let select = Query::select().columns(COLUMNS).from("api_token").order_by("id", Order::Desc).to_owned();
+        let select =
+            Query::select().columns(COLUMNS).from("api_token").order_by("id", Order::Desc).to_owned();
         let rows = self.0.store.read(move |tx| async move { tx.query(&select).await }.boxed()).await;
         let rows: Result<Vec<_>, Error> = rows.and_then(|rows: Vec<Row>| rows.iter().map(view).collect());
         rows.map_err(Fault::from)
@@ -142,11 +144,13 @@ impl Operations {
 
     /// Who a bearer token stands for, when it is valid for one of these scopes.
     pub async fn authenticate(&self, token: &str, scopes: &[Scope]) -> Result<Actor, Fault> {
-        let refused = || Fault::reject(Code::API_TOKEN, "the token is unknown, expired, revoked or of another scope");
+        let refused =
+            || Fault::reject(Code::API_TOKEN, "the token is unknown, expired, revoked or of another scope");
         let by_hash = Expr::col("hash").eq(hash(token));
         let select = Query::select().columns(COLUMNS).from("api_token").and_where(by_hash).to_owned();
         let row = self.0.store.read(move |tx| async move { tx.query_one(&select).await }.boxed()).await;
-        let found = row.and_then(|row: Option<Row>| row.as_ref().map(view).transpose()).map_err(Fault::from)?;
+        let found =
+            row.and_then(|row: Option<Row>| row.as_ref().map(view).transpose()).map_err(Fault::from)?;
         let (found, now) = (found.ok_or_else(refused)?, self.0.clock.now());
         let scope = scopes.iter().find(|scope| scope.as_str() == found.scope).ok_or_else(refused)?;
         if found.revoked_at.is_some() || found.expires_at <= now {

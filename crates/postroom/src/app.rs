@@ -116,8 +116,6 @@ async fn installation(store: &Store, ids: &Ids, config: &Config) -> Result<Insta
 
 fn rules_of(config: &Config, installation: &Installation) -> Rules {
     let mailboxes = config.mailboxes.iter().map(|(name, mailbox)| mailbox_of(name, mailbox));
-    let mut own_domains: Vec<String> = config.smtp_in.accept_domains.iter().map(ToString::to_string).collect();
-    own_domains.extend(config.lmtp_in.domains(&config.smtp_in).iter().map(ToString::to_string));
     Rules {
         tables: config.token.tables.iter().map(ToString::to_string).collect(),
         trust: match config.token.trust {
@@ -133,7 +131,6 @@ fn rules_of(config: &Config, installation: &Installation) -> Rules {
             config::QualifiedLead::Opportunity => rules::QualifiedLead::Opportunity,
         },
         mailboxes: mailboxes.collect(),
-        own_domains,
         ..Rules::new(installation.id)
     }
 }

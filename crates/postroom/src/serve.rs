@@ -4,10 +4,15 @@
 //! web, workers; what is stored by then is filed after the next start.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use postroom_core::{Clock, Code, Ids, Inbox, kill};
-use postroom_mail::listener::{Budget, DataFolder, DiskRoom, Limits, Listener, Options, Ports, Protocol, Recipients, server_config};
 use crate::noweb::{self as postroom_web, Web};
+use postroom_core::{Clock, Code, Ids, Inbox, kill};
+use postroom_jobs::counts::Gauges;
+use postroom_mail::listener::{
+    Budget, DataFolder, DiskRoom, Limits, Listener, Options, Ports, Protocol, Recipients, server_config,
+};
+use postroom_operations::Operations;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -18,6 +23,9 @@ use crate::report::{CliError, Exit, Output};
 
 /// Set to `STEP.before_commit` or `STEP.after_commit`, with `:N` for the N-th time: the process kills itself there.
 const KILL_AT: &str = "POSTROOM_KILL_AT";
+
+/// How old a gauge may be.
+const GAUGES: Duration = Duration::from_secs(30);
 
 pub async fn run(config: Config, out: &mut Output) -> Result<Exit, CliError> {
     arm();
@@ -48,7 +56,10 @@ pub struct Services {
 impl Services {
     /// Binds all that is configured, then starts it.
     pub async fn start(app: &App) -> Result<Services, CliError> {
-        let metrics = crate::metrics::Metrics::install(env!("CARGO_PKG_VERSION"), option_env!("POSTROOM_COMMIT").unwrap_or("unknown"));
+        let metrics = crate::metrics::Metrics::install(
+            env!("CARGO_PKG_VERSION"),
+            option_env!("POSTROOM_COMMIT").unwrap_or("unknown"),
+        );
         let web = web(app, metrics).await?;
         let ports = ports(app);
         let smtp = smtp(app, &ports).await?;
@@ -69,6 +80,8 @@ impl Services {
                 tracing::error!(event = "jobs.stopped", code = "PR-7001", "The workers stopped: {error}");
             }
         });
+        let (operations, stop) = (app.operations.clone(), services.stop_work.clone());
+        services.work.spawn(publish(operations, stop));
         for listener in [smtp, lmtp].into_iter().flatten() {
             let stop = services.stop_doors.clone();
             services.doors.spawn(async move { listener.run(stop).await });
@@ -87,8 +100,11 @@ impl Services {
 
     /// What listens where, for a person.
     pub fn addresses(&self) -> Vec<String> {
-        let doors = [("SMTP", "", self.smtp), ("LMTP", "", self.lmtp), ("pages and API", "http://", self.http)];
-        let lines = doors.iter().filter_map(|(name, scheme, address)| Some(format!("{name} on {scheme}{}", (*address)?)));
+        let doors =
+            [("SMTP", "", self.smtp), ("LMTP", "", self.lmtp), ("pages and API", "http://", self.http)];
+        let lines = doors
+            .iter()
+            .filter_map(|(name, scheme, address)| Some(format!("{name} on {scheme}{}", (*address)?)));
         lines.collect()
     }
 
@@ -101,9 +117,24 @@ impl Services {
     }
 }
 
+/// Keeps the gauges true until `stop`.
+async fn publish(operations: Operations, stop: CancellationToken) {
+    let mut gauges = Gauges::default();
+    loop {
+        if let Err(fault) = operations.publish_gauges(&mut gauges).await {
+            tracing::warn!(event = "metrics.stale", code = %fault.code, "The gauges could not be read: {fault}");
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(GAUGES) => {}
+        }
+    }
+}
+
 /// Waits for SIGTERM or SIGINT.
 pub async fn stop_signal() -> Result<(), CliError> {
-    let listen = |kind| signal(kind).map_err(|error| CliError::new(Code::INTERNAL, format!("no signals: {error}")));
+    let listen =
+        |kind| signal(kind).map_err(|error| CliError::new(Code::INTERNAL, format!("no signals: {error}")));
     let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
     tokio::select! {
         _ = terminate.recv() => {}
@@ -115,7 +146,9 @@ pub async fn stop_signal() -> Result<(), CliError> {
 /// Arms a kill point when the environment names one: for crash drills.
 fn arm() {
     let Ok(wanted) = std::env::var(KILL_AT) else { return };
-    let (name, count) = wanted.rsplit_once(':').map_or((wanted.as_str(), 1), |(name, count)| (name, count.parse().unwrap_or(1)));
+    let (name, count) = wanted
+        .rsplit_once(':')
+        .map_or((wanted.as_str(), 1), |(name, count)| (name, count.parse().unwrap_or(1)));
     tracing::warn!(event = "kill.armed", "This process will kill itself at {name}");
     kill::arm(name, count, die);
 }
@@ -214,9 +247,10 @@ async fn web(app: &App, metrics: Option<crate::metrics::Metrics>) -> Result<Opti
     let http = &app.config.http;
     let Some(listen) = &http.listen else { return Ok(None) };
     let tls = match http.tls_cert.as_ref().zip(http.tls_key.as_ref()) {
-        Some((certificate, key)) => {
-            Some(server_config(certificate, key).map_err(|error| CliError::new(Code::CONFIG_INVALID, error.to_string()))?)
-        }
+        Some((certificate, key)) => Some(
+            server_config(certificate, key)
+                .map_err(|error| CliError::new(Code::CONFIG_INVALID, error.to_string()))?,
+        ),
         None => None,
     };
     let options = postroom_web::Options {

@@ -6,7 +6,9 @@
 use async_trait::async_trait;
 use futures_util::FutureExt;
 use jiff::Timestamp;
-use postroom_core::{Accepted, Clock, Fault, Ids, Inbox, Incoming, MailId, MailState, Method, Source, address};
+use postroom_core::{
+    Accepted, Clock, Fault, Ids, Inbox, Incoming, MailId, MailState, Method, Source, address,
+};
 use postroom_formats::mime;
 use postroom_jobs::{self as jobs, NewJob};
 use postroom_store::body::{self, Body};
@@ -16,8 +18,8 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::filing;
-use crate::thread_index;
 use crate::identity::{self, Identity};
+use crate::thread_index;
 
 /// References kept of one mail. Longer lists keep their nearest ancestors and their root.
 pub const REFERENCES: usize = 32;
@@ -49,11 +51,13 @@ impl Inbox for Intake {
             false => Arrival::prepare(mail, &ids),
         };
         let ids = self.ids.clone();
+        let (source, direction) = (arrival.mail.source.as_str(), arrival.mail.direction.as_str());
         let accepted = self
             .store
             .write("mail.accept", move |tx| async move { arrival.store(tx, &ids, now).await }.boxed())
             .await?;
         self.store.wake();
+        crate::events::accepted(source, direction, accepted.new);
         Ok(accepted)
     }
 }
@@ -119,9 +123,27 @@ impl Arrival {
 
     fn message_row(&self) -> Insert {
         let columns = [
-            "id", "key", "header_id", "subject", "from_address", "from_name", "sent_at", "direction", "automatic",
-            "state", "method", "reason", "mailbox", "flags", "body", "size", "received_at", "conversation",
-            "authentication", "parties", "header_text",
+            "id",
+            "key",
+            "header_id",
+            "subject",
+            "from_address",
+            "from_name",
+            "sent_at",
+            "direction",
+            "automatic",
+            "state",
+            "method",
+            "reason",
+            "mailbox",
+            "flags",
+            "body",
+            "size",
+            "received_at",
+            "conversation",
+            "authentication",
+            "parties",
+            "header_text",
         ];
         let mut insert = Insert::into("message", &columns).or_skip();
         let headers = &self.headers;
@@ -161,8 +183,18 @@ impl Arrival {
 
     fn sighting_row(&self, id: MailId) -> Insert {
         let columns = [
-            "id", "message", "key", "body", "received_at", "source", "direction", "recipients", "mailbox",
-            "envelope_from", "source_id", "peer",
+            "id",
+            "message",
+            "key",
+            "body",
+            "received_at",
+            "source",
+            "direction",
+            "recipients",
+            "mailbox",
+            "envelope_from",
+            "source_id",
+            "peer",
         ];
         let mail = &self.mail;
         let mut insert = Insert::into("sighting", &columns).or_skip();

@@ -14,6 +14,7 @@
 //! made repeatable by ids derived from what a row stands for.
 
 pub mod classify;
+pub mod display;
 mod events;
 pub mod filing;
 pub mod gather_text;

@@ -84,14 +84,34 @@ pub struct Wanted {
 }
 
 const COLUMNS: [&str; 20] = [
-    "id", "header_id", "header_text", "subject", "from_address", "direction", "class", "automatic", "state", "method",
-    "record_table", "record_id", "activity_id", "reason", "received_at", "from_name", "mailbox", "flags", "size", "body",
+    "id",
+    "header_id",
+    "header_text",
+    "subject",
+    "from_address",
+    "direction",
+    "class",
+    "automatic",
+    "state",
+    "method",
+    "record_table",
+    "record_id",
+    "activity_id",
+    "reason",
+    "received_at",
+    "from_name",
+    "mailbox",
+    "flags",
+    "size",
+    "body",
 ];
 
 /// Messages, newest first.
 pub async fn list(store: &Store, wanted: Wanted) -> Result<Vec<Message>, Error> {
     let select = select(&wanted);
-    store.read(move |tx| async move { tx.query(&select).await?.iter().map(message_of).collect() }.boxed()).await
+    store
+        .read(move |tx| async move { tx.query(&select).await?.iter().map(message_of).collect() }.boxed())
+        .await
 }
 
 fn select_messages() -> SelectStatement {
@@ -193,8 +213,10 @@ async fn show_in(tx: &mut Tx, id: MailId) -> Result<Option<Detail>, Error> {
         .and_where(Expr::col("message").eq(id.0))
         .order_by("id", Order::Asc)
         .to_owned();
-    let texts: Vec<String> = tx.query(&decided).await?.iter().map(|row| row.at(0)).collect::<Result<_, _>>()?;
-    let stored: Vec<StoredDecision> = texts.iter().filter_map(|text| serde_json::from_str(text).ok()).collect();
+    let texts: Vec<String> =
+        tx.query(&decided).await?.iter().map(|row| row.at(0)).collect::<Result<_, _>>()?;
+    let stored: Vec<StoredDecision> =
+        texts.iter().filter_map(|text| serde_json::from_str(text).ok()).collect();
     let bounce = stored.last().and_then(|last| last.bounce.clone());
     let decisions: Vec<Decision> = stored.into_iter().map(|stored| stored.decision).collect();
     let seen = sightings(tx, id).await?;
@@ -203,8 +225,17 @@ async fn show_in(tx: &mut Tx, id: MailId) -> Result<Option<Detail>, Error> {
 }
 
 async fn sightings(tx: &mut Tx, id: MailId) -> Result<Vec<Sighting>, Error> {
-    let columns =
-        ["id", "source", "direction", "mailbox", "envelope_from", "recipients", "source_id", "peer", "received_at"];
+    let columns = [
+        "id",
+        "source",
+        "direction",
+        "mailbox",
+        "envelope_from",
+        "recipients",
+        "source_id",
+        "peer",
+        "received_at",
+    ];
     let select = Query::select()
         .columns(columns)
         .from("sighting")

@@ -28,8 +28,6 @@ pub struct Rules {
     pub mailboxes: Vec<Mailbox>,
     /// What holds for recipients that no mailbox names.
     pub fallback: Mailbox,
-    /// Addresses and domains of the organisation itself, in normal form.
-    pub own_domains: Vec<String>,
 }
 
 /// What an unsigned token may do (design.md 4.2).
@@ -102,7 +100,6 @@ impl Rules {
             microsoft_prefix: "CRM:".into(),
             mailboxes: Vec::new(),
             fallback: Mailbox { name: "default".into(), ..Mailbox::default() },
-            own_domains: Vec::new(),
         }
     }
 
@@ -117,11 +114,5 @@ impl Rules {
             let wanted = address::normal(wanted);
             self.mailboxes.iter().find(|mailbox| mailbox.addresses.contains(&wanted))
         })
-    }
-
-    /// Whether an address is the organisation's own.
-    pub fn is_own(&self, normal: &str) -> bool {
-        self.mailboxes.iter().any(|mailbox| mailbox.addresses.iter().any(|own| own == normal))
-            || address::domain(normal).is_some_and(|domain| self.own_domains.contains(&domain))
     }
 }

@@ -53,12 +53,16 @@ fn message() -> TableCreateStatement {
     for name in ["key", "body"] {
         table.col(ColumnDef::new(name).binary().not_null());
     }
-    for name in ["subject", "from_address", "from_name", "direction", "state", "method", "reason", "mailbox", "flags"] {
+    for name in
+        ["subject", "from_address", "from_name", "direction", "state", "method", "reason", "mailbox", "flags"]
+    {
         table.col(ColumnDef::new(name).text().not_null());
     }
     // `header_text` is the Message-ID as written, where that differs from `<header_id>`.
     // `parties` is every address in the headers, in normal form and parted by spaces: who was in a thread.
-    for name in ["header_id", "class", "record_table", "conversation", "authentication", "parties", "header_text"] {
+    for name in
+        ["header_id", "class", "record_table", "conversation", "authentication", "parties", "header_text"]
+    {
         table.col(ColumnDef::new(name).text());
     }
     for name in ["record_id", "activity_id", "decision_id"] {

@@ -21,7 +21,12 @@ pub struct Installation {
 }
 
 /// Reads the installation's identity, making it at the first start: `fresh_key` and `domain` are used only then.
-pub async fn installation(store: &Store, ids: &Ids, fresh_key: [u8; 32], domain: &str) -> Result<Installation, Error> {
+pub async fn installation(
+    store: &Store,
+    ids: &Ids,
+    fresh_key: [u8; 32],
+    domain: &str,
+) -> Result<Installation, Error> {
     let (id, domain) = (ids.next(), domain.to_owned());
     store
         .write("tracking.installation", move |tx| {
@@ -34,7 +39,10 @@ pub async fn installation(store: &Store, ids: &Ids, fresh_key: [u8; 32], domain:
                 let id = get_in(tx, "installation").await?.unwrap_or_default();
                 let key = get_in(tx, "signing_key_1").await?.and_then(|text| unhex(&text));
                 let domain = get_in(tx, "signing_domain").await?;
-                let missing = |name: &str| Error::Statement { sql: "setting".into(), reason: format!("{name} is damaged") };
+                let missing = |name: &str| Error::Statement {
+                    sql: "setting".into(),
+                    reason: format!("{name} is damaged"),
+                };
                 Ok(Installation {
                     id: Uuid::parse_str(&id).map_err(|_| missing("installation"))?,
                     keys: vec![Key { id: 1, secret: key.ok_or_else(|| missing("signing_key_1"))? }],
@@ -59,7 +67,9 @@ pub async fn set(store: &Store, name: &'static str, value: String) -> Result<(),
         .values_panic([name.into(), value.into()])
         .on_conflict(OnConflict::column("name").update_column("value").to_owned())
         .to_owned();
-    store.write("tracking.setting", move |tx| async move { tx.execute(&statement).await.map(drop) }.boxed()).await
+    store
+        .write("tracking.setting", move |tx| async move { tx.execute(&statement).await.map(drop) }.boxed())
+        .await
 }
 
 async fn get_in(tx: &mut Tx, name: &str) -> Result<Option<String>, Error> {

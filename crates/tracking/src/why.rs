@@ -34,7 +34,12 @@ pub struct Why {
 }
 
 /// Explains a mail with the store and CRM at hand.
-pub async fn explain(filing: &Filing, raw: &[u8], direction: Direction, mailbox: Option<String>) -> Result<Why, Fault> {
+pub async fn explain(
+    filing: &Filing,
+    raw: &[u8],
+    direction: Direction,
+    mailbox: Option<String>,
+) -> Result<Why, Fault> {
     let stored = pretend(raw, direction, mailbox, filing.clock.now());
     let reading = reading::read(stored, raw, &filing.rules, filing.signer.as_deref());
     let ruling = filing.rule(&reading).await?;
@@ -105,7 +110,8 @@ fn pretend(raw: &[u8], direction: Direction, mailbox: Option<String>, now: jiff:
         conversation: crate::intake::conversation(&scanned),
         authentication: Authentication::Unknown,
         references: crate::intake::references(&scanned),
-        envelope_from: crate::intake::header(&scanned, "Return-Path").map(|path| path.trim_matches(['<', '>', ' ']).to_owned()),
+        envelope_from: crate::intake::header(&scanned, "Return-Path")
+            .map(|path| path.trim_matches(['<', '>', ' ']).to_owned()),
         envelope_to: Vec::new(),
     }
 }

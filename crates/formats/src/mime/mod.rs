@@ -14,7 +14,6 @@ mod mail;
 mod params;
 mod part;
 mod structure;
-mod subject;
 mod words;
 
 pub use address::parse as parse_addresses;
@@ -26,7 +25,6 @@ pub use header::Header;
 pub use id::{message_ids, normal_message_id};
 pub use mail::{Fields, Mail, scan_headers};
 pub use part::{Part, PartKind};
-pub use subject::base_subject;
 pub use words::decode as decode_words;
 
 /// What a mail may cost. Reading stops at a limit and says so in [`Mail::truncated`]; the raw mail is never touched.

@@ -42,7 +42,9 @@ pub enum Error {
 pub enum Damage {
     #[error("the TNEF file ends in the middle of an attribute: keep the file beside what was read of it")]
     Truncated,
-    #[error("the TNEF file holds something else than attributes at byte {0}: keep the file beside what was read of it")]
+    #[error(
+        "the TNEF file holds something else than attributes at byte {0}: keep the file beside what was read of it"
+    )]
     Garbled(usize),
     #[error("a property list in the TNEF file is broken: keep the file beside what was read of it")]
     Properties,

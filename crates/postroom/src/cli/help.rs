@@ -66,7 +66,11 @@ pub(super) const HELP: &[Help] = &[
         ],
         &[],
     ),
-    help("demo", &["postroom demo", "postroom demo --mail archive.mbox", "postroom demo --dir ./demo --exit"], &[]),
+    help(
+        "demo",
+        &["postroom demo", "postroom demo --mail archive.mbox", "postroom demo --dir ./demo --exit"],
+        &[],
+    ),
     help(
         "init",
         &[

@@ -31,7 +31,8 @@ pub async fn run(app: &App, command: &MailboxCommand, out: &mut Output) -> Resul
 /// under them.
 async fn test(app: &App, name: Option<&str>, out: &mut Output) -> Result<Exit, CliError> {
     let all = app.operations.mailboxes(&actor()).await?;
-    let chosen: Vec<_> = all.into_iter().filter(|mailbox| name.is_none_or(|name| mailbox.name == name)).collect();
+    let chosen: Vec<_> =
+        all.into_iter().filter(|mailbox| name.is_none_or(|name| mailbox.name == name)).collect();
     if let (Some(name), []) = (name, chosen.as_slice()) {
         return Err(CliError::new(Code::API_NOT_FOUND, format!("no mailbox {name:?} is configured")));
     }
@@ -43,7 +44,9 @@ async fn test(app: &App, name: Option<&str>, out: &mut Output) -> Result<Exit, C
         let owner = owners.iter().find(|hit| matches!(hit.record.table.as_str(), "queue" | "systemuser"));
         let fix = match (listens, owner) {
             (false, _) => Some("no way in is enabled: set [smtp_in] or [lmtp_in] enabled = true"),
-            (_, None) => Some("no user or queue of the CRM has this address: give it to one, or its mail has no owner"),
+            (_, None) => {
+                Some("no user or queue of the CRM has this address: give it to one, or its mail has no owner")
+            }
             _ => None,
         };
         healthy &= fix.is_none();
@@ -57,7 +60,12 @@ async fn test(app: &App, name: Option<&str>, out: &mut Output) -> Result<Exit, C
             "do": fix,
         }));
     }
-    let columns = [Column::id("name", "/name"), Column::new("ok", "/ok"), Column::new("owner", "/owner"), Column::new("do", "/do")];
+    let columns = [
+        Column::id("name", "/name"),
+        Column::new("ok", "/ok"),
+        Column::new("owner", "/owner"),
+        Column::new("do", "/do"),
+    ];
     out.list(&columns, &lines)?;
     Ok(if healthy { Exit::Done } else { Exit::No })
 }

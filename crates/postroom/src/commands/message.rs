@@ -33,7 +33,9 @@ const LARGEST: u64 = 256 * 1024 * 1024;
 pub fn run(command: &MessageCommand, globals: &Globals, out: &mut Output) -> Result<Exit, CliError> {
     match command {
         MessageCommand::Why(arguments) => explain(&arguments.file, globals, out),
-        MessageCommand::Import(arguments) => with_app(globals, async |app| import::run(&app, arguments, out).await),
+        MessageCommand::Import(arguments) => {
+            with_app(globals, async |app| import::run(&app, arguments, out).await)
+        }
         other => with_app(globals, async |app| stored(&app, other, out).await),
     }
 }
@@ -53,7 +55,8 @@ async fn stored(app: &App, command: &MessageCommand, out: &mut Output) -> Result
         }
         MessageCommand::Review(command) => review(app, command, out).await,
         MessageCommand::Move(arguments) => {
-            let done = operations.place(&actor, arguments.id, arguments.record.clone(), arguments.dry_run.dry_run);
+            let done =
+                operations.place(&actor, arguments.id, arguments.record.clone(), arguments.dry_run.dry_run);
             changed(&done.await?, "moved", out)
         }
         MessageCommand::Replay { id, dry_run } => {
@@ -69,7 +72,8 @@ async fn stored(app: &App, command: &MessageCommand, out: &mut Output) -> Result
 
 async fn list(app: &App, arguments: &ListMessagesArgs, out: &mut Output) -> Result<Exit, CliError> {
     let limit = u64::from(arguments.limit.limit);
-    let wanted = Wanted { state: arguments.state, record: arguments.record.clone(), limit, ..Wanted::default() };
+    let wanted =
+        Wanted { state: arguments.state, record: arguments.record.clone(), limit, ..Wanted::default() };
     out.list(&COLUMNS, &app.operations.messages(&actor(), wanted).await?)?;
     Ok(Exit::Done)
 }
@@ -120,7 +124,8 @@ pub(super) fn changed(done: &Bulk, what: &str, out: &mut Output) -> Result<Exit,
 /// Explains a file: with the configuration's CRM when there is one, else with the bytes alone.
 fn explain(file: &Path, globals: &Globals, out: &mut Output) -> Result<Exit, CliError> {
     let raw = read_mail(file)?;
-    let configured = globals.config.is_some() || globals.sources().places().iter().any(|place| place.exists());
+    let configured =
+        globals.config.is_some() || globals.sources().places().iter().any(|place| place.exists());
     if !configured {
         let clock = postroom_core::Clock::system();
         out.item(&why::explain_alone(&raw, Direction::Incoming, clock.now()))?;
@@ -134,12 +139,14 @@ fn explain(file: &Path, globals: &Globals, out: &mut Output) -> Result<Exit, Cli
 
 /// One mail from a file, or from stdin.
 fn read_mail(file: &Path) -> Result<Vec<u8>, CliError> {
-    let fail = |error: std::io::Error| CliError::new(Code::MAIL_SOURCE, format!("{}: {error}", file.display()));
+    let fail =
+        |error: std::io::Error| CliError::new(Code::MAIL_SOURCE, format!("{}: {error}", file.display()));
     let mut raw = Vec::new();
     match file.as_os_str() == "-" {
         true => std::io::stdin().take(LARGEST).read_to_end(&mut raw).map_err(fail)?,
-        false => std::fs::File::open(file).map_err(fail)?.take(LARGEST).read_to_end(&mut raw).map_err(fail)?,
+        false => {
+            std::fs::File::open(file).map_err(fail)?.take(LARGEST).read_to_end(&mut raw).map_err(fail)?
+        }
     };
     Ok(raw)
 }
-

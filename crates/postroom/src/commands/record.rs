@@ -42,7 +42,9 @@ async fn import(app: &App, arguments: &ImportRecordsArgs, out: &mut Output) -> R
         }
         match read(&schema, &line) {
             Ok(record) => lot.push((number, record)),
-            Err(fault) => report.rejected.push(Rejected { line: number, record: None, reason: fault.to_string() }),
+            Err(fault) => {
+                report.rejected.push(Rejected { line: number, record: None, reason: fault.to_string() })
+            }
         }
         if lot.len() == LOT && !arguments.dry_run.dry_run {
             app.operations.import_records(&actor(), std::mem::take(&mut lot), &mut report).await?;
@@ -89,23 +91,30 @@ async fn list(app: &App, arguments: &ListRecordsArgs, out: &mut Output) -> Resul
     }
     let rows = app.operations.records(&actor(), &table, &filters, u64::from(arguments.limit.limit)).await?;
     let rows: Vec<serde_json::Value> = rows.iter().map(shown).collect();
-    let columns = [Column::id("id", "/id"), Column::new("name", "/name"), Column::new("changed", "/columns/modifiedon")];
+    let columns = [
+        Column::id("id", "/id"),
+        Column::new("name", "/name"),
+        Column::new("changed", "/columns/modifiedon"),
+    ];
     out.list(&columns, &rows)?;
     Ok(Exit::Done)
 }
 
 /// The value of a condition, in the column's own type.
 fn typed(table: &Table, column: &str, text: &str) -> Result<Value, CliError> {
-    let unknown = || Fault::reject(Code::CRM_UNKNOWN_COLUMN, format!("{} has no column {column}", table.name));
+    let unknown =
+        || Fault::reject(Code::CRM_UNKNOWN_COLUMN, format!("{} has no column {column}", table.name));
     let column = table.column(column).ok_or_else(unknown)?;
     let given: serde_json::Value = serde_json::from_str(text).unwrap_or_else(|_| document!(text));
-    let read = json::value_of(table, column, &given).or_else(|_| json::value_of(table, column, &document!(text)));
+    let read =
+        json::value_of(table, column, &given).or_else(|_| json::value_of(table, column, &document!(text)));
     Ok(read.map_err(Fault::from)?)
 }
 
 fn shown(record: &Record) -> serde_json::Value {
     let set = record.columns.iter().filter(|(_, value)| *value != Value::Null);
-    let columns: serde_json::Map<String, serde_json::Value> = set.map(|(name, value)| (name.clone(), to_json(value))).collect();
+    let columns: serde_json::Map<String, serde_json::Value> =
+        set.map(|(name, value)| (name.clone(), to_json(value))).collect();
     let names = ["name", "fullname", "title", "subject", "topic", "listname"];
     let name = names.iter().find_map(|name| record.text(name));
     document!({ "table": record.at.table, "id": record.at.id, "name": name, "columns": columns })

@@ -75,11 +75,19 @@ pub async fn check(app: &App, arguments: &CheckArgs, out: &mut Output) -> Result
     if wanted(Part::Storage) {
         let reachable = settings::get(&app.store, "installation").await;
         let result = reachable.map(|_| "open, migrated and durable".to_owned());
-        tried.push(Tried::of("storage", result.map_err(|error| (error.to_string(), "check [storage] url".into()))));
+        tried.push(Tried::of(
+            "storage",
+            result.map_err(|error| (error.to_string(), "check [storage] url".into())),
+        ));
     }
     if wanted(Part::Crm) {
         let result = app.operations.check_crm(&actor()).await;
-        tried.push(Tried::of("crm", result.map_err(|fault| (fault.to_string(), "postroom explain ".to_owned() + &fault.code.to_string()))));
+        tried.push(Tried::of(
+            "crm",
+            result.map_err(|fault| {
+                (fault.to_string(), "postroom explain ".to_owned() + &fault.code.to_string())
+            }),
+        ));
     }
     let doors = [
         (Part::Http, "http", config.http.listen.map(|listen| listen.get())),
@@ -116,7 +124,12 @@ fn door(address: Option<std::net::SocketAddr>) -> Result<String, (String, String
 }
 
 fn told(tried: &[Tried], out: &mut Output) -> Result<Exit, CliError> {
-    let columns = [Column::id("part", "/part"), Column::new("ok", "/ok"), Column::new("said", "/said"), Column::new("do", "/do")];
+    let columns = [
+        Column::id("part", "/part"),
+        Column::new("ok", "/ok"),
+        Column::new("said", "/said"),
+        Column::new("do", "/do"),
+    ];
     out.list(&columns, tried)?;
     Ok(if tried.iter().all(|tried| tried.ok) { Exit::Done } else { Exit::No })
 }
@@ -136,11 +149,15 @@ pub async fn doctor(app: &App, out: &mut Output) -> Result<Exit, CliError> {
         false => Ok("off".into()),
     };
     tried.push(Tried::of("safe mode", safe));
-    let free = postroom_mail::listener::DiskRoom::free(&postroom_mail::listener::DataFolder(app.data_folder()));
+    let free =
+        postroom_mail::listener::DiskRoom::free(&postroom_mail::listener::DataFolder(app.data_folder()));
     let reserve = app.config.storage.disk_reserve.get();
     let disk = match free {
         Ok(free) if free > reserve * 2 => Ok(format!("{} MiB free", free >> 20)),
-        Ok(free) => Err((format!("only {} MiB free", free >> 20), "free space: mail is refused below storage.disk_reserve".into())),
+        Ok(free) => Err((
+            format!("only {} MiB free", free >> 20),
+            "free space: mail is refused below storage.disk_reserve".into(),
+        )),
         Err(error) => Err((error.to_string(), "check the data folder".into())),
     };
     tried.push(Tried::of("disk", disk));
@@ -180,14 +197,20 @@ pub async fn backup(app: &App, arguments: &BackupArgs, out: &mut Output) -> Resu
     // Whoever starts on this copy must not send or write as if nothing had happened since.
     let copy = open_copy(target).await?;
     settings::set(&copy, SAFE_MODE, "on".into()).await.map_err(Fault::from)?;
-    let books = postroom_tracking::verify::verify(&copy, &embedded_of(&copy).await?, app.operations.rules().installation).await?;
+    let books = postroom_tracking::verify::verify(
+        &copy,
+        &embedded_of(&copy).await?,
+        app.operations.rules().installation,
+    )
+    .await?;
     out.item(&json!({ "file": target, "bytes": size(target), "messages": books.messages, "balances": books.balance() }))?;
     out.note("put it back with: postroom restore FILE")?;
     Ok(if books.balance() { Exit::Done } else { Exit::No })
 }
 
 async fn open_copy(file: &Path) -> Result<Store, CliError> {
-    let file = std::path::absolute(file).map_err(|error| CliError::new(Code::STORE_FAILED, error.to_string()))?;
+    let file =
+        std::path::absolute(file).map_err(|error| CliError::new(Code::STORE_FAILED, error.to_string()))?;
     let url = format!("sqlite://{}", file.display());
     let areas = [
         postroom_jobs::MIGRATIONS,
@@ -207,14 +230,22 @@ fn size(file: &Path) -> u64 {
 }
 
 /// Puts a backup in the database's place. The old files stay beside it under another name, and safe mode is on.
-pub async fn restore(arguments: &RestoreArgs, config: &Config, globals: &Globals, out: &mut Output) -> Result<Exit, CliError> {
+pub async fn restore(
+    arguments: &RestoreArgs,
+    config: &Config,
+    globals: &Globals,
+    out: &mut Output,
+) -> Result<Exit, CliError> {
     let url = config.storage.url.expose();
     let Some(path) = url.strip_prefix("sqlite://").map(PathBuf::from) else {
         let text = "a PostgreSQL database is restored with its own tools";
-        return Err(CliError::new(Code::API_INPUT, text).with_action("Use pg_restore, then: postroom reconcile"));
+        return Err(
+            CliError::new(Code::API_INPUT, text).with_action("Use pg_restore, then: postroom reconcile")
+        );
     };
     let from = &arguments.from;
-    let fail = |error: std::io::Error| CliError::new(Code::STORE_FAILED, format!("{}: {error}", from.display()));
+    let fail =
+        |error: std::io::Error| CliError::new(Code::STORE_FAILED, format!("{}: {error}", from.display()));
     if !from.is_file() {
         return Err(CliError::new(Code::API_NOT_FOUND, format!("{} is no file", from.display())));
     }
@@ -223,7 +254,10 @@ pub async fn restore(arguments: &RestoreArgs, config: &Config, globals: &Globals
         out.item(&json!({ "from": from, "to": path, "kept": aside, "dry_run": true }))?;
         return Ok(Exit::Done);
     }
-    arguments.yes.confirm(&format!("Replace {} by {}? postroom serve must not be running.", path.display(), from.display()), globals)?;
+    arguments.yes.confirm(
+        &format!("Replace {} by {}? postroom serve must not be running.", path.display(), from.display()),
+        globals,
+    )?;
     let staged = path.with_extension("restoring");
     std::fs::copy(from, &staged).map_err(fail)?;
     let copy = open_copy(&staged).await?;
@@ -247,7 +281,12 @@ pub async fn restore(arguments: &RestoreArgs, config: &Config, globals: &Globals
 }
 
 /// After a restore: shows what stands, then leaves safe mode.
-pub async fn reconcile(app: &App, arguments: &ReconcileArgs, globals: &Globals, out: &mut Output) -> Result<Exit, CliError> {
+pub async fn reconcile(
+    app: &App,
+    arguments: &ReconcileArgs,
+    globals: &Globals,
+    out: &mut Output,
+) -> Result<Exit, CliError> {
     let books = app.operations.verify(&actor()).await?;
     out.item(&json!({ "safe_mode": app.operations.safe_mode().await?, "books": books }))?;
     if arguments.dry_run.dry_run {

@@ -18,12 +18,18 @@ const COLUMNS: [Column; 6] = [
     Column::new("reason", "/reason"),
 ];
 
-pub async fn run(app: &App, command: &ShelfCommand, globals: &Globals, out: &mut Output) -> Result<Exit, CliError> {
+pub async fn run(
+    app: &App,
+    command: &ShelfCommand,
+    globals: &Globals,
+    out: &mut Output,
+) -> Result<Exit, CliError> {
     match command {
         ShelfCommand::List { code, limit } => {
             let items = app.operations.shelf(&actor(), u64::from(limit.limit)).await?;
             let code = code.map(|code| code.to_string());
-            let items: Vec<ShelfItem> = items.into_iter().filter(|item| code.is_none() || item.code == code).collect();
+            let items: Vec<ShelfItem> =
+                items.into_iter().filter(|item| code.is_none() || item.code == code).collect();
             out.list(&COLUMNS, &items)?;
             Ok(Exit::Done)
         }
@@ -54,7 +60,12 @@ async fn replay(app: &App, arguments: &ReplayArgs, out: &mut Output) -> Result<E
     told(&ids, arguments.dry_run.dry_run, "tried again", out)
 }
 
-async fn discard(app: &App, arguments: &DropArgs, globals: &Globals, out: &mut Output) -> Result<Exit, CliError> {
+async fn discard(
+    app: &App,
+    arguments: &DropArgs,
+    globals: &Globals,
+    out: &mut Output,
+) -> Result<Exit, CliError> {
     arguments.yes.check_count(arguments.ids.len() as u64)?;
     if !arguments.dry_run.dry_run {
         arguments.yes.confirm(&format!("Give up {} items for good?", arguments.ids.len()), globals)?;

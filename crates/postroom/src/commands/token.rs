@@ -31,7 +31,9 @@ async fn verify(app: &App, text: &str, out: &mut Output) -> Result<Exit, CliErro
     for token in token::find_tokens(text) {
         let (record, note) = leads_to(app, token.guid).await?;
         good |= record.is_some();
-        found.push(json!({ "kind": "seed", "text": token.text, "id": token.guid, "record": record, "note": note }));
+        found.push(
+            json!({ "kind": "seed", "text": token.text, "id": token.guid, "record": record, "note": note }),
+        );
     }
     for word in text.split_whitespace() {
         let verification = match app.signer.verify(word) {
@@ -44,7 +46,9 @@ async fn verify(app: &App, text: &str, out: &mut Output) -> Result<Exit, CliErro
                 good = true;
                 found.push(json!({ "kind": "signed", "text": word, "id": id, "key": key, "record": record, "note": note }));
             }
-            Verification::Forged => found.push(json!({ "kind": "forged", "text": word, "note": "not signed by a key of ours" })),
+            Verification::Forged => {
+                found.push(json!({ "kind": "forged", "text": word, "note": "not signed by a key of ours" }))
+            }
             Verification::NotOurs => {}
         }
     }
@@ -55,7 +59,13 @@ async fn verify(app: &App, text: &str, out: &mut Output) -> Result<Exit, CliErro
 
 async fn leads_to(app: &App, id: Uuid) -> Result<(Option<String>, Value), CliError> {
     let mut known = Known::default();
-    known::gather_records(&app.embedded, &app.filing.rules, std::collections::HashSet::from([id]), &mut known).await?;
+    known::gather_records(
+        &app.embedded,
+        &app.filing.rules,
+        std::collections::HashSet::from([id]),
+        &mut known,
+    )
+    .await?;
     Ok(match known.follow(id) {
         Lead::Record { record, note, .. } => (Some(record.to_string()), json!(note)),
         Lead::Nothing(note) => (None, json!(note)),

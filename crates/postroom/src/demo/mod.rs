@@ -60,7 +60,8 @@ impl Folder {
         );
         let made = std::fs::create_dir_all(&path).and_then(|()| std::path::absolute(&path));
         let path = made.map_err(|error| {
-            CliError::new(Code::STORE_AWAY, format!("{}: {error}", path.display())).with_action("Name a folder with --dir")
+            CliError::new(Code::STORE_AWAY, format!("{}: {error}", path.display()))
+                .with_action("Name a folder with --dir")
         })?;
         Ok(Folder { path, temporary })
     }
@@ -90,7 +91,9 @@ fn configuration(folder: &Path) -> Result<config::Config, CliError> {
         "lmtp_in.hostname=localhost".into(),
         "logs.level=warn".into(),
     ];
-    for (name, unmatched) in [("support", "review"), ("sales", "activity"), ("info", "review"), ("news", "skip")] {
+    for (name, unmatched) in
+        [("support", "review"), ("sales", "activity"), ("info", "review"), ("news", "skip")]
+    {
         keys.push(format!("mailboxes.{name}.address={name}@demo.example"));
         keys.push(format!("mailboxes.{name}.on_unmatched={unmatched}"));
     }
@@ -134,9 +137,12 @@ async fn settled(app: &App, message_id: &str) -> Result<Message, CliError> {
     let work = async {
         loop {
             let text = Some(message_id.to_owned());
-            let found = app.operations.messages(&actor(), Wanted { text, limit: 1, ..Wanted::default() }).await?;
+            let found =
+                app.operations.messages(&actor(), Wanted { text, limit: 1, ..Wanted::default() }).await?;
             match found.into_iter().next() {
-                Some(message) if !matches!(message.state, MailState::Received | MailState::Parsed) => return Ok(message),
+                Some(message) if !matches!(message.state, MailState::Received | MailState::Parsed) => {
+                    return Ok(message);
+                }
                 _ => tokio::time::sleep(LOOK).await,
             }
         }
@@ -169,7 +175,10 @@ async fn doors(app: &App, services: &Services, folder: &Folder, out: &mut Output
     }
     let case = postroom_embedded::demo::story().case_pump;
     if let Some(smtp) = services.smtp {
-        out.text(&format!("SMTP on {smtp}, LMTP on {}.", services.lmtp.map_or("-".into(), |lmtp: SocketAddr| lmtp.to_string())))?;
+        out.text(&format!(
+            "SMTP on {smtp}, LMTP on {}.",
+            services.lmtp.map_or("-".into(), |lmtp: SocketAddr| lmtp.to_string())
+        ))?;
         out.text("Send it a mail by hand, with a token or without:")?;
         out.text(&format!(
             "  printf 'From: anna.adler@adler-brauerei.example\\r\\nTo: support@demo.example\\r\\nSubject: It drips again {}\\r\\n\\r\\nHello\\r\\n' \\",

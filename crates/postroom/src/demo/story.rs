@@ -61,7 +61,8 @@ struct Draft {
 pub fn letters(now: Timestamp, run: Uuid) -> Vec<Letter> {
     let known = story();
     let id = |name: &str| format!("{name}.{}@mail.example", run.simple());
-    let date = jiff::fmt::rfc2822::to_string(&now.to_zoned(TimeZone::UTC)).expect("now is a year that RFC 2822 can write");
+    let date = jiff::fmt::rfc2822::to_string(&now.to_zoned(TimeZone::UTC))
+        .expect("now is a year that RFC 2822 can write");
     let drafts = customer(&known, &id).into_iter().chain(machines(&known, &id)).chain(strangers());
     drafts.map(|draft| letter(&draft, &id(draft.name), &date)).collect()
 }
@@ -201,7 +202,13 @@ fn strangers() -> Vec<Draft> {
             headers: vec![
                 header("From", "Silke Auer <s.auer@kettler.example>"),
                 header("To", "support@demo.example"),
-                header("Subject", format!("Re: seal kit {}", token::make(Uuid::from_u128(0x0f3c_17aa_52b1_4e8e_9d4f_0c21_77b6_a001)))),
+                header(
+                    "Subject",
+                    format!(
+                        "Re: seal kit {}",
+                        token::make(Uuid::from_u128(0x0f3c_17aa_52b1_4e8e_9d4f_0c21_77b6_a001))
+                    ),
+                ),
                 header(PLAIN.0, PLAIN.1),
             ],
             body: "Is this still open?\n".into(),

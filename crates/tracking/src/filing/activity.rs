@@ -53,7 +53,9 @@ pub fn build(reading: &Reading, ruling: &Ruling, known: &Known, rules: &Rules) -
     set.changes.extend(created.map(Change::Create));
     let mut who = parties::of(reading, known, record.as_ref());
     if let (Some(_), Some(record)) = (ruling.create, &record) {
-        who.iter_mut().filter(|party| party.role == Role::Sender).for_each(|party| party.record = Some(record.clone()));
+        who.iter_mut()
+            .filter(|party| party.role == Role::Sender)
+            .for_each(|party| party.record = Some(record.clone()));
     }
     set.changes.push(Change::Create(email(id, reading, ruling, record.as_ref(), &who, known)));
     for (place, party) in who.iter().enumerate() {

@@ -18,6 +18,8 @@ pub struct Facts<'r> {
     pub known_sender: bool,
     pub mailbox: &'r Mailbox,
     pub trust: Trust,
+    /// Of outgoing mail: the only open record of its only known recipient.
+    pub only_open: Option<&'r RecordRef>,
 }
 
 /// What was decided.
@@ -85,7 +87,9 @@ enum Strongest<'f> {
 fn strongest<'f>(live: &[&'f Found]) -> Strongest<'f> {
     let Some(first) = live.first() else { return Strongest::Nothing };
     let rank = first.signal.kind.rank();
-    let rival = live.iter().find(|other| other.signal.kind.rank() == rank && other.signal.record != first.signal.record);
+    let rival = live
+        .iter()
+        .find(|other| other.signal.kind.rank() == rank && other.signal.record != first.signal.record);
     match rival {
         Some(second) => Strongest::Torn(first, second),
         None => Strongest::One(first),
@@ -134,8 +138,12 @@ fn sentence(winner: &Found) -> String {
     let record = shown(winner);
     let place = &winner.signal.place;
     match winner.signal.kind {
-        SignalKind::SignedId => format!("It answers a mail of ours: the signed Message-ID in {place} names {record}."),
-        SignalKind::SignedAddress => format!("It was sent to a signed reply address of ours, which names {record}."),
+        SignalKind::SignedId => {
+            format!("It answers a mail of ours: the signed Message-ID in {place} names {record}.")
+        }
+        SignalKind::SignedAddress => {
+            format!("It was sent to a signed reply address of ours, which names {record}.")
+        }
         SignalKind::Folder => format!("An administrator tied mailbox {} to {record}.", winner.signal.value),
         SignalKind::Thread => format!("It belongs to a thread on {record}: its {place} is known."),
         SignalKind::Token => format!("The token in its {place} names {record}."),
@@ -154,13 +162,22 @@ fn unmatched(facts: &Facts<'_>, found: &[Found]) -> Ruling {
         return Ruling::review(format!("The token in its {} {}.", dead.signal.place, dead.signal.note));
     }
     let mailbox = facts.mailbox;
+    let allowed = matches!(mailbox.track, Track::All | Track::Known);
+    if let Some(record) = facts.only_open.filter(|_| allowed && facts.direction == Direction::Outgoing) {
+        let reason = format!("It was sent to one known person, whose only open record is {record}.");
+        return Ruling { record: Some(record.clone()), ..Ruling::new(MailState::Tracked, reason) };
+    }
     match mailbox.track {
         Track::Replies => {
-            let reason = format!("Mailbox {} tracks replies only, and nothing in it names a record.", mailbox.name);
+            let reason =
+                format!("Mailbox {} tracks replies only, and nothing in it names a record.", mailbox.name);
             return Ruling::new(MailState::NotTracked, reason);
         }
         Track::Known if !facts.known_sender => {
-            let reason = format!("Mailbox {} tracks known senders only; the CRM does not know this one.", mailbox.name);
+            let reason = format!(
+                "Mailbox {} tracks known senders only; the CRM does not know this one.",
+                mailbox.name
+            );
             return Ruling::new(MailState::NotTracked, reason);
         }
         _ => {}
@@ -168,18 +185,23 @@ fn unmatched(facts: &Facts<'_>, found: &[Found]) -> Ruling {
     let nothing = "Nothing in it names a record";
     match mailbox.on_unmatched {
         OnUnmatched::Review => Ruling::review(format!("{nothing}; a person decides.")),
-        OnUnmatched::Skip => {
-            Ruling::new(MailState::NotTracked, format!("{nothing}, and mailbox {} skips such mail.", mailbox.name))
-        }
-        OnUnmatched::Activity => {
-            Ruling::new(MailState::Tracked, format!("{nothing}; it is filed without one, as mailbox {} says.", mailbox.name))
-        }
-        OnUnmatched::CreateLead | OnUnmatched::CreateContact if facts.automatic || facts.class == Class::Bounce => {
+        OnUnmatched::Skip => Ruling::new(
+            MailState::NotTracked,
+            format!("{nothing}, and mailbox {} skips such mail.", mailbox.name),
+        ),
+        OnUnmatched::Activity => Ruling::new(
+            MailState::Tracked,
+            format!("{nothing}; it is filed without one, as mailbox {} says.", mailbox.name),
+        ),
+        OnUnmatched::CreateLead | OnUnmatched::CreateContact
+            if facts.automatic || facts.class == Class::Bounce =>
+        {
             Ruling::review(format!("{nothing}, and machine mail makes no new people."))
         }
-        OnUnmatched::CreateLead | OnUnmatched::CreateContact if facts.known_sender => {
-            Ruling::new(MailState::Tracked, format!("{nothing}; its sender is known, so it is filed without one."))
-        }
+        OnUnmatched::CreateLead | OnUnmatched::CreateContact if facts.known_sender => Ruling::new(
+            MailState::Tracked,
+            format!("{nothing}; its sender is known, so it is filed without one."),
+        ),
         OnUnmatched::CreateLead => create(Create::Lead, "lead", mailbox),
         OnUnmatched::CreateContact => create(Create::Contact, "contact", mailbox),
     }

@@ -36,6 +36,7 @@ fn ordinary() -> Case {
             known_sender: true,
             mailbox,
             trust: Trust::Seed,
+            only_open: None,
         },
     }
 }
@@ -57,7 +58,12 @@ impl Case {
         sorted.sort_by_key(|found| found.signal.kind.rank());
         let ruling = decide(&self.facts, &sorted);
         let wanted = (expected > 0).then(|| record(expected));
-        assert_eq!((ruling.state, ruling.method, &ruling.record), (state, method, &wanted), "{}", ruling.reason);
+        assert_eq!(
+            (ruling.state, ruling.method, &ruling.record),
+            (state, method, &wanted),
+            "{}",
+            ruling.reason
+        );
         ruling
     }
 }
@@ -106,7 +112,12 @@ fn trust_limits_unsigned_signals_only() {
     let known_only = || stranger().with(|facts| facts.trust = Trust::KnownSender);
     known_only().check(&[found(Token, 1)], Review, Method::None, 0);
     known_only().check(&[found(Thread, 1)], Tracked, Method::Thread, 1);
-    known_only().with(|facts| facts.class = Class::Bounce).check(&[found(Token, 1)], Tracked, Method::Token, 1);
+    known_only().with(|facts| facts.class = Class::Bounce).check(
+        &[found(Token, 1)],
+        Tracked,
+        Method::Token,
+        1,
+    );
     let signed_only = || ordinary().with(|facts| facts.trust = Trust::Signed);
     signed_only().check(&[found(Token, 1)], Review, Method::None, 0);
     signed_only().check(&[found(SignedId, 1)], Tracked, Method::SignedId, 1);
@@ -136,11 +147,33 @@ fn mailboxes_say_what_becomes_of_the_rest() {
     all(OnUnmatched::Activity).check(&[], Tracked, Method::None, 0);
     all(OnUnmatched::Skip).check(&[], NotTracked, Method::None, 0);
     let stranger = |on_unmatched| all(on_unmatched).with(|facts| facts.known_sender = false);
-    assert_eq!(stranger(OnUnmatched::CreateLead).check(&[], Tracked, Method::None, 0).create, Some(Create::Lead));
-    assert_eq!(stranger(OnUnmatched::CreateContact).check(&[], Tracked, Method::None, 0).create, Some(Create::Contact));
+    assert_eq!(
+        stranger(OnUnmatched::CreateLead).check(&[], Tracked, Method::None, 0).create,
+        Some(Create::Lead)
+    );
+    assert_eq!(
+        stranger(OnUnmatched::CreateContact).check(&[], Tracked, Method::None, 0).create,
+        Some(Create::Contact)
+    );
     let machine = stranger(OnUnmatched::CreateLead).with(|facts| facts.automatic = true);
     machine.check(&[], Review, Method::None, 0);
-    assert_eq!(all(OnUnmatched::CreateLead).check(&[], Tracked, Method::None, 0).create, None, "a known sender makes no lead");
+    assert_eq!(
+        all(OnUnmatched::CreateLead).check(&[], Tracked, Method::None, 0).create,
+        None,
+        "a known sender makes no lead"
+    );
+}
+
+#[test]
+fn sent_mail_follows_its_only_recipient_to_the_only_open_record() {
+    let only: &'static RecordRef = Box::leak(Box::new(record(9)));
+    let sent =
+        |direction| ordinary().with(|facts| (facts.direction, facts.only_open) = (direction, Some(only)));
+    sent(Direction::Outgoing).check(&[], Tracked, Method::None, 9);
+    sent(Direction::Outgoing).check(&[found(Token, 1)], Tracked, Method::Token, 1);
+    sent(Direction::Incoming).check(&[], Review, Method::None, 0);
+    let replies = Box::leak(Box::new(Mailbox { track: Track::Replies, ..Mailbox::default() }));
+    sent(Direction::Outgoing).with(|facts| facts.mailbox = replies).check(&[], NotTracked, Method::None, 0);
 }
 
 #[test]

@@ -4,7 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use futures_util::FutureExt;
 use postroom_core::query::Filter;
-use postroom_core::{AddressHit, Crm, Fault, MailId, MailState, Query as CrmQuery, Record, RecordRef, Value};
+use postroom_core::{
+    AddressHit, Crm, Direction, Fault, MailId, MailState, Query as CrmQuery, Record, RecordRef, Value,
+};
 use postroom_store::sql::{Expr, ExprTrait, Query, SelectStatement};
 use postroom_store::{Row, Store, Tx};
 use uuid::Uuid;
@@ -43,6 +45,8 @@ pub struct Known {
     pub microsoft: HashMap<String, Vec<Record>>,
     /// Where a qualified lead's mail goes, by lead.
     pub qualified: HashMap<Uuid, RecordRef>,
+    /// Open cases and opportunities by customer; asked for outgoing mail only.
+    pub open: HashMap<Uuid, Vec<RecordRef>>,
 }
 
 /// Where a GUID leads.
@@ -55,7 +59,12 @@ pub enum Lead {
 }
 
 /// Asks everything the decision over `readings` may need.
-pub async fn gather(store: &Store, crm: &dyn Crm, rules: &Rules, readings: &[Reading]) -> Result<Known, Fault> {
+pub async fn gather(
+    store: &Store,
+    crm: &dyn Crm,
+    rules: &Rules,
+    readings: &[Reading],
+) -> Result<Known, Fault> {
     let mut known = Known::default();
     gather_parents(store, readings, &mut known).await?;
     gather_microsoft(crm, readings, &mut known).await?;
@@ -64,7 +73,8 @@ pub async fn gather(store: &Store, crm: &dyn Crm, rules: &Rules, readings: &[Rea
     wanted.extend(parents.filter_map(|parent| parent.record.as_ref().map(|record| record.id)));
     let regarding = known.microsoft.values().flatten().filter_map(|email| email.lookup("regardingobjectid"));
     wanted.extend(regarding.map(|record| record.id));
-    wanted.extend(rules.mailboxes.iter().filter_map(|mailbox| mailbox.record.as_ref().map(|record| record.id)));
+    wanted
+        .extend(rules.mailboxes.iter().filter_map(|mailbox| mailbox.record.as_ref().map(|record| record.id)));
     gather_records(crm, rules, wanted, &mut known).await?;
     let mut addresses: Vec<String> = readings.iter().flat_map(|reading| reading.header_addresses()).collect();
     addresses.extend(readings.iter().flat_map(Reading::recipients));
@@ -75,7 +85,29 @@ pub async fn gather(store: &Store, crm: &dyn Crm, rules: &Rules, readings: &[Rea
     for hit in crm.find_addresses(&addresses).await? {
         known.people.entry(hit.address.clone()).or_default().push(hit);
     }
+    gather_open(crm, readings, &mut known).await?;
     Ok(known)
+}
+
+/// The open records of the people that outgoing mail went to.
+async fn gather_open(crm: &dyn Crm, readings: &[Reading], known: &mut Known) -> Result<(), Fault> {
+    let outgoing = readings.iter().filter(|reading| reading.stored.direction == Direction::Outgoing);
+    let customers: HashSet<RecordRef> =
+        outgoing.filter_map(|reading| known.only_recipient(reading)).collect();
+    if customers.is_empty() {
+        return Ok(());
+    }
+    for table in ["incident", "opportunity"] {
+        let customers = customers.iter().cloned().map(Value::Lookup).collect();
+        let open = vec![Filter::In("customerid".into(), customers), Filter::eq("statecode", 0)];
+        let query = CrmQuery::of(table).select(&["customerid"]).filter(Filter::All(open));
+        for record in crm.query(&query).await? {
+            if let Some(customer) = record.lookup("customerid") {
+                known.open.entry(customer.id).or_default().push(record.at.clone());
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Every GUID that a mail carries.
@@ -84,14 +116,16 @@ fn guids(readings: &[Reading]) -> HashSet<Uuid> {
         let returned = reading.report.iter().flat_map(|report| &report.tokens);
         let tokens = reading.tokens.iter().chain(returned).map(|token| token.guid);
         let header = reading.header.iter().filter_map(|(_, guid)| *guid);
-        let signed = reading.signed.iter().filter(|(_, _, kind, _)| *kind != Kind::Bounce).map(|(.., id)| *id);
+        let signed =
+            reading.signed.iter().filter(|(_, _, kind, _)| *kind != Kind::Bounce).map(|(.., id)| *id);
         tokens.chain(header).chain(signed).collect::<Vec<_>>()
     };
     readings.iter().flat_map(of).collect()
 }
 
 async fn gather_parents(store: &Store, readings: &[Reading], known: &mut Known) -> Result<(), Fault> {
-    let mut ids: Vec<String> = readings.iter().flat_map(|reading| reading.stored.references.clone()).collect();
+    let mut ids: Vec<String> =
+        readings.iter().flat_map(|reading| reading.stored.references.clone()).collect();
     ids.extend(readings.iter().filter_map(|reading| reading.report.as_ref()?.message_id.clone()));
     // A mail's own id, to see whether another mail has used it.
     ids.extend(readings.iter().filter_map(|reading| reading.stored.header_id.clone()));
@@ -120,7 +154,11 @@ async fn gather_parents(store: &Store, readings: &[Reading], known: &mut Known) 
     Ok(())
 }
 
-async fn rows_in(tx: &mut Tx, column: &'static str, values: &[String]) -> Result<Vec<Row>, postroom_store::Error> {
+async fn rows_in(
+    tx: &mut Tx,
+    column: &'static str,
+    values: &[String],
+) -> Result<Vec<Row>, postroom_store::Error> {
     let mut found = Vec::new();
     for some in values.chunks(LIST) {
         found.extend(tx.query(&select_parents(column, some)).await?);
@@ -251,6 +289,31 @@ impl Known {
             return Lead::Record { record: record.at.clone(), email, note };
         }
         Lead::Nothing(format!("{note}the chain of merged records does not end"))
+    }
+
+    /// The one person of the CRM that a mail went to, when there is exactly one.
+    pub fn only_recipient(&self, reading: &Reading) -> Option<RecordRef> {
+        let ours = |table: &str| matches!(table, "systemuser" | "queue");
+        let mut people: Vec<&RecordRef> = Vec::new();
+        for address in reading.recipients() {
+            let hits = self.who(&address).iter().filter(|hit| hit.active && !ours(&hit.record.table));
+            people.extend(hits.map(|hit| &hit.record));
+        }
+        people.sort_unstable();
+        people.dedup();
+        match people.as_slice() {
+            [one] => Some((*one).clone()),
+            _ => None,
+        }
+    }
+
+    /// The only open record of a mail's only known recipient (design.md 4.3: the one case in which a person names one).
+    pub fn only_open(&self, reading: &Reading) -> Option<&RecordRef> {
+        let customer = self.only_recipient(reading)?;
+        match self.open.get(&customer.id).map(Vec::as_slice) {
+            Some([one]) => Some(one),
+            _ => None,
+        }
     }
 
     /// The owner of a record, when it was among those asked for.

@@ -14,8 +14,23 @@ use crate::filing::reading::Stored;
 
 /// The columns of `message` that [`stored_of`] reads, in its order.
 const COLUMNS: [&str; 17] = [
-    "id", "key", "header_id", "subject", "direction", "state", "method", "record_table", "record_id", "activity_id",
-    "body", "size", "received_at", "sent_at", "mailbox", "conversation", "authentication",
+    "id",
+    "key",
+    "header_id",
+    "subject",
+    "direction",
+    "state",
+    "method",
+    "record_table",
+    "record_id",
+    "activity_id",
+    "body",
+    "size",
+    "received_at",
+    "sent_at",
+    "mailbox",
+    "conversation",
+    "authentication",
 ];
 
 /// The mails with these ids, in the order given; unknown ids are left out.
@@ -25,7 +40,11 @@ pub async fn load(store: &Store, ids: Vec<MailId>) -> Result<Vec<Stored>, Error>
 
 async fn load_in(tx: &mut Tx, ids: &[MailId]) -> Result<Vec<Stored>, Error> {
     let wanted = || ids.iter().map(|id| id.0);
-    let select = Query::select().columns(COLUMNS).from("message").and_where(Expr::col("id").is_in(wanted())).to_owned();
+    let select = Query::select()
+        .columns(COLUMNS)
+        .from("message")
+        .and_where(Expr::col("id").is_in(wanted()))
+        .to_owned();
     let mut found: HashMap<Uuid, Stored> = HashMap::new();
     for row in tx.query(&select).await? {
         let stored = stored_of(&row)?;

@@ -22,12 +22,13 @@ pub mod signals;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Instant;
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
 use postroom_core::{
-    Change, Class, Clock, Crm, Fault, Ids, JobId, MailId, MailState, Method, Outcome as Written, Record, RecordRef, Value,
-    Verdict,
+    Change, Class, Clock, Crm, Fault, Ids, JobId, MailId, MailState, Method, Outcome as Written, Record,
+    RecordRef, Value, Verdict,
 };
 use postroom_jobs::{Claim, Done, Worker};
 use postroom_store::{Store, body};
@@ -72,7 +73,8 @@ impl Worker for Filing {
 
     async fn run(&self, lot: Vec<Claim>) -> Vec<(JobId, Result<Done, Fault>)> {
         let mut answers = Vec::with_capacity(lot.len());
-        let (claims, unreadable): (Vec<Claim>, Vec<Claim>) = lot.into_iter().partition(|claim| mail_of(claim).is_some());
+        let (claims, unreadable): (Vec<Claim>, Vec<Claim>) =
+            lot.into_iter().partition(|claim| mail_of(claim).is_some());
         answers.extend(unreadable.iter().map(|claim| (claim.id, Err(Fault::bug("the job names no mail")))));
         match self.batches(claims).await {
             Ok(batches) => {
@@ -113,7 +115,8 @@ impl Filing {
             Ok(loaded) => loaded,
             Err(error) => return Err((claims, error.into())),
         };
-        let mut by_id: HashMap<MailId, Stored> = loaded.into_iter().map(|stored| (stored.id, stored)).collect();
+        let mut by_id: HashMap<MailId, Stored> =
+            loaded.into_iter().map(|stored| (stored.id, stored)).collect();
         let mut batches = vec![Batch { claims: Vec::new(), stored: Vec::new() }];
         let mut bytes = 0;
         for claim in claims {
@@ -149,7 +152,9 @@ impl Filing {
         let outcome = self.outcome(readings, rulings, written, &failed, claims);
         let (ids, now) = (self.ids.clone(), self.clock.now());
         self.store
-            .write("mail.filed", move |tx| async move { outcome::store(tx, outcome, &ids, now).await }.boxed())
+            .write("mail.filed", move |tx| {
+                async move { outcome::store(tx, outcome, &ids, now).await }.boxed()
+            })
             .await?;
         self.store.wake(); // children may wait
         Ok(answers)
@@ -157,7 +162,8 @@ impl Filing {
 
     /// What would be decided about one mail, writing nothing.
     pub async fn rule(&self, reading: &Reading) -> Result<Ruling, Fault> {
-        let known = known::gather(&self.store, &*self.crm, &self.rules, std::slice::from_ref(reading)).await?;
+        let known =
+            known::gather(&self.store, &*self.crm, &self.rules, std::slice::from_ref(reading)).await?;
         Ok(self.decide(reading, &known))
     }
 
@@ -166,8 +172,12 @@ impl Filing {
         let raws = body::get(&self.store, stored.iter().map(|stored| stored.body).collect()).await?;
         let (rules, signer) = (self.rules.clone(), self.signer.clone());
         let parse = move || {
+            let (started, count) = (Instant::now(), stored.len());
             let pairs = stored.into_iter().zip(raws);
-            pairs.map(|(stored, raw)| reading::read(stored, &raw, &rules, signer.as_deref())).collect()
+            let readings =
+                pairs.map(|(stored, raw)| reading::read(stored, &raw, &rules, signer.as_deref())).collect();
+            crate::events::parsed(count, started.elapsed());
+            readings
         };
         tokio::task::spawn_blocking(parse)
             .await
@@ -210,6 +220,7 @@ impl Filing {
             known_sender: is_known(reading, known),
             mailbox: self.mailbox(reading),
             trust: self.rules.trust,
+            only_open: known.only_open(reading),
         };
         let mut ruling = decide::decide(&facts, &found);
         ruling.flags.extend(reading.flags.iter().cloned());
@@ -241,7 +252,8 @@ impl Filing {
             mailbox: self.mailbox(reading).name.clone(),
             parties: reading.header_addresses().collect(),
         };
-        let names = [(&stored.header_id, &mut known.parents), (&stored.conversation, &mut known.conversations)];
+        let names =
+            [(&stored.header_id, &mut known.parents), (&stored.conversation, &mut known.conversations)];
         for (name, map) in names {
             let Some(name) = name else { continue };
             let list = map.entry(name.clone()).or_default();
@@ -316,7 +328,9 @@ impl Filing {
             decision.record = record.clone();
             decision.class_evidence = reading.class_evidence;
             let stored = &reading.stored;
-            let unchanged = stored.state == ruling.state && stored.method == ruling.method && stored.record == record;
+            crate::events::filed(now.duration_since(stored.received_at));
+            let unchanged =
+                stored.state == ruling.state && stored.method == ruling.method && stored.record == record;
             results.push(Settled {
                 id,
                 header_id: stored.header_id.clone(),
@@ -331,7 +345,7 @@ impl Filing {
                 unpacked: reading.unpacked,
                 unchanged,
             });
-            crate::events::decided(&ruling);
+            crate::events::decided(id, &ruling);
         }
         Outcome { results, claims, seen }
     }

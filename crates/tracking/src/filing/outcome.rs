@@ -62,7 +62,12 @@ pub async fn store(tx: &mut Tx, outcome: Outcome, ids: &Ids, now: Timestamp) -> 
         }
         tx.execute(&update(&settled, now)).await?;
         let text = decision_text(&settled)?;
-        decisions.row([settled.decision.id.0.into(), settled.id.0.into(), now.as_microsecond().into(), text.into()]);
+        decisions.row([
+            settled.decision.id.0.into(),
+            settled.id.0.into(),
+            now.as_microsecond().into(),
+            text.into(),
+        ]);
         bodies.extend(settled.unpacked);
     }
     tx.insert(&decisions).await?;
@@ -75,7 +80,8 @@ pub async fn store(tx: &mut Tx, outcome: Outcome, ids: &Ids, now: Timestamp) -> 
 /// The decision as stored: with the bounce report beside the signals.
 fn decision_text(settled: &Settled) -> Result<String, Fault> {
     let stored = StoredDecision { decision: settled.decision.clone(), bounce: settled.report.clone() };
-    serde_json::to_string(&stored).map_err(|error| Fault::bug(format!("a decision has no JSON form: {error}")))
+    serde_json::to_string(&stored)
+        .map_err(|error| Fault::bug(format!("a decision has no JSON form: {error}")))
 }
 
 /// How a decision stands in its row.
@@ -116,7 +122,8 @@ async fn children(tx: &mut Tx, parents: &[String], seen: &HashSet<Uuid>) -> Resu
     let mut waiting: Vec<MailId> = Vec::new();
     for some in parents.chunks(500) {
         let refers = Expr::col("ref").is_in(some.iter().cloned());
-        let select = Query::select().distinct().column("message").from("message_ref").and_where(refers).to_owned();
+        let select =
+            Query::select().distinct().column("message").from("message_ref").and_where(refers).to_owned();
         for row in tx.query(&select).await? {
             let child: Uuid = row.at(0)?;
             if !seen.contains(&child) && !waiting.contains(&MailId(child)) {

@@ -35,7 +35,12 @@ const PARTIES: usize = 1000;
 
 /// The parties of a mail filed on `regarding`.
 pub fn of(reading: &Reading, known: &Known, regarding: Option<&RecordRef>) -> Vec<Party> {
-    let headers = [(Role::Sender, &reading.from), (Role::To, &reading.to), (Role::Cc, &reading.cc), (Role::Bcc, &reading.bcc)];
+    let headers = [
+        (Role::Sender, &reading.from),
+        (Role::To, &reading.to),
+        (Role::Cc, &reading.cc),
+        (Role::Bcc, &reading.bcc),
+    ];
     let mut parties: Vec<Party> = Vec::new();
     for (role, addresses) in headers {
         for address in addresses.iter().filter(|address| !address.address.is_empty()) {
@@ -106,7 +111,11 @@ mod tests {
     fn ambiguous_addresses_follow_the_stated_rule() {
         check(&[hit("account", 1, true), hit("contact", 2, true)], None, "contact");
         check(&[hit("contact", 1, false), hit("account", 2, true)], None, "account");
-        check(&[hit("contact", 1, true), hit("lead", 2, true)], Some(RecordRef::new("lead", Uuid::from_u128(2))), "lead");
+        check(
+            &[hit("contact", 1, true), hit("lead", 2, true)],
+            Some(RecordRef::new("lead", Uuid::from_u128(2))),
+            "lead",
+        );
         check(&[hit("contact", 1, true), hit("queue", 2, true)], None, "queue");
         let two = [hit("contact", 9, true), hit("contact", 3, true)];
         assert_eq!(pick(&two, None).map(|hit| hit.record.id), Some(Uuid::from_u128(3)));

@@ -28,10 +28,12 @@ impl Filing {
         let stored = stored.ok_or_else(|| Fault::reject(Code::API_NOT_FOUND, format!("no message {id}")))?;
         let raw = body::get(&self.store, vec![stored.body]).await?.remove(0);
         let reading = reading::read(stored, &raw, &self.rules, self.signer.as_deref());
-        let mut known = known::gather(&self.store, &*self.crm, &self.rules, std::slice::from_ref(&reading)).await?;
+        let mut known =
+            known::gather(&self.store, &*self.crm, &self.rules, std::slice::from_ref(&reading)).await?;
         let ruling = match placement {
             Placement::Attach(record) => {
-                known::gather_records(&*self.crm, &self.rules, HashSet::from([record.id]), &mut known).await?;
+                known::gather_records(&*self.crm, &self.rules, HashSet::from([record.id]), &mut known)
+                    .await?;
                 attached(&record, &known, who)?
             }
             Placement::Aside(reason) => ruled(MailState::NotTracked, None, reason),
@@ -40,7 +42,12 @@ impl Filing {
         self.store_placed(reading, ruling, activity).await
     }
 
-    async fn write_placed(&self, reading: &Reading, ruling: &Ruling, known: &Known) -> Result<Option<uuid::Uuid>, Fault> {
+    async fn write_placed(
+        &self,
+        reading: &Reading,
+        ruling: &Ruling,
+        known: &Known,
+    ) -> Result<Option<uuid::Uuid>, Fault> {
         if ruling.state != MailState::Tracked {
             return Ok(reading.stored.activity);
         }
@@ -53,7 +60,12 @@ impl Filing {
         Ok(Some(made.id))
     }
 
-    async fn store_placed(&self, reading: Reading, ruling: Ruling, activity: Option<uuid::Uuid>) -> Result<(), Fault> {
+    async fn store_placed(
+        &self,
+        reading: Reading,
+        ruling: Ruling,
+        activity: Option<uuid::Uuid>,
+    ) -> Result<(), Fault> {
         let now = self.clock.now();
         let settled = Settled {
             id: reading.stored.id,
@@ -72,7 +84,9 @@ impl Filing {
         let outcome = Outcome { results: vec![settled], claims: Vec::new(), seen: HashSet::new() };
         let ids = self.ids.clone();
         self.store
-            .write("mail.placed", move |tx| async move { outcome::store(tx, outcome, &ids, now).await }.boxed())
+            .write("mail.placed", move |tx| {
+                async move { outcome::store(tx, outcome, &ids, now).await }.boxed()
+            })
             .await?;
         self.store.wake();
         Ok(())
@@ -104,4 +118,3 @@ fn ruled(state: MailState, record: Option<RecordRef>, reason: String) -> Ruling 
         flags: Vec::new(),
     }
 }
-

@@ -3,12 +3,15 @@
 use bytes::Bytes;
 use jiff::Timestamp;
 use postroom_core::mail::Authentication;
-use postroom_core::{Address, BodyHash, Class, Content, Direction, MailId, MailState, Method, RecordRef, address};
+use postroom_core::{
+    Address, BodyHash, Class, Content, Direction, MailId, MailState, Method, RecordRef, address,
+};
 use postroom_formats::{dsn, html, mime, tnef};
 use postroom_store::body::Body;
 use uuid::Uuid;
 
 use crate::classify::{self, OwnMarks, ReportedAs};
+use crate::gather_text;
 use crate::rules::Rules;
 use crate::token::{self, FoundToken, Kind, Signer, Verification};
 
@@ -107,7 +110,8 @@ pub fn read(stored: Stored, raw: &[u8], rules: &Rules, signer: Option<&Signer>) 
         dsn::ReportKind::Receipt => ReportedAs::Receipt,
         _ => ReportedAs::Bounce,
     });
-    let envelope = postroom_core::Envelope { from: stored.envelope_from.clone(), to: stored.envelope_to.clone() };
+    let envelope =
+        postroom_core::Envelope { from: stored.envelope_from.clone(), to: stored.envelope_to.clone() };
     let class = classify::classify(&mail, &envelope, reported, &own);
     let mut reading = Reading {
         class: class.class,
@@ -133,6 +137,7 @@ pub fn read(stored: Stored, raw: &[u8], rules: &Rules, signer: Option<&Signer>) 
     if let Some(signer) = signer {
         reading.find_signed(signer);
     }
+    reading.search_bounce_text(&mail, signer);
     reading.take_attachments(&mail);
     if let Some(limit) = mail.truncated {
         reading.flags.push(format!("only partly read: {limit:?}"));
@@ -195,18 +200,44 @@ impl Reading {
 
     fn find_signed(&mut self, signer: &Signer) {
         let returned = self.report.as_ref().and_then(|report| report.message_id.clone());
-        let ids = self.stored.references.iter().enumerate().map(|(n, id)| (format!("reference {}", n + 1), id.clone()));
+        let ids = self
+            .stored
+            .references
+            .iter()
+            .enumerate()
+            .map(|(n, id)| (format!("reference {}", n + 1), id.clone()));
         let ids = ids.chain(returned.map(|id| ("returned Message-ID".to_owned(), id)));
         let found = ids.map(|(place, id)| (place, signer.verify(&id), id)).collect::<Vec<_>>();
         let addresses = self.recipients().into_iter();
         let found = found.into_iter().chain(
-            addresses.map(|address| ("recipient address".to_owned(), signer.verify_address(&address), address)),
+            addresses
+                .map(|address| ("recipient address".to_owned(), signer.verify_address(&address), address)),
         );
         for (place, verification, text) in found {
             match verification {
                 Verification::Valid { kind, id, .. } => self.signed.push((place, text, kind, id)),
                 Verification::Forged => self.forged.push(text),
                 Verification::NotOurs => {}
+            }
+        }
+    }
+
+    /// A bounce without structure quotes the returned headers in its text; nothing else's text is searched.
+    fn search_bounce_text(&mut self, mail: &mime::Mail<'_>, signer: Option<&Signer>) {
+        let (Class::Bounce, Some(report)) = (self.class, &mut self.report) else { return };
+        if report.message_id.is_some() || !report.tokens.is_empty() {
+            return;
+        }
+        let text = mail.text_body().unwrap_or_default();
+        match signer {
+            None => report.tokens = token::find_tokens(&text),
+            Some(signer) => {
+                let named = gather_text::gather(&text, signer);
+                report.tokens = named.tokens;
+                let place = "returned text";
+                self.signed
+                    .extend(named.signed.into_iter().map(|id| (place.to_owned(), id.text, id.kind, id.id)));
+                self.forged.extend(named.forged);
             }
         }
     }
@@ -246,7 +277,8 @@ impl Reading {
             self.unpacked.push(body);
         }
         if mail.body_parts().is_empty() {
-            let shown = tnef.html.map(|text| html::clean(&text)).or(tnef.text.map(|text| html::from_text(&text)));
+            let shown =
+                tnef.html.map(|text| html::clean(&text)).or(tnef.text.map(|text| html::from_text(&text)));
             if let Some(shown) = shown {
                 self.description = Content::Bytes(Bytes::from(shown));
             }
@@ -255,5 +287,6 @@ impl Reading {
 }
 
 fn is_tnef(content_type: &str, name: &str) -> bool {
-    matches!(content_type, "application/ms-tnef" | "application/vnd.ms-tnef") || name.eq_ignore_ascii_case("winmail.dat")
+    matches!(content_type, "application/ms-tnef" | "application/vnd.ms-tnef")
+        || name.eq_ignore_ascii_case("winmail.dat")
 }

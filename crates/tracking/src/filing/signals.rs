@@ -44,7 +44,8 @@ fn signed(reading: &Reading, known: &Known, found: &mut Vec<Found>) {
         if *kind == Kind::Bounce {
             continue;
         }
-        let signal = if place == "recipient address" { SignalKind::SignedAddress } else { SignalKind::SignedId };
+        let signal =
+            if place == "recipient address" { SignalKind::SignedAddress } else { SignalKind::SignedId };
         push(found, signal, text, place, known.follow(*id));
     }
 }
@@ -72,16 +73,20 @@ fn thread(reading: &Reading, known: &Known, found: &mut Vec<Found>) {
             let place = format!("reference {}", place + 1);
             let lead = lead_of(parent, known);
             let lead = match &lead {
-                Lead::Record { .. } if settled => Lead::Nothing("an older ancestor; a nearer one names the thread".into()),
-                Lead::Record { .. } if is_forward(reading, parent) => {
-                    Lead::Nothing("a forward: addressed to another mailbox and to nobody of that thread".into())
+                Lead::Record { .. } if settled => {
+                    Lead::Nothing("an older ancestor; a nearer one names the thread".into())
                 }
+                Lead::Record { .. } if is_forward(reading, parent) => Lead::Nothing(
+                    "a forward: addressed to another mailbox and to nobody of that thread".into(),
+                ),
                 _ => lead,
             };
             push(found, SignalKind::Thread, id, &place, lead);
             link(found, parent);
         }
-        settled |= found.iter().any(|found| found.signal.kind == SignalKind::Thread && found.signal.record.is_some());
+        settled |= found
+            .iter()
+            .any(|found| found.signal.kind == SignalKind::Thread && found.signal.record.is_some());
     }
 }
 
@@ -160,7 +165,8 @@ fn conversation(reading: &Reading, known: &Known, found: &mut Vec<Found>) {
     let own: Vec<String> = reading.header_addresses().collect();
     let mut records: Vec<RecordRef> = Vec::new();
     for parent in known.conversations.get(conversation).into_iter().flatten() {
-        let shares = parent.id != reading.stored.id && own.iter().any(|address| parent.parties.contains(address));
+        let shares =
+            parent.id != reading.stored.id && own.iter().any(|address| parent.parties.contains(address));
         let lead = lead_of(parent, known);
         let Lead::Record { record, .. } = &lead else { continue };
         if shares && !records.contains(record) {

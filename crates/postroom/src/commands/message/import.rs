@@ -115,7 +115,10 @@ impl Import<'_> {
         let (app, mailbox, dry_run) = (self.app, self.mailbox.clone(), self.dry_run);
         loop {
             let item = messages.next();
-            while waiting.len() >= IN_FLIGHT || bytes > IN_FLIGHT_BYTES || (item.is_none() && !waiting.is_empty()) {
+            while waiting.len() >= IN_FLIGHT
+                || bytes > IN_FLIGHT_BYTES
+                || (item.is_none() && !waiting.is_empty())
+            {
                 let Some((size, answer)) = waiting.next().await else { break };
                 bytes -= size;
                 self.count(answer)?;
@@ -191,8 +194,10 @@ fn gather(paths: &[PathBuf]) -> Result<Vec<PathBuf>, CliError> {
 
 fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), CliError> {
     let entries = std::fs::read_dir(folder).map_err(|error| unreadable(folder, &error))?;
-    let mut entries: Vec<PathBuf> =
-        entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>().map_err(|error| unreadable(folder, &error))?;
+    let mut entries: Vec<PathBuf> = entries
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()
+        .map_err(|error| unreadable(folder, &error))?;
     entries.sort();
     let maildir = folder.file_name().is_some_and(|name| name == "cur" || name == "new");
     for entry in entries {
