@@ -29,7 +29,7 @@ impl Tx {
     /// COMMIT with a silent rollback.
     pub(crate) fn honest<T, E: From<Error>>(&self, step: &str, outcome: Result<T, E>) -> Result<T, E> {
         match outcome {
-            Ok(_) if self.failed && step.is_empty() => Err(E::from(Error::Statement {
+            Ok(_) if self.failed => Err(E::from(Error::Statement {
                 sql: step.to_owned(),
                 reason: "the unit went on after one of its statements had failed".to_owned(),
             })),
