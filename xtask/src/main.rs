@@ -19,12 +19,16 @@ enum Command {
     Tidy,
     /// Lists the durable steps that the store is asked to commit, with the places that name them
     Steps,
+    /// Measures the product
+    #[command(subcommand)]
+    Bench(xtask::bench::Bench),
 }
 
 fn main() -> Result<ExitCode> {
     match Cli::parse().command {
         Command::Tidy => tidy(),
         Command::Steps => steps(),
+        Command::Bench(bench) => xtask::bench::run(&bench).map(|()| ExitCode::SUCCESS),
     }
 }
 

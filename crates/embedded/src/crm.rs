@@ -43,11 +43,12 @@ impl Crm for Embedded {
         let hits = self.store.read(move |tx| {
             async move {
                 let schema = cache.current(tx).await?;
-                Ok::<_, Error>(address::find(tx, schema, addresses).await?)
+                address::find(tx, schema, addresses).await
             }
             .boxed()
         });
-        Ok(hits.await?)
+        let hits: Result<Vec<AddressHit>, Error> = hits.await;
+        Ok(hits?)
     }
 
     async fn query(&self, query: &Query) -> Result<Vec<Record>, Fault> {

@@ -67,8 +67,9 @@ impl Embedded {
     /// The tables as they are now.
     pub async fn schema(&self) -> Result<Arc<Schema>, Fault> {
         let cache = self.cache.clone();
-        let read = self.store.read(move |tx| async move { Ok::<_, Error>(cache.current(tx).await?) }.boxed());
-        let schema = read.await?;
+        let read = self.store.read(move |tx| async move { cache.current(tx).await }.boxed());
+        let schema: Result<Arc<Schema>, Error> = read.await;
+        let schema = schema?;
         self.cache.keep(&schema);
         Ok(schema)
     }

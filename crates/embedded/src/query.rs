@@ -128,7 +128,7 @@ impl Context<'_> {
             Filter::All(parts) => self.join(parts, truth(true), |a, b| a.and(b))?,
             Filter::Any(parts) => self.join(parts, truth(false), |a, b| a.or(b))?,
             Filter::Not(part) => self.filter(part)?.not(),
-            Filter::Null(column) => Expr::col(self.comparable(column)?.name.clone()).is_null(),
+            Filter::Null(column) => self.null(self.comparable(column)?),
             Filter::Compare(column, comparison, Value::Null) => self.compare_null(column, *comparison)?,
             Filter::Compare(column, comparison, value) => {
                 self.compare(self.comparable(column)?, *comparison, value)?
@@ -147,12 +147,19 @@ impl Context<'_> {
     }
 
     fn compare_null(&self, column: &str, comparison: Comparison) -> Result<Expr, Refusal> {
-        let column = Expr::col(self.comparable(column)?.name.clone());
+        let column = self.comparable(column)?;
         Ok(match comparison {
-            Comparison::Eq => column.is_null(),
-            Comparison::Ne => column.is_not_null(),
+            Comparison::Eq => self.null(column),
+            Comparison::Ne => self.null(column).not(),
             _ => truth(false),
         })
+    }
+
+    /// A body may stand in either of its cells.
+    fn null(&self, column: &Column) -> Expr {
+        let cells = shape::cells(column).into_iter().take(if column.kind == Kind::Lookup { 1 } else { 2 });
+        let nulls = cells.map(|cell| Expr::col(cell).is_null());
+        nulls.reduce(|all, one| all.and(one)).unwrap_or_else(|| truth(true))
     }
 
     fn compare(&self, column: &Column, comparison: Comparison, value: &Value) -> Result<Expr, Refusal> {

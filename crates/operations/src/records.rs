@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use postroom_core::query::Filter;
 use postroom_core::{
     Change, ChangeSet, Code, Content, Fault, Outcome, Query, Record, RecordRef, Value, record,
@@ -107,9 +109,31 @@ impl Operations {
             "activityparty" | "activitymimeattachment" => Vec::new(),
             _ => self.activities(at).await?,
         };
-        let shown = found.columns.iter().filter(|(_, value)| *value != Value::Null);
-        let columns = shown.map(|(name, value)| (name.clone(), to_json(value))).collect();
+        let columns = self.columns(actor, &found).await?;
         Ok(RecordView { table: at.table.clone(), id: at.id, columns, activities })
+    }
+
+    /// The columns that have a value. Texts and files kept elsewhere are fetched for whoever may read bodies; others see
+    /// their handle.
+    async fn columns(
+        &self,
+        actor: &Actor,
+        record: &Record,
+    ) -> Result<serde_json::Map<String, serde_json::Value>, Fault> {
+        let may_read = actor.needs(Permission::ReadBodies).is_ok();
+        let mut columns = serde_json::Map::new();
+        for (name, value) in record.columns.iter().filter(|(_, value)| *value != Value::Null) {
+            let shown = match value {
+                Value::Content(content) if may_read => {
+                    let bytes = self.0.crm.read(content).await?;
+                    // As `record import` takes them: files in base64, texts as they are.
+                    if name == "body" { json!(STANDARD.encode(bytes)) } else { json!(String::from_utf8_lossy(&bytes)) }
+                }
+                value => to_json(value),
+            };
+            columns.insert(name.clone(), shown);
+        }
+        Ok(columns)
     }
 
     async fn activities(&self, at: &RecordRef) -> Result<Vec<Activity>, Fault> {

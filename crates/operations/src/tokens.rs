@@ -126,7 +126,7 @@ impl Operations {
         let found = self
             .0
             .store
-            .write("operations.token", move |tx| {
+            .write("operations.token_revoke", move |tx| {
                 async move {
                     let found = tx.execute(&update).await?;
                     audit::append(tx, &ids, now, &entry).await?;

@@ -219,7 +219,7 @@ impl Arrival {
 impl Headers {
     fn of(scanned: &mime::Fields<'_>) -> Headers {
         let from = scanned.from.first().or(scanned.sender.as_ref()).cloned().unwrap_or_default();
-        let parties = scanned.from.iter().chain(&scanned.to).chain(&scanned.cc).map(|party| party.normal());
+        let parties = scanned.from.iter().chain(&scanned.reply_to).chain(&scanned.to).chain(&scanned.cc);
         Headers {
             subject: scanned.subject.clone(),
             from_address: from.normal(),
@@ -227,7 +227,7 @@ impl Headers {
             sent_at: scanned.date,
             references: references(scanned),
             conversation: conversation(scanned),
-            parties: parties.collect::<Vec<_>>().join(" "),
+            parties: parties.map(|party| party.normal()).collect::<Vec<_>>().join(" "),
             id_as_written: id_as_written(scanned),
         }
     }

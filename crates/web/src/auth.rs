@@ -90,7 +90,9 @@ impl FromRequestParts<App> for SignedIn {
 
 /// A form sent by a signed-in browser from one of our own pages.
 pub(crate) struct Sent {
-    pub session: Session,
+    session: Session,
+    /// The session's secret, for ending it.
+    pub cookie: String,
     fields: BTreeMap<String, String>,
 }
 
@@ -101,11 +103,12 @@ impl FromRequest<App> for Sent {
         let (mut parts, body) = request.into_parts();
         let SignedIn(session) = SignedIn::from_request_parts(&mut parts, app).await?;
         same_origin(app, &parts)?;
+        let cookie = cookie(&parts.headers, cookie_name(app)).unwrap_or_default().to_owned();
         let form = Form::<Vec<(String, String)>>::from_request(Request::from_parts(parts, body), app).await;
         let Form(pairs) = form.map_err(|rejection| Problem::input(rejection.body_text()))?;
         let fields: BTreeMap<String, String> = pairs.into_iter().collect();
         same_csrf(&session, fields.get("csrf").map(String::as_str).unwrap_or_default())?;
-        Ok(Sent { session, fields })
+        Ok(Sent { session, cookie, fields })
     }
 }
 

@@ -115,7 +115,7 @@ impl Problem {
 }
 
 /// The status of a code; what the table does not name goes by its verdict.
-fn status(fault: &Fault) -> StatusCode {
+pub(crate) fn status(fault: &Fault) -> StatusCode {
     match fault.code {
         Code::API_INPUT | Code::CRM_UNKNOWN_COLUMN => StatusCode::BAD_REQUEST,
         Code::API_TOKEN => StatusCode::UNAUTHORIZED,

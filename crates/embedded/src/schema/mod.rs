@@ -1,8 +1,9 @@
 //! The tables of the CRM: descriptions, not data.
 //!
-//! The standard tables come from a file of facts ([`data`]) put right in code ([`overlay`]); tables made at run time stand
-//! beside them. What a database has is written in its own `crm_table` ([`registry`]), so every process sees the same.
+//! The standard tables come from a file of facts (`data`) put right in code (`overlay`); tables made at run time stand
+//! beside them. What a database has is written in its own `crm_table` (`registry`), so every process sees the same.
 
+mod corrections;
 mod data;
 pub(crate) mod overlay;
 pub(crate) mod registry;

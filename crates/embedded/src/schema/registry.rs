@@ -3,6 +3,7 @@
 //! Each unit and each read asks for the highest version first, so a process that keeps a [`Schema`] notices what another
 //! process made. A write keeps nothing of what it read until it is durable: a rolled-back version may be used again.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use postroom_core::{Code, Fault};
@@ -138,28 +139,59 @@ async fn record(tx: &mut Tx, version: i64, tables: &[Table]) -> Result<(), Error
 
 /// Refuses a description that could not be kept or used.
 pub(crate) fn check(schema: &Schema, table: &Table) -> Result<(), Fault> {
-    let refuse =
-        |what: String| Err(Fault::reject(Code::CRM_REFUSED, format!("table {:?}: {what}", table.name)));
+    let refuse = |what: String| Fault::reject(Code::CRM_REFUSED, format!("table {:?}: {what}", table.name));
     if !name_is_good(&table.name) {
-        return refuse("a name is a lower-case letter, then letters, digits or _, at most 58 in all".into());
+        let rule = "a name is a lower-case letter, then letters, digits or _, at most 58 in all";
+        return Err(refuse(rule.into()));
     }
     if table.column(&table.primary_key).is_none_or(|key| key.kind != Kind::Id) {
-        return refuse(format!("its key {} must be a column of kind id", table.primary_key));
+        return Err(refuse(format!("its key {} must be a column of kind id", table.primary_key)));
     }
-    let mut names = std::collections::HashSet::new();
+    let have = schema.table(&table.name).ok();
+    if let Some(have) = have {
+        same_shape(have, table).map_err(refuse)?;
+    }
+    let mut names = HashSet::new();
     for column in &table.columns {
-        let cells = shape::cells(column);
-        if !name_is_good(&column.name) || !cells.into_iter().all(|cell| names.insert(cell)) {
-            return refuse(format!("the column name {:?} is taken or not a name", column.name));
+        if !name_is_good(&column.name) || !shape::cells(column).into_iter().all(|cell| names.insert(cell)) {
+            return Err(refuse(format!("the column name {:?} is taken or not a name", column.name)));
         }
-        let Targets::Named(targets) = &column.targets else { continue };
-        let there = |target: &&String| **target == table.name || schema.find(target).is_some();
-        let known = !targets.is_empty() && targets.iter().all(|target| there(&target));
-        if column.kind == Kind::Lookup && !known {
-            return refuse(format!("the lookup {} names no table of this CRM: {targets:?}", column.name));
+        // Standard tables have lookups on tables that this CRM does without; new ones shall not.
+        let new = have.is_none_or(|have| have.place(&column.name).is_none());
+        if new && !targets_exist(schema, table, column) {
+            return Err(refuse(format!("the lookup {} names no table of this CRM", column.name)));
         }
     }
     Ok(())
+}
+
+fn targets_exist(schema: &Schema, table: &Table, column: &Column) -> bool {
+    let there = |target: &String| *target == table.name || schema.find(target).is_some();
+    match &column.targets {
+        Targets::Named(targets) if column.kind == Kind::Lookup => {
+            !targets.is_empty() && targets.iter().all(there)
+        }
+        _ => true,
+    }
+}
+
+/// What is in the database stays readable: a table may grow, but keeps its key, its owners and its columns' kinds.
+fn same_shape(have: &Table, wanted: &Table) -> Result<(), String> {
+    if (&have.primary_key, have.ownership, have.activity)
+        != (&wanted.primary_key, wanted.ownership, wanted.activity)
+    {
+        return Err(
+            "a table of that name is there with another key or other owners; choose another name".into()
+        );
+    }
+    let other =
+        |column: &&Column| wanted.column(&column.name).is_some_and(|wanted| wanted.kind != column.kind);
+    match have.columns.iter().find(other) {
+        Some(column) => {
+            Err(format!("its column {} is there with another kind; choose another name", column.name))
+        }
+        None => Ok(()),
+    }
 }
 
 fn name_is_good(name: &str) -> bool {

@@ -1,7 +1,7 @@
 //! Bodies that are handles on a stored mail.
 
 use futures_util::FutureExt;
-use postroom_core::{BodyHash, Change, Code, Content, Crm, Value};
+use postroom_core::{BodyHash, Change, Code, Content, Crm, Filter, Value};
 use postroom_store::body::{self, Body};
 
 use crate::bench::{Bench, On, on_both};
@@ -43,9 +43,14 @@ async fn a_mail_is_kept_once(on: On) {
     let row = bench.found(&file.at).await;
     assert_eq!((row.get("body"), row.int("filesize")), (Some(&Value::Content(part.clone())), Some(4)));
     assert_eq!(&bench.crm.read(&part).await.unwrap()[..], [0, 1, 2, 255]);
+    let without = Filter::Null("description".into());
+    assert_eq!(bench.all("email", without.clone()).await.len(), 0, "a handle is a body");
     // A person may rewrite the text; then the handle is gone.
     bench.update(&email.at, "description", "<p>Short</p>").await;
     assert_eq!(bench.found(&email.at).await.get("description"), Some(&Value::text("<p>Short</p>")));
+
+    bench.update(&email.at, "description", Value::Null).await;
+    assert_eq!(bench.all("email", without).await.len(), 1);
 
     let plain = store(&bench, b"Subject: x\r\n\r\n1 < 2\r\n").await;
     let shown = bench.crm.read(&Content::MailBody { mail: plain }).await.unwrap();

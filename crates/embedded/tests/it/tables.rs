@@ -186,8 +186,21 @@ async fn bad_descriptions_are_refused(on: On) {
     refused(Table::custom(&"x".repeat(60), vec![]), "58").await;
     refused(Table::custom("esc_a", vec![Column::text("a\"; drop", 5)]), "drop").await;
     refused(Table::custom("esc_a", vec![Column::text("esc_x", 5), Column::text("esc_x", 5)]), "esc_x").await;
-    refused(Table::custom("esc_a", vec![Column::lookup("esc_x", &["nowhere"])]), "nowhere").await;
+    refused(Table::custom("esc_a", vec![Column::lookup("esc_x", &["nowhere"])]), "esc_x").await;
     refused(Table::new("esc_a", "esc_aid", vec![]), "esc_aid").await;
+    // What is there keeps its shape.
+    refused(Table::new("contact", "contactid", vec![Column::new("contactid", Kind::Id)]), "another key")
+        .await;
+    let fault = bench.crm.add_columns("contact", vec![Column::new("firstname", Kind::Integer)]).await;
+    assert!(fault.is_ok(), "a column that is there is left as it is");
+    bench.crm.create_table(send()).await.unwrap();
+    let mut other = send();
+    other.columns.iter_mut().for_each(|column| {
+        if column.name == "esc_name" {
+            column.kind = Kind::Integer;
+        }
+    });
+    refused(other, "esc_name").await;
     let unknown = bench.crm.query(&postroom_core::Query::of("esc_a")).await.unwrap_err();
     assert_eq!(unknown.code, Code::CRM_UNKNOWN_COLUMN);
     assert_ne!(bench.crm.acting().id, Uuid::nil());

@@ -2,6 +2,10 @@
 
 mod cli;
 mod config;
+mod corpus;
+mod house;
+mod load;
+mod story;
 
 use std::fs;
 use std::path::PathBuf;

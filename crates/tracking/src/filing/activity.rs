@@ -9,6 +9,7 @@ use crate::filing::decide::{Create, Ruling};
 use crate::filing::known::Known;
 use crate::filing::parties::{self, Party, Role};
 use crate::filing::reading::{Attached, Reading};
+use crate::filing::signals;
 use crate::rules::Rules;
 
 /// Column lengths of dataverse.md B1 and B5.
@@ -57,7 +58,7 @@ pub fn build(reading: &Reading, ruling: &Ruling, known: &Known, rules: &Rules) -
             .filter(|party| party.role == Role::Sender)
             .for_each(|party| party.record = Some(record.clone()));
     }
-    set.changes.push(Change::Create(email(id, reading, ruling, record.as_ref(), &who, known)));
+    set.changes.push(Change::Create(email(id, reading, ruling, record.as_ref(), &who, known, rules)));
     for (place, party) in who.iter().enumerate() {
         set.changes.push(Change::Create(party_row(id, place, party, rules)));
     }
@@ -75,6 +76,7 @@ fn email(
     record: Option<&RecordRef>,
     who: &[Party],
     known: &Known,
+    rules: &Rules,
 ) -> Record {
     let stored = &reading.stored;
     let outgoing = stored.direction == Direction::Outgoing;
@@ -105,24 +107,37 @@ fn email(
     if let Some(accepting) = accepting.and_then(|party| party.record.clone()).filter(|_| !outgoing) {
         row = row.with("acceptingentityid", accepting);
     }
-    match owner(reading, who, record, known) {
+    match owner(reading, who, record, known, rules) {
         Some(owner) => row.with("ownerid", owner),
         None => row,
     }
 }
 
-/// The mailbox's user, else the queue's owner, else the record's; never the service account (design.md 4.4).
-fn owner(reading: &Reading, who: &[Party], record: Option<&RecordRef>, known: &Known) -> Option<RecordRef> {
+/// The mailbox's user, else the queue's owner, else the record's; never the service account (design.md 4.4). Whoever else
+/// of ours the mail names comes after the mailbox that it came to.
+fn owner(
+    reading: &Reading,
+    who: &[Party],
+    record: Option<&RecordRef>,
+    known: &Known,
+    rules: &Rules,
+) -> Option<RecordRef> {
     let outgoing = reading.stored.direction == Direction::Outgoing;
-    let ours = who.iter().filter(|party| (party.role == Role::Sender) == outgoing);
+    let mailbox = signals::mailbox(reading, rules).map_or(&[][..], |mailbox| &mailbox.addresses);
+    let others = who.iter().filter(|party| (party.role == Role::Sender) == outgoing);
+    let others: Vec<String> = others.map(|party| party.address.normal()).collect();
+    let owner = owner_among(mailbox, known).or_else(|| owner_among(&others, known));
+    owner.or_else(|| record.and_then(|record| known.owner_of(record)))
+}
+
+/// The user of these addresses, else the owner of the queue that has one of them.
+fn owner_among(addresses: &[String], known: &Known) -> Option<RecordRef> {
     let of_table = |table: &'static str| {
-        ours.clone().find(|party| party.record.as_ref().is_some_and(|record| record.table == table))
+        let picked = addresses.iter().filter_map(|address| parties::pick(known.who(address), None));
+        picked.filter(move |hit| hit.record.table == table)
     };
-    if let Some(user) = of_table("systemuser") {
-        return user.record.clone();
-    }
-    let queue = of_table("queue").and_then(|party| parties::pick(known.who(&party.address.normal()), None));
-    queue.and_then(|hit| hit.owner.clone()).or_else(|| record.and_then(|record| known.owner_of(record)))
+    let user = of_table("systemuser").next().map(|hit| hit.record.clone());
+    user.or_else(|| of_table("queue").find_map(|hit| hit.owner.clone()))
 }
 
 fn is_ours(party: &Party) -> bool {

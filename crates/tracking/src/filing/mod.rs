@@ -233,11 +233,7 @@ impl Filing {
     }
 
     fn mailbox(&self, reading: &Reading) -> &Mailbox {
-        let named = reading.stored.mailbox.as_deref().and_then(|name| self.rules.mailbox_named(name));
-        let recipients = reading.recipients();
-        named
-            .or_else(|| self.rules.mailbox_of(recipients.iter().map(String::as_str)))
-            .unwrap_or(&self.rules.fallback)
+        signals::mailbox(reading, &self.rules).unwrap_or(&self.rules.fallback)
     }
 
     /// Later mails of the lot see this one as decided.

@@ -1,11 +1,11 @@
 //! Gathers every signal of one mail: what names a record, and where each leads. Nothing is decided here.
 
-use postroom_core::{Class, RecordRef, Signal, SignalKind};
+use postroom_core::{Address, Class, Direction, RecordRef, Signal, SignalKind};
 use uuid::Uuid;
 
 use crate::filing::known::{Known, Lead, Parent};
 use crate::filing::reading::Reading;
-use crate::rules::Rules;
+use crate::rules::{Mailbox, Rules};
 use crate::token::{FoundToken, Kind};
 
 /// A signal, with the email activity it came through (the parent of the new activity).
@@ -20,11 +20,11 @@ pub fn gather(reading: &Reading, known: &Known, rules: &Rules) -> Vec<Found> {
     let mut found = Vec::new();
     signed(reading, known, &mut found);
     folder(reading, known, rules, &mut found);
-    thread(reading, known, &mut found);
+    thread(reading, known, rules, &mut found);
     tokens(reading, known, &mut found);
     header(reading, known, &mut found);
     microsoft(reading, known, &mut found);
-    conversation(reading, known, &mut found);
+    conversation(reading, known, rules, &mut found);
     found.sort_by_key(|found| found.signal.kind.rank());
     found
 }
@@ -50,17 +50,26 @@ fn signed(reading: &Reading, known: &Known, found: &mut Vec<Found>) {
     }
 }
 
-fn folder(reading: &Reading, known: &Known, rules: &Rules, found: &mut Vec<Found>) {
-    let recipients = reading.recipients();
+/// The configured mailbox that a mail belongs to: the one the way in named, else its sender's when it was sent, else that
+/// of the first recipient who has one.
+pub fn mailbox<'r>(reading: &Reading, rules: &'r Rules) -> Option<&'r Mailbox> {
     let named = reading.stored.mailbox.as_deref().and_then(|name| rules.mailbox_named(name));
-    let mailbox = named.or_else(|| rules.mailbox_of(recipients.iter().map(String::as_str)));
+    let addresses = match reading.stored.direction {
+        Direction::Outgoing => reading.from.iter().map(Address::normal).collect(),
+        Direction::Incoming => reading.recipients(),
+    };
+    named.or_else(|| rules.mailbox_of(addresses.iter().map(String::as_str)))
+}
+
+fn folder(reading: &Reading, known: &Known, rules: &Rules, found: &mut Vec<Found>) {
+    let mailbox = mailbox(reading, rules);
     if let Some((mailbox, record)) = mailbox.and_then(|mailbox| Some((mailbox, mailbox.record.as_ref()?))) {
         push(found, SignalKind::Folder, &mailbox.name, "mailbox", known.follow(record.id));
     }
 }
 
 /// The nearest known ancestor names the thread; older ones are evidence only, for a mail in between may have been moved.
-fn thread(reading: &Reading, known: &Known, found: &mut Vec<Found>) {
+fn thread(reading: &Reading, known: &Known, rules: &Rules, found: &mut Vec<Found>) {
     if let Some(id) = reading.report.as_ref().and_then(|report| report.message_id.as_ref()) {
         for parent in parents(reading, known, id) {
             push(found, SignalKind::Thread, id, "returned Message-ID", lead_of(parent, known));
@@ -76,9 +85,7 @@ fn thread(reading: &Reading, known: &Known, found: &mut Vec<Found>) {
                 Lead::Record { .. } if settled => {
                     Lead::Nothing("an older ancestor; a nearer one names the thread".into())
                 }
-                Lead::Record { .. } if is_forward(reading, parent) => Lead::Nothing(
-                    "a forward: addressed to another mailbox and to nobody of that thread".into(),
-                ),
+                Lead::Record { .. } if is_forward(reading, parent, rules) => Lead::Nothing(FORWARD.into()),
                 _ => lead,
             };
             push(found, SignalKind::Thread, id, &place, lead);
@@ -114,9 +121,11 @@ fn lead_of(parent: &Parent, known: &Known) -> Lead {
     }
 }
 
+const FORWARD: &str = "a forward: addressed to another mailbox and to nobody of that thread";
+
 /// A mail addressed to another queue or mailbox and to none of the thread's parties is a forward, not a reply.
-fn is_forward(reading: &Reading, parent: &Parent) -> bool {
-    let own = reading.stored.mailbox.as_deref().unwrap_or_default();
+fn is_forward(reading: &Reading, parent: &Parent, rules: &Rules) -> bool {
+    let own = mailbox(reading, rules).map_or("", |mailbox| mailbox.name.as_str());
     if own.is_empty() || parent.mailbox.is_empty() || own == parent.mailbox {
         return false;
     }
@@ -160,7 +169,7 @@ fn microsoft(reading: &Reading, known: &Known, found: &mut Vec<Found>) {
 }
 
 /// Outlook's Thread-Index counts only together with a shared party.
-fn conversation(reading: &Reading, known: &Known, found: &mut Vec<Found>) {
+fn conversation(reading: &Reading, known: &Known, rules: &Rules, found: &mut Vec<Found>) {
     let Some(conversation) = &reading.stored.conversation else { return };
     let own: Vec<String> = reading.header_addresses().collect();
     let mut records: Vec<RecordRef> = Vec::new();
@@ -171,6 +180,8 @@ fn conversation(reading: &Reading, known: &Known, found: &mut Vec<Found>) {
         let Lead::Record { record, .. } = &lead else { continue };
         if shares && !records.contains(record) {
             records.push(record.clone());
+            let lead =
+                if is_forward(reading, parent, rules) { Lead::Nothing(FORWARD.into()) } else { lead };
             push(found, SignalKind::ConversationIndex, conversation, "Thread-Index", lead);
             link(found, parent);
         }

@@ -10,6 +10,8 @@ mod shelf;
 mod status;
 mod tokens;
 
+pub(crate) use records::{table as table_name, value as filter_value};
+
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::response::{IntoResponse, Response};

@@ -1,0 +1,232 @@
+//! Every kill point, one after another on the same data: the start after a kill is the recovery from it, and is itself
+//! killed at the next point.
+//!
+//! [`TABLE`] says for each durable step of the code what makes the binary pass it. A step without a row fails, and so
+//! does a point that is never reached.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use postroom_testkit::poll;
+use xtask::tree::Tree;
+
+use crate::crash::{Load, inside};
+use crate::load::{Answer, Database, House, KILL_AT, Noise, PATIENCE, is_killed, records};
+
+/// What makes a process pass a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hit {
+    /// The first start on an empty database, in this order.
+    FirstStart,
+    /// Mail coming in, and the time that passes meanwhile. With how many times a count may ask for.
+    Load(u64),
+    /// A clean stop.
+    Stop,
+    /// A job that no worker can do.
+    BadJob,
+    /// A command; see [`command`].
+    Command,
+    /// No command of this version comes here: the crate's own call, made by a process of this test program.
+    Inside,
+}
+
+const TABLE: &[(&str, Hit)] = &[
+    ("store.migrate", Hit::FirstStart),
+    ("tracking.installation", Hit::FirstStart),
+    ("crm.install", Hit::FirstStart),
+    ("mail.accept", Hit::Load(6)),
+    ("jobs.claim", Hit::Load(2)),
+    ("crm.apply", Hit::Load(2)),
+    ("mail.filed", Hit::Load(2)),
+    ("jobs.beat", Hit::Load(2)),
+    ("jobs.bury", Hit::Load(1)),
+    ("jobs.reclaim", Hit::Load(1)),
+    ("jobs.leave", Hit::Stop),
+    ("jobs.settle", Hit::BadJob),
+    ("operations.shelf", Hit::Command),
+    ("mail.placed", Hit::Command),
+    ("operations.audit", Hit::Command),
+    ("operations.replay", Hit::Command),
+    ("operations.token", Hit::Command),
+    ("tracking.setting", Hit::Command),
+    ("crm.shape", Hit::Inside),
+    ("jobs.schedule_set", Hit::Inside),
+    ("jobs.schedule", Hit::Inside),
+    ("jobs.settle_held", Hit::Inside),
+    ("operations.link", Hit::Inside),
+    ("operations.sign_in", Hit::Inside),
+    ("operations.session_used", Hit::Inside),
+    ("operations.sign_out", Hit::Inside),
+    ("operations.token_used", Hit::Inside),
+];
+
+/// Whether the process dies before its transaction becomes durable, or after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    Before,
+    After,
+}
+
+impl Moment {
+    pub const BOTH: [Moment; 2] = [Moment::Before, Moment::After];
+
+    /// The name of the kill point.
+    pub fn of(self, step: &str) -> String {
+        match self {
+            Moment::Before => format!("{step}.before_commit"),
+            Moment::After => format!("{step}.after_commit"),
+        }
+    }
+}
+
+#[test]
+fn every_durable_step_has_a_row() {
+    let found = xtask::steps::steps(&Tree::read().expect("the sources are here"));
+    let found: BTreeSet<&str> =
+        found.iter().map(|step| step.name.as_str()).filter(|name| !name.starts_with("test.")).collect();
+    let rows: BTreeSet<&str> = TABLE.iter().map(|(step, _)| *step).collect();
+    assert_eq!(rows.len(), TABLE.len(), "a step has two rows");
+    let missing: Vec<_> = found.difference(&rows).collect();
+    assert!(missing.is_empty(), "say in TABLE what makes the binary pass these steps: {missing:?}");
+    let gone: Vec<_> = rows.difference(&found).collect();
+    assert!(gone.is_empty(), "the code has these steps no more: {gone:?}");
+}
+
+#[test]
+fn accepted_mail_survives_every_kill_point_on_sqlite() {
+    Drill::new(Database::Sqlite).run();
+}
+
+#[test]
+fn accepted_mail_survives_every_kill_point_on_postgresql() {
+    Drill::new(Database::Postgres).run();
+}
+
+struct Drill {
+    house: House,
+    load: Load,
+    noise: Noise,
+}
+
+impl Drill {
+    fn new(database: Database) -> Drill {
+        Drill { house: House::new(database), load: Load::default(), noise: Noise(seed()) }
+    }
+
+    fn run(mut self) {
+        for (step, _) in TABLE.iter().filter(|(_, hit)| *hit == Hit::FirstStart) {
+            Moment::BOTH.into_iter().for_each(|moment| self.first_start(&moment.of(step)));
+        }
+        self.house.import(&records());
+        for (step, hit) in TABLE {
+            for moment in Moment::BOTH {
+                let point = moment.of(step);
+                match hit {
+                    Hit::Load(most) => self.under_load(&point, *most),
+                    Hit::Stop => self.at_the_stop(&point),
+                    Hit::BadJob => self.with_a_bad_job(&point),
+                    Hit::FirstStart | Hit::Command | Hit::Inside => {}
+                }
+            }
+        }
+        self.house.start();
+        let (house, load) = (&mut self.house, self.load);
+        let book = load.finish();
+        house.run(&["shelf", "drop", &on_the_shelf(house), "--yes"]).succeeds();
+        house.judge(&book);
+        house.server.terminate(PATIENCE);
+        for (step, hit) in TABLE {
+            for moment in Moment::BOTH {
+                match hit {
+                    Hit::Command => by_command(house, step, moment),
+                    Hit::Inside => inside::kill(house, step, moment),
+                    _ => {}
+                }
+            }
+        }
+        house.judge(&book);
+    }
+
+    /// Nothing is there yet: the point comes by itself.
+    fn first_start(&mut self, point: &str) {
+        self.house.begin(Some(point));
+        self.dies(point, |_| {});
+    }
+
+    fn under_load(&mut self, point: &str, most: u64) {
+        let count = 1 + self.noise.below(most);
+        let armed = format!("{point}:{count}");
+        self.house.begin(Some(&armed));
+        self.load.more(&self.house);
+        self.dies(&armed, |drill| drill.load.more(&drill.house));
+    }
+
+    fn at_the_stop(&mut self, point: &str) {
+        self.house.begin(Some(point));
+        assert!(self.house.is_up(PATIENCE), "{}", self.house.printed());
+        self.load.more(&self.house);
+        let status = self.house.server.terminate(PATIENCE);
+        assert!(is_killed(status), "a clean stop did not pass {point}: {status}\n{}", self.house.printed());
+    }
+
+    fn with_a_bad_job(&mut self, point: &str) {
+        inside::bad_job(&self.house.url);
+        self.house.begin(Some(point));
+        self.dies(point, |_| {});
+    }
+
+    /// Waits for the death at a point, and helps it on now and then.
+    #[track_caller]
+    fn dies(&mut self, armed: &str, mut help: impl FnMut(&mut Drill)) {
+        for _ in 0..30 {
+            if poll::until(Duration::from_secs(2), || self.house.server.ended().is_some()) {
+                let status = self.house.server.wait_for_end(PATIENCE);
+                assert!(is_killed(status), "{armed}: ended with {status}\n{}", self.house.printed());
+                assert!(self.house.printed().contains("kill.armed"), "{armed}: it was not armed");
+                return;
+            }
+            help(self);
+        }
+        panic!("{KILL_AT}={armed} was never reached:\n{}", self.house.printed());
+    }
+}
+
+/// Another seed varies how often a point is passed before the kill.
+pub fn seed() -> u64 {
+    std::env::var("POSTROOM_CRASH_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(1)
+}
+
+/// Kills a command at a point; before the commit it left nothing, so it can be said again.
+fn by_command(house: &House, step: &str, moment: Moment) {
+    let arguments = command(house, step);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let mut armed = house.command(&arguments);
+    armed.env(KILL_AT, moment.of(step));
+    let answer = Answer::of(armed);
+    let said = format!("{}\n{}{}", answer.status, answer.out, answer.err);
+    assert!(answer.killed(), "{arguments:?} did not pass {}: {said}", moment.of(step));
+    if moment == Moment::Before {
+        house.run(&arguments).succeeds();
+    }
+    inside::clear_shelf(&house.url);
+}
+
+/// A command that passes the step, on a house whose mail is settled.
+fn command(house: &House, step: &str) -> Vec<String> {
+    let line = match step {
+        "operations.shelf" => {
+            inside::bad_job(&house.url);
+            house.run(&["message", "import", &house.folder.join("postroom.toml").display().to_string()]);
+            format!("shelf drop {} --yes", on_the_shelf(house))
+        }
+        "mail.placed" | "operations.audit" => format!("message move {} {}", some_message(house), elsewhere(house)),
+        "operations.replay" => format!("message replay {}", some_message(house)),
+        "operations.token" => "apitoken create --scope agent".to_owned(),
+        "tracking.setting" => {
+            inside::safe_mode(&house.url);
+            "reconcile --yes".to_owned()
+        }
+        other => panic!("no command is known that passes {other}"),
+    };
+    line.split(' ').map(str::to_owned).collect()
+}

@@ -1,0 +1,160 @@
+//! Follow one mail: why it is where it is, every stop on its way, its evidence, its content.
+
+use axum::extract::State;
+use axum::response::{Html, IntoResponse, Response};
+use http::StatusCode;
+use http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use postroom_core::{MailId, RecordRef};
+use postroom_operations::{Bulk, Detail, MailView, Permission};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::render::page;
+use super::{back, done_sentence};
+use crate::app::App;
+use crate::auth::{Sent, SignedIn};
+use crate::input::{self, Path, Query};
+use crate::problem::Problem;
+use crate::security::MAIL_POLICY;
+
+/// Characters of a text body shown on the page; the rest is in the raw mail.
+const TEXT: usize = 200_000;
+/// Bytes of a raw mail shown as text.
+const RAW: usize = 512 * 1024;
+
+#[derive(Deserialize)]
+pub(super) struct Opened {
+    done: Option<String>,
+}
+
+pub(super) async fn show(
+    State(app): State<App>,
+    SignedIn(session): SignedIn,
+    Path(id): Path<String>,
+    Query(opened): Query<Opened>,
+) -> Result<Html<String>, Problem> {
+    let id: MailId = input::id(&id)?;
+    let actor = &session.actor;
+    let detail = app.operations.message(actor, id).await?;
+    let hops = app.operations.hops(actor, &detail).await?;
+    let content = match actor.role.may(Permission::ReadBodies) {
+        true => Some(app.operations.message_view(actor, id).await?),
+        false => None,
+    };
+    let values = json!({
+        "here": "messages",
+        "done": done_sentence(opened.done.as_deref()),
+        "winner": winner(&detail),
+        "text_cut": content.as_ref().is_some_and(|content| content.text.len() > TEXT),
+        "text": content.as_ref().map(|content| &content.text[..content.text.floor_char_boundary(TEXT)]),
+        "has_html": content.as_ref().is_some_and(|content| content.html.is_some()),
+        "parties": content.as_ref().map(parties),
+        "attachments": content.map(|content| content.attachments),
+        "hops": hops,
+        "message": detail,
+    });
+    page(&app, &session, "message.html", values)
+}
+
+/// The place of the signal that won: the first, when a signal decided at all.
+fn winner(detail: &Detail) -> Option<usize> {
+    let decision = detail.decision.as_ref()?;
+    let wins = |signal: &postroom_core::Signal| {
+        signal.record.is_some() && signal.record == decision.record && signal.kind.method() == decision.method
+    };
+    decision.signals.iter().position(wins)
+}
+
+/// The fields that name people.
+fn parties(content: &MailView) -> Vec<(String, String)> {
+    let names = ["from", "sender", "reply-to", "to", "cc", "bcc", "date"];
+    let wanted = content.headers.iter().filter(|(name, _)| names.contains(&name.to_ascii_lowercase().as_str()));
+    wanted.take(20).cloned().collect()
+}
+
+/// The HTML of a mail, for a sandboxed frame.
+pub(super) async fn body(
+    State(app): State<App>,
+    SignedIn(session): SignedIn,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let content = app.operations.message_view(&session.actor, input::id(&id)?).await?;
+    let html = content.html.ok_or_else(|| Problem::not_found("this mail has no HTML"))?;
+    let page = app.pages.render("body.html", json!({ "cleaned": html }))?;
+    Ok(([(CONTENT_SECURITY_POLICY, MAIL_POLICY)], page).into_response())
+}
+
+/// The mail as it came, escaped.
+pub(super) async fn raw(
+    State(app): State<App>,
+    SignedIn(session): SignedIn,
+    Path(id): Path<String>,
+) -> Result<Html<String>, Problem> {
+    let id: MailId = input::id(&id)?;
+    let raw = app.operations.message_raw(&session.actor, id).await?;
+    let text = String::from_utf8_lossy(&raw[..raw.len().min(RAW)]).replace("\r\n", "\n");
+    let values = json!({ "here": "messages", "id": id, "raw": text, "size": raw.len(), "cut": raw.len() > RAW });
+    page(&app, &session, "raw.html", values)
+}
+
+/// The mail as it came, as a file.
+pub(super) async fn download(
+    State(app): State<App>,
+    SignedIn(session): SignedIn,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let id: MailId = input::id(&id)?;
+    let raw = app.operations.message_raw(&session.actor, id).await?;
+    Ok(file(&format!("{id}.eml"), raw))
+}
+
+/// An attachment, always as a file: what strangers sent never becomes a page of ours.
+pub(super) async fn part(
+    State(app): State<App>,
+    SignedIn(session): SignedIn,
+    Path((id, part)): Path<(String, u32)>,
+) -> Result<Response, Problem> {
+    let (shown, bytes) = app.operations.message_part(&session.actor, input::id(&id)?, part).await?;
+    Ok(file(&shown.name, bytes))
+}
+
+fn file(name: &str, bytes: axum::body::Bytes) -> Response {
+    let disposition = format!("attachment; filename*=UTF-8''{}", utf8_percent_encode(name, NON_ALPHANUMERIC));
+    let headers = [
+        (CONTENT_TYPE, "application/octet-stream".to_owned()),
+        (CONTENT_DISPOSITION, disposition),
+        (CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox".to_owned()),
+    ];
+    (StatusCode::OK, headers, bytes).into_response()
+}
+
+fn done(id: MailId, changed: &Bulk, word: &'static str) -> Response {
+    back(&format!("/messages/{id}"), if changed.changed.is_empty() { "unchanged" } else { word })
+}
+
+pub(super) async fn attach(State(app): State<App>, Path(id): Path<String>, sent: Sent) -> Result<Response, Problem> {
+    let id = input::id(&id)?;
+    let record: Result<RecordRef, _> = sent.field("record").parse();
+    let record = record.map_err(|error| Problem::input(error.to_string()))?;
+    let changed = app.operations.place(sent.actor(), id, record, false).await?;
+    Ok(done(id, &changed, "attached"))
+}
+
+pub(super) async fn reject(State(app): State<App>, Path(id): Path<String>, sent: Sent) -> Result<Response, Problem> {
+    let id = input::id(&id)?;
+    let changed = app.operations.set_aside(sent.actor(), id, false, false).await?;
+    Ok(done(id, &changed, "rejected"))
+}
+
+pub(super) async fn skip(State(app): State<App>, Path(id): Path<String>, sent: Sent) -> Result<Response, Problem> {
+    let id = input::id(&id)?;
+    let changed = app.operations.set_aside(sent.actor(), id, true, false).await?;
+    Ok(done(id, &changed, "skipped"))
+}
+
+pub(super) async fn replay(State(app): State<App>, Path(id): Path<String>, sent: Sent) -> Result<Response, Problem> {
+    let id = input::id(&id)?;
+    let changed = app.operations.replay_message(sent.actor(), id, false).await?;
+    Ok(done(id, &changed, "replayed"))
+}

@@ -1,0 +1,96 @@
+//! The pages: server-rendered, the same operations as the API, usable without script.
+//!
+//! * A GET changes nothing; forms post, and the answer is a redirect to the page that shows the result.
+//! * Filters and cursors stand in the URL.
+//! * Text out of mail goes through the templates' escaping, after [`text::visible`] made its control characters harmless.
+
+mod assets;
+mod message;
+mod messages;
+mod records;
+pub(crate) mod render;
+mod shelf;
+mod sign_in;
+mod text;
+mod today;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use postroom_core::code;
+use serde_json::json;
+
+use crate::app::App;
+use crate::problem::Problem;
+
+/// Bytes of a form.
+const FORM: usize = 64 * 1024;
+
+/// Every page.
+pub(crate) fn routes() -> Router<App> {
+    Router::new()
+        .route("/", get(today::show))
+        .route("/sign-in", get(sign_in::show).post(sign_in::enter))
+        .route("/sign-out", post(sign_in::leave))
+        .route("/messages", get(messages::list))
+        .route("/messages/{id}", get(message::show))
+        .route("/messages/{id}/body", get(message::body))
+        .route("/messages/{id}/raw", get(message::raw))
+        .route("/messages/{id}/download", get(message::download))
+        .route("/messages/{id}/parts/{part}", get(message::part))
+        .route("/messages/{id}/attach", post(message::attach))
+        .route("/messages/{id}/reject", post(message::reject))
+        .route("/messages/{id}/skip", post(message::skip))
+        .route("/messages/{id}/replay", post(message::replay))
+        .route("/records", get(records::list))
+        .route("/records/{table}/{id}", get(records::show))
+        .route("/shelf", get(shelf::list))
+        .route("/shelf/{id}/replay", post(shelf::replay))
+        .route("/shelf/{id}/give-up", post(shelf::give_up))
+        .route("/assets/{name}", get(assets::serve))
+        .layer(DefaultBodyLimit::max(FORM))
+}
+
+/// The page of a problem: what it is, what it means, what to do.
+pub(crate) fn problem(app: &App, problem: &Problem, trace_id: Option<String>) -> Response {
+    let entry = code::entry(problem.code);
+    let page = app.pages.render(
+        "problem.html",
+        json!({
+            "title": problem.title(),
+            "status": problem.status.as_u16(),
+            "code": problem.code.to_string(),
+            "detail": problem.detail,
+            "meaning": entry.map(|entry| entry.meaning),
+            "action": entry.map(|entry| entry.action),
+            "trace_id": trace_id,
+        }),
+    );
+    match page {
+        Ok(page) => (problem.status, page).into_response(),
+        // The template of problems has a problem: say it plainly.
+        Err(_) => (problem.status, problem.detail.clone()).into_response(),
+    }
+}
+
+/// Back to a page after a change, with a word about it.
+fn back(path: &str, done: &'static str) -> Response {
+    let joint = if path.contains('?') { '&' } else { '?' };
+    Redirect::to(&format!("{path}{joint}done={done}")).into_response()
+}
+
+/// What the banner says after a change; only these words can be shown.
+fn done_sentence(done: Option<&str>) -> Option<&'static str> {
+    match done? {
+        "attached" => Some("Attached. Later replies will follow."),
+        "unchanged" => Some("Nothing changed: it was there already, or a person had placed it."),
+        "rejected" => Some("Rejected: it belongs to no record."),
+        "skipped" => Some("Skipped: it stays untracked."),
+        "replayed" => Some("It will be decided again in a moment."),
+        "tried" => Some("It will be tried again in a moment."),
+        "given-up" => Some("Given up. The mail itself is kept."),
+        "signed-out" => Some("You are signed out."),
+        _ => None,
+    }
+}

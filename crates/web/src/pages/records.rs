@@ -1,0 +1,93 @@
+//! Records of the CRM: tables, rows, and a record with its timeline.
+
+use axum::extract::State;
+use axum::response::Html;
+use postroom_core::{Record, RecordRef, Value};
+use postroom_operations::to_json;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+use serde_json::json;
+
+use super::render::page;
+use crate::api::{filter_value, table_name};
+use crate::app::App;
+use crate::auth::SignedIn;
+use crate::input::{Path, Query};
+use crate::problem::{self, Problem};
+
+const ROWS: u64 = 50;
+/// Columns that name a row to a person, the first that has a text wins.
+const NAMES: [&str; 6] = ["fullname", "name", "title", "subject", "topic", "emailaddress1"];
+/// Tables beside those that mail can be filed at.
+const ALSO: [&str; 3] = ["systemuser", "queue", "email"];
+
+#[derive(Deserialize, Serialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    #[serde(default)]
+    table: String,
+    #[serde(default)]
+    column: String,
+    #[serde(default)]
+    value: String,
+}
+
+#[derive(Serialize)]
+struct RowView {
+    id: Uuid,
+    name: String,
+    more: String,
+    created: Option<serde_json::Value>,
+}
+
+pub(super) async fn list(
+    State(app): State<App>,
+    SignedIn(session): SignedIn,
+    Query(wanted): Query<Wanted>,
+) -> Result<Html<String>, Problem> {
+    let mut tables = app.operations.rules().tables.clone();
+    tables.extend(ALSO.iter().map(|name| (*name).to_owned()));
+    let table = if wanted.table.is_empty() { tables[0].clone() } else { table_name(&wanted.table)?.to_owned() };
+    let column = wanted.column.trim().to_lowercase();
+    let filters = match column.is_empty() {
+        true => Vec::new(),
+        false => vec![(column, filter_value(wanted.value.trim()))],
+    };
+    let (rows, refused) = match app.operations.records(&session.actor, &table, &filters, ROWS).await {
+        Ok(rows) => (rows, None),
+        // A misspelt column is a thing to correct in place, with the words still in the form.
+        Err(fault) if problem::status(&fault).is_client_error() => (Vec::new(), Some(fault.message)),
+        Err(fault) => return Err(fault.into()),
+    };
+    let rows: Vec<RowView> = rows.iter().map(row).collect();
+    let full = rows.len() as u64 == ROWS;
+    let values = json!({
+        "here": "records", "tables": tables, "table": table, "rows": rows, "wanted": wanted, "refused": refused, "full": full,
+    });
+    page(&app, &session, "records.html", values)
+}
+
+fn row(record: &Record) -> RowView {
+    let text = |column: &&str| record.text(column).filter(|text| !text.trim().is_empty());
+    let mut texts = NAMES.iter().filter_map(text);
+    RowView {
+        id: record.at.id,
+        name: texts.next().unwrap_or("(no name)").to_owned(),
+        more: texts.next().or_else(|| record.text("ticketnumber")).unwrap_or_default().to_owned(),
+        created: record.get("createdon").filter(|value| **value != Value::Null).map(to_json),
+    }
+}
+
+pub(super) async fn show(
+    State(app): State<App>,
+    SignedIn(session): SignedIn,
+    Path((table, id)): Path<(String, String)>,
+) -> Result<Html<String>, Problem> {
+    let id = Uuid::parse_str(&id).map_err(|_| Problem::not_found(format!("{id:?} is no GUID")))?;
+    let at = RecordRef::new(table_name(&table)?, id);
+    let record = app.operations.record(&session.actor, &at).await?;
+    let text = |column: &&str| record.columns.get(*column).and_then(|value| value.as_str());
+    let name = NAMES.iter().find_map(text).map(str::to_owned);
+    let values = json!({ "here": "records", "record": record, "name": name, "at": at.to_string() });
+    page(&app, &session, "record.html", values)
+}

@@ -1,0 +1,70 @@
+//! A look into the database while the server runs, through a client of the database that stays open.
+//!
+//! A command of the product for each look would cost more CPU than what is measured.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{ChildStdout, Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+use rustix::process::Signal;
+
+use super::process::Process;
+
+/// Reads a statement a line, prints its only row with the columns parted by blanks.
+const SQLITE: &str = "
+import sqlite3, sys
+db = sqlite3.connect('file:' + sys.argv[1] + '?mode=ro', uri=True, isolation_level=None)
+for line in sys.stdin:
+    print(*db.execute(line).fetchone(), flush=True)
+";
+
+/// An open client.
+pub struct Look {
+    process: Process,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Look {
+    pub fn sqlite(path: &Path) -> Result<Look> {
+        let mut command = Command::new("python3");
+        command.args(["-c", SQLITE]).arg(path);
+        Look::start(command)
+    }
+
+    /// `psql` as `cluster::Cluster::psql` makes it.
+    pub fn postgres(mut psql: Command) -> Result<Look> {
+        psql.args(["-F", " "]);
+        Look::start(psql)
+    }
+
+    fn start(mut command: Command) -> Result<Look> {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = Process::start(&mut command, Signal::KILL)?;
+        let answers = process.child().stdout.take().expect("piped just now");
+        Ok(Look { process, answers: BufReader::new(answers) })
+    }
+
+    /// The numbers in the one row that a statement answers with.
+    pub fn numbers(&mut self, sql: &str) -> Result<Vec<u64>> {
+        let input = self.process.child().stdin.as_mut().expect("piped, and never taken");
+        writeln!(input, "{sql};").context("the database's client has ended")?;
+        input.flush()?;
+        let mut line = String::new();
+        ensure!(self.answers.read_line(&mut line)? > 0, "the database's client has ended at {sql}");
+        let number = |word: &str| word.parse().with_context(|| format!("{sql}: {word:?} is no number"));
+        line.split_ascii_whitespace().map(number).collect()
+    }
+
+    /// Messages that are stored and not yet filed.
+    pub fn waiting(&mut self) -> Result<u64> {
+        let sql = "select count(*) from message where state in ('received', 'parsed')";
+        Ok(self.numbers(sql)?[0])
+    }
+
+    /// All messages, and those that have a record.
+    pub fn stored(&mut self) -> Result<(u64, u64)> {
+        let found = self.numbers("select count(*), count(record_id) from message")?;
+        Ok((found[0], found[1]))
+    }
+}

@@ -1,0 +1,219 @@
+//! `cargo xtask bench mail`: how fast mail is accepted and filed, in one table from one run.
+//!
+//! Beside each rate stands a peer's for the same mail on the same disk: Postfix for accepting, SQLite itself for the
+//! whole way. It measures the release build as a process of its own; nothing of the product is linked in here. How to
+//! read the table: docs/BENCHMARKS.md.
+
+mod accept;
+mod cluster;
+mod corpus;
+mod flat;
+mod floor;
+mod gauge;
+mod load;
+mod look;
+mod machine;
+mod mails;
+mod postfix;
+mod process;
+mod sender;
+mod site;
+mod table;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use clap::{Args, Subcommand, ValueEnum};
+use tempfile::TempDir;
+
+use cluster::Cluster;
+use site::{Database, Site};
+use table::Table;
+
+/// What can be measured.
+#[derive(Debug, Subcommand)]
+pub enum Bench {
+    /// Accepting and filing mail, beside Postfix and SQLite
+    Mail(Mail),
+}
+
+/// `bench mail`
+#[derive(Debug, Args)]
+pub struct Mail {
+    /// Small counts: a look in a minute, no figures to keep
+    #[arg(long)]
+    pub quick: bool,
+    /// Only this part; repeatable [default: all]
+    #[arg(long, value_name = "PART")]
+    pub only: Vec<Part>,
+    /// Which database to measure
+    #[arg(long, value_name = "WHICH", default_value = "both")]
+    pub database: Which,
+    /// Runs of each measurement; the best one is shown
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub runs: u32,
+    /// Where databases and queues are put: the disk that is measured [default: the system's temporary folder]
+    #[arg(long, value_name = "DIR")]
+    pub folder: Option<PathBuf>,
+    /// Measure this binary instead of building one
+    #[arg(long, value_name = "FILE")]
+    pub program: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A part of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// Mails of 9 KB over 1, 8 and 32 sessions, beside Postfix
+    Accept,
+    /// The mixed corpus from the first MAIL to the last stored activity, beside SQLite
+    Corpus,
+    /// The corpus again with 1,000 and with 300,000 messages already stored
+    Flat,
+}
+
+/// The databases to measure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Which {
+    Sqlite,
+    Postgres,
+    Both,
+}
+
+/// Everything the parts of one run share.
+struct Run<'a> {
+    options: &'a Mail,
+    program: PathBuf,
+    folder: TempDir,
+    cluster: Option<Cluster>,
+    corpus: corpus::Corpus,
+    table: Table,
+}
+
+/// Measures and prints.
+///
+/// # Errors
+/// When something that is measured does not start or answers wrongly: no figure is better than a wrong one.
+pub fn run(bench: &Bench) -> Result<()> {
+    let Bench::Mail(options) = bench;
+    ensure!(options.runs > 0, "--runs takes 1 or more");
+    let mut run = Run::prepare(options)?;
+    if run.wants(Part::Accept) {
+        accept::measure(&mut run)?;
+    }
+    if run.wants(Part::Corpus) {
+        run.whole_way()?;
+    }
+    if run.wants(Part::Flat) {
+        flat::measure(&mut run)?;
+    }
+    run.table.notes.extend(machine::load_now());
+    print(&run.table, options.json)
+}
+
+impl<'a> Run<'a> {
+    fn prepare(options: &'a Mail) -> Result<Run<'a>> {
+        let program = match &options.program {
+            Some(program) => fs::canonicalize(program).with_context(|| program.display().to_string())?,
+            None => build()?,
+        };
+        let parent = options.folder.clone().unwrap_or_else(std::env::temp_dir);
+        let folder = tempfile::Builder::new().prefix("postroom-bench-").tempdir_in(&parent)?;
+        // PostgreSQL and Postfix reach their folders inside as users of their own.
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))?;
+        let cluster = match options.database {
+            Which::Sqlite => None,
+            Which::Postgres | Which::Both => Some(Cluster::start(&folder.path().join("cluster"))?),
+        };
+        say(options, "making the corpus");
+        let corpus = corpus::Corpus::make(if options.quick { 300 } else { 2000 })?;
+        let table = Table { rows: Vec::new(), notes: machine::notes(folder.path(), &corpus.folder)? };
+        Ok(Run { options, program, folder, cluster, corpus, table })
+    }
+
+    fn wants(&self, part: Part) -> bool {
+        self.options.only.is_empty() || self.options.only.contains(&part)
+    }
+
+    /// The databases that were asked for.
+    fn databases(&self) -> Vec<&'static str> {
+        match self.options.database {
+            Which::Sqlite => vec![site::SQLITE],
+            Which::Postgres => vec![site::POSTGRES],
+            Which::Both => vec![site::SQLITE, site::POSTGRES],
+        }
+    }
+
+    /// A new site with an empty database that knows the corpus' records.
+    fn site(&self, database: &str, name: &str) -> Result<Site> {
+        let folder = self.folder.path().join(format!("{database}-{name}"));
+        fs::create_dir_all(&folder)?;
+        let database = match (database, &self.cluster) {
+            (site::POSTGRES, Some(cluster)) => Database::Postgres(cluster.database(name)?),
+            _ => Database::Sqlite(folder.join("bench.db")),
+        };
+        let site = Site::new(&self.program, folder, database)?;
+        site.command(&["record", "import"], &[&self.corpus.records])?;
+        Ok(site)
+    }
+
+    /// The part that `--only corpus` names.
+    fn whole_way(&mut self) -> Result<()> {
+        let floor = floor::sqlite(&self.corpus.folder, self.folder.path())?;
+        self.table.rows.push(floor.row("floor: SQLite inserts the corpus, 100 a commit"));
+        for database in self.databases() {
+            self.say(&format!("the corpus on {database}"));
+            let mails = &self.corpus.mails;
+            let best = load::best(self, database, "corpus", mails, 8, load::Load::whole)?;
+            let scenario = format!("corpus of {}, 8 sessions", mails.len());
+            self.table.rows.extend(best.rows(&scenario, database, None, Some(("SQLite floor", floor.rate))));
+            self.table.notes.push(format!("{scenario} on {database}: {}", best.outcome(&self.corpus)));
+        }
+        Ok(())
+    }
+
+    fn say(&self, what: &str) {
+        say(self.options, what);
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "progress of a command that takes minutes")]
+fn say(options: &Mail, what: &str) {
+    if !options.json {
+        eprintln!("bench: {what}");
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the answer of a command")]
+fn print(table: &Table, json: bool) -> Result<()> {
+    match json {
+        true => println!("{}", serde_json::to_string_pretty(table)?),
+        false => println!("{table}"),
+    }
+    Ok(())
+}
+
+/// Builds the product as users get it.
+fn build() -> Result<PathBuf> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let built = Command::new(cargo)
+        .args(["build", "--release", "--package", "postroom"])
+        .current_dir(root())
+        .status();
+    ensure!(built.context("cargo can be started")?.success(), "the release build failed");
+    Ok(target().join("release/postroom"))
+}
+
+/// The folder of the workspace.
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace")
+}
+
+fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}

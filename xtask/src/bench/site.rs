@@ -1,0 +1,138 @@
+//! One installation of the product: a folder, a configuration, a database.
+
+use std::fs::{self, File};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use rustix::process::Signal;
+
+use super::cluster::Place;
+use super::gauge;
+use super::look::Look;
+use super::process::{Process, output, wait};
+
+pub const SQLITE: &str = "SQLite";
+pub const POSTGRES: &str = "PostgreSQL";
+
+/// The address that all mail of the bench goes to.
+pub const RECIPIENT: &str = "support@crm.example";
+
+/// Where the data is.
+#[derive(Debug, Clone)]
+pub enum Database {
+    Sqlite(PathBuf),
+    Postgres(Place),
+}
+
+pub struct Site {
+    program: PathBuf,
+    folder: PathBuf,
+    pub database: Database,
+}
+
+/// The product while it serves.
+pub struct Server {
+    process: Process,
+    pub smtp: SocketAddr,
+    database: Option<u32>,
+}
+
+impl Site {
+    /// Writes the configuration: what `postroom init` gives, with a listener and a mailbox.
+    pub fn new(program: &Path, folder: PathBuf, database: Database) -> Result<Site> {
+        let url = match &database {
+            Database::Sqlite(path) => format!("sqlite://{}", path.display()),
+            Database::Postgres(place) => place.url(),
+        };
+        let text = format!(
+            "[storage]\nurl = {url:?}\n\n[smtp_in]\nenabled = true\nlisten = \"127.0.0.1:0\"\n\
+             hostname = \"postroom.crm.example\"\naccept_domains = [\"crm.example\"]\n\n\
+             [mailboxes.support]\naddress = {RECIPIENT:?}\n"
+        );
+        fs::write(folder.join("postroom.toml"), text)?;
+        Ok(Site { program: program.to_owned(), folder, database })
+    }
+
+    /// Runs a command of the product.
+    pub fn command(&self, words: &[&str], files: &[&Path]) -> Result<String> {
+        output(self.postroom().args(words).args(files).arg("--json"))
+    }
+
+    fn postroom(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.arg("--config").arg(self.folder.join("postroom.toml")).current_dir(&self.folder);
+        command.stdin(Stdio::null());
+        command
+    }
+
+    pub fn look(&self) -> Result<Look> {
+        match &self.database {
+            Database::Sqlite(path) => Look::sqlite(path),
+            Database::Postgres(place) => Look::postgres(place.psql()),
+        }
+    }
+
+    /// Starts the server and waits for its SMTP port.
+    pub fn serve(&self) -> Result<Server> {
+        let log = self.folder.join("serve.log");
+        let file = File::create(&log)?;
+        let mut command = self.postroom();
+        command.arg("serve").stdout(file.try_clone()?).stderr(file);
+        let mut process = Process::start(&mut command, Signal::TERM)?;
+        let smtp = wait("the server's SMTP port", || {
+            let text = fs::read_to_string(&log).unwrap_or_default();
+            if let Some(status) = process.ended()? {
+                bail!("the server ended with {status}:\n{text}");
+            }
+            Ok(listens(&text))
+        })?;
+        let database = match &self.database {
+            Database::Sqlite(_) => None,
+            Database::Postgres(place) => Some(place.server),
+        };
+        Ok(Server { process, smtp, database })
+    }
+
+    /// Removes the data. For PostgreSQL the database goes with its cluster.
+    pub fn remove(self) -> Result<()> {
+        if let Database::Postgres(place) = &self.database {
+            let mut server = place.clone();
+            server.name = "postgres".to_owned();
+            server.run(&format!("drop database \"{}\" with (force)", place.name))?;
+        }
+        fs::remove_dir_all(&self.folder).with_context(|| self.folder.display().to_string())
+    }
+}
+
+impl Server {
+    /// The CPU time so far: of the server, and of a database that runs apart.
+    pub fn cpu(&self) -> Result<(Duration, Duration)> {
+        Ok((gauge::process(self.process.id())?, self.database.map(gauge::tree).unwrap_or_default()))
+    }
+
+    /// The most memory it has had, in bytes.
+    pub fn peak(&self) -> Result<u64> {
+        gauge::peak(self.process.id())
+    }
+}
+
+/// The address in the line `SMTP on 127.0.0.1:2525`.
+fn listens(log: &str) -> Option<SocketAddr> {
+    let at = log.split("SMTP on ").nth(1)?;
+    at.split_once(char::is_whitespace)?.0.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_port_is_read_from_the_log() {
+        assert_eq!(listens(""), None);
+        assert_eq!(listens("note: SMTP on 127.0.0.1:25"), None, "the line may be half-written");
+        assert_eq!(listens("note: SMTP on 127.0.0.1:2525\n").unwrap().port(), 2525);
+    }
+}

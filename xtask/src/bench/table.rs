@@ -1,0 +1,151 @@
+//! The one table.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// Everything measured, with what is to be known about the machine.
+#[derive(Debug, Default, Serialize)]
+pub struct Table {
+    pub rows: Vec<Row>,
+    pub notes: Vec<String>,
+}
+
+/// One measurement.
+#[derive(Debug, Default, Clone, Serialize)]
+pub struct Row {
+    pub scenario: String,
+    pub database: String,
+    pub messages: u64,
+    /// Messages a second.
+    pub rate: Option<f64>,
+    /// A peer's name and messages a second for the same mail.
+    pub beside: Option<(String, f64)>,
+    /// Milliseconds a message.
+    pub server_cpu: Option<f64>,
+    /// Of a database that runs apart, in milliseconds a message.
+    pub database_cpu: Option<f64>,
+    /// Milliseconds a message.
+    pub sender_cpu: Option<f64>,
+    /// Megabytes.
+    pub peak: Option<f64>,
+}
+
+impl Row {
+    /// How the rate stands to the peer's.
+    pub fn ratio(&self) -> Option<f64> {
+        Some(self.rate? / self.beside.as_ref()?.1)
+    }
+
+    fn cells(&self) -> [String; 10] {
+        let number = |value: Option<f64>, digits: usize| match value {
+            Some(value) => format!("{value:.digits$}"),
+            None => "–".to_owned(),
+        };
+        let beside =
+            self.beside.as_ref().map_or("–".to_owned(), |(name, rate)| format!("{name} {rate:.0}"));
+        [
+            self.scenario.clone(),
+            self.database.clone(),
+            self.messages.to_string(),
+            number(self.rate, 0),
+            beside,
+            number(self.ratio(), 2),
+            number(self.server_cpu, 2),
+            number(self.database_cpu, 2),
+            number(self.sender_cpu, 2),
+            number(self.peak, 0),
+        ]
+    }
+}
+
+const HEADS: [&str; 10] = [
+    "scenario",
+    "database",
+    "messages",
+    "messages/s",
+    "beside",
+    "ratio",
+    "server CPU ms/msg",
+    "database CPU ms/msg",
+    "sender CPU ms/msg",
+    "peak MB",
+];
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rows: Vec<[String; 10]> = self.rows.iter().map(Row::cells).collect();
+        let mut widths = HEADS.map(|head| head.chars().count());
+        for row in &rows {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = (*width).max(cell.chars().count());
+            }
+        }
+        line(f, &HEADS.map(str::to_owned), &widths)?;
+        let rule: Vec<String> = widths.iter().enumerate().map(|(place, width)| rule(place, *width)).collect();
+        writeln!(f, "|{}|", rule.join("|"))?;
+        rows.iter().try_for_each(|row| line(f, row, &widths))?;
+        writeln!(f)?;
+        self.notes.iter().try_for_each(|note| writeln!(f, "- {note}"))
+    }
+}
+
+/// Texts stand left, numbers right.
+fn is_text(place: usize) -> bool {
+    matches!(place, 0 | 1 | 4)
+}
+
+fn rule(place: usize, width: usize) -> String {
+    match is_text(place) {
+        true => format!(" {} ", "-".repeat(width)),
+        false => format!(" {}: ", "-".repeat(width - 1)),
+    }
+}
+
+fn line(f: &mut fmt::Formatter<'_>, cells: &[String; 10], widths: &[usize; 10]) -> fmt::Result {
+    for (place, (cell, width)) in cells.iter().zip(widths).enumerate() {
+        match is_text(place) {
+            true => write!(f, "| {cell:<width$} ")?,
+            false => write!(f, "| {cell:>width$} ")?,
+        }
+    }
+    writeln!(f, "|")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_markdown() {
+        let row = Row {
+            scenario: "accept, 8 sessions".into(),
+            database: "SQLite".into(),
+            messages: 3000,
+            rate: Some(1500.4),
+            beside: Some(("Postfix".into(), 1000.0)),
+            server_cpu: Some(1.234),
+            ..Row::default()
+        };
+        let text = Table { rows: vec![row], notes: vec!["2 cores".into()] }.to_string();
+        let lines: Vec<&str> = text.lines().collect();
+        let last: Vec<&str> = lines[2].split('|').map(str::trim).collect();
+        let expected = [
+            "",
+            "accept, 8 sessions",
+            "SQLite",
+            "3000",
+            "1500",
+            "Postfix 1000",
+            "1.50",
+            "1.23",
+            "–",
+            "–",
+            "–",
+            "",
+        ];
+        assert_eq!(last, expected);
+        assert_eq!(lines[4], "- 2 cores");
+        assert!(lines[..3].iter().all(|line| line.chars().count() == lines[0].chars().count()), "{text}");
+    }
+}
