@@ -15,7 +15,6 @@ mod demo;
 mod explain;
 mod logs;
 mod metrics;
-mod noweb;
 mod report;
 mod serve;
 

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::noweb::{self as postroom_web, Web};
+use postroom_web::Web;
 use postroom_core::{Clock, Code, Ids, Inbox, kill};
 use postroom_jobs::counts::Gauges;
 use postroom_mail::listener::{

@@ -12,13 +12,22 @@ pub(super) fn from_machine(letter: &Letter) -> bool {
     has_null_path(letter) || is_daemon(&letter.from) || letter.failed_recipients.is_some()
 }
 
+/// Whether the headers leave room for [`is_bounce`].
+pub(super) fn may_be_bounce(letter: &Letter) -> bool {
+    from_machine(letter) || has_known_subject(letter)
+}
+
+fn has_known_subject(letter: &Letter) -> bool {
+    let subject = letter.subject.to_lowercase();
+    SUBJECT_WORDS.iter().any(|words| starts_like(&subject, words))
+}
+
 /// A mail system's words about a delivery that failed or is late. `human` is the text before the returned message.
 pub(super) fn is_bounce(letter: &Letter, human: &str) -> bool {
     if letter.failed_recipients.is_some() {
         return true;
     }
-    let subject = letter.subject.to_lowercase();
-    let known_subject = SUBJECT_WORDS.iter().any(|words| starts_like(&subject, words));
+    let known_subject = has_known_subject(letter);
     if from_machine(letter) {
         return known_subject || says(human, usize::MAX);
     }

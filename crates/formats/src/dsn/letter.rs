@@ -31,26 +31,45 @@ pub(super) struct Letter {
 }
 
 impl Letter {
-    pub(super) fn of(mail: &Mail<'_>) -> Letter {
-        let mut letter = Letter {
+    /// The headers alone: enough to see that most mails are no report.
+    pub(super) fn heads(mail: &Mail<'_>) -> Letter {
+        Letter {
             subject: mail.subject.clone(),
             return_path: mail.header("Return-Path"),
             from: mail.header("From").unwrap_or_default(),
             answers: mail.in_reply_to.first().or(mail.references.last()).cloned(),
             failed_recipients: joined(mail, "X-Failed-Recipients"),
             ..Letter::default()
-        };
-        let mut html = String::new();
-        for part in mail.parts.iter().filter(|part| !inside_message(mail, part)) {
-            letter.take(mail, part, &mut html);
         }
-        if letter.text.trim().is_empty() {
-            letter.text = if html.is_empty() { bare_body(mail) } else { html };
-        }
-        letter
     }
 
-    fn take(&mut self, mail: &Mail<'_>, part: &Part<'_>, html: &mut String) {
+    /// Whether a part is of a kind that reports are made of.
+    pub(super) fn has_report_parts(mail: &Mail<'_>) -> bool {
+        let telling = |part: &Part<'_>| {
+            let kind = part.content_type.as_str();
+            kind == "multipart/report" || kind == "text/rfc822-headers" || kind.starts_with("message/")
+        };
+        mail.parts.iter().any(telling)
+    }
+
+    /// Adds what stands in the parts.
+    pub(super) fn with_parts(mut self, mail: &Mail<'_>) -> Letter {
+        let mut html = Vec::new();
+        for part in mail.parts.iter().filter(|part| !inside_message(mail, part)) {
+            self.take(mail, part, &mut html);
+        }
+        if self.text.trim().is_empty() {
+            for part in &html {
+                append(&mut self.text, &crate::html::to_text(&mail.part_text(*part)));
+            }
+        }
+        if self.text.trim().is_empty() && html.is_empty() {
+            self.text = bare_body(mail);
+        }
+        self
+    }
+
+    fn take(&mut self, mail: &Mail<'_>, part: &Part<'_>, html: &mut Vec<u32>) {
         match (part.kind, part.content_type.as_str()) {
             (_, "multipart/report") => self.take_report(part),
             (_, "message/delivery-status" | "message/global-delivery-status") => {
@@ -68,9 +87,7 @@ impl Letter {
                 self.returned.get_or_insert_with(|| capped(raw).to_vec());
             }
             (PartKind::Leaf, "text/plain") => append(&mut self.text, &mail.part_text(part.index)),
-            (PartKind::Leaf, "text/html") => {
-                append(html, &crate::html::to_text(&mail.part_text(part.index)));
-            }
+            (PartKind::Leaf, "text/html") => html.push(part.index),
             _ => {}
         }
     }

@@ -72,7 +72,11 @@ pub struct Recipient {
 
 /// Reads a report out of a mail; `None` when the mail is none, or when that rests on quoted text alone.
 pub fn read(mail: &Mail<'_>) -> Option<Report> {
-    let letter = Letter::of(mail);
+    let letter = Letter::heads(mail);
+    if !Letter::has_report_parts(mail) && !evidence::may_be_bounce(&letter) {
+        return None; // nearly every mail ends here, before any text is looked at
+    }
+    let letter = letter.with_parts(mail);
     structured::feedback(&letter)
         .or_else(|| structured::receipt(&letter))
         .or_else(|| structured::delivery(&letter))

@@ -3,6 +3,7 @@
 mod cli;
 mod config;
 mod corpus;
+mod crash;
 mod house;
 mod load;
 mod story;

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::load::{Database, House, MAILBOX, Noise, PATIENCE};
 
 const SEED: &str = "POSTROOM_CORPUS_SEED";
-const COUNT: usize = 400;
+const COUNT: usize = 200;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Order {

@@ -11,7 +11,7 @@ use postroom_testkit::poll;
 use xtask::tree::Tree;
 
 use crate::crash::{Load, inside};
-use crate::load::{Answer, Database, House, KILL_AT, Noise, PATIENCE, is_killed, records};
+use crate::load::{Answer, Database, House, KILL_AT, Noise, PATIENCE, is_killed, message_id, record_of, records};
 
 /// What makes a process pass a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,7 +132,7 @@ impl Drill {
         self.house.start();
         let (house, load) = (&mut self.house, self.load);
         let book = load.finish();
-        house.run(&["shelf", "drop", &on_the_shelf(house), "--yes"]).succeeds();
+        inside::clean(&house.url);
         house.judge(&book);
         house.server.terminate(PATIENCE);
         for (step, hit) in TABLE {
@@ -144,7 +144,9 @@ impl Drill {
                 }
             }
         }
+        house.start();
         house.judge(&book);
+        house.server.terminate(PATIENCE);
     }
 
     /// Nothing is there yet: the point comes by itself.
@@ -208,18 +210,18 @@ fn by_command(house: &House, step: &str, moment: Moment) {
     if moment == Moment::Before {
         house.run(&arguments).succeeds();
     }
-    inside::clear_shelf(&house.url);
+    house.run(&["message", "move", &some_message(house), &format!("account/{}", record_of(LONELY))]).succeeds();
+    inside::clean(&house.url);
 }
 
 /// A command that passes the step, on a house whose mail is settled.
 fn command(house: &House, step: &str) -> Vec<String> {
     let line = match step {
         "operations.shelf" => {
-            inside::bad_job(&house.url);
-            house.run(&["message", "import", &house.folder.join("postroom.toml").display().to_string()]);
+            inside::shelved_job(&house.url);
             format!("shelf drop {} --yes", on_the_shelf(house))
         }
-        "mail.placed" | "operations.audit" => format!("message move {} {}", some_message(house), elsewhere(house)),
+        "mail.placed" | "operations.audit" => format!("message move {} {}", some_message(house), elsewhere()),
         "operations.replay" => format!("message replay {}", some_message(house)),
         "operations.token" => "apitoken create --scope agent".to_owned(),
         "tracking.setting" => {
@@ -229,4 +231,23 @@ fn command(house: &House, step: &str) -> Vec<String> {
         other => panic!("no command is known that passes {other}"),
     };
     line.split(' ').map(str::to_owned).collect()
+}
+
+/// A letter that no other answers.
+const LONELY: u64 = 1;
+
+fn some_message(house: &House) -> String {
+    let messages = house.messages();
+    messages[&message_id(LONELY)][0]["id"].as_str().expect("a message has an id").to_owned()
+}
+
+/// Another record than the letter's own.
+fn elsewhere() -> String {
+    format!("account/{}", record_of(LONELY + 1))
+}
+
+fn on_the_shelf(house: &House) -> String {
+    let items = house.lines(&["shelf", "list", "--limit", "0"]);
+    let ids = items.iter().map(|item| item["id"].as_str().expect("an item has an id"));
+    ids.collect::<Vec<_>>().join(" ")
 }
