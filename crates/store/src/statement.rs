@@ -92,16 +92,17 @@ impl Insert {
         self
     }
 
-    /// One statement for `rows`, in `dialect`.
-    pub(crate) fn render(&self, dialect: Dialect, rows: &[Vec<Value>]) -> (String, Values) {
+    /// The text of one statement for this many rows. The values are bound from the rows themselves, without a copy:
+    /// some of them are whole bodies.
+    pub(crate) fn text(&self, dialect: Dialect, rows: usize) -> String {
         let mut statement = Query::insert();
         statement.into_table(self.table.clone()).columns(self.columns.iter().cloned());
-        for row in rows {
-            statement.values_panic(row.iter().cloned().map(sea_query::Expr::value));
+        for _ in 0..rows {
+            statement.values_panic(self.columns.iter().map(|_| sea_query::Expr::value(0)));
         }
         if self.on_conflict == OnConflict::Skip {
             statement.on_conflict(SeaOnConflict::new().do_nothing().to_owned());
         }
-        dialect.render(&statement)
+        dialect.render(&statement).0
     }
 }

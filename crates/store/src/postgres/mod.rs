@@ -92,9 +92,13 @@ impl PgTx {
     }
 
     pub(crate) async fn execute(&mut self, sql: &str, values: &[Value]) -> Result<u64, Error> {
+        self.run(sql, values.iter()).await
+    }
+
+    async fn run<'v>(&mut self, sql: &str, values: impl Iterator<Item = &'v Value>) -> Result<u64, Error> {
         let fail = |error| bind::error(&error, sql);
         let statement = self.client.prepare_cached(sql).await.map_err(fail)?;
-        let params: Vec<bind::Param<'_>> = values.iter().map(bind::Param).collect();
+        let params: Vec<bind::Param<'_>> = values.map(bind::Param).collect();
         let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|param| param as _).collect();
         self.client.execute(&statement, &params).await.map_err(fail)
     }
@@ -108,13 +112,16 @@ impl PgTx {
         bind::rows(&statement, &rows, sql)
     }
 
-    /// Full statements of as many rows as fit, then one for the rest.
+    /// Statements of 256, 128, … 1 rows, so that a connection prepares nine texts for a table at most.
     pub(crate) async fn insert(&mut self, insert: &Insert) -> Result<u64, Error> {
-        let per_statement = (VALUES / insert.columns.len().max(1)).clamp(1, 256);
-        let mut new = 0;
-        for rows in insert.rows.chunks(per_statement) {
-            let (sql, values) = insert.render(Dialect::Postgres, rows);
-            new += self.execute(&sql, &values.0).await?;
+        let most = (VALUES / insert.columns.len().max(1)).clamp(1, 256);
+        let (mut rows, mut new) = (insert.rows.as_slice(), 0);
+        while !rows.is_empty() {
+            let count = 1 << rows.len().min(most).ilog2();
+            let (now, later) = rows.split_at(count);
+            let sql = insert.text(Dialect::Postgres, count);
+            new += self.run(&sql, now.iter().flatten()).await?;
+            rows = later;
         }
         Ok(new)
     }

@@ -44,7 +44,7 @@ impl SqliteTx {
 
     /// One prepared statement, run once a row.
     pub(crate) fn insert(&mut self, insert: &Insert) -> Result<u64, Error> {
-        let (sql, _) = insert.render(Dialect::Sqlite, &insert.rows[..1]);
+        let sql = insert.text(Dialect::Sqlite, 1);
         let fail = |error| bind::error(error, &sql);
         let mut statement = self.connection.prepare_cached(&sql).map_err(fail)?;
         let mut new = 0;
