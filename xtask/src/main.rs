@@ -19,6 +19,8 @@ enum Command {
     Tidy,
     /// Lists the durable steps that the store is asked to commit, with the places that name them
     Steps,
+    /// Kills the product at every kill point and at many random moments, and judges what is left
+    Crash(xtask::crash::Crash),
     /// Measures the product
     #[command(subcommand)]
     Bench(xtask::bench::Bench),
@@ -28,6 +30,7 @@ fn main() -> Result<ExitCode> {
     match Cli::parse().command {
         Command::Tidy => tidy(),
         Command::Steps => steps(),
+        Command::Crash(crash) => xtask::crash::run(&crash).map(|()| ExitCode::SUCCESS),
         Command::Bench(bench) => xtask::bench::run(&bench).map(|()| ExitCode::SUCCESS),
     }
 }

@@ -1,5 +1,7 @@
 //! Mail: look, hand in, decide by hand.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use jiff::Timestamp;
 use postroom_core::mail::Authentication;
@@ -48,6 +50,12 @@ impl Operations {
     pub async fn messages(&self, actor: &Actor, wanted: Wanted) -> Result<Vec<Message>, Fault> {
         actor.needs(Permission::Read)?;
         messages::list(&self.0.store, wanted).await.map_err(Fault::from)
+    }
+
+    /// How many of these messages stand in each state.
+    pub async fn message_states(&self, actor: &Actor, ids: &[MailId]) -> Result<BTreeMap<MailState, u64>, Fault> {
+        actor.needs(Permission::Read)?;
+        messages::states_of(&self.0.store, ids).await.map_err(Fault::from)
     }
 
     /// A message. A mail agent may ask too: it sees states, never bodies.
@@ -235,7 +243,7 @@ impl Operations {
                 Hop {
                     at: seen.received_at,
                     what: "received",
-                    text: format!("By {}{place}{peer}", seen.source.to_uppercase()),
+                    text: format!("{}{place}{peer}", way(&seen.source)),
                 }
             })
             .collect();
@@ -256,5 +264,13 @@ impl Operations {
         }
         hops.sort_by_key(|hop| hop.at);
         Ok(hops)
+    }
+}
+
+/// A way in, in words.
+fn way(source: &str) -> String {
+    match source {
+        "file" => "Read from a file".into(),
+        other => format!("Taken in by {}", other.to_uppercase()),
     }
 }

@@ -54,10 +54,10 @@ impl Operations {
                 ("needs_you", "Safe mode: nothing leaves until the reconciliation is confirmed.".to_owned())
             }
             (_, 1.., ..) => {
-                ("needs_you", format!("{shelf} stopped after their tries and wait on the shelf."))
+                ("needs_you", format!("Stopped after their tries and on the shelf: {shelf}."))
             }
-            (_, _, 1.., _) => ("needs_you", format!("{review} wait in review for a person to decide.")),
-            (.., 1..) => ("catching_up", format!("{waiting} are stored and being filed.")),
+            (_, _, 1.., _) => ("needs_you", format!("In review, for a person to decide: {review}.")),
+            (.., 1..) => ("catching_up", format!("Stored and being filed: {waiting}.")),
             _ => ("healthy", "Everything that came in has its place.".to_owned()),
         };
         Ok(Today { state, sentence, counts, shelf, review, waiting, safe_mode })

@@ -34,6 +34,9 @@ pub async fn run(config: Config, out: &mut Output) -> Result<Exit, CliError> {
     for line in services.addresses() {
         out.note(&line)?;
     }
+    if services.http.is_some() {
+        out.note("to sign in to the pages, run: postroom session link")?;
+    }
     out.flush()?;
     stop_signal().await?;
     services.stop().await;
@@ -143,8 +146,8 @@ pub async fn stop_signal() -> Result<(), CliError> {
     Ok(())
 }
 
-/// Arms a kill point when the environment names one: for crash drills.
-fn arm() {
+/// Arms a kill point when the environment names one: for crash drills, of commands too.
+pub fn arm() {
     let Ok(wanted) = std::env::var(KILL_AT) else { return };
     let (name, count) = wanted
         .rsplit_once(':')

@@ -1,5 +1,7 @@
 //! Messages as people and programs see them (`interfaces.md`, "A message in JSON"). Reads only.
 
+use std::collections::BTreeMap;
+
 use futures_util::FutureExt;
 use jiff::Timestamp;
 use postroom_core::{BodyHash, Decision, MailId, MailState, RecordRef, SightingId};
@@ -273,4 +275,24 @@ pub async fn counts(store: &Store) -> Result<Vec<(MailState, u64)>, Error> {
         Ok((state.parse().unwrap_or(MailState::Received), row.at(1)?))
     };
     rows.iter().map(count).collect()
+}
+
+/// How many of these messages stand in each state.
+pub async fn states_of(store: &Store, ids: &[MailId]) -> Result<BTreeMap<MailState, u64>, Error> {
+    let mut states = BTreeMap::new();
+    for some in ids.chunks(500) {
+        let select = Query::select()
+            .column("state")
+            .expr(Func::count(Expr::col("id")))
+            .from("message")
+            .and_where(Expr::col("id").is_in(some.iter().map(|id| id.0)))
+            .group_by_col("state")
+            .to_owned();
+        for row in store.read(move |tx| async move { tx.query(&select).await }.boxed()).await? {
+            let state: String = row.at(0)?;
+            let count: u64 = row.at(1)?;
+            *states.entry(state.parse().unwrap_or(MailState::Received)).or_default() += count;
+        }
+    }
+    Ok(states)
 }

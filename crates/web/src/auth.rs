@@ -38,7 +38,8 @@ impl FromRequestParts<App> for Agent {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let token = bearer(&parts.headers)?.ok_or_else(|| Problem::unauthorized("send Authorization: Bearer prm_…"))?;
+        let token = bearer(&parts.headers)?
+            .ok_or_else(|| Problem::unauthorized("send Authorization: Bearer prm_…"))?;
         known(app, token, Scope::Agent).await.map(Agent)
     }
 }
@@ -82,7 +83,8 @@ impl FromRequestParts<App> for SignedIn {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let refused = || Problem::unauthorized("Sign in with a link: postroom token sign-in prints one.");
+        let refused =
+            || Problem::unauthorized("open a sign-in link first, or send Authorization: Bearer prm_…");
         let cookie = cookie(&parts.headers, cookie_name(app)).ok_or_else(refused)?.to_owned();
         app.operations.session(&cookie).await?.map(SignedIn).ok_or_else(refused)
     }
@@ -170,7 +172,8 @@ pub(crate) fn same_origin(app: &App, parts: &Parts) -> Result<(), Problem> {
     }
     let origin = text(ORIGIN.as_str()).map(str::to_ascii_lowercase).ok_or_else(refused)?;
     // HTTP/2 has the host in the request line.
-    let host = parts.uri.authority().map(ToString::to_string).or_else(|| text(HOST.as_str()).map(str::to_owned));
+    let host =
+        parts.uri.authority().map(ToString::to_string).or_else(|| text(HOST.as_str()).map(str::to_owned));
     let own = host.map(|host| host.to_ascii_lowercase());
     let from_host = origin.split_once("://").map(|(_, host)| host.to_owned());
     match Some(&origin) == app.public_origin.as_ref() || (from_host.is_some() && from_host == own) {

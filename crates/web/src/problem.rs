@@ -109,7 +109,10 @@ impl Problem {
             code: self.code.to_string(),
             action: code::entry(self.code).map(|entry| entry.action),
             trace_id,
-            errors: place.map(|pointer| ErrorAt { pointer, detail: self.detail.clone() }).into_iter().collect(),
+            errors: place
+                .map(|pointer| ErrorAt { pointer, detail: self.detail.clone() })
+                .into_iter()
+                .collect(),
         }
     }
 }
@@ -127,7 +130,9 @@ pub(crate) fn status(fault: &Fault) -> StatusCode {
             StatusCode::UNPROCESSABLE_ENTITY
         }
         Code::STORE_FULL => StatusCode::INSUFFICIENT_STORAGE,
-        Code::STORE_AWAY | Code::STORE_CONFLICT | Code::CRM_AWAY | Code::MAIL_BUSY => StatusCode::SERVICE_UNAVAILABLE,
+        Code::STORE_AWAY | Code::STORE_CONFLICT | Code::CRM_AWAY | Code::MAIL_BUSY => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         _ => match fault.verdict {
             Verdict::Retry { .. } | Verdict::Hold => StatusCode::SERVICE_UNAVAILABLE,
             Verdict::Reject => StatusCode::BAD_REQUEST,
@@ -174,13 +179,20 @@ pub(crate) async fn render(State(app): State<App>, request: Request, next: Next)
     let path = request.uri().path().to_owned();
     let trace_id = request.headers().get("x-request-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
     let is_get = request.method() == http::Method::GET;
+    let is_htmx = request.headers().contains_key("hx-request");
     let response = next.run(request).await;
     let Some(problem) = response.extensions().get::<Problem>().cloned().or_else(|| unsaid(&response)) else {
         return response;
     };
     let kept = kept(response.headers());
     let mut answer = match is_page(&path) {
-        true if problem.status == StatusCode::UNAUTHORIZED && is_get => Redirect::to("/sign-in").into_response(),
+        // htmx would put the sign-in page into the middle of the page it is on.
+        true if problem.status == StatusCode::UNAUTHORIZED && is_htmx => {
+            (StatusCode::NO_CONTENT, [("hx-redirect", "/sign-in")]).into_response()
+        }
+        true if problem.status == StatusCode::UNAUTHORIZED && is_get => {
+            Redirect::to("/sign-in").into_response()
+        }
         true => pages::problem(&app, &problem, trace_id),
         false => (problem.status, axum::Json(json!(problem.view(trace_id)))).into_response(),
     };

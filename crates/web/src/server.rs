@@ -48,7 +48,9 @@ pub struct Options {
 /// Why the HTTP server cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("cannot listen on {address}: {source}; stop the program that uses it, or set another [http] listen")]
+    #[error(
+        "cannot listen on {address}: {source}; stop the program that uses it, or set another [http] listen"
+    )]
     Listen { address: SocketAddr, source: io::Error },
     #[error("the page templates are broken, which is a bug of postroom's; report it: {0}")]
     Templates(#[from] minijinja::Error),
@@ -164,7 +166,9 @@ impl Connection {
         let Some(tls) = tls else { return self.serve(stream).await };
         match tokio::time::timeout(PATIENCE, tls.accept(stream)).await {
             Ok(Ok(stream)) => self.serve(stream).await,
-            Ok(Err(error)) => tracing::debug!(event = "http.tls_failed", %error, "A TLS handshake failed: {error}"),
+            Ok(Err(error)) => {
+                tracing::debug!(event = "http.tls_failed", %error, "A TLS handshake failed: {error}")
+            }
             Err(_) => tracing::debug!(event = "http.tls_slow", "A TLS handshake took too long"),
         }
     }
@@ -173,7 +177,11 @@ impl Connection {
         let service = Extension(Peer(self.peer.ip())).layer(self.router);
         let mut builder = auto::Builder::new(TokioExecutor::new());
         builder.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(64 * 1024);
-        builder.http2().timer(TokioTimer::new()).max_concurrent_streams(STREAMS).keep_alive_interval(Duration::from_secs(60));
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(STREAMS)
+            .keep_alive_interval(Duration::from_secs(60));
         let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
         tokio::pin!(connection);
         let ended = tokio::select! {

@@ -36,6 +36,7 @@ pub fn measure(run: &mut Run) -> Result<()> {
             run.say(&format!("{what} on {database}"));
             let best =
                 load::best(run, database, &format!("accept-{sessions}"), mails, *sessions, Load::accepted)?;
+            run.table.notes.push(format!("{what} on {database}: {}", best.outcome(mails.len())));
             let peer = peer.map(|rate| ("Postfix", rate));
             run.table.rows.extend(best.rows(&what, database, peer, None));
         }

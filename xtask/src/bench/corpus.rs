@@ -106,7 +106,6 @@ fn write_records(folder: &Path, to: &Path) -> Result<(Vec<String>, Vec<String>)>
         write("contact", &id, json!({ "firstname": first, "lastname": last, "emailaddress1": email }))?;
         senders.push(email);
     }
-    drop(write);
     file.flush()?;
     Ok((ids, senders))
 }

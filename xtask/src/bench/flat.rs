@@ -23,7 +23,7 @@ pub fn measure(run: &mut Run) -> Result<()> {
     let (copies, sent) = if run.options.quick { (19, 100) } else { (299, 500) };
     for database in run.databases() {
         let few = seeded(run, database)?;
-        let slow = measured(run, database, &few, FEW, sent)?;
+        let first = measured(run, database, &few, FEW, sent)?;
         let many = copied(run, database, &few, "many")?;
         few.remove()?;
         let stored = FEW * (copies + 1);
@@ -31,9 +31,13 @@ pub fn measure(run: &mut Run) -> Result<()> {
         multiply(&many, copies)?;
         let load = measured(run, database, &many, stored, sent)?;
         many.remove()?;
+        for (stored, load) in [(FEW, &first), (stored, &load)] {
+            let outcome = load.outcome(run.corpus.tracked(sent));
+            run.table.notes.push(format!("{sent} after {} on {database}: {outcome}", thousands(stored)));
+        }
         let what = |stored: usize| format!("{sent} of the corpus after {}", thousands(stored));
-        run.table.rows.extend(slow.rows(&what(FEW), database, None, None));
-        run.table.rows.extend(load.rows(&what(stored), database, None, Some(("after 1,000", slow.whole()))));
+        run.table.rows.extend(first.rows(&what(FEW), database, None, None));
+        run.table.rows.extend(load.rows(&what(stored), database, None, Some(("after 1,000", first.whole()))));
     }
     Ok(())
 }

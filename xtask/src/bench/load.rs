@@ -1,11 +1,10 @@
 //! One load on one server: every mail accepted, then every mail filed, each timed apart.
 
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{fmt, thread};
 
 use anyhow::{Result, ensure};
 
-use super::corpus::Corpus;
 use super::mails::Mail;
 use super::process::LOOK;
 use super::site::Site;
@@ -18,7 +17,7 @@ pub struct Load {
     pub mails: usize,
     /// From the first connection to the last acknowledgement. Filing runs along.
     pub accept: Duration,
-    /// Messages that were not filed when the last one was acknowledged.
+    /// Filing that was still to be done when the last one was acknowledged.
     pub backlog: u64,
     /// From the last acknowledgement until nothing waits.
     pub drain: Duration,
@@ -32,6 +31,8 @@ pub struct Load {
     pub later: u64,
     /// Messages with a record, of those that this load brought.
     pub tracked: u64,
+    /// Messages that could not be filed.
+    pub shelf: u64,
 }
 
 impl Load {
@@ -73,14 +74,16 @@ impl Load {
         ]
     }
 
-    /// For the notes: whether the work was done as well as fast.
-    pub fn outcome<'l>(&'l self, corpus: &'l Corpus) -> impl fmt::Display + 'l {
-        let wanted = corpus.tracked(self.mails);
-        let later = match self.later {
-            0 => String::new(),
-            some => format!(", and {some} times the server asked to come later"),
-        };
-        format!("{} of {wanted} mails that belong to a record found it{later}", self.tracked)
+    /// For the notes: whether the work was done as well as fast. `wanted` of the mails belong to a record.
+    pub fn outcome(&self, wanted: usize) -> String {
+        let mut text = format!("{} of {wanted} mails that belong to a record found it", self.tracked);
+        if self.shelf > 0 {
+            text.push_str(&format!(", {} ended on the shelf", self.shelf));
+        }
+        if self.later > 0 {
+            text.push_str(&format!(", {} times the server asked to come later", self.later));
+        }
+        text
     }
 }
 
@@ -92,6 +95,7 @@ pub type Peer<'a> = Option<(&'a str, f64)>;
 /// # Errors
 /// When a mail is lost or stands twice.
 pub fn run(site: &Site, mails: &[Mail], sessions: usize) -> Result<Load> {
+    rustix::fs::sync(); // what was prepared before must not be written out while this is measured
     let server = site.serve()?;
     let mut look = site.look()?;
     let before = look.stored()?;
@@ -105,12 +109,8 @@ pub fn run(site: &Site, mails: &[Mail], sessions: usize) -> Result<Load> {
     let drain = if backlog == 0 { Duration::ZERO } else { drain.elapsed() };
     let spent = server.cpu()?;
     let after = look.stored()?;
-    ensure!(
-        after.0 == before.0 + mails.len() as u64,
-        "{} mails were acknowledged and {} stored",
-        mails.len(),
-        after.0 - before.0
-    );
+    let [stored, tracked, shelf] = [0, 1, 2].map(|place| after[place] - before[place]);
+    ensure!(stored == mails.len() as u64, "{} mails were acknowledged and {stored} stored", mails.len());
     let database_cpu = spent.1 - cpu.1;
     Ok(Load {
         mails: mails.len(),
@@ -122,7 +122,8 @@ pub fn run(site: &Site, mails: &[Mail], sessions: usize) -> Result<Load> {
         sender_cpu: sent.cpu,
         peak: server.peak()?,
         later: sent.later,
-        tracked: after.1 - before.1,
+        tracked,
+        shelf,
     })
 }
 

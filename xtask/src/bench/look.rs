@@ -56,15 +56,18 @@ impl Look {
         line.split_ascii_whitespace().map(number).collect()
     }
 
-    /// Messages that are stored and not yet filed.
+    /// Filing still to be done: mail that nobody has looked at, and replies to be looked at again now that their parent
+    /// is placed.
     pub fn waiting(&mut self) -> Result<u64> {
-        let sql = "select count(*) from message where state in ('received', 'parsed')";
+        let sql = "select count(*) from job where kind = 'mail.file' and state in ('ready', 'leased')";
         Ok(self.numbers(sql)?[0])
     }
 
-    /// All messages, and those that have a record.
-    pub fn stored(&mut self) -> Result<(u64, u64)> {
-        let found = self.numbers("select count(*), count(record_id) from message")?;
-        Ok((found[0], found[1]))
+    /// All messages, those that have a record, and those on the shelf.
+    pub fn stored(&mut self) -> Result<[u64; 3]> {
+        let sql =
+            "select count(*), count(record_id), count(case when state = 'shelf' then 1 end) from message";
+        let found = self.numbers(sql)?;
+        found.try_into().ok().context("three numbers were asked for")
     }
 }

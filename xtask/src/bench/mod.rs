@@ -172,7 +172,10 @@ impl<'a> Run<'a> {
             let best = load::best(self, database, "corpus", mails, 8, load::Load::whole)?;
             let scenario = format!("corpus of {}, 8 sessions", mails.len());
             self.table.rows.extend(best.rows(&scenario, database, None, Some(("SQLite floor", floor.rate))));
-            self.table.notes.push(format!("{scenario} on {database}: {}", best.outcome(&self.corpus)));
+            self.table.notes.push(format!(
+                "{scenario} on {database}: {}",
+                best.outcome(self.corpus.tracked(mails.len()))
+            ));
         }
         Ok(())
     }

@@ -297,6 +297,11 @@ pub(super) const HELP: &[Help] = &[
         &[Exit::NotFound, Exit::Unreachable, Exit::Refused],
     ),
     help(
+        "session link",
+        &["postroom session link", "postroom session link --name greta --role operator"],
+        &[],
+    ),
+    help(
         "apitoken create",
         &[
             "postroom apitoken create --scope agent --name \"Domino agent\"",

@@ -27,7 +27,7 @@ pub use service::{
     ReconcileArgs, RestoreArgs,
 };
 pub use work::{
-    ApitokenCommand, CreateTokenArgs, DropArgs, ReplayArgs, Scope, ShelfCommand, TokenCommand, TokenText,
+    ApitokenCommand, CreateTokenArgs, DropArgs, LinkArgs, PageRole, ReplayArgs, Scope, SessionCommand, ShelfCommand, TokenCommand, TokenText,
 };
 
 /// Mail in, the right CRM record, and why.
@@ -86,4 +86,7 @@ pub enum Command {
     /// Tokens for programs that use the API
     #[command(subcommand)]
     Apitoken(ApitokenCommand),
+    /// Signing in to the pages
+    #[command(subcommand)]
+    Session(SessionCommand),
 }

@@ -112,6 +112,37 @@ pub struct CreateTokenArgs {
     pub dry_run: DryRun,
 }
 
+/// Signing in to the pages.
+#[derive(Debug, Subcommand)]
+pub enum SessionCommand {
+    /// Make a sign-in link: good once, for an hour
+    Link(LinkArgs),
+}
+
+/// `session link`
+#[derive(Debug, Args)]
+pub struct LinkArgs {
+    /// For whom: shown in the audit trail
+    #[arg(long, value_name = "NAME", default_value = "owner")]
+    pub name: String,
+    /// What the person may do
+    #[arg(long, default_value = "owner")]
+    pub role: PageRole,
+    #[command(flatten)]
+    pub dry_run: DryRun,
+}
+
+/// A person's role on the pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PageRole {
+    /// Everything
+    Owner,
+    /// All daily work
+    Operator,
+    /// Looks, without the bodies of mail
+    Viewer,
+}
+
 /// What a token may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Scope {

@@ -5,6 +5,7 @@ mod mailbox;
 pub mod message;
 mod record;
 mod service;
+mod session;
 mod shelf;
 mod token;
 
@@ -42,6 +43,7 @@ pub fn run(cli: &Cli, out: &mut Output) -> Result<Exit, CliError> {
             Command::Token(command) => token::run(&app, command, out).await,
             Command::Shelf(command) => shelf::run(&app, command, globals, out).await,
             Command::Apitoken(command) => apitoken::run(&app, command, out).await,
+            Command::Session(command) => session::run(&app, command, out).await,
             _ => unreachable!("handled above"),
         }),
     }
@@ -77,6 +79,7 @@ where
     F: AsyncFnOnce(App) -> Result<Exit, CliError>,
 {
     let config = load(globals)?;
+    serve::arm();
     let limit = globals.timeout.map(crate::config::Span::get);
     block_on(async move {
         let job = async { work(App::open(config).await?).await };

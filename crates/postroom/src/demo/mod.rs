@@ -26,11 +26,18 @@ const LOOK: Duration = Duration::from_millis(50);
 
 pub async fn run(arguments: &DemoArgs, out: &mut Output) -> Result<Exit, CliError> {
     let folder = Folder::open(arguments.dir.as_deref())?;
-    let config = configuration(&folder.path)?;
+    let config = configuration(&folder.path, usual)?;
     crate::logs::install(&config.logs, postroom_core::Clock::system(), None);
-    let app = App::open(config).await?;
+    let mut app = App::open(config).await?;
     organisation(&app).await?;
-    let services = Services::start(&app).await?;
+    let services = match Services::start(&app).await {
+        // Another program took a port between our look and our use.
+        Err(error) if error.code == Code::LISTEN_FAILED => {
+            app.config = configuration(&folder.path, |_| 0)?;
+            Services::start(&app).await?
+        }
+        started => started?,
+    };
     match &arguments.mail {
         Some(path) => own_mail(&app, path, out).await?,
         None => tell(&app, &services, out).await?,
@@ -75,31 +82,38 @@ impl Drop for Folder {
     }
 }
 
-/// Loopback only; the usual ports when they are free, others when not.
-fn configuration(folder: &Path) -> Result<config::Config, CliError> {
-    let port = |wanted: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, wanted)).map_or(0, |_| wanted);
-    let mut keys = vec![
-        format!("storage.url=sqlite://{}", folder.join("demo.db").display()),
-        "storage.disk_reserve=16MiB".into(),
-        format!("http.listen=127.0.0.1:{}", port(8080)),
-        "smtp_in.enabled=true".into(),
-        format!("smtp_in.listen=127.0.0.1:{}", port(2525)),
-        "smtp_in.hostname=localhost".into(),
-        "smtp_in.accept_domains=[\"demo.example\"]".into(),
-        "lmtp_in.enabled=true".into(),
-        format!("lmtp_in.listen=127.0.0.1:{}", port(2424)),
-        "lmtp_in.hostname=localhost".into(),
-        "logs.level=warn".into(),
-    ];
+/// A usual port when it is free, else any.
+fn usual(port: u16) -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_or(0, |_| port)
+}
+
+/// Loopback only. Written into the demo's folder, so that no configuration of this machine is read, and so that commands
+/// can look at a demo that was kept.
+fn configuration(folder: &Path, port: impl Fn(u16) -> u16) -> Result<config::Config, CliError> {
+    let database = toml::Value::String(format!("sqlite://{}", folder.join("demo.db").display()));
+    let mut text = format!(
+        "[storage]\nurl = {database}\ndisk_reserve = \"16MiB\"\n\n[http]\nlisten = \"127.0.0.1:{}\"\n\n\
+         [smtp_in]\nenabled = true\nlisten = \"127.0.0.1:{}\"\nhostname = \"localhost\"\n\
+         accept_domains = [\"demo.example\"]\n\n\
+         [lmtp_in]\nenabled = true\nlisten = \"127.0.0.1:{}\"\nhostname = \"localhost\"\n\n\
+         [logs]\nlevel = \"warn\"\n",
+        port(8080),
+        port(2525),
+        port(2424)
+    );
     for (name, unmatched) in
         [("support", "review"), ("sales", "activity"), ("info", "review"), ("news", "skip")]
     {
-        keys.push(format!("mailboxes.{name}.address={name}@demo.example"));
-        keys.push(format!("mailboxes.{name}.on_unmatched={unmatched}"));
+        text.push_str(&format!(
+            "\n[mailboxes.{name}]\naddress = \"{name}@demo.example\"\non_unmatched = \"{unmatched}\"\n"
+        ));
     }
-    let flags = keys.into_iter().map(|key| ("demo".to_owned(), key)).collect();
-    let loaded = config::load(&Sources { flags, ..Sources::default() }).map_err(CliError::from)?;
-    Ok(loaded.config)
+    let file = folder.join("demo.toml");
+    std::fs::write(&file, text).map_err(|error| {
+        CliError::new(Code::STORE_AWAY, format!("{}: {error}", file.display()))
+    })?;
+    let loaded = config::load(&Sources { file: Some(file), ..Sources::default() });
+    Ok(loaded.map_err(CliError::from)?.config)
 }
 
 async fn organisation(app: &App) -> Result<(), Fault> {

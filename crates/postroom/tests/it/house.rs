@@ -3,19 +3,20 @@
 //! What a test knows it knows from outside: from the answer of the mail listener and from what the commands print.
 
 use std::fs;
-use std::io::Write;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use postroom_mail::client::{Answer, Client};
+use postroom_mail::client::{self, Client};
 use postroom_testkit::guard::Guard;
 use postroom_testkit::poll;
 use postroom_testkit::process::Server;
 use serde_json::Value;
+
+use crate::api::wire::{self, Answer};
 
 /// How long anything may take on a busy machine before it is broken.
 pub const PATIENCE: Duration = Duration::from_secs(90);
@@ -32,7 +33,12 @@ TLS
 enabled = true
 listen = \"127.0.0.1:0\"
 hostname = \"mx.ours.example\"
+[http]
+listen = \"127.0.0.1:0\"
 ";
+
+/// The last address that `serve` prints.
+const WEB: &str = "pages and API on http://";
 
 /// A folder with a configuration and a database, perhaps with a server on it.
 pub struct House {
@@ -40,7 +46,9 @@ pub struct House {
     server: Option<Mutex<Server>>,
     pub smtp: Option<SocketAddr>,
     pub lmtp: Option<SocketAddr>,
+    pub http: Option<SocketAddr>,
     files: AtomicU32,
+    token: OnceLock<String>,
     /// Removes the folder when this process goes: a house in a static is never dropped.
     _guard: Guard,
 }
@@ -81,10 +89,10 @@ impl House {
         House::at(url, config, "").started()
     }
 
-    /// A house whose SMTP listener offers STARTTLS.
-    pub fn with_tls(config: &str) -> House {
+    /// A house on this database whose SMTP listener offers STARTTLS.
+    pub fn with_tls_on(url: &str, config: &str) -> House {
         let made = rcgen::generate_simple_self_signed(["mx.ours.example".to_owned()]).expect("a certificate");
-        let house = House::at("", config, "tls_cert = \"FOLDER/cert.pem\"\ntls_key = \"FOLDER/key.pem\"");
+        let house = House::at(url, config, "tls_cert = \"FOLDER/cert.pem\"\ntls_key = \"FOLDER/key.pem\"");
         fs::write(house.folder.join("cert.pem"), made.cert.pem()).expect("the certificate is written");
         fs::write(house.folder.join("key.pem"), made.signing_key.serialize_pem())
             .expect("the key is written");
@@ -104,25 +112,20 @@ impl House {
         let listeners = LISTENERS.replace("TLS", tls).replace("FOLDER", &folder.display().to_string());
         fs::write(folder.join("postroom.toml"), format!("{storage}{listeners}{config}"))
             .expect("the configuration");
-        House { folder, server: None, smtp: None, lmtp: None, files: AtomicU32::new(0), _guard: guard }
+        House { folder, server: None, smtp: None, lmtp: None, http: None, files: AtomicU32::new(0), token: OnceLock::new(), _guard: guard }
     }
 
-    fn started(mut self) -> House {
+    /// Starts the server.
+    pub fn started(mut self) -> House {
         let mut server = Server::in_folder(env!("CARGO_BIN_EXE_postroom"), &self.folder);
         server = server.args(["-c", "postroom.toml", "serve"]).env("HOME", self.folder.join("home"));
         server.start();
-        server.wait_for_output("LMTP on ", PATIENCE);
-        server.wait_until("both listeners' addresses", PATIENCE, |server| {
-            address(&server.output(), "LMTP on ").is_some()
-        });
-        (self.smtp, self.lmtp) =
-            (address(&server.output(), "SMTP on "), address(&server.output(), "LMTP on "));
+        server.wait_until("its addresses", PATIENCE, |server| address(&server.output(), WEB).is_some());
+        let output = server.output();
+        (self.smtp, self.lmtp) = (address(&output, "SMTP on "), address(&output, "LMTP on "));
+        self.http = address(&output, WEB);
         self.server = Some(Mutex::new(server));
         self
-    }
-
-    pub fn folder(&self) -> &Path {
-        &self.folder
     }
 
     /// What `serve` printed so far.
@@ -161,23 +164,25 @@ impl House {
         path
     }
 
-    /// Runs a command on this house's data.
-    pub fn run(&self, arguments: &[&str]) -> Said {
-        self.feed(arguments, b"")
+    /// What a command prints for people.
+    #[track_caller]
+    pub fn shown(&self, arguments: &[&str]) -> String {
+        let output = self.command(arguments).stdin(Stdio::null()).output().expect("the binary starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("output is UTF-8")
     }
 
-    /// Runs a command with something on its stdin.
-    pub fn feed(&self, arguments: &[&str], input: &[u8]) -> Said {
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_postroom"));
-        command.args(arguments).args(["--json", "-c"]).arg(self.folder.join("postroom.toml"));
+        command.args(arguments).arg("-c").arg(self.folder.join("postroom.toml"));
         command.env_clear().env("HOME", self.folder.join("home")).current_dir(&self.folder);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("the binary starts");
-        let mut stdin = child.stdin.take().expect("its input is ours");
-        let input = input.to_vec();
-        let feeder = std::thread::spawn(move || drop(stdin.write_all(&input)));
-        let Output { status, stdout, stderr } = child.wait_with_output().expect("the binary ends");
-        feeder.join().expect("the feeder only writes");
+        command
+    }
+
+    /// Runs a command on this house's data.
+    pub fn run(&self, arguments: &[&str]) -> Said {
+        let output = self.command(arguments).arg("--json").stdin(Stdio::null()).output();
+        let Output { status, stdout, stderr } = output.expect("the binary starts");
         let exit = status.code().expect("it was not killed");
         Said { exit, out: stdout, err: String::from_utf8_lossy(&stderr).into_owned() }
     }
@@ -213,7 +218,7 @@ impl House {
     }
 
     /// The same, and what the listener said to each recipient.
-    pub fn offer(&self, from: &str, to: &[&str], mail: impl AsRef<[u8]>) -> Vec<Answer> {
+    pub fn offer(&self, from: &str, to: &[&str], mail: impl AsRef<[u8]>) -> Vec<client::Answer> {
         let smtp = self.smtp.expect("this house has a listener");
         let sent = wait_for(async {
             let mut client = Client::connect(smtp).await?;
@@ -231,12 +236,21 @@ impl House {
         sent.expect("the listener answers").iter().map(taken).collect()
     }
 
-    /// Imports one mail from stdin; answers the counts.
+    /// The message: asked of the API, which answers what the command prints and needs no new process for it.
     #[track_caller]
-    pub fn import(&self, mail: impl AsRef<[u8]>) -> Value {
-        let mut said = self.feed(&["message", "import", "-"], mail.as_ref()).done();
-        assert_eq!(said.len(), 1);
-        said.remove(0)
+    fn message(&self, id: &str) -> Value {
+        match self.http {
+            Some(_) => self.api(&format!("/api/v1/messages/{id}")).is(200).json(),
+            None => self.one(&["message", "show", id]),
+        }
+    }
+
+    /// Asks the API as somebody who may see everything.
+    #[track_caller]
+    pub fn api(&self, path: &str) -> Answer {
+        let made = || self.one(&["apitoken", "create", "--scope", "api"]);
+        let token = self.token.get_or_init(|| made()["token"].as_str().expect("it has a token").to_owned());
+        wire::get(path).bearer(token).to(self.http.expect("this house has a server"))
     }
 
     /// The message, when it has been filed.
@@ -252,7 +266,7 @@ impl House {
     pub fn until(&self, id: &str, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let mut message = Value::Null;
         let come = poll::until(PATIENCE, || {
-            message = self.one(&["message", "show", id]);
+            message = self.message(id);
             wanted(&message)
         });
         assert!(come, "{what} did not come: {message:#}");
@@ -281,16 +295,17 @@ impl House {
     /// The bytes as stored.
     #[track_caller]
     pub fn raw(&self, id: &str) -> Vec<u8> {
-        let said = self.run(&["message", "raw", id]);
-        assert_eq!(said.exit, 0, "{}", said.err);
-        said.out
+        self.api(&format!("/api/v1/messages/{id}/raw")).is(200).body
     }
 
     /// The e-mail row of a tracked message.
     #[track_caller]
     pub fn email(&self, message: &Value) -> Value {
         let id = message["activity_id"].as_str().unwrap_or_else(|| panic!("it has an activity: {message:#}"));
-        self.one(&["record", "show", "email", id])["columns"].clone()
+        match self.http {
+            Some(_) => self.api(&format!("/api/v1/records/email/{id}")).is(200).json()["columns"].clone(),
+            None => self.one(&["record", "show", "email", id])["columns"].clone(),
+        }
     }
 
     /// Rows of a table whose column has this value.
@@ -331,7 +346,7 @@ impl Said {
 
 /// The message's id in an answer such as `250 2.0.0 Stored as msg_…`.
 #[track_caller]
-pub fn taken(answer: &Answer) -> String {
+pub fn taken(answer: &client::Answer) -> String {
     assert!(answer.is_ok(), "the mail is taken: {answer:?}");
     let id = answer.text.split_whitespace().find(|word| word.starts_with("msg_"));
     id.unwrap_or_else(|| panic!("the answer names the message: {answer:?}")).to_owned()

@@ -39,6 +39,7 @@ pub struct House {
     pub url: String,
     pub smtp: SocketAddr,
     pub lmtp: SocketAddr,
+    pub http: SocketAddr,
     pub server: Server,
     /// What the server printed before this start.
     printed: usize,
@@ -73,11 +74,12 @@ impl House {
     /// A node whose files lie in `folder`, which refuses mail when less than `reserve` is free there.
     pub fn in_folder(folder: &Path, url: Option<String>, reserve: &str) -> House {
         let url = url.unwrap_or_else(|| format!("sqlite://{}", folder.join("postroom.db").display()));
-        let (smtp, lmtp) = addresses();
+        let [smtp, lmtp, http] = addresses();
         let config = format!(
             "[storage]\nurl = \"{url}\"\ndisk_reserve = \"{reserve}\"\n\
              [smtp_in]\nenabled = true\nlisten = \"{smtp}\"\naccept_domains = [\"crm.example\"]\n\
              [lmtp_in]\nenabled = true\nlisten = \"{lmtp}\"\n\
+             [http]\nlisten = \"{http}\"\n\
              [jobs]\nlease = \"1s\"\npoll = \"100ms\"\n\
              [mailboxes.support]\naddress = \"{MAILBOX}\"\n"
         );
@@ -85,7 +87,7 @@ impl House {
         fs::write(&file, config).expect("the folder can be written to");
         let server =
             Server::in_folder(env!("CARGO_BIN_EXE_postroom"), folder).arg("serve").arg("-c").arg(file);
-        House { folder: folder.to_owned(), url, smtp, lmtp, server, printed: 0, _temporary: None }
+        House { folder: folder.to_owned(), url, smtp, lmtp, http, server, printed: 0, _temporary: None }
     }
 
     /// Starts and waits until mail can come in.
@@ -145,9 +147,14 @@ impl House {
         let settled = poll::until(PATIENCE, || {
             let answer = self.run(&["verify"]);
             last = answer.lines().into_iter().next().unwrap_or(Value::String(answer.err));
-            last["received"] == 0 && last["jobs"] == 0
+            let refused = last["shelf"].as_u64() > Some(0); // that does not mend itself
+            refused || last["received"] == 0 && last["jobs"] == 0
         });
-        assert!(settled, "the work does not end: {last}\n{}", self.printed());
+        assert!(
+            settled && last["shelf"].as_u64() <= Some(0),
+            "the work does not end: {last}\n{}",
+            self.printed()
+        );
         last
     }
 
@@ -230,16 +237,16 @@ pub fn is_killed(status: ExitStatus) -> bool {
     status.signal() == Some(9)
 }
 
-/// Two ports on an address that only this house uses: nobody's outgoing connection can sit on them.
-fn addresses() -> (SocketAddr, SocketAddr) {
+/// Three ports on an address that only this house uses: nobody's outgoing connection can sit on them.
+fn addresses() -> [SocketAddr; 3] {
     static HOUSES: AtomicU32 = AtomicU32::new(0);
     let [_, _, high, low] = std::process::id().to_be_bytes();
     let house = HOUSES.fetch_add(1, Ordering::SeqCst) % 120;
     let host = Ipv4Addr::new(127, 120 + house as u8, high, low);
     let free = || TcpListener::bind((host, 0)).expect("the whole of 127.0.0.0/8 is this machine");
-    let (smtp, lmtp) = (free(), free());
-    let address = |listener: &TcpListener| listener.local_addr().expect("a bound socket has an address");
-    (address(&smtp), address(&lmtp))
+    // All are held until all are known.
+    let held = [free(), free(), free()];
+    held.map(|listener| listener.local_addr().expect("a bound socket has an address"))
 }
 
 /// Letters of a range of numbers. Every third answers the one before it and carries no token of its own, so that the

@@ -1,11 +1,17 @@
 //! Tests of the real binary: what a person and a script meet.
 
+mod api;
 mod cli;
 mod config;
 mod corpus;
 mod crash;
+mod demo;
+mod hostile;
 mod house;
 mod load;
+mod power;
+mod peers;
+mod real_mail;
 mod story;
 
 use std::fs;

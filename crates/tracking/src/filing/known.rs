@@ -29,7 +29,7 @@ pub struct Parent {
     pub activity: Option<Uuid>,
     pub mailbox: String,
     /// Addresses in normal form.
-    pub parties: Vec<String>,
+    pub parties: HashSet<String>,
 }
 
 /// What is known about everything that a lot of mail mentions.

@@ -14,6 +14,7 @@ pub mod activity;
 pub mod decide;
 pub mod known;
 pub mod load;
+mod order;
 pub mod outcome;
 pub mod parties;
 pub mod place;
@@ -265,25 +266,31 @@ impl Filing {
         rulings: &[Ruling],
         known: &Known,
     ) -> (HashMap<MailId, (Uuid, Option<RecordRef>)>, HashMap<MailId, Fault>) {
+        let tracked = readings.iter().zip(rulings).filter(|(_, ruling)| ruling.state == MailState::Tracked);
+        let tracked: Vec<(&Reading, &Ruling)> = tracked.collect();
+        let id_of =
+            |reading: &Reading| activity::derived(self.rules.installation, "email", &reading.stored.key);
+        let links: Vec<_> = tracked.iter().map(|(reading, ruling)| (id_of(reading), ruling.parent)).collect();
         let mut sets = Vec::new();
         let mut made = Vec::new();
-        for (reading, ruling) in readings.iter().zip(rulings) {
-            if ruling.state != MailState::Tracked {
-                continue;
-            }
-            let Activity { id, mut set, record } = activity::build(reading, ruling, known, &self.rules);
+        for turn in order::parents_first(&links) {
+            let (reading, ruling) = tracked[turn.place];
+            let parent = ruling.parent.filter(|_| !turn.cut);
+            let ruling = Ruling { parent, ..ruling.clone() };
+            let Activity { id, mut set, record } = activity::build(reading, &ruling, known, &self.rules);
             if reading.stored.activity.is_some() && reading.stored.record != record {
                 set.changes.push(Change::Update(moved(id, record.as_ref())));
             }
             sets.push(set);
-            made.push((reading.stored.id, id, record));
+            made.push((reading.stored.id, id, record, parent));
         }
         let mut written = HashMap::new();
         let mut failed = HashMap::new();
         if sets.is_empty() {
             return (written, failed);
         }
-        for ((mail, id, record), answer) in made.into_iter().zip(self.crm.apply(sets).await) {
+        let mut refused = HashSet::new();
+        for ((mail, id, record, parent), answer) in made.into_iter().zip(self.crm.apply(sets).await) {
             match answer {
                 Ok(outcomes) => {
                     let new = outcomes.contains(&Written::Created);
@@ -291,6 +298,10 @@ impl Filing {
                     written.insert(mail, (id, record));
                 }
                 Err(fault) => {
+                    refused.insert(id);
+                    let orphaned = parent.is_some_and(|parent| refused.contains(&parent));
+                    // Decided again, it finds that its parent has no activity.
+                    let fault = if orphaned { Fault::retry(fault.code, fault.message) } else { fault };
                     failed.insert(mail, fault);
                 }
             }

@@ -57,12 +57,15 @@ pub fn of(reading: &Reading, known: &Known, regarding: Option<&RecordRef>) -> Ve
 }
 
 fn add(parties: &mut Vec<Party>, role: Role, address: Address, known: &Known, regarding: Option<&RecordRef>) {
+    if parties.len() >= PARTIES {
+        return;
+    }
     let normal = address.normal();
     let taken = parties.iter().any(|party| {
         let same = party.address.normal() == normal;
         same && (party.role == role || (role == Role::Bcc && party.role != Role::Sender))
     });
-    if taken || parties.len() >= PARTIES {
+    if taken {
         return;
     }
     let hits = known.who(&normal);

@@ -1,5 +1,7 @@
 //! One mail read: everything the decision and the activity need, owned, with no database asked.
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
 use jiff::Timestamp;
 use postroom_core::mail::Authentication;
@@ -184,13 +186,10 @@ impl Reading {
     pub fn recipients(&self) -> Vec<String> {
         let envelope = self.stored.envelope_to.iter().map(|to| address::normal(to));
         let headers = self.to.iter().chain(&self.cc).chain(&self.bcc).map(Address::normal);
-        let mut all: Vec<String> = Vec::new();
-        for address in envelope.chain(headers).filter(|address| !address.is_empty()) {
-            if !all.contains(&address) {
-                all.push(address);
-            }
-        }
-        all
+        // A set: a hostile mail has tens of thousands.
+        let mut seen = HashSet::new();
+        let all = envelope.chain(headers).filter(|address| !address.is_empty());
+        all.filter(|address| seen.insert(address.clone())).collect()
     }
 
     /// The sender's address in normal form; empty when there is none.

@@ -20,7 +20,8 @@ pub(super) struct Given {
 /// Reads a query string. Unknown parameters, and a second value where one is expected, are refused.
 pub(super) fn read(uri: &Uri) -> Result<Given, Problem> {
     let pairs = Query::<Vec<(String, String)>>::try_from_uri(uri)?;
-    let mut given = Given { mailbox: None, direction: Direction::Incoming, from: None, to: Vec::new(), source: None };
+    let mut given =
+        Given { mailbox: None, direction: Direction::Incoming, from: None, to: Vec::new(), source: None };
     let mut way = None;
     for (name, value) in pairs.0 {
         if value.contains(['\r', '\n', '\0']) {
@@ -49,7 +50,9 @@ pub(super) fn read(uri: &Uri) -> Result<Given, Problem> {
 }
 
 fn unknown(name: &str) -> Problem {
-    Problem::input(format!("{name:?} is no parameter here; known are mailbox, direction, from, to and source"))
+    Problem::input(format!(
+        "{name:?} is no parameter here; known are mailbox, direction, from, to and source"
+    ))
 }
 
 #[cfg(test)]
@@ -62,7 +65,8 @@ mod tests {
 
     #[test]
     fn a_whole_envelope() {
-        let read = given("mailbox=Sales&direction=SENT&from=a@x.example&to=b@y.example&to=c@z.example&source=R:U");
+        let read =
+            given("mailbox=Sales&direction=SENT&from=a@x.example&to=b@y.example&to=c@z.example&source=R:U");
         let read = read.unwrap();
         assert_eq!(read.to, ["b@y.example", "c@z.example"]);
         assert_eq!((read.direction, read.source.as_deref()), (Direction::Outgoing, Some("R:U")));

@@ -73,7 +73,12 @@ impl Kernel {
                 _ => mime::header(&mut raw, name, value),
             }
         }
-        let files = self.attachments.into_iter().enumerate().map(|(n, file)| file.entity(n)).collect::<Result<_, _>>()?;
+        let files = self
+            .attachments
+            .into_iter()
+            .enumerate()
+            .map(|(n, file)| file.entity(n))
+            .collect::<Result<_, _>>()?;
         mime::body(&mut raw, self.text.as_deref(), self.html.as_deref(), files);
         Ok(Posted {
             mailbox: self.mailbox.filter(|name| !name.is_empty()),
@@ -97,12 +102,16 @@ impl File {
         }
         let content_id = self.content_id.map(|id| id.trim().trim_matches(['<', '>']).to_owned());
         if content_id.as_deref().is_some_and(|id| !is_content_id(id)) {
-            return Err(Problem::at(place("content_id"), "content_id is one word without spaces or angle brackets"));
+            return Err(Problem::at(
+                place("content_id"),
+                "content_id is one word without spaces or angle brackets",
+            ));
         }
         // Encoders for mail wrap their lines; that is fine.
         let wrapped: String = self.content.split_ascii_whitespace().collect();
         let decoded = STANDARD.decode(wrapped.as_bytes());
-        let content = decoded.map_err(|error| Problem::at(place("content"), format!("not base64: {error}")))?;
+        let content =
+            decoded.map_err(|error| Problem::at(place("content"), format!("not base64: {error}")))?;
         Ok(Entity { name: self.name, kind, content_id: content_id.filter(|id| !id.is_empty()), content })
     }
 }
@@ -115,7 +124,9 @@ fn hidden(value: &str, known: &[String]) -> Vec<String> {
 
 /// RFC 5322 section 2.2: printable ASCII without colon.
 fn check_name(place: &str, name: &str) -> Result<(), Problem> {
-    let fits = !name.is_empty() && name.len() <= 76 && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
+    let fits = !name.is_empty()
+        && name.len() <= 76
+        && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
     match fits {
         true => Ok(()),
         false => Err(Problem::at(place, "a header name is 1 to 76 printable ASCII characters without colon")),
@@ -133,7 +144,9 @@ fn refuse_controls(place: &str, value: &str) -> Result<(), Problem> {
 /// RFC 2045 tokens on both sides, no parameters.
 fn is_media_type(kind: &str) -> bool {
     let is_token = |text: &str| {
-        !text.is_empty() && text.len() <= 127 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&byte))
+        !text.is_empty()
+            && text.len() <= 127
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&byte))
     };
     kind.split_once('/').is_some_and(|(main, sub)| is_token(main) && is_token(sub))
 }

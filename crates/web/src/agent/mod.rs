@@ -5,6 +5,8 @@
 mod envelope;
 mod kernel;
 mod mime;
+#[cfg(test)]
+mod tests;
 
 use axum::Json;
 use axum::body::Bytes;
@@ -54,7 +56,8 @@ async fn post(
     posted.peer = Some(peer.to_canonical().to_string());
     let accepted = app.operations.post_message(&actor, posted).await?;
     let location = format!("/agent/v1/messages/{}", accepted.id);
-    Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(json!({ "id": accepted.id }))).into_response())
+    Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(json!({ "id": accepted.id })))
+        .into_response())
 }
 
 fn from_raw(uri: &Uri, raw: Bytes) -> Result<Posted, Problem> {
@@ -74,7 +77,9 @@ fn from_raw(uri: &Uri, raw: Bytes) -> Result<Posted, Problem> {
 
 fn from_kernel(uri: &Uri, body: &Bytes) -> Result<Posted, Problem> {
     if uri.query().is_some_and(|query| !query.is_empty()) {
-        return Err(Problem::input("with application/json the envelope stands in the body, not in the query"));
+        return Err(Problem::input(
+            "with application/json the envelope stands in the body, not in the query",
+        ));
     }
     let axum::Json(kernel) = axum::Json::<kernel::Kernel>::from_bytes(body)?;
     kernel.into_mail()

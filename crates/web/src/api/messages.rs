@@ -218,7 +218,13 @@ pub(super) async fn place(
     put(&app, &actor, &id, &target, trial.dry_run).await
 }
 
-async fn put(app: &App, actor: &Actor, id: &str, target: &Target, dry_run: bool) -> Result<Json<Bulk>, Problem> {
+async fn put(
+    app: &App,
+    actor: &Actor,
+    id: &str,
+    target: &Target,
+    dry_run: bool,
+) -> Result<Json<Bulk>, Problem> {
     let record: Result<RecordRef, _> = target.record.parse();
     let record = record.map_err(|error| Problem::at("/record", error.to_string()))?;
     Ok(Json(app.operations.place(actor, input::id(id)?, record, dry_run).await?))

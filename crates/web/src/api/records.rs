@@ -20,7 +20,11 @@ pub(crate) fn table(name: &str) -> Result<&str, Problem> {
     let fits = !name.is_empty()
         && name.len() <= 128
         && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
-    if fits { Ok(name) } else { Err(Problem::not_found(format!("{name:?} is no table; names are lower case, such as incident"))) }
+    if fits {
+        Ok(name)
+    } else {
+        Err(Problem::not_found(format!("{name:?} is no table; names are lower case, such as incident")))
+    }
 }
 
 /// A value in a query string, as what it looks like: a GUID, a lookup, a number, true or false, else text.
@@ -46,9 +50,15 @@ fn read(uri: &Uri) -> Result<(Vec<(String, Value)>, u64), Problem> {
         match (column, name.as_str()) {
             (Some(column), _) => filters.push((column.to_owned(), value(&text))),
             (None, "limit") => {
-                rows = Some(text.parse().map_err(|_| Problem::input(format!("limit is a number, not {text:?}")))?);
+                rows = Some(
+                    text.parse().map_err(|_| Problem::input(format!("limit is a number, not {text:?}")))?,
+                );
             }
-            _ => return Err(Problem::input(format!("{name:?} is no parameter here; known are filter[COLUMN] and limit"))),
+            _ => {
+                return Err(Problem::input(format!(
+                    "{name:?} is no parameter here; known are filter[COLUMN] and limit"
+                )));
+            }
         }
     }
     Ok((filters, limit(rows)?))

@@ -136,6 +136,8 @@ pub struct Decision {
     /// Everything found, the winner first.
     signals: Vec<Signal>,
     flags: Vec<String>,
+    /// Why it has its class, in words.
+    class_evidence: Vec<String>,
 }
 
 /// One thing found in a mail that names a record, or tries to.

@@ -47,7 +47,7 @@ pub(super) async fn show(
         "done": done_sentence(opened.done.as_deref()),
         "winner": winner(&detail),
         "text_cut": content.as_ref().is_some_and(|content| content.text.len() > TEXT),
-        "text": content.as_ref().map(|content| &content.text[..content.text.floor_char_boundary(TEXT)]),
+        "text": content.as_ref().map(|content| content.text[..content.text.floor_char_boundary(TEXT)].trim_end()),
         "has_html": content.as_ref().is_some_and(|content| content.html.is_some()),
         "parties": content.as_ref().map(parties),
         "attachments": content.map(|content| content.attachments),
@@ -69,7 +69,8 @@ fn winner(detail: &Detail) -> Option<usize> {
 /// The fields that name people.
 fn parties(content: &MailView) -> Vec<(String, String)> {
     let names = ["from", "sender", "reply-to", "to", "cc", "bcc", "date"];
-    let wanted = content.headers.iter().filter(|(name, _)| names.contains(&name.to_ascii_lowercase().as_str()));
+    let wanted =
+        content.headers.iter().filter(|(name, _)| names.contains(&name.to_ascii_lowercase().as_str()));
     wanted.take(20).cloned().collect()
 }
 
@@ -94,7 +95,8 @@ pub(super) async fn raw(
     let id: MailId = input::id(&id)?;
     let raw = app.operations.message_raw(&session.actor, id).await?;
     let text = String::from_utf8_lossy(&raw[..raw.len().min(RAW)]).replace("\r\n", "\n");
-    let values = json!({ "here": "messages", "id": id, "raw": text, "size": raw.len(), "cut": raw.len() > RAW });
+    let values =
+        json!({ "here": "messages", "id": id, "raw": text, "size": raw.len(), "cut": raw.len() > RAW });
     page(&app, &session, "raw.html", values)
 }
 
@@ -133,7 +135,11 @@ fn done(id: MailId, changed: &Bulk, word: &'static str) -> Response {
     back(&format!("/messages/{id}"), if changed.changed.is_empty() { "unchanged" } else { word })
 }
 
-pub(super) async fn attach(State(app): State<App>, Path(id): Path<String>, sent: Sent) -> Result<Response, Problem> {
+pub(super) async fn attach(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    sent: Sent,
+) -> Result<Response, Problem> {
     let id = input::id(&id)?;
     let record: Result<RecordRef, _> = sent.field("record").parse();
     let record = record.map_err(|error| Problem::input(error.to_string()))?;
@@ -141,19 +147,31 @@ pub(super) async fn attach(State(app): State<App>, Path(id): Path<String>, sent:
     Ok(done(id, &changed, "attached"))
 }
 
-pub(super) async fn reject(State(app): State<App>, Path(id): Path<String>, sent: Sent) -> Result<Response, Problem> {
+pub(super) async fn reject(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    sent: Sent,
+) -> Result<Response, Problem> {
     let id = input::id(&id)?;
     let changed = app.operations.set_aside(sent.actor(), id, false, false).await?;
     Ok(done(id, &changed, "rejected"))
 }
 
-pub(super) async fn skip(State(app): State<App>, Path(id): Path<String>, sent: Sent) -> Result<Response, Problem> {
+pub(super) async fn skip(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    sent: Sent,
+) -> Result<Response, Problem> {
     let id = input::id(&id)?;
     let changed = app.operations.set_aside(sent.actor(), id, true, false).await?;
     Ok(done(id, &changed, "skipped"))
 }
 
-pub(super) async fn replay(State(app): State<App>, Path(id): Path<String>, sent: Sent) -> Result<Response, Problem> {
+pub(super) async fn replay(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    sent: Sent,
+) -> Result<Response, Problem> {
     let id = input::id(&id)?;
     let changed = app.operations.replay_message(sent.actor(), id, false).await?;
     Ok(done(id, &changed, "replayed"))

@@ -97,8 +97,9 @@ impl Filters {
             ("trail", &self.trail),
         ];
         let given = pairs.iter().filter(|(_, value)| !value.is_empty());
-        let pairs: Vec<String> =
-            given.map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC))).collect();
+        let pairs: Vec<String> = given
+            .map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)))
+            .collect();
         if pairs.is_empty() { "/messages".into() } else { format!("/messages?{}", pairs.join("&")) }
     }
 

@@ -2,11 +2,12 @@
 
 use axum::extract::State;
 use axum::response::Html;
+use http::StatusCode;
 use postroom_core::{Record, RecordRef, Value};
 use postroom_operations::to_json;
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 use serde_json::json;
+use uuid::Uuid;
 
 use super::render::page;
 use crate::api::{filter_value, table_name};
@@ -16,6 +17,8 @@ use crate::input::{Path, Query};
 use crate::problem::{self, Problem};
 
 const ROWS: u64 = 50;
+/// Bytes of one column's text on the page.
+const LONGEST: usize = 400;
 /// Columns that name a row to a person, the first that has a text wins.
 const NAMES: [&str; 6] = ["fullname", "name", "title", "subject", "topic", "emailaddress1"];
 /// Tables beside those that mail can be filed at.
@@ -47,7 +50,8 @@ pub(super) async fn list(
 ) -> Result<Html<String>, Problem> {
     let mut tables = app.operations.rules().tables.clone();
     tables.extend(ALSO.iter().map(|name| (*name).to_owned()));
-    let table = if wanted.table.is_empty() { tables[0].clone() } else { table_name(&wanted.table)?.to_owned() };
+    let table =
+        if wanted.table.is_empty() { tables[0].clone() } else { table_name(&wanted.table)?.to_owned() };
     let column = wanted.column.trim().to_lowercase();
     let filters = match column.is_empty() {
         true => Vec::new(),
@@ -56,7 +60,7 @@ pub(super) async fn list(
     let (rows, refused) = match app.operations.records(&session.actor, &table, &filters, ROWS).await {
         Ok(rows) => (rows, None),
         // A misspelt column is a thing to correct in place, with the words still in the form.
-        Err(fault) if problem::status(&fault).is_client_error() => (Vec::new(), Some(fault.message)),
+        Err(fault) if problem::status(&fault) == StatusCode::BAD_REQUEST => (Vec::new(), Some(fault.message)),
         Err(fault) => return Err(fault.into()),
     };
     let rows: Vec<RowView> = rows.iter().map(row).collect();
@@ -78,6 +82,25 @@ fn row(record: &Record) -> RowView {
     }
 }
 
+/// A column as the page shows it.
+#[derive(Serialize)]
+struct ColumnView<'a> {
+    name: &'a str,
+    text: String,
+    /// The record that a lookup leads to.
+    link: Option<RecordRef>,
+    is_time: bool,
+}
+
+fn column<'a>((name, value): (&'a String, &serde_json::Value)) -> ColumnView<'a> {
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let is_time = value.is_string() && text.ends_with('Z') && text.parse::<jiff::Timestamp>().is_ok();
+    let link = Some(&text).filter(|_| value.is_string()).and_then(|text| text.parse().ok());
+    let cut = text.floor_char_boundary(LONGEST);
+    let text = if cut < text.len() { format!("{}…", &text[..cut]) } else { text };
+    ColumnView { name, text, link, is_time }
+}
+
 pub(super) async fn show(
     State(app): State<App>,
     SignedIn(session): SignedIn,
@@ -88,6 +111,7 @@ pub(super) async fn show(
     let record = app.operations.record(&session.actor, &at).await?;
     let text = |column: &&str| record.columns.get(*column).and_then(|value| value.as_str());
     let name = NAMES.iter().find_map(text).map(str::to_owned);
-    let values = json!({ "here": "records", "record": record, "name": name, "at": at.to_string() });
+    let columns: Vec<ColumnView> = record.columns.iter().map(column).collect();
+    let values = json!({ "here": "records", "record": record, "columns": columns, "name": name, "at": at.to_string() });
     page(&app, &session, "record.html", values)
 }

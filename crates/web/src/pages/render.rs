@@ -46,9 +46,11 @@ impl Pages {
         engine.add_filter("count", text::count);
         engine.add_filter("words", |word: &str| word.replace('_', " "));
         engine.add_filter("path", |part: Value| text::in_path(&plain(&part)));
-        engine.add_filter("stamp", |time: &str| time.parse::<Timestamp>().map_or_else(|_| time.to_owned(), text::stamp));
+        engine.add_filter("stamp", |time: &str| {
+            time.parse::<Timestamp>().map_or_else(|_| time.to_owned(), text::stamp)
+        });
         engine.add_function("ago", |now: &str, time: &str| text::ago(now, time));
-        engine.add_global("assets", super::assets::version());
+        engine.add_global("assets", Value::from_safe_string(super::assets::version()));
         for (name, source) in TEMPLATES {
             engine.add_template(name, source)?;
         }
@@ -63,7 +65,12 @@ impl Pages {
 }
 
 /// A page for somebody who is signed in.
-pub(super) fn page(app: &App, session: &Session, name: &str, mut values: serde_json::Value) -> Result<Html<String>, Problem> {
+pub(super) fn page(
+    app: &App,
+    session: &Session,
+    name: &str,
+    mut values: serde_json::Value,
+) -> Result<Html<String>, Problem> {
     let actor = &session.actor;
     let may = |permission| actor.role.may(permission);
     let common = [

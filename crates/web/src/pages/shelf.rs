@@ -29,12 +29,20 @@ pub(super) async fn list(
     page(&app, &session, "shelf.html", json!({ "here": "shelf", "items": items, "done": done }))
 }
 
-pub(super) async fn replay(State(app): State<App>, Path(id): Path<String>, sent: Sent) -> Result<Response, Problem> {
+pub(super) async fn replay(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    sent: Sent,
+) -> Result<Response, Problem> {
     app.operations.shelf_replay(sent.actor(), input::id(&id)?).await?;
     Ok(back("/shelf", "tried"))
 }
 
-pub(super) async fn give_up(State(app): State<App>, Path(id): Path<String>, sent: Sent) -> Result<Response, Problem> {
+pub(super) async fn give_up(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    sent: Sent,
+) -> Result<Response, Problem> {
     app.operations.shelf_drop(sent.actor(), input::id(&id)?).await?;
     Ok(back("/shelf", "given-up"))
 }

@@ -2,8 +2,8 @@
 //! does.
 
 use axum::Form;
-use axum::extract::{Request, State};
 use axum::extract::FromRequest;
+use axum::extract::{Request, State};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use http::HeaderValue;
 use http::header::SET_COOKIE;
@@ -22,7 +22,10 @@ pub(super) struct Opened {
     done: Option<String>,
 }
 
-pub(super) async fn show(State(app): State<App>, Query(opened): Query<Opened>) -> Result<Html<String>, Problem> {
+pub(super) async fn show(
+    State(app): State<App>,
+    Query(opened): Query<Opened>,
+) -> Result<Html<String>, Problem> {
     let done = done_sentence(opened.done.as_deref());
     app.pages.render("sign_in.html", json!({ "link": opened.link, "done": done }))
 }
@@ -38,11 +41,12 @@ pub(super) async fn enter(State(app): State<App>, request: Request) -> Result<Re
     auth::same_origin(&app, &parts)?;
     let form = Form::<Entry>::from_request(Request::from_parts(parts, body), &app).await;
     let Form(entry) = form.map_err(|rejection| Problem::input(rejection.body_text()))?;
-    let cookie = app.operations.sign_in(entry.link.trim()).await.map_err(|fault| match Problem::from(fault) {
-        // A page of its own: sending the visitor back to the same dead link would help nobody.
-        problem if problem.status == http::StatusCode::UNAUTHORIZED => Problem::denied(problem.detail),
-        problem => problem,
-    })?;
+    let cookie =
+        app.operations.sign_in(entry.link.trim()).await.map_err(|fault| match Problem::from(fault) {
+            // A page of its own: sending the visitor back to the same dead link would help nobody.
+            problem if problem.status == http::StatusCode::UNAUTHORIZED => Problem::denied(problem.detail),
+            problem => problem,
+        })?;
     Ok(with_cookie(&app, &cookie, "", Redirect::to("/").into_response()))
 }
 

@@ -8,7 +8,7 @@ const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'
 /// A text with its invisible characters made visible: direction marks can turn `exe.fdp` into `pdf.exe` for the reader,
 /// and control characters can hide text. Line breaks and tabs stay.
 pub(super) fn visible(text: &str) -> String {
-    text.chars().map(shown).collect()
+    text.replace("\r\n", "\n").chars().map(shown).collect()
 }
 
 fn shown(c: char) -> char {
@@ -20,7 +20,13 @@ fn shown(c: char) -> char {
         '\u{7f}' => '\u{2421}',
         '\u{80}'..='\u{9f}' => '\u{fffd}',
         // UAX 9: embeddings, overrides, isolates and marks; and the zero-width characters that hide in names.
-        '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' => '\u{fffd}',
+        '\u{61c}'
+        | '\u{200b}'
+        | '\u{200e}'
+        | '\u{200f}'
+        | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{2069}'
+        | '\u{feff}' => '\u{fffd}',
         other => other,
     }
 }
@@ -59,7 +65,9 @@ pub(super) fn stamp(time: Timestamp) -> String {
 
 /// How long ago a moment was, or its date when that says more.
 pub(super) fn ago(now: &str, time: &str) -> String {
-    let (Ok(now), Ok(time)) = (now.parse::<Timestamp>(), time.parse::<Timestamp>()) else { return time.to_owned() };
+    let (Ok(now), Ok(time)) = (now.parse::<Timestamp>(), time.parse::<Timestamp>()) else {
+        return time.to_owned();
+    };
     let past = now.duration_since(time);
     let minutes = past.as_mins();
     match past {
@@ -78,14 +86,20 @@ mod tests {
     #[test]
     fn hidden_characters_show() {
         assert_eq!(visible("a\u{202e}fdp.exe"), "a\u{fffd}fdp.exe");
-        assert_eq!(visible("a\u{200b}b\0c\r\nd"), "a\u{fffd}b\u{2400}c\n\nd");
+        assert_eq!(visible("a\u{200b}b\0c\r\nd\re"), "a\u{fffd}b\u{2400}c\nd\ne");
         assert_eq!(visible("Grüße مرحبا 回复"), "Grüße مرحبا 回复");
     }
 
     #[test]
     fn sizes_and_counts() {
-        assert_eq!((size(12), size(1536), size(3 << 20)), ("12 B".into(), "1.5 KiB".into(), "3.0 MiB".into()));
-        assert_eq!((count(7), count(1234), count(1234567)), ("7".into(), "1\u{202f}234".into(), "1\u{202f}234\u{202f}567".into()));
+        assert_eq!(
+            (size(12), size(1536), size(3 << 20)),
+            ("12 B".into(), "1.5 KiB".into(), "3.0 MiB".into())
+        );
+        assert_eq!(
+            (count(7), count(1234), count(1234567)),
+            ("7".into(), "1\u{202f}234".into(), "1\u{202f}234\u{202f}567".into())
+        );
     }
 
     #[track_caller]

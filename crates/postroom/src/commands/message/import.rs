@@ -3,15 +3,17 @@
 //! Restartable: what is stored already is known by its identity, so a repeat adds nothing and goes through at reading
 //! speed. Mail in a Maildir's or IMAP dump's Sent folder counts as outgoing.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use postroom_core::mail::Direction;
-use postroom_core::{Accepted, Code, Envelope, Fault};
+use postroom_core::{Accepted, Code, Envelope, Fault, MailId, MailState};
 use postroom_formats::mbox::{self, Mbox, Quoting};
 use postroom_operations::Posted;
 use serde::Serialize;
@@ -27,6 +29,10 @@ const IN_FLIGHT: usize = 64;
 const IN_FLIGHT_BYTES: usize = 32 * 1024 * 1024;
 /// A single mail larger than this is reported and left out.
 const LARGEST: usize = 64 * 1024 * 1024;
+/// How long another process' filing is waited for.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// Between two looks at it.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// What an import did.
 #[derive(Debug, Default, Serialize)]
@@ -36,8 +42,9 @@ pub struct Counts {
     pub known: u64,
     pub failed: u64,
     pub dry_run: bool,
-    /// Messages by state, over the whole store, after the import.
-    pub states: std::collections::BTreeMap<&'static str, u64>,
+    /// Where the messages of this import stand, by state.
+    #[serde(flatten)]
+    pub states: BTreeMap<MailState, u64>,
 }
 
 pub async fn run(app: &App, arguments: &ImportArgs, out: &mut Output) -> Result<Exit, CliError> {
@@ -49,22 +56,38 @@ pub async fn run(app: &App, arguments: &ImportArgs, out: &mut Output) -> Result<
         counts: Counts { dry_run: arguments.dry_run.dry_run, ..Counts::default() },
         progress: Progress::start(out.style(), "reading mail", None),
         problems: Vec::new(),
+        ids: Vec::new(),
     };
     for file in &files {
         import.file(file).await?;
     }
-    let Import { mut counts, progress, problems, .. } = import;
+    let Import { mut counts, progress, problems, mut ids, .. } = import;
+    ids.sort_unstable();
+    ids.dedup();
     progress.finish();
     if !counts.dry_run {
-        app.runner().drain_due().await.map_err(Fault::from)?;
+        counts.states = settled(app, &ids).await?;
     }
-    let today = app.operations.today(&actor()).await?;
-    counts.states = today.counts;
     for problem in &problems {
         out.note(problem)?;
     }
     out.item(&counts)?;
     Ok(if counts.failed > 0 { Exit::PartlyDone } else { Exit::Done })
+}
+
+/// Files what was handed in, and answers where it stands. A server on the same data may be filing some of it at this very
+/// moment: its work is waited for, but not for ever, as mail that is to be tried again later may be among it.
+async fn settled(app: &App, ids: &[MailId]) -> Result<BTreeMap<MailState, u64>, Fault> {
+    let started = Instant::now();
+    loop {
+        app.runner().drain_due().await.map_err(Fault::from)?;
+        let states = app.operations.message_states(&actor(), ids).await?;
+        let open = states.contains_key(&MailState::Received) || states.contains_key(&MailState::Parsed);
+        if !open || started.elapsed() > PATIENCE {
+            return Ok(states);
+        }
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
 struct Import<'a> {
@@ -74,6 +97,7 @@ struct Import<'a> {
     counts: Counts,
     progress: Progress,
     problems: Vec<String>,
+    ids: Vec<MailId>,
 }
 
 impl Import<'_> {
@@ -144,10 +168,12 @@ impl Import<'_> {
     fn count(&mut self, answer: Result<Option<Accepted>, Fault>) -> Result<(), CliError> {
         self.counts.read += 1;
         self.progress.add(1);
-        match answer? {
-            Some(Accepted { new: true, .. }) => self.counts.new += 1,
-            Some(_) => self.counts.known += 1,
-            None => {}
+        if let Some(Accepted { id, new }) = answer? {
+            self.ids.push(id);
+            match new {
+                true => self.counts.new += 1,
+                false => self.counts.known += 1,
+            }
         }
         Ok(())
     }

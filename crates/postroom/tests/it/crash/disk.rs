@@ -41,7 +41,10 @@ fn on_a_small_disk(test: &str) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let program = std::env::current_exe().expect("a test program knows itself");
     let mut command = Command::new("unshare");
-    command.args(["--user", "--map-root-user", "--mount", "sh", "-c", SCRIPT]).arg(folder.path()).arg(program);
+    command
+        .args(["--user", "--map-root-user", "--mount", "sh", "-c", SCRIPT])
+        .arg(folder.path())
+        .arg(program);
     command.args([test, "--exact", "--nocapture"]).env(FOLDER, folder.path()).stdin(Stdio::null());
     let output = command.output().expect("unshare can be started: install util-linux");
     let said = |bytes| String::from_utf8_lossy(bytes).into_owned();

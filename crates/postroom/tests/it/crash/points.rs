@@ -10,8 +10,10 @@ use std::time::Duration;
 use postroom_testkit::poll;
 use xtask::tree::Tree;
 
-use crate::crash::{Load, inside};
-use crate::load::{Answer, Database, House, KILL_AT, Noise, PATIENCE, is_killed, message_id, record_of, records};
+use crate::crash::{Load, inside, token};
+use crate::load::{
+    Answer, Database, House, KILL_AT, Noise, PATIENCE, is_killed, message_id, record_of, records,
+};
 
 /// What makes a process pass a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +26,8 @@ enum Hit {
     Stop,
     /// A job that no worker can do.
     BadJob,
+    /// The first use of a token.
+    Token,
     /// A command; see [`command`].
     Command,
     /// No command of this version comes here: the crate's own call, made by a process of this test program.
@@ -48,6 +52,7 @@ const TABLE: &[(&str, Hit)] = &[
     ("operations.audit", Hit::Command),
     ("operations.replay", Hit::Command),
     ("operations.token", Hit::Command),
+    ("operations.token_revoke", Hit::Command),
     ("tracking.setting", Hit::Command),
     ("crm.shape", Hit::Inside),
     ("jobs.schedule_set", Hit::Inside),
@@ -57,7 +62,7 @@ const TABLE: &[(&str, Hit)] = &[
     ("operations.sign_in", Hit::Inside),
     ("operations.session_used", Hit::Inside),
     ("operations.sign_out", Hit::Inside),
-    ("operations.token_used", Hit::Inside),
+    ("operations.token_used", Hit::Token),
 ];
 
 /// Whether the process dies before its transaction becomes durable, or after it.
@@ -104,13 +109,13 @@ fn accepted_mail_survives_every_kill_point_on_postgresql() {
 
 struct Drill {
     house: House,
-    load: Load,
+    load: Option<Load>,
     noise: Noise,
 }
 
 impl Drill {
     fn new(database: Database) -> Drill {
-        Drill { house: House::new(database), load: Load::default(), noise: Noise(seed()) }
+        Drill { house: House::new(database), load: None, noise: Noise(seed()) }
     }
 
     fn run(mut self) {
@@ -118,6 +123,7 @@ impl Drill {
             Moment::BOTH.into_iter().for_each(|moment| self.first_start(&moment.of(step)));
         }
         self.house.import(&records());
+        self.load = Some(Load::new(&self.house));
         for (step, hit) in TABLE {
             for moment in Moment::BOTH {
                 let point = moment.of(step);
@@ -125,13 +131,14 @@ impl Drill {
                     Hit::Load(most) => self.under_load(&point, *most),
                     Hit::Stop => self.at_the_stop(&point),
                     Hit::BadJob => self.with_a_bad_job(&point),
+                    Hit::Token => self.with_a_new_token(&point),
                     Hit::FirstStart | Hit::Command | Hit::Inside => {}
                 }
             }
         }
         self.house.start();
-        let (house, load) = (&mut self.house, self.load);
-        let book = load.finish();
+        let house = &mut self.house;
+        let book = self.load.expect("made above").finish();
         inside::clean(&house.url);
         house.judge(&book);
         house.server.terminate(PATIENCE);
@@ -149,6 +156,10 @@ impl Drill {
         house.server.terminate(PATIENCE);
     }
 
+    fn more(&mut self) {
+        self.load.as_mut().expect("made after the first start").more(&self.house);
+    }
+
     /// Nothing is there yet: the point comes by itself.
     fn first_start(&mut self, point: &str) {
         self.house.begin(Some(point));
@@ -159,16 +170,23 @@ impl Drill {
         let count = 1 + self.noise.below(most);
         let armed = format!("{point}:{count}");
         self.house.begin(Some(&armed));
-        self.load.more(&self.house);
-        self.dies(&armed, |drill| drill.load.more(&drill.house));
+        self.more();
+        self.dies(&armed, Drill::more);
     }
 
     fn at_the_stop(&mut self, point: &str) {
         self.house.begin(Some(point));
         assert!(self.house.is_up(PATIENCE), "{}", self.house.printed());
-        self.load.more(&self.house);
+        self.more();
         let status = self.house.server.terminate(PATIENCE);
         assert!(is_killed(status), "a clean stop did not pass {point}: {status}\n{}", self.house.printed());
+    }
+
+    fn with_a_new_token(&mut self, point: &str) {
+        self.load.as_mut().expect("made after the first start").token = token(&self.house);
+        self.house.begin(Some(point));
+        self.more();
+        self.dies(point, |_| {});
     }
 
     fn with_a_bad_job(&mut self, point: &str) {
@@ -210,7 +228,8 @@ fn by_command(house: &House, step: &str, moment: Moment) {
     if moment == Moment::Before {
         house.run(&arguments).succeeds();
     }
-    house.run(&["message", "move", &some_message(house), &format!("account/{}", record_of(LONELY))]).succeeds();
+    let home = format!("account/{}", record_of(MOVED));
+    house.run(&["message", "move", &message(house, MOVED), &home]).succeeds();
     inside::clean(&house.url);
 }
 
@@ -221,9 +240,15 @@ fn command(house: &House, step: &str) -> Vec<String> {
             inside::shelved_job(&house.url);
             format!("shelf drop {} --yes", on_the_shelf(house))
         }
-        "mail.placed" | "operations.audit" => format!("message move {} {}", some_message(house), elsewhere()),
-        "operations.replay" => format!("message replay {}", some_message(house)),
+        "mail.placed" | "operations.audit" => {
+            format!("message move {} account/{}", message(house, MOVED), record_of(MOVED + 1))
+        }
+        "operations.replay" => format!("message replay {}", message(house, LEFT)),
         "operations.token" => "apitoken create --scope agent".to_owned(),
+        "operations.token_revoke" => {
+            let made = house.lines(&["apitoken", "create", "--scope", "agent"]);
+            format!("apitoken revoke {}", made[0]["id"].as_str().expect("a token has an id"))
+        }
         "tracking.setting" => {
             inside::safe_mode(&house.url);
             "reconcile --yes".to_owned()
@@ -233,17 +258,13 @@ fn command(house: &House, step: &str) -> Vec<String> {
     line.split(' ').map(str::to_owned).collect()
 }
 
-/// A letter that no other answers.
-const LONELY: u64 = 1;
+/// Letters that no other answers: one that a person moves about, and one that stays.
+const MOVED: u64 = 1;
+const LEFT: u64 = 4;
 
-fn some_message(house: &House) -> String {
+fn message(house: &House, number: u64) -> String {
     let messages = house.messages();
-    messages[&message_id(LONELY)][0]["id"].as_str().expect("a message has an id").to_owned()
-}
-
-/// Another record than the letter's own.
-fn elsewhere() -> String {
-    format!("account/{}", record_of(LONELY + 1))
+    messages[&message_id(number)][0]["id"].as_str().expect("a message has an id").to_owned()
 }
 
 fn on_the_shelf(house: &House) -> String {

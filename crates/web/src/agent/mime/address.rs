@@ -11,7 +11,7 @@ pub(super) fn encoded(list: &str) -> String {
 pub(in crate::agent) fn bare(list: &str) -> Vec<String> {
     let address = |one: &str| match one.rsplit_once('<') {
         Some((_, rest)) => rest.split('>').next().unwrap_or_default().trim().to_owned(),
-        None => one.trim().to_owned(),
+        None => one.split('(').next().unwrap_or_default().trim().to_owned(), // a comment may follow
     };
     split(list).into_iter().map(address).filter(|address| address.contains('@')).collect()
 }
@@ -30,7 +30,9 @@ fn one(text: &str) -> String {
 }
 
 fn unquoted(name: &str) -> String {
-    let Some(inner) = name.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else { return name.to_owned() };
+    let Some(inner) = name.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
+        return name.to_owned();
+    };
     let mut out = String::new();
     let mut chars = inner.chars();
     while let Some(c) = chars.next() {
@@ -87,7 +89,10 @@ mod tests {
 
     #[test]
     fn only_names_are_encoded() {
-        assert_eq!(encoded("\"Ärger, \\\"X\\\"\" <a@x.example>, b@x.example"), format!("{} <a@x.example>, b@x.example", words::encode("Ärger, \"X\"")));
+        assert_eq!(
+            encoded("\"Ärger, \\\"X\\\"\" <a@x.example>, b@x.example"),
+            format!("{} <a@x.example>, b@x.example", words::encode("Ärger, \"X\""))
+        );
         assert_eq!(encoded("A <ü@x.example>"), "A <ü@x.example>");
     }
 }

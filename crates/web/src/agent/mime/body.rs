@@ -27,6 +27,8 @@ pub(in crate::agent) fn body(out: &mut Vec<u8>, text: Option<&str>, html: Option
     // A picture with an id belongs to the HTML that shows it; without HTML it is a file like any other.
     let (inside, apart): (Vec<Entity>, Vec<Entity>) =
         files.into_iter().partition(|file| html.is_some() && file.content_id.is_some());
+    // Senders that have only HTML send an empty text beside it; an empty alternative would hide the mail from readers.
+    let text = text.filter(|text| html.is_none() || !text.trim().is_empty());
     let mut shown: Vec<Part> = Vec::new();
     if text.is_some() || html.is_none() {
         shown.push(text_part("plain", text.unwrap_or_default()));
@@ -36,10 +38,16 @@ pub(in crate::agent) fn body(out: &mut Vec<u8>, text: Option<&str>, html: Option
     }
     let mut whole = multipart("alternative", shown);
     if !inside.is_empty() {
-        whole = multipart("related", [vec![whole], inside.iter().map(|file| file_part(file, "inline")).collect()].concat());
+        whole = multipart(
+            "related",
+            [vec![whole], inside.iter().map(|file| file_part(file, "inline")).collect()].concat(),
+        );
     }
     if !apart.is_empty() {
-        whole = multipart("mixed", [vec![whole], apart.iter().map(|file| file_part(file, "attachment")).collect()].concat());
+        whole = multipart(
+            "mixed",
+            [vec![whole], apart.iter().map(|file| file_part(file, "attachment")).collect()].concat(),
+        );
     }
     out.extend_from_slice(whole.head.as_bytes());
     out.extend_from_slice(b"\r\n");
@@ -79,10 +87,13 @@ fn multipart(kind: &str, mut parts: Vec<Part>) -> Part {
 
 fn text_part(subtype: &str, text: &str) -> Part {
     let lines = with_crlf(text);
-    let plain = lines.is_ascii() && !lines.contains('\0') && lines.split("\r\n").all(|line| line.len() <= LONGEST_LINE);
+    let plain = lines.is_ascii()
+        && !lines.contains('\0')
+        && lines.split("\r\n").all(|line| line.len() <= LONGEST_LINE);
     let encoding = if plain { "7bit" } else { "base64" };
     let body = if plain { lines.into_bytes() } else { base64(lines.as_bytes()) };
-    let head = format!("Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n");
+    let head =
+        format!("Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n");
     Part { head, body }
 }
 
@@ -95,7 +106,9 @@ fn file_part(file: &Entity, disposition: &str) -> Part {
     // RFC 2046 section 5.2.1: an attached mail is never encoded.
     let embedded = file.kind == "message/rfc822";
     let encoding = if embedded { "binary" } else { "base64" };
-    head.push_str(&format!("\r\nContent-Transfer-Encoding: {encoding}\r\nContent-Disposition: {disposition}"));
+    head.push_str(&format!(
+        "\r\nContent-Transfer-Encoding: {encoding}\r\nContent-Disposition: {disposition}"
+    ));
     if let Some(name) = named {
         param::write(&mut head, "filename", name);
     }

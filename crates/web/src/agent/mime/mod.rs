@@ -15,14 +15,37 @@ const LINE: usize = 78;
 
 /// Fields that hold addresses: their display names are encoded, their addresses are not.
 const ADDRESSES: [&str; 16] = [
-    "from", "sender", "reply-to", "to", "cc", "resent-from", "resent-sender", "resent-to", "resent-cc",
-    "resent-reply-to", "disposition-notification-to", "return-receipt-to", "errors-to", "mail-followup-to",
-    "mail-reply-to", "delivered-to",
+    "from",
+    "sender",
+    "reply-to",
+    "to",
+    "cc",
+    "resent-from",
+    "resent-sender",
+    "resent-to",
+    "resent-cc",
+    "resent-reply-to",
+    "disposition-notification-to",
+    "return-receipt-to",
+    "errors-to",
+    "mail-followup-to",
+    "mail-reply-to",
+    "delivered-to",
 ];
 /// Fields with a grammar in which encoded words mean nothing. Non-ASCII stands there as it is (RFC 6532).
 const STRUCTURED: [&str; 12] = [
-    "message-id", "in-reply-to", "references", "date", "received", "return-path", "resent-date", "resent-message-id",
-    "dkim-signature", "authentication-results", "autocrypt", "list-id",
+    "message-id",
+    "in-reply-to",
+    "references",
+    "date",
+    "received",
+    "return-path",
+    "resent-date",
+    "resent-message-id",
+    "dkim-signature",
+    "authentication-results",
+    "autocrypt",
+    "list-id",
 ];
 
 /// Appends one header field, encoded and folded.
@@ -73,7 +96,7 @@ mod tests {
 
     #[test]
     fn long_fields_fold_at_spaces() {
-        let ids = vec!["<0123456789012345678901234567890@mail.example>"; 3].join(" ");
+        let ids = ["<0123456789012345678901234567890@mail.example>"; 3].join(" ");
         let mut out = Vec::new();
         header(&mut out, "References", &ids);
         let text = String::from_utf8(out).unwrap();

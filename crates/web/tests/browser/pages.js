@@ -1,0 +1,156 @@
+// Opens each page in light and dark, wide and narrow: no axe violation, no horizontal scroll, no script out of mail, and the
+// main actions by keyboard alone. Facts come in PAGES_… variables; screenshots go to the folder PAGES_SHOTS, when it is set. Exit code 1 lists what failed.
+import { mkdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { chromium } from "playwright-core";
+
+const require = createRequire(import.meta.url);
+const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
+const fact = (name) => {
+  const value = process.env[`PAGES_${name}`];
+  if (!value) throw new Error(`PAGES_${name} is not set; the Rust test browser.rs sets it`);
+  return value;
+};
+const base = fact("BASE");
+// A folder for pictures; without one none are taken.
+const shots = process.env.PAGES_SHOTS;
+if (shots) mkdirSync(shots, { recursive: true });
+const shoot = (name) => shots && page.screenshot({ path: `${shots}/${name}.png`, fullPage: true });
+
+const faults = [];
+const fault = (text) => faults.push(text);
+const flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+  "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+const browser = await chromium.launch({ executablePath: fact("CHROMIUM"), args: flags });
+const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
+const page = await context.newPage();
+
+page.on("pageerror", (error) => fault(`${page.url()}: ${error.message}`));
+page.on("console", (message) => {
+  // The missing page answers 404, which Chromium also tells here.
+  if (message.type() === "error" && !message.text().includes("404")) fault(`${page.url()}: ${message.text()}`);
+});
+page.on("dialog", (dialog) => { fault(`${page.url()}: a dialog: ${dialog.message()}`); dialog.dismiss(); });
+page.on("request", (request) => {
+  if (!request.url().startsWith(base) && !request.url().startsWith("data:")) fault(`${page.url()} asks for ${request.url()}`);
+});
+
+async function examine(name, path) {
+  for (const scheme of ["light", "dark"]) {
+    for (const width of [1280, 390]) {
+      await page.emulateMedia({ colorScheme: scheme });
+      await page.setViewportSize({ width, height: width === 390 ? 844 : 900 });
+      await page.goto(base + path);
+      const where = `${name} ${scheme} ${width}`;
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      if (wide > 0) fault(`${where}: scrolls ${wide} px sideways`);
+      await page.evaluate(axe);
+      const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+      const found = await page.evaluate((tags) => window.axe.run(document, { runOnly: tags, iframes: false }), tags);
+      for (const violation of found.violations) {
+        const nodes = violation.nodes.slice(0, 3).map((node) => `${node.html.slice(0, 160)} ${node.any.map((any) => any.message).join("; ")}`);
+        fault(`${where}: ${violation.id}: ${violation.help}\n    ${nodes.join("\n    ")}`);
+      }
+      if (await page.evaluate(() => window.ran !== undefined)) fault(`${where}: script out of a mail ran`);
+      await shoot(`${name}-${scheme}-${width}`);
+    }
+  }
+}
+
+/** Presses Tab until the focus is on something that matches; what has the focus must be seen to have it. */
+async function tabTo(selector, most) {
+  for (let n = 0; n < most; n += 1) {
+    await page.keyboard.press("Tab");
+    const [there, seen] = await page.evaluate((selector) => {
+      const style = getComputedStyle(document.activeElement);
+      return [document.activeElement.matches(selector), style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2];
+    }, selector);
+    if (!seen) fault(`${page.url()}: the focus cannot be seen on tab ${n + 1}`);
+    if (there) return true;
+  }
+  fault(`${page.url()}: ${most} tabs do not lead to ${selector}`);
+  return false;
+}
+
+async function signIn() {
+  await page.goto(`${base}/sign-in`);
+  await examine("sign-in-empty", "/sign-in");
+  await page.goto(fact("LINK"));
+  if (await tabTo("main button", 6)) await page.keyboard.press("Enter");
+  await page.waitForURL(`${base}/`);
+}
+
+async function byKeyboard() {
+  await page.setViewportSize({ width: 1280, height: 900 });
+  await page.goto(`${base}/messages`);
+  await page.keyboard.press("Tab");
+  if (!(await page.evaluate(() => document.activeElement.matches(".skip")))) fault("the first tab is not the skip link");
+  await page.keyboard.press("Enter");
+  if (!(await page.evaluate(() => document.activeElement.id === "main"))) fault("the skip link does not lead to the content");
+  await page.keyboard.press("/");
+  if (!(await page.evaluate(() => document.activeElement.matches("#q")))) fault("/ does not lead to the search");
+  await page.keyboard.type("question");
+  await page.waitForFunction(() => document.querySelectorAll(".mails tbody tr").length === 1);
+  if (!page.url().includes("q=question")) fault("the search is not in the URL");
+  await page.goto(`${base}/messages?state=review`);
+  await page.keyboard.press("j");
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/messages\/msg_/);
+  if (!(await tabTo("#record", 20))) return;
+  await page.keyboard.type(fact("RECORD"));
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/done=attached/);
+  if (!(await page.textContent("main")).includes("Attached")) fault("attaching says nothing");
+}
+
+async function hostile() {
+  await page.goto(`${base}/messages/${fact("EVIL")}`);
+  await page.click("details.formatted summary");
+  const frame = page.frameLocator("iframe");
+  await frame.locator("p").first().waitFor();
+  await page.waitForLoadState("networkidle");
+  for (const inside of page.frames()) {
+    // A sandboxed frame runs no script; Playwright looks from outside.
+    if (await inside.evaluate(() => window.ran !== undefined)) fault("script out of the hostile mail ran");
+  }
+  await shoot("hostile-open");
+}
+
+async function targets() {
+  await page.setViewportSize({ width: 390, height: 844 });
+  for (const path of ["/", "/messages", `/messages/${fact("MAIL")}`, "/records", "/shelf"]) {
+    await page.goto(base + path);
+    const small = await page.evaluate(() => [...document.querySelectorAll("button, .button, nav a, summary, input:not([type=hidden])")]
+      .filter((element) => element.checkVisibility()).map((element) => [element.textContent.trim() || element.name, element.getBoundingClientRect()])
+      .filter(([, box]) => box.width > 0 && (box.height < 24 || box.width < 24)).map(([text]) => text));
+    if (small.length > 0) fault(`${path}: too small to touch: ${small.join(", ")}`);
+  }
+}
+
+try {
+  await signIn();
+  await examine("today", "/");
+  await examine("messages", "/messages");
+  await examine("messages-review", "/messages?state=review");
+  await examine("messages-none", "/messages?q=zebra");
+  await examine("message", `/messages/${fact("MAIL")}`);
+  await examine("message-hostile", `/messages/${fact("EVIL")}`);
+  await examine("raw", `/messages/${fact("EVIL")}/raw`);
+  await examine("records", "/records?table=contact");
+  await examine("records-refused", "/records?table=contact&column=nothing&value=1");
+  await examine("record", `/records/${fact("RECORD")}`);
+  await examine("shelf", "/shelf");
+  await examine("problem", "/messages/msg_00000000000000000000000000");
+  await hostile();
+  await targets();
+  await byKeyboard();
+} catch (error) {
+  fault(error.stack);
+} finally {
+  await browser.close();
+}
+if (faults.length > 0) {
+  console.error(faults.join("\n"));
+  process.exit(1);
+}
+console.log("pages: no fault found");

@@ -1,0 +1,220 @@
+//! A whole postroom for one test: database, CRM, worker and HTTP server, all of them real.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use postroom_core::{Clock, Crm, Direction, Envelope, Ids, MailId};
+use postroom_embedded::Embedded;
+use postroom_embedded::demo::{self, Story};
+use postroom_jobs::{NewJob, Runner};
+use postroom_operations::{Actor, Operations, Posted, Role, Scope};
+use postroom_store::Store;
+use postroom_tracking::filing::Filing;
+use postroom_tracking::intake::Intake;
+use postroom_tracking::rules::{Mailbox, Rules};
+use postroom_web::{Options, Web};
+use tempfile::TempDir;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use uuid::Uuid;
+
+use crate::client::Call;
+
+/// Bytes of the largest mail in tests.
+pub const MAX_MESSAGE: u64 = 256 * 1024;
+
+pub struct House {
+    pub at: SocketAddr,
+    pub operations: Operations,
+    pub story: Story,
+    store: Store,
+    ids: Ids,
+    clock: Clock,
+    runner: Runner,
+    sign_in_url: String,
+    _stop: DropGuard,
+    _folder: TempDir,
+}
+
+/// A signed-in browser.
+pub struct Browser {
+    pub cookie: String,
+    pub csrf: String,
+}
+
+/// Different each time, which is all that tests need of a secret.
+fn random(bytes: &mut [u8]) {
+    static COUNT: AtomicU64 = AtomicU64::new(1);
+    let count = COUNT.fetch_add(1, Ordering::SeqCst).to_le_bytes();
+    bytes.iter_mut().zip(count.iter().cycle()).for_each(|(byte, from)| *byte = *from);
+}
+
+impl House {
+    pub async fn open() -> House {
+        House::open_with(None).await
+    }
+
+    pub async fn open_with(tls: Option<Arc<rustls::ServerConfig>>) -> House {
+        let folder = tempfile::tempdir().unwrap();
+        let (clock, ids) = (Clock::system(), Ids::random());
+        let areas = [
+            postroom_jobs::MIGRATIONS,
+            postroom_tracking::MIGRATIONS,
+            postroom_operations::MIGRATIONS,
+            postroom_embedded::MIGRATIONS,
+        ];
+        let url = format!("sqlite://{}", folder.path().join("postroom.db").display());
+        let store = Store::open(&url, &postroom_store::Options::default(), &areas).await.unwrap();
+        let crm = Embedded::open(store.clone(), clock.clone()).await.unwrap();
+        crm.apply(demo::organisation()).await.into_iter().for_each(|set| drop(set.unwrap()));
+        let mut rules = Rules::new(Uuid::from_u128(1));
+        let addresses = vec!["support@demo.example".into()];
+        rules.mailboxes = vec![Mailbox { name: "support".into(), addresses, ..Mailbox::default() }];
+        let filing = Filing {
+            store: store.clone(),
+            clock: clock.clone(),
+            ids: ids.clone(),
+            crm: Arc::new(crm),
+            rules: Arc::new(rules),
+            signer: None,
+        };
+        let intake = Arc::new(Intake::new(store.clone(), clock.clone(), ids.clone()));
+        let operations = Operations::new(filing.clone(), intake, random);
+        let runner = Runner::new(
+            store.clone(),
+            clock.clone(),
+            ids.clone(),
+            vec![Arc::new(filing)],
+            postroom_jobs::Options::default(),
+        );
+        let options = Options {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            public_url: None,
+            tls,
+            max_message: MAX_MESSAGE,
+        };
+        let metrics = Arc::new(|| "postroom_ready 1\n".to_owned());
+        let web = Web::bind(options, operations.clone(), metrics).await.unwrap();
+        let (at, stop) = (web.local_addr(), CancellationToken::new());
+        let sign_in_url = web.sign_in_url("");
+        tokio::spawn(web.run(stop.clone()));
+        House {
+            at,
+            operations,
+            story: demo::story(),
+            store,
+            ids,
+            clock,
+            runner,
+            sign_in_url,
+            _stop: stop.drop_guard(),
+            _folder: folder,
+        }
+    }
+
+    pub fn get(&self, path: &str) -> Call {
+        Call::new(self.at, "GET", path)
+    }
+
+    pub fn post(&self, path: &str) -> Call {
+        Call::new(self.at, "POST", path)
+    }
+
+    pub fn delete(&self, path: &str) -> Call {
+        Call::new(self.at, "DELETE", path)
+    }
+
+    /// A GET as a person in a browser.
+    pub fn look(&self, browser: &Browser, path: &str) -> Call {
+        self.get(path).header("Cookie", &browser.cookie)
+    }
+
+    /// A form as a person in a browser sends it.
+    pub fn submit(&self, browser: &Browser, path: &str, fields: &str) -> Call {
+        let form = format!("csrf={}&{fields}", browser.csrf);
+        self.post(path)
+            .header("Cookie", &browser.cookie)
+            .header("Origin", &format!("http://{}", self.at))
+            .body("application/x-www-form-urlencoded", form)
+    }
+
+    pub async fn token(&self, scope: Scope) -> String {
+        let life = std::time::Duration::from_secs(3600);
+        self.operations.create_token(&Actor::console(), scope, scope.as_str(), life).await.unwrap().token
+    }
+
+    pub async fn link(&self, role: Role) -> String {
+        self.operations.create_link(&Actor::console(), role.as_str(), role).await.unwrap()
+    }
+
+    /// Where a browser goes to sign in.
+    pub async fn sign_in_url(&self, role: Role) -> String {
+        format!("{}{}", self.sign_in_url, self.link(role).await)
+    }
+
+    pub async fn browser(&self, role: Role) -> Browser {
+        let cookie = self.operations.sign_in(&self.link(role).await).await.unwrap();
+        let csrf = self.operations.session(&cookie).await.unwrap().unwrap().csrf;
+        Browser { cookie: format!("postroom={cookie}"), csrf }
+    }
+
+    /// Hands a mail in and lets the worker file everything.
+    pub async fn mail(&self, raw: &str) -> MailId {
+        self.mail_as(raw, Direction::Incoming).await
+    }
+
+    pub async fn mail_as(&self, raw: &str, direction: Direction) -> MailId {
+        let posted = Posted {
+            mailbox: None,
+            direction,
+            envelope: Envelope { from: Some("x@y.example".into()), to: vec!["support@demo.example".into()] },
+            source_id: None,
+            peer: Some("192.0.2.7 (mx.y.example)".into()),
+            raw: Bytes::from(raw.replace('\n', "\r\n")),
+        };
+        let accepted = self.operations.import_message(&Actor::console(), posted).await.unwrap();
+        self.drain().await;
+        accepted.id
+    }
+
+    pub async fn drain(&self) {
+        self.runner.drain().await.unwrap();
+    }
+
+    /// Puts work on the shelf that can never succeed, and answers its id.
+    pub async fn shelve(&self) -> String {
+        let (ids, now) = (self.ids.clone(), self.clock.now());
+        let payload = serde_json::json!({});
+        let lane = ids.next().to_string();
+        let job = NewJob { kind: "mail.file", lane, key: None, payload, due: None };
+        self.store
+            .write("test.shelve", move |tx| {
+                async move { postroom_jobs::enqueue(tx, &ids, now, vec![job]).await }.boxed()
+            })
+            .await
+            .unwrap();
+        self.drain().await;
+        self.operations.shelf(&Actor::console(), 1).await.unwrap()[0].id.to_string()
+    }
+
+    /// A mail with a token that names the demo's case.
+    pub async fn tracked(&self) -> MailId {
+        let case = self.story.case_pump.id;
+        self.mail(&format!(
+            "From: Anna Adler <anna.adler@adler-brauerei.example>\nTo: support@demo.example\nMessage-ID: <one@adler.example>\n\
+             Date: Tue, 10 Mar 2026 09:00:00 +0000\nSubject: The pump leaks CRM: {{{case}}}:MRC\n\nIt still leaks.\n\nAnna\n"
+        ))
+        .await
+    }
+
+    /// A mail that names nothing: a person must decide.
+    pub async fn review(&self) -> MailId {
+        self.mail(
+            "From: Somebody <somebody@elsewhere.example>\nTo: support@demo.example\nMessage-ID: <two@elsewhere.example>\n\
+             Date: Tue, 10 Mar 2026 10:00:00 +0000\nSubject: A question\n\nDo you repair pumps?\n",
+        )
+        .await
+    }
+}

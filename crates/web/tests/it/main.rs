@@ -1,0 +1,14 @@
+//! The HTTP faces through a real listener, with the embedded CRM on a temporary SQLite database.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helper functions too")]
+
+mod agents;
+mod api;
+mod browser;
+mod client;
+mod health;
+mod house;
+mod openapi;
+mod pages;
+mod roles;
+mod security;

@@ -1,0 +1,116 @@
+//! Who may do what: every endpoint, every kind of caller.
+
+use postroom_operations::{Role, Scope};
+
+use crate::house::{Browser, House};
+
+/// Letters for the callers that are let through: Owner, oPerator, Viewer, aGent (sessions), and Api token.
+const TABLE: &[(&str, &str, &str)] = &[
+    ("GET", "/api/v1/messages", "OPVA"),
+    ("GET", "/api/v1/messages/{mail}", "OPVGA"),
+    ("GET", "/api/v1/messages/{mail}/raw", "OPA"),
+    ("POST", "/api/v1/messages", "OPGA"),
+    ("POST", "/api/v1/messages/why", "OPVA"),
+    ("POST", "/api/v1/messages/{mail}/attach?dry_run=true", "OPA"),
+    ("POST", "/api/v1/messages/{mail}/move?dry_run=true", "OPA"),
+    ("POST", "/api/v1/messages/{mail}/reject?dry_run=true", "OPA"),
+    ("POST", "/api/v1/messages/{mail}/skip?dry_run=true", "OPA"),
+    ("POST", "/api/v1/messages/{mail}/replay?dry_run=true", "OPA"),
+    ("GET", "/api/v1/records/contact", "OPVA"),
+    ("GET", "/api/v1/records/{record}", "OPVA"),
+    ("GET", "/api/v1/mailboxes", "OPVA"),
+    ("GET", "/api/v1/shelf", "OPVA"),
+    ("GET", "/api/v1/shelf/job_00000000000000000000000000", "OPVA"),
+    ("POST", "/api/v1/shelf/job_00000000000000000000000000/replay", "OPA"),
+    ("DELETE", "/api/v1/shelf/job_00000000000000000000000000", "OPA"),
+    ("GET", "/api/v1/tokens", "O"),
+    ("POST", "/api/v1/tokens", "O"),
+    ("DELETE", "/api/v1/tokens/tok_00000000000000000000000000", "O"),
+    ("GET", "/api/v1/today", "OPVA"),
+    ("POST", "/api/v1/verify", "OPVA"),
+    ("GET", "/api/v1/audit?object=x", "OPVA"),
+    ("GET", "/", "OPV"),
+    ("GET", "/messages", "OPV"),
+    ("GET", "/messages/{mail}", "OPVG"),
+    ("GET", "/messages/{mail}/raw", "OP"),
+    ("GET", "/messages/{mail}/download", "OP"),
+    ("GET", "/messages/{mail}/body", "OP"),
+    ("GET", "/messages/{mail}/parts/1", "OP"),
+    ("GET", "/records", "OPV"),
+    ("GET", "/records/{record}", "OPV"),
+    ("GET", "/shelf", "OPV"),
+    ("POST", "/messages/{mail}/attach", "OP"),
+    ("POST", "/messages/{mail}/reject", "OP"),
+    ("POST", "/messages/{mail}/skip", "OP"),
+    ("POST", "/messages/{mail}/replay", "OP"),
+    ("POST", "/shelf/job_00000000000000000000000000/replay", "OP"),
+    ("POST", "/shelf/job_00000000000000000000000000/give-up", "OP"),
+];
+
+/// The status for one caller.
+async fn ask(
+    house: &House,
+    who: Option<&Browser>,
+    token: Option<&str>,
+    method: &'static str,
+    path: &str,
+) -> u16 {
+    let mut call = match method {
+        "GET" => house.get(path),
+        "DELETE" => house.delete(path),
+        _ => house.post(path),
+    };
+    if let Some(browser) = who {
+        call = call
+            .header("Cookie", &browser.cookie)
+            .header("X-CSRF-Token", &browser.csrf)
+            .header("Sec-Fetch-Site", "same-origin");
+    }
+    if let Some(token) = token {
+        call = call.bearer(token);
+    }
+    let csrf = who.map(|browser| browser.csrf.clone()).unwrap_or_default();
+    if method == "POST" {
+        let target = "contact/00000000-0000-0000-0000-000000000001";
+        call = match path {
+            "/api/v1/messages" | "/api/v1/messages/why" => {
+                call.body("message/rfc822", "Subject: x\r\nMessage-ID: <r@x>\r\n\r\nx")
+            }
+            "/api/v1/tokens" => call.body("application/json", r#"{"scope":"api"}"#),
+            path if path.starts_with("/api/") => {
+                call.body("application/json", format!(r#"{{"record":"{target}"}}"#))
+            }
+            _ => call.body("application/x-www-form-urlencoded", format!("csrf={csrf}&record={target}")),
+        };
+    }
+    call.send().await.status
+}
+
+#[tokio::test]
+async fn the_role_table() {
+    let house = House::open().await;
+    let mail = house.review().await.to_string();
+    let record = house.story.case_pump.to_string();
+    let api = house.token(Scope::Api).await;
+    let mut sessions = Vec::new();
+    for (letter, role) in [('O', Role::Owner), ('P', Role::Operator), ('V', Role::Viewer), ('G', Role::Agent)]
+    {
+        sessions.push((letter, house.browser(role).await));
+    }
+    for (method, pattern, allowed) in TABLE {
+        let path = pattern.replace("{mail}", &mail).replace("{record}", &record);
+        let mut through = String::new();
+        for (letter, browser) in &sessions {
+            let status = ask(&house, Some(browser), None, method, &path).await;
+            through.extend((status != 403).then_some(*letter));
+            assert!(status < 500 && status != 401 && status != 405, "{method} {path}: {letter} got {status}");
+        }
+        let is_api = pattern.starts_with("/api/");
+        let with_token = ask(&house, None, Some(&api), method, &path).await;
+        through.extend((is_api && with_token != 403).then_some('A'));
+        assert_eq!(through, *allowed, "{method} {pattern}");
+        let nobody = ask(&house, None, None, method, &path).await;
+        let expected = if is_api || *method != "GET" { 401 } else { 303 };
+        assert_eq!(nobody, expected, "{method} {pattern} for nobody");
+    }
+}
