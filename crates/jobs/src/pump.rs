@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use postroom_store::Error;
 use tokio::task::{Id, JoinError, JoinSet};
@@ -14,6 +15,9 @@ use crate::events::{Reclaimed, StepFailed};
 use crate::job::Worker;
 use crate::lot::{Ended, run_lot};
 use crate::runner::Shared;
+
+/// After a lot that was not full, the next claim waits this long, so that what trickles in shares its commits.
+const GATHER: Duration = Duration::from_millis(40);
 
 /// Lanes that another claim took first make a claim fail; this many times it is repeated at once.
 const CONFLICTS: u32 = 5;
@@ -53,6 +57,8 @@ struct Pump {
     /// A claim's answer was lost: jobs may be leased to us that we do not know of.
     doubt: bool,
     reclaimed: Instant,
+    /// When the last lot was claimed, unless it was full.
+    trickled: Option<Instant>,
 }
 
 impl Pump {
@@ -66,6 +72,7 @@ impl Pump {
             idle: false,
             doubt: false,
             reclaimed: Instant::now(),
+            trickled: None,
         }
     }
 
@@ -83,6 +90,9 @@ impl Pump {
     async fn fill(&mut self, stop: &CancellationToken) {
         let mut conflicts = 0;
         while self.has_room() && self.brake.until(Instant::now()).is_none() && !stop.is_cancelled() {
+            if let Some(last) = self.trickled {
+                sleep_until(last + GATHER).await;
+            }
             let more = match self.claim_one().await {
                 Ok(more) => more,
                 Err(Error::Conflict(_)) if conflicts < CONFLICTS => {
@@ -113,6 +123,7 @@ impl Pump {
         let open = self.shared.tally.open();
         let Lot { claims, more } = claim(&self.shared.store, ask).await?;
         self.idle = claims.is_empty() && !more;
+        self.trickled = (claims.len() < lot && !claims.is_empty()).then(Instant::now);
         if !claims.is_empty() {
             let seqs = claims.iter().map(|claim| claim.seq).collect();
             let (shared, worker) = (self.shared.clone(), self.worker.clone());

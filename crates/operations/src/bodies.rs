@@ -13,7 +13,7 @@ impl Operations {
     /// A mail to look at.
     pub async fn message_view(&self, actor: &Actor, id: MailId) -> Result<MailView, Fault> {
         let raw = self.message_for_display(actor, id, "shown").await?;
-        read(raw, |raw| display::view(raw)).await
+        read(raw, display::view).await
     }
 
     /// One attachment with its bytes; `part` is its number in [`Operations::message_view`].

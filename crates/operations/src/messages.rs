@@ -53,7 +53,11 @@ impl Operations {
     }
 
     /// How many of these messages stand in each state.
-    pub async fn message_states(&self, actor: &Actor, ids: &[MailId]) -> Result<BTreeMap<MailState, u64>, Fault> {
+    pub async fn message_states(
+        &self,
+        actor: &Actor,
+        ids: &[MailId],
+    ) -> Result<BTreeMap<MailState, u64>, Fault> {
         actor.needs(Permission::Read)?;
         messages::states_of(&self.0.store, ids).await.map_err(Fault::from)
     }

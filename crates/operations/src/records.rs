@@ -127,7 +127,11 @@ impl Operations {
                 Value::Content(content) if may_read => {
                     let bytes = self.0.crm.read(content).await?;
                     // As `record import` takes them: files in base64, texts as they are.
-                    if name == "body" { json!(STANDARD.encode(bytes)) } else { json!(String::from_utf8_lossy(&bytes)) }
+                    if name == "body" {
+                        json!(STANDARD.encode(bytes))
+                    } else {
+                        json!(String::from_utf8_lossy(&bytes))
+                    }
                 }
                 value => to_json(value),
             };

@@ -53,9 +53,7 @@ impl Operations {
             (true, ..) => {
                 ("needs_you", "Safe mode: nothing leaves until the reconciliation is confirmed.".to_owned())
             }
-            (_, 1.., ..) => {
-                ("needs_you", format!("Stopped after their tries and on the shelf: {shelf}."))
-            }
+            (_, 1.., ..) => ("needs_you", format!("Stopped after their tries and on the shelf: {shelf}.")),
             (_, _, 1.., _) => ("needs_you", format!("In review, for a person to decide: {review}.")),
             (.., 1..) => ("catching_up", format!("Stored and being filed: {waiting}.")),
             _ => ("healthy", "Everything that came in has its place.".to_owned()),

@@ -152,6 +152,6 @@ fn mailbox_of(name: &str, mailbox: &config::Mailbox) -> rules::Mailbox {
             config::OnUnmatched::CreateContact => rules::OnUnmatched::CreateContact,
             config::OnUnmatched::Skip => rules::OnUnmatched::Skip,
         },
-        record: None,
+        record: mailbox.record.as_ref().and_then(|record| record.as_str().parse().ok()),
     }
 }

@@ -6,13 +6,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use postroom_web::Web;
 use postroom_core::{Clock, Code, Ids, Inbox, kill};
 use postroom_jobs::counts::Gauges;
 use postroom_mail::listener::{
     Budget, DataFolder, DiskRoom, Limits, Listener, Options, Ports, Protocol, Recipients, server_config,
 };
 use postroom_operations::Operations;
+use postroom_web::Web;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;

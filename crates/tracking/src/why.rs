@@ -106,7 +106,7 @@ fn pretend(raw: &[u8], direction: Direction, mailbox: Option<String>, now: jiff:
         size: raw.len() as u64,
         received_at: now,
         sent_at: scanned.date,
-        mailbox,
+        mailboxes: mailbox.into_iter().collect(),
         conversation: crate::intake::conversation(&scanned),
         authentication: Authentication::Unknown,
         references: crate::intake::references(&scanned),

@@ -57,7 +57,12 @@ pub(crate) fn actor() -> Actor {
 /// The effective configuration; all that is wrong with it is told at once.
 pub(crate) fn load(globals: &Globals) -> Result<Config, CliError> {
     let loaded = config::load(&globals.sources()).map_err(CliError::from)?;
-    crate::logs::install(&loaded.config.logs, postroom_core::Clock::system(), None);
+    // A command says what it did by itself; the log is for what went wrong, unless -v asks for more.
+    let mut logs = loaded.config.logs.clone();
+    if globals.verbose == 0 && !globals.quiet {
+        logs.level = config::Level::Warn;
+    }
+    crate::logs::install(&logs, postroom_core::Clock::system(), None);
     Ok(loaded.config)
 }
 

@@ -17,7 +17,8 @@ pub async fn run(app: &App, command: &SessionCommand, out: &mut Output) -> Resul
 
 async fn link(app: &App, arguments: &LinkArgs, out: &mut Output) -> Result<Exit, CliError> {
     let base = base(app).ok_or_else(|| {
-        CliError::new(Code::CONFIG_INVALID, "there are no pages to sign in to").with_action("Set [http] listen")
+        CliError::new(Code::CONFIG_INVALID, "there are no pages to sign in to")
+            .with_action("Set [http] listen")
     })?;
     let role = match arguments.role {
         PageRole::Owner => Role::Owner,

@@ -11,7 +11,7 @@ section! {
     /// How stored work is claimed and run.
     pub struct Jobs {
         /// Pieces of work at once on this node, 1 to 256. More helps while a peer is slow; SQLite has one writer.
-        pub workers: u32 = Some(4), "4";
+        pub workers: u32 = Some(2), "2";
         /// A node that has not moved for this long is taken for dead and its work is given to others. Shorter: crashes
         /// are noticed sooner; too short and a slow database makes nodes take each other's work. At least 1s.
         pub lease: Span = Some(Span::seconds(15)), "\"15s\"";

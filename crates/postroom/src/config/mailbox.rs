@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use super::secret::SecretRef;
 use super::setting::{Check, Reading, Setting, optional, required, section};
 use super::tree::{Node, Value};
-use super::values::{Email, Host, quoted};
+use super::values::{Email, Host, RecordName, quoted};
 use super::words::words;
 
 words!(/// Which mail of a mailbox is tracked.
@@ -50,6 +50,8 @@ section! {
         /// What becomes of a mail that names no record: "review" (a person decides), "activity" (without a record),
         /// "create_lead", "create_contact", "skip".
         pub on_unmatched: OnUnmatched = Some(OnUnmatched::Review), "\"review\"";
+        /// A record that all mail of this mailbox belongs to, whatever else stands in it.
+        pub record: Option<RecordName> = optional(), "\"campaign/6f1ed002-ab5e-4a2c-8d0c-1f0e6e2a9b11\"";
         /// The IMAP folders to watch.
         pub imap: Option<Imap> = optional(), "";
         /// What is done to a mail in its mailbox once it is stored: "nothing", "mark_seen", "move".

@@ -48,7 +48,7 @@ pub use token::{Token, Trust};
 pub use tracking::{QualifiedLead, Tracking};
 use tree::{Node, Table, Value};
 pub use units::{Size, Span};
-pub use values::{Domain, Email, HeaderName, Host, HttpUrl, Listen, TableName};
+pub use values::{Domain, Email, HeaderName, Host, HttpUrl, Listen, RecordName, TableName};
 
 /// Defines the whole: the sections in the order of the example file.
 macro_rules! sections {

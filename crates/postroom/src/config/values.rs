@@ -101,6 +101,10 @@ TableName, "the logical name of a table such as \"incident\"", |text| {
     let rest = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
     (first.is_ascii_lowercase() && rest).then(|| text.to_owned())
 });
+text_type!(/// A record of the CRM.
+RecordName, "a record such as \"incident/6f1ed002-ab5e-4a2c-8d0c-1f0e6e2a9b11\"", |text| {
+    text.parse::<postroom_core::RecordRef>().ok().map(|record| record.to_string())
+});
 text_type!(/// The name of a computer.
 Host, "a host name such as \"mail.example.org\"", |text| {
     let fits = text.parse::<IpAddr>().is_ok() || is_domain(text);

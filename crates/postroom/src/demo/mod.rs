@@ -109,9 +109,8 @@ fn configuration(folder: &Path, port: impl Fn(u16) -> u16) -> Result<config::Con
         ));
     }
     let file = folder.join("demo.toml");
-    std::fs::write(&file, text).map_err(|error| {
-        CliError::new(Code::STORE_AWAY, format!("{}: {error}", file.display()))
-    })?;
+    std::fs::write(&file, text)
+        .map_err(|error| CliError::new(Code::STORE_AWAY, format!("{}: {error}", file.display())))?;
     let loaded = config::load(&Sources { file: Some(file), ..Sources::default() });
     Ok(loaded.map_err(CliError::from)?.config)
 }

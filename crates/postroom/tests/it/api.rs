@@ -24,16 +24,16 @@ fn agent(request: Request<'_>) -> Answer {
 /// Hands a raw mail in; answers the message's id.
 #[track_caller]
 fn hand_in(query: &str, mail: &[u8]) -> String {
-    let answer = agent(post(format!("/agent/v1/messages?{query}"), "message/rfc822", mail)).is(202);
+    let answer = agent(post(format!("/agent/v1/messages?{query}"), "message/rfc822", mail)).answers(202);
     text(&answer.json()["id"]).to_owned()
 }
 
 #[test]
 fn it_is_ready_and_alive() {
     for path in ["/readyz", "/healthz"] {
-        get(path).to(house().http.expect("it listens")).is(200);
+        get(path).to(house().http.expect("it listens")).answers(200);
     }
-    let metrics = get("/metrics").to(house().http.expect("it listens")).is(200).text();
+    let metrics = get("/metrics").to(house().http.expect("it listens")).answers(200).text();
     assert!(metrics.contains("postroom_"), "{metrics}");
 }
 
@@ -41,7 +41,9 @@ fn it_is_ready_and_alive() {
 fn an_agent_hands_in_a_raw_mail_and_a_repeat_is_the_same_message() {
     let case = case();
     let mail = letter(&case.token()).raw();
-    let query = format!("mailbox=desk&direction=incoming&from={ANNA}&to={DESK}&to=sales@ours.example&source=rep1:unid1");
+    let query = format!(
+        "mailbox=desk&direction=incoming&from={ANNA}&to={DESK}&to=sales@ours.example&source=rep1:unid1"
+    );
     let id = hand_in(&query, &mail);
     let message = house().settled(&id);
     is_on(&message, &case.at(), "token");
@@ -50,7 +52,7 @@ fn an_agent_hands_in_a_raw_mail_and_a_repeat_is_the_same_message() {
     assert_eq!(hand_in(&query, &mail), id, "a repeat answers the same id");
     assert_eq!(hand_in(&query.replace("incoming", "Inbox"), &mail), id);
     assert_eq!(house().settled(&id)["sightings"], 1, "and adds nothing");
-    let shown = agent(get(format!("/agent/v1/messages/{id}"))).is(200).json();
+    let shown = agent(get(format!("/agent/v1/messages/{id}"))).answers(200).json();
     assert_eq!((shown["state"].as_str(), record(&shown)), (Some("tracked"), case.at()));
     assert!(house().raw(&id) == mail);
 }
@@ -66,14 +68,14 @@ fn an_agent_hands_in_a_kernel_of_json() {
         "text": "Hello", "html": "<p>Hello <b>there</b></p>",
         "attachments": [{"name": "\u{fc}ber.pdf", "type": "application/pdf", "content_id": "c1", "content": "JVBERi0xLjQKJQ=="}],
     });
-    let answer = agent(post("/agent/v1/messages", "application/json", kernel.to_string())).is(202);
+    let answer = agent(post("/agent/v1/messages", "application/json", kernel.to_string())).answers(202);
     let message = house().settled(text(&answer.json()["id"]));
     is_on(&message, &case.at(), "token");
     assert_eq!(text(&message["from_name"]), "\u{c4}nna");
     let files = house().rows_of(&message, "activitymimeattachment", "objectid");
     assert_eq!(json!([files[0]["filename"], files[0]["filesize"]]), json!(["\u{fc}ber.pdf", 10]));
     assert!(text(&house().email(&message)["description"]).contains("<b>there</b>"));
-    let again = agent(post("/agent/v1/messages", "application/json", kernel.to_string())).is(202);
+    let again = agent(post("/agent/v1/messages", "application/json", kernel.to_string())).answers(202);
     assert_eq!(again.json(), answer.json());
 }
 
@@ -81,13 +83,16 @@ fn an_agent_hands_in_a_kernel_of_json() {
 fn what_an_agent_does_wrong_is_told() {
     let server = house().http.expect("it listens");
     let mail = letter("x").raw();
-    post("/agent/v1/messages", "message/rfc822", mail.clone()).to(server).is_problem(401);
-    post("/agent/v1/messages", "message/rfc822", mail.clone()).bearer("no-such-token").to(server).is_problem(401);
-    agent(post("/agent/v1/messages?mailbox=no-such-box", "message/rfc822", mail)).is_problem(400);
-    agent(post("/agent/v1/messages", "application/json", "{\"headers\": 7}")).is_problem(400);
+    post("/agent/v1/messages", "message/rfc822", mail.clone()).to(server).refuses(401);
+    post("/agent/v1/messages", "message/rfc822", mail.clone())
+        .bearer("no-such-token")
+        .to(server)
+        .refuses(401);
+    agent(post("/agent/v1/messages?mailbox=no-such-box", "message/rfc822", mail)).refuses(400);
+    agent(post("/agent/v1/messages", "application/json", "{\"headers\": 7}")).refuses(400);
     let injected = json!({"headers": [["Subject", "x\r\nBcc: victim@x.example"]], "text": "x"});
-    agent(post("/agent/v1/messages", "application/json", injected.to_string())).is_problem(400);
-    agent(post("/agent/v1/messages", "message/rfc822", vec![b'x'; 37 << 20])).is_problem(413);
+    agent(post("/agent/v1/messages", "application/json", injected.to_string())).refuses(400);
+    agent(post("/agent/v1/messages", "message/rfc822", vec![b'x'; 37 << 20])).refuses(413);
 }
 
 #[test]
@@ -98,15 +103,15 @@ fn the_api_answers_what_the_commands_print() {
     assert_eq!(house().one(&["message", "show", id]), message);
     let raw = house().run(&["message", "raw", id]);
     assert!((raw.exit, raw.out) == (0, house().raw(id)));
-    let listed = house().api(&format!("/api/v1/messages?record={}", case.at())).is(200).json();
+    let listed = house().api(&format!("/api/v1/messages?record={}", case.at())).answers(200).json();
     assert_eq!(listed["items"].as_array().map(Vec::len), Some(1), "{listed}");
     let shown = house().one(&["record", "show", "incident", &case.guid()]);
-    assert_eq!(house().api(&format!("/api/v1/records/incident/{}", case.guid())).is(200).json(), shown);
-    let openapi = house().api("/api/v1/openapi.json").is(200).json();
+    assert_eq!(house().api(&format!("/api/v1/records/incident/{}", case.guid())).answers(200).json(), shown);
+    let openapi = house().api("/api/v1/openapi.json").answers(200).json();
     assert!(openapi["paths"]["/api/v1/messages/{id}"].is_object());
-    house().api("/api/v1/messages/msg_00000000000000000000000000").is_problem(404);
-    get("/api/v1/messages").to(house().http.expect("it listens")).is_problem(401);
-    get("/api/v1/messages").bearer(&AGENT).to(house().http.expect("it listens")).is_problem(403);
+    house().api("/api/v1/messages/msg_00000000000000000000000000").refuses(404);
+    get("/api/v1/messages").to(house().http.expect("it listens")).refuses(401);
+    get("/api/v1/messages").bearer(&AGENT).to(house().http.expect("it listens")).refuses(403);
 }
 
 #[test]
@@ -118,7 +123,7 @@ fn a_person_s_decision_by_api_counts_like_one_by_command() {
     let answer: Value = post(format!("/api/v1/messages/{id}/attach"), "application/json", place.to_string())
         .bearer(&token("api"))
         .to(house().http.expect("it listens"))
-        .is(200)
+        .answers(200)
         .json();
     assert_eq!(answer["changed"], json!([id]), "{answer}");
     is_on(&house().settled(id), &case.at(), "person");

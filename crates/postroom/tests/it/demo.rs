@@ -9,7 +9,13 @@ use crate::house::PATIENCE;
 
 fn demo(folder: &Path, options: &[&str]) -> (i32, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_postroom"));
-    command.arg("demo").args(options).env_clear().env("HOME", folder).env("TMPDIR", folder).current_dir(folder);
+    command
+        .arg("demo")
+        .args(options)
+        .env_clear()
+        .env("HOME", folder)
+        .env("TMPDIR", folder)
+        .current_dir(folder);
     let Output { status, stdout, stderr } = command.output().expect("the binary starts");
     let said = format!("{}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
     (status.code().unwrap_or(-1), said)
@@ -35,7 +41,13 @@ fn the_story_is_told_to_its_end_and_nothing_is_left_behind() {
     let told: Vec<&str> = said.lines().filter_map(|line| line.trim().strip_prefix("-> ")).collect();
     assert_eq!(told, OUTCOMES, "{said}");
     assert!(said.contains("SMTP on 127.0.0.1:"), "{said}");
-    let left: Vec<_> = folder.path().read_dir().expect("the folder is there").flatten().map(|entry| entry.file_name()).collect();
+    let left: Vec<_> = folder
+        .path()
+        .read_dir()
+        .expect("the folder is there")
+        .flatten()
+        .map(|entry| entry.file_name())
+        .collect();
     assert!(left.is_empty(), "{left:?}");
 }
 
@@ -49,7 +61,10 @@ fn a_second_demo_at_once_takes_other_ports() {
     assert_eq!(exit, 0, "{said}");
     let ports = |said: &str| -> Vec<String> {
         let line = said.lines().find(|line| line.starts_with("SMTP on ")).unwrap_or_default();
-        line.split("127.0.0.1:").skip(1).map(|rest| rest.chars().take_while(char::is_ascii_digit).collect()).collect()
+        line.split("127.0.0.1:")
+            .skip(1)
+            .map(|rest| rest.chars().take_while(char::is_ascii_digit).collect())
+            .collect()
     };
     let (ours, theirs) = (ports(&first.output()), ports(&said));
     assert_eq!((ours.len(), theirs.len()), (2, 2), "{said}");

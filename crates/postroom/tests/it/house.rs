@@ -112,7 +112,16 @@ impl House {
         let listeners = LISTENERS.replace("TLS", tls).replace("FOLDER", &folder.display().to_string());
         fs::write(folder.join("postroom.toml"), format!("{storage}{listeners}{config}"))
             .expect("the configuration");
-        House { folder, server: None, smtp: None, lmtp: None, http: None, files: AtomicU32::new(0), token: OnceLock::new(), _guard: guard }
+        House {
+            folder,
+            server: None,
+            smtp: None,
+            lmtp: None,
+            http: None,
+            files: AtomicU32::new(0),
+            token: OnceLock::new(),
+            _guard: guard,
+        }
     }
 
     /// Starts the server.
@@ -240,7 +249,7 @@ impl House {
     #[track_caller]
     fn message(&self, id: &str) -> Value {
         match self.http {
-            Some(_) => self.api(&format!("/api/v1/messages/{id}")).is(200).json(),
+            Some(_) => self.api(&format!("/api/v1/messages/{id}")).answers(200).json(),
             None => self.one(&["message", "show", id]),
         }
     }
@@ -295,7 +304,7 @@ impl House {
     /// The bytes as stored.
     #[track_caller]
     pub fn raw(&self, id: &str) -> Vec<u8> {
-        self.api(&format!("/api/v1/messages/{id}/raw")).is(200).body
+        self.api(&format!("/api/v1/messages/{id}/raw")).answers(200).body
     }
 
     /// The e-mail row of a tracked message.
@@ -303,7 +312,9 @@ impl House {
     pub fn email(&self, message: &Value) -> Value {
         let id = message["activity_id"].as_str().unwrap_or_else(|| panic!("it has an activity: {message:#}"));
         match self.http {
-            Some(_) => self.api(&format!("/api/v1/records/email/{id}")).is(200).json()["columns"].clone(),
+            Some(_) => {
+                self.api(&format!("/api/v1/records/email/{id}")).answers(200).json()["columns"].clone()
+            }
             None => self.one(&["record", "show", "email", id])["columns"].clone(),
         }
     }

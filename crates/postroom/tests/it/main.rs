@@ -9,8 +9,8 @@ mod demo;
 mod hostile;
 mod house;
 mod load;
-mod power;
 mod peers;
+mod power;
 mod real_mail;
 mod story;
 

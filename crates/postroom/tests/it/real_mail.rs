@@ -31,8 +31,15 @@ fn mails() -> Vec<Vec<u8>> {
         let entries = fs::read_dir(folder().join(collection)).expect("the collection is there");
         let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("a readable folder").path()).collect();
         files.sort();
-        let is_mail = |path: &&PathBuf| path.extension().is_some_and(|ending| ["eml", "msg", "raw"].iter().any(|known| ending == *known));
-        mails.extend(files.iter().filter(is_mail).flat_map(|path| one_or_more(fs::read(path).expect("a readable file"))));
+        let is_mail = |path: &&PathBuf| {
+            path.extension().is_some_and(|ending| ["eml", "msg", "raw"].iter().any(|known| ending == *known))
+        };
+        mails.extend(
+            files
+                .iter()
+                .filter(is_mail)
+                .flat_map(|path| one_or_more(fs::read(path).expect("a readable file"))),
+        );
     }
     assert!(mails.len() > 400, "only {} mails were found", mails.len());
     mails
@@ -42,7 +49,9 @@ fn mails() -> Vec<Vec<u8>> {
 fn one_or_more(file: Vec<u8>) -> Vec<Vec<u8>> {
     match mbox::is_mbox(&file) {
         false => vec![file],
-        true => Mbox::new(file.as_slice(), Quoting::default(), 64 << 20).map(|mail| mail.expect("a whole mail").raw).collect(),
+        true => Mbox::new(file.as_slice(), Quoting::default(), 64 << 20)
+            .map(|mail| mail.expect("a whole mail").raw)
+            .collect(),
     }
 }
 
@@ -53,11 +62,16 @@ fn all_filed(house: &House, expected: usize) -> Vec<Value> {
     assert_eq!(all.len(), expected);
     let mut states: BTreeMap<&str, usize> = BTreeMap::new();
     all.iter().for_each(|message| *states.entry(text(&message["state"])).or_default() += 1);
-    let placed: usize = ["tracked", "review", "not_tracked"].iter().filter_map(|state| states.get(state)).sum();
+    let placed: usize =
+        ["tracked", "review", "not_tracked"].iter().filter_map(|state| states.get(state)).sum();
     assert_eq!(placed, expected, "{states:?}");
     assert!(all.iter().all(|message| !text(&message["reason"]).is_empty() && !message["class"].is_null()));
     let books = house.verify();
-    assert_eq!((books["messages"].as_u64(), books["shelf"].as_u64()), (Some(expected as u64), Some(0)), "{books}");
+    assert_eq!(
+        (books["messages"].as_u64(), books["shelf"].as_u64()),
+        (Some(expected as u64), Some(0)),
+        "{books}"
+    );
     all
 }
 
@@ -79,23 +93,35 @@ fn alone_of_their_size<'a>(pairs: &[(&'a str, &'a [u8])], mails: &[Vec<u8>]) -> 
 fn imported() {
     let (house, mails) = (House::quiet(CONFIG), mails());
     let folders = ["enmime", "mime4j", "sisimai"].map(|name| folder().join(name).display().to_string());
-    let counts = house.one(&[&["message", "import", "--mailbox", "desk"], folders.each_ref().map(String::as_str).as_slice()].concat());
+    let counts = house.one(
+        &[&["message", "import", "--mailbox", "desk"], folders.each_ref().map(String::as_str).as_slice()]
+            .concat(),
+    );
     let count = |key: &str| counts[key].as_u64().unwrap_or_default() as usize;
     assert_eq!((count("read"), count("failed")), (mails.len(), 0), "{counts}");
     assert_eq!(count("new") + count("known"), mails.len());
     let states: usize = ["tracked", "review", "not_tracked"].map(count).iter().sum();
     assert_eq!(states, count("new"), "{counts}");
     let all = all_filed(&house, count("new"));
-    let by_size: BTreeMap<u64, &[u8]> = mails.iter().map(|mail| (mail.len() as u64, mail.as_slice())).collect();
+    let by_size: BTreeMap<u64, &[u8]> =
+        mails.iter().map(|mail| (mail.len() as u64, mail.as_slice())).collect();
     let seen_once = all.iter().filter(|message| message["sightings"] == 1);
-    let pairs: Vec<(&str, &[u8])> =
-        seen_once.filter_map(|message| Some((text(&message["id"]), *by_size.get(&message["size"].as_u64()?)?))).collect();
+    let pairs: Vec<(&str, &[u8])> = seen_once
+        .filter_map(|message| Some((text(&message["id"]), *by_size.get(&message["size"].as_u64()?)?)))
+        .collect();
     assert!(pairs.len() > 300, "only {} can be compared", pairs.len());
     let house = house.started();
     compared(&house, &alone_of_their_size(&pairs, &mails));
     attachments_are_whole(&house, &all, &mails);
-    let again = house.one(&[&["message", "import", "--mailbox", "desk"], folders.each_ref().map(String::as_str).as_slice()].concat());
-    assert_eq!((again["new"].as_u64(), again["known"].as_u64()), (Some(0), Some(mails.len() as u64)), "a repeat adds nothing");
+    let again = house.one(
+        &[&["message", "import", "--mailbox", "desk"], folders.each_ref().map(String::as_str).as_slice()]
+            .concat(),
+    );
+    assert_eq!(
+        (again["new"].as_u64(), again["known"].as_u64()),
+        (Some(0), Some(mails.len() as u64)),
+        "a repeat adds nothing"
+    );
     house.verify();
 }
 
@@ -111,16 +137,22 @@ fn attachments_are_whole(house: &House, all: &[Value], mails: &[Vec<u8>]) {
     for message in all.iter().filter(|message| message["state"] == "tracked") {
         let Some(mail) = message["size"].as_u64().and_then(|size| by_size.get(&size)) else { continue };
         let parsed = Mail::parse(mail, &Limits::default());
-        if parsed.message_id.is_none() || message["message_id"] != format!("<{}>", parsed.message_id.as_deref().unwrap_or_default()) {
+        if parsed.message_id.is_none()
+            || message["message_id"] != format!("<{}>", parsed.message_id.as_deref().unwrap_or_default())
+        {
             continue;
         }
         let expected = parsed.attachments();
-        let mut written = of.remove(format!("email/{}", text(&message["activity_id"])).as_str()).unwrap_or_default();
+        let mut written =
+            of.remove(format!("email/{}", text(&message["activity_id"])).as_str()).unwrap_or_default();
         written.sort_by_key(|row| row["columns"]["attachmentnumber"].as_i64());
         let unpacked = expected.iter().any(|file| file.content_type.contains("tnef"));
         assert!(unpacked || written.len() == expected.len(), "{message:#}");
         for (row, file) in written.iter().zip(&expected).filter(|_| !unpacked) {
-            assert_eq!((text(&row["columns"]["filename"]), row["columns"]["filesize"].as_u64()), (file.name.as_str(), Some(file.size)));
+            assert_eq!(
+                (text(&row["columns"]["filename"]), row["columns"]["filesize"].as_u64()),
+                (file.name.as_str(), Some(file.size))
+            );
             if checked % 20 == 0 {
                 let shown = house.one(&["record", "show", "activitymimeattachment", text(&row["id"])]);
                 let body = &parsed.parts[file.part as usize].body;
@@ -153,7 +185,8 @@ fn sent_by_smtp() {
         let mut client = Client::connect(smtp).await.expect("the listener greets");
         let mut ids = Vec::new();
         for mail in &mails {
-            let answers = client.send("sender@client.example", &["desk@ours.example"], mail).await.expect("it answers");
+            let answers =
+                client.send("sender@client.example", &["desk@ours.example"], mail).await.expect("it answers");
             ids.push(taken(&answers[0]));
         }
         ids

@@ -230,22 +230,32 @@ pub fn organisation() -> Vec<Value> {
             json!({"lastname": "Qualified", "subject": "Mill", "statecode": 1, "statuscode": 3, "parentaccountid": adler,
             "parentcontactid": at("contact", 1), "qualifyingopportunityid": at("opportunity", 1), "ownerid": tom}),
         ),
+    ];
+    rows.extend(papers(&adler, &tom));
+    rows.extend(cases(&adler, &tom));
+    rows
+}
+
+/// What is sold and said.
+fn papers(adler: &str, tom: &str) -> [Value; 4] {
+    [
         row("quote", 1, json!({"name": "Offer", "customerid": adler, "ownerid": tom})),
         row("salesorder", 1, json!({"name": "Order", "customerid": adler, "ownerid": tom})),
         row("invoice", 1, json!({"name": "Invoice", "customerid": adler, "ownerid": tom})),
         row("campaign", 1, json!({"name": "Spring", "ownerid": tom})),
-    ];
-    rows.extend((1..=CASES).map(|number| {
+    ]
+}
+
+/// The cases that the letters name, and one that was merged into the last of them.
+fn cases(adler: &str, tom: &str) -> Vec<Value> {
+    let case = |number| {
         row(
             "incident",
             number,
             json!({"title": format!("Case {number}"), "customerid": adler, "ownerid": tom}),
         )
-    }));
-    rows.push(row(
-        "incident",
-        9001,
-        json!({"title": "Merged", "customerid": adler, "merged": true, "masterid": at("incident", CASES)}),
-    ));
-    rows
+    };
+    let merged =
+        json!({"title": "Merged", "customerid": adler, "merged": true, "masterid": at("incident", CASES)});
+    (1..=CASES).map(case).chain([row("incident", 9001, merged)]).collect()
 }

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::filing::reading::Stored;
 
 /// The columns of `message` that [`stored_of`] reads, in its order.
-const COLUMNS: [&str; 17] = [
+const COLUMNS: [&str; 16] = [
     "id",
     "key",
     "header_id",
@@ -28,7 +28,6 @@ const COLUMNS: [&str; 17] = [
     "size",
     "received_at",
     "sent_at",
-    "mailbox",
     "conversation",
     "authentication",
 ];
@@ -77,7 +76,7 @@ async fn load_in(tx: &mut Tx, ids: &[MailId]) -> Result<Vec<Stored>, Error> {
 
 fn add_sighting(stored: &mut Stored, row: &Row) -> Result<(), Error> {
     let mailbox: Option<String> = row.at(1)?;
-    stored.mailbox = stored.mailbox.take().or(mailbox.filter(|name| !name.is_empty()));
+    stored.mailboxes.extend(mailbox.filter(|name| !name.is_empty()));
     let from: Option<String> = row.at(2)?;
     stored.envelope_from = stored.envelope_from.take().or(from);
     let recipients: String = row.at(3)?;
@@ -96,8 +95,7 @@ fn stored_of(row: &Row) -> Result<Stored, Error> {
     let method: String = row.at(6)?;
     let table: Option<String> = row.at(7)?;
     let record: Option<Uuid> = row.at(8)?;
-    let mailbox: String = row.at(14)?;
-    let authentication: Option<String> = row.at(16)?;
+    let authentication: Option<String> = row.at(15)?;
     Ok(Stored {
         id: MailId(row.at(0)?),
         key: row.at(1)?,
@@ -112,9 +110,9 @@ fn stored_of(row: &Row) -> Result<Stored, Error> {
         size: row.at(11)?,
         received_at: row.at::<Timestamp>(12)?,
         sent_at: row.at(13)?,
-        mailbox: Some(mailbox).filter(|name| !name.is_empty()),
-        conversation: row.at(15)?,
+        conversation: row.at(14)?,
         authentication: authentication.and_then(|word| word.parse().ok()).unwrap_or(Authentication::Unknown),
+        mailboxes: Vec::new(),
         references: Vec::new(),
         envelope_from: None,
         envelope_to: Vec::new(),

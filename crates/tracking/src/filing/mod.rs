@@ -2,11 +2,13 @@
 //!
 //! # Flow
 //!
-//! 1. [`load`]: the lot's rows. 2. [`reading`]: each mail parsed, on blocking threads, in batches bounded by bytes.
-//! 3. [`known`]: parents, records and people, asked in a few batches. 4. [`signals`] and [`decide`], mail by mail in
-//! order of arrival, so that a reply sees the parent decided a moment before; whoever came before its parent is decided
-//! once more. 5. [`activity`]: one change set a mail, all handed to the CRM in one call. 6. [`outcome`]: everything that
-//! was decided, in one unit with the finished jobs.
+//! 1. [`load`]: the lot's rows.
+//! 2. [`reading`]: each mail parsed, on blocking threads, in batches bounded by bytes.
+//! 3. [`known`]: parents, records and people, asked in a few batches.
+//! 4. [`signals`] and [`decide`], mail by mail in order of arrival, so that a reply sees the parent decided a moment
+//!    before; whoever came before its parent is decided once more.
+//! 5. [`activity`]: one change set a mail, all handed to the CRM in one call.
+//! 6. [`outcome`]: everything that was decided, in one unit with the finished jobs.
 //!
 //! A crash between 5 and 6 repeats 5 with the same ids, which changes nothing.
 
@@ -385,7 +387,7 @@ fn shelved(reading: &Reading, fault: &Fault, ids: &Ids, now: jiff::Timestamp) ->
         header_id: None,
         class: reading.class,
         automatic: reading.automatic,
-        mailbox: reading.stored.mailbox.clone().unwrap_or_default(),
+        mailbox: reading.stored.mailboxes.first().cloned().unwrap_or_default(),
         record: None,
         activity: reading.stored.activity,
         decision: outcome::decision(ids, now, &ruling),

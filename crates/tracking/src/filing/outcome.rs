@@ -121,9 +121,15 @@ async fn children(tx: &mut Tx, parents: &[String], seen: &HashSet<Uuid>) -> Resu
     }
     let mut waiting: Vec<MailId> = Vec::new();
     for some in parents.chunks(500) {
-        let refers = Expr::col("ref").is_in(some.iter().cloned());
-        let select =
-            Query::select().distinct().column("message").from("message_ref").and_where(refers).to_owned();
+        let select = Query::select()
+            .distinct()
+            .column(("message_ref", "message"))
+            .from("message_ref")
+            .inner_join("message", Expr::col(("message", "id")).equals(("message_ref", "message")))
+            .and_where(Expr::col(("message_ref", "ref")).is_in(some.iter().cloned()))
+            // Only those that wait: a reply that lies on a record stays there when its parent is moved.
+            .and_where(Expr::col(("message", "record_id")).is_null())
+            .to_owned();
         for row in tx.query(&select).await? {
             let child: Uuid = row.at(0)?;
             if !seen.contains(&child) && !waiting.contains(&MailId(child)) {

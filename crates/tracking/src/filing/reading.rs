@@ -33,8 +33,8 @@ pub struct Stored {
     pub size: u64,
     pub received_at: Timestamp,
     pub sent_at: Option<Timestamp>,
-    /// The name of a mailbox that the way in gave.
-    pub mailbox: Option<String>,
+    /// The names of the mailboxes that the ways in gave, over all sightings.
+    pub mailboxes: Vec<String>,
     pub conversation: Option<String>,
     pub authentication: Authentication,
     /// Nearest first.

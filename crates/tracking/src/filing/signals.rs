@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::filing::known::{Known, Lead, Parent};
 use crate::filing::reading::Reading;
-use crate::rules::{Mailbox, Rules};
+use crate::rules::{Mailbox, OnUnmatched, Rules, Track};
 use crate::token::{FoundToken, Kind};
 
 /// A signal, with the email activity it came through (the parent of the new activity).
@@ -50,15 +50,35 @@ fn signed(reading: &Reading, known: &Known, found: &mut Vec<Found>) {
     }
 }
 
-/// The configured mailbox that a mail belongs to: the one the way in named, else its sender's when it was sent, else that
-/// of the first recipient who has one.
+/// The configured mailbox that a mail belongs to: one that a way in named, else its sender's when it was sent, else that of
+/// a recipient: by the envelope, and only without one by the headers.
+///
+/// Of several the first that does not leave such mail alone: one mailbox that tracks nothing must not hide a mail from
+/// another that does.
 pub fn mailbox<'r>(reading: &Reading, rules: &'r Rules) -> Option<&'r Mailbox> {
-    let named = reading.stored.mailbox.as_deref().and_then(|name| rules.mailbox_named(name));
-    let addresses = match reading.stored.direction {
-        Direction::Outgoing => reading.from.iter().map(Address::normal).collect(),
-        Direction::Incoming => reading.recipients(),
+    let stored = &reading.stored;
+    let of = |addresses: &[String]| {
+        keenest(addresses.iter().filter_map(|address| rules.mailbox_of([address.as_str()])))
     };
-    named.or_else(|| rules.mailbox_of(addresses.iter().map(String::as_str)))
+    let named = keenest(stored.mailboxes.iter().filter_map(|name| rules.mailbox_named(name)));
+    named.or_else(|| match stored.direction {
+        Direction::Outgoing => of(&reading.from.iter().map(Address::normal).collect::<Vec<_>>()),
+        Direction::Incoming => of(&stored.envelope_to).or_else(|| of(&reading.recipients())),
+    })
+}
+
+/// The first of those that track most.
+fn keenest<'r>(mailboxes: impl Iterator<Item = &'r Mailbox>) -> Option<&'r Mailbox> {
+    let keen = |mailbox: &Mailbox| {
+        let tracks = match mailbox.track {
+            Track::All => 3,
+            Track::Known => 2,
+            Track::Replies => 1,
+            Track::None => 0,
+        };
+        (tracks, mailbox.on_unmatched != OnUnmatched::Skip)
+    };
+    mailboxes.reduce(|first, next| if keen(next) > keen(first) { next } else { first })
 }
 
 fn folder(reading: &Reading, known: &Known, rules: &Rules, found: &mut Vec<Found>) {
@@ -180,8 +200,7 @@ fn conversation(reading: &Reading, known: &Known, rules: &Rules, found: &mut Vec
         let Lead::Record { record, .. } = &lead else { continue };
         if shares && !records.contains(record) {
             records.push(record.clone());
-            let lead =
-                if is_forward(reading, parent, rules) { Lead::Nothing(FORWARD.into()) } else { lead };
+            let lead = if is_forward(reading, parent, rules) { Lead::Nothing(FORWARD.into()) } else { lead };
             push(found, SignalKind::ConversationIndex, conversation, "Thread-Index", lead);
             link(found, parent);
         }

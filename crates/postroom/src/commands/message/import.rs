@@ -15,8 +15,10 @@ use futures_util::stream::FuturesUnordered;
 use postroom_core::mail::Direction;
 use postroom_core::{Accepted, Code, Envelope, Fault, MailId, MailState};
 use postroom_formats::mbox::{self, Mbox, Quoting};
-use postroom_operations::Posted;
+use postroom_operations::{Operations, Posted};
 use serde::Serialize;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::cli::ImportArgs;
@@ -33,6 +35,9 @@ const LARGEST: usize = 64 * 1024 * 1024;
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Between two looks at it.
 const LOOK: Duration = Duration::from_millis(50);
+
+/// What became of one mail; `None` in a dry run.
+type Answer = Result<Option<Accepted>, Fault>;
 
 /// What an import did.
 #[derive(Debug, Default, Serialize)]
@@ -58,6 +63,9 @@ pub async fn run(app: &App, arguments: &ImportArgs, out: &mut Output) -> Result<
         problems: Vec::new(),
         ids: Vec::new(),
     };
+    // Filing begins while the rest is still being read.
+    let (runner, stop) = (app.runner(), CancellationToken::new());
+    let filing = (!import.dry_run).then(|| tokio::spawn(runner.run(stop.clone())));
     for file in &files {
         import.file(file).await?;
     }
@@ -65,7 +73,9 @@ pub async fn run(app: &App, arguments: &ImportArgs, out: &mut Output) -> Result<
     ids.sort_unstable();
     ids.dedup();
     progress.finish();
-    if !counts.dry_run {
+    if let Some(filing) = filing {
+        stop.cancel();
+        filing.await.map_err(|error| Fault::bug(error.to_string()))?.map_err(Fault::from)?;
         counts.states = settled(app, &ids).await?;
     }
     for problem in &problems {
@@ -134,7 +144,7 @@ impl Import<'_> {
 
     async fn mbox(&mut self, path: &Path, reader: impl std::io::BufRead) -> Result<(), CliError> {
         let mut messages = Mbox::new(reader, Quoting::default(), LARGEST);
-        let mut waiting = FuturesUnordered::new();
+        let mut waiting: FuturesUnordered<JoinHandle<(usize, Answer)>> = FuturesUnordered::new();
         let mut bytes = 0;
         let (app, mailbox, dry_run) = (self.app, self.mailbox.clone(), self.dry_run);
         loop {
@@ -143,7 +153,8 @@ impl Import<'_> {
                 || bytes > IN_FLIGHT_BYTES
                 || (item.is_none() && !waiting.is_empty())
             {
-                let Some((size, answer)) = waiting.next().await else { break };
+                let Some(done) = waiting.next().await else { break };
+                let (size, answer) = done.map_err(|error| Fault::bug(error.to_string()))?;
                 bytes -= size;
                 self.count(answer)?;
             }
@@ -155,17 +166,20 @@ impl Import<'_> {
                     let size = raw.len();
                     bytes += size;
                     let posted = posted(path, mailbox.clone(), raw);
-                    waiting.push(async move { (size, hand_in(app, posted, dry_run).await) });
+                    let operations = app.operations.clone();
+                    waiting.push(tokio::spawn(
+                        async move { (size, hand_in(&operations, posted, dry_run).await) },
+                    ));
                 }
             }
         }
     }
 
-    async fn hand_in(&self, path: &Path, raw: Bytes) -> Result<Option<Accepted>, Fault> {
-        hand_in(self.app, posted(path, self.mailbox.clone(), raw), self.dry_run).await
+    async fn hand_in(&self, path: &Path, raw: Bytes) -> Answer {
+        hand_in(&self.app.operations, posted(path, self.mailbox.clone(), raw), self.dry_run).await
     }
 
-    fn count(&mut self, answer: Result<Option<Accepted>, Fault>) -> Result<(), CliError> {
+    fn count(&mut self, answer: Answer) -> Result<(), CliError> {
         self.counts.read += 1;
         self.progress.add(1);
         if let Some(Accepted { id, new }) = answer? {
@@ -184,10 +198,10 @@ impl Import<'_> {
     }
 }
 
-async fn hand_in(app: &App, posted: Posted, dry_run: bool) -> Result<Option<Accepted>, Fault> {
+async fn hand_in(operations: &Operations, posted: Posted, dry_run: bool) -> Answer {
     match dry_run {
         true => Ok(None),
-        false => app.operations.import_message(&actor(), posted).await.map(Some),
+        false => operations.import_message(&actor(), posted).await.map(Some),
     }
 }
 

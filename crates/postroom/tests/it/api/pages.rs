@@ -32,7 +32,9 @@ impl Demo {
         let said = server.output();
         let address = |after: &str| -> SocketAddr {
             let rest = said.split(after).nth(1).expect("the demo says where it listens");
-            let end = rest.find(|letter: char| !(letter.is_ascii_digit() || ".:".contains(letter))).unwrap_or(rest.len());
+            let end = rest
+                .find(|letter: char| !(letter.is_ascii_digit() || ".:".contains(letter)))
+                .unwrap_or(rest.len());
             rest[..end].trim_end_matches(['.', ':']).parse().expect("an address")
         };
         let http = address("http://");
@@ -41,7 +43,7 @@ impl Demo {
         let entered = post("/sign-in", "application/x-www-form-urlencoded", format!("link={link}"))
             .header("Origin", &format!("http://{http}"))
             .to(http)
-            .is(303);
+            .answers(303);
         let cookie = entered.header("set-cookie").split(';').next().unwrap_or_default().to_owned();
         let smtp = address("SMTP on ");
         let id = wait_for(async {
@@ -53,7 +55,7 @@ impl Demo {
     }
 
     fn page(&self, path: &str) -> (String, String) {
-        let answer = get(path).header("Cookie", &self.cookie).to(self.http).is(200);
+        let answer = get(path).header("Cookie", &self.cookie).to(self.http).answers(200);
         (answer.text(), answer.header("content-security-policy").to_owned())
     }
 }
@@ -65,12 +67,20 @@ fn hostile_mail_is_text_on_every_page() {
     for path in ["/messages".to_owned(), format!("/messages/{id}"), format!("/messages/{id}/raw")] {
         let (page, policy) = demo.page(&path);
         assert!(page.contains("evil(2)"), "{path} shows the subject: {page}");
-        assert!(!page.contains("<script>evil") && !page.contains("<img src=x") && !page.contains("\u{202e}"), "{path}: {page}");
+        assert!(
+            !page.contains("<script>evil") && !page.contains("<img src=x") && !page.contains("\u{202e}"),
+            "{path}: {page}"
+        );
         assert!(policy.contains("default-src 'self'") && !policy.contains("unsafe"), "{path}: {policy}");
     }
     let (body, policy) = demo.page(&format!("/messages/{id}/body"));
     assert!(body.contains("Hello") && !body.contains("evil("), "{body}");
-    assert!(policy.contains("sandbox") && policy.contains("default-src 'none'") && !policy.contains("allow-scripts"), "{policy}");
+    assert!(
+        policy.contains("sandbox")
+            && policy.contains("default-src 'none'")
+            && !policy.contains("allow-scripts"),
+        "{policy}"
+    );
     // Without a session there is nothing to see.
     let answer = get(format!("/messages/{id}")).to(demo.http);
     assert!(matches!(answer.status, 303 | 401) && !answer.text().contains("evil"), "{}", answer.text());
@@ -82,8 +92,15 @@ fn an_attachment_is_always_a_file() {
     let (page, _) = demo.page(&format!("/messages/{}", demo.id));
     let part = page.split("/parts/").nth(1).expect("the page links the attachment");
     let part: String = part.chars().take_while(char::is_ascii_digit).collect();
-    let answer = get(format!("/messages/{}/parts/{part}", demo.id)).header("Cookie", &demo.cookie).to(demo.http).is(200);
-    assert!(answer.header("content-disposition").starts_with("attachment"), "{}", answer.header("content-disposition"));
+    let answer = get(format!("/messages/{}/parts/{part}", demo.id))
+        .header("Cookie", &demo.cookie)
+        .to(demo.http)
+        .answers(200);
+    assert!(
+        answer.header("content-disposition").starts_with("attachment"),
+        "{}",
+        answer.header("content-disposition")
+    );
     assert_eq!(answer.header("x-content-type-options"), "nosniff");
     assert!(!answer.header("content-type").contains("html"), "{}", answer.header("content-type"));
 }

@@ -46,7 +46,8 @@ impl Request<'_> {
     pub fn to(self, server: SocketAddr) -> Answer {
         let mut stream = TcpStream::connect(server).expect("the server takes us");
         stream.set_read_timeout(Some(PATIENCE)).expect("a socket takes a time-out");
-        let mut head = format!("{} {} HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\n", self.method, self.path);
+        let mut head =
+            format!("{} {} HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\n", self.method, self.path);
         self.headers.iter().for_each(|(name, value)| head.push_str(&format!("{name}: {value}\r\n")));
         head.push_str(&format!("Content-Length: {}\r\n\r\n", self.body.len()));
         // A server that refuses a large body may answer before it has read it all.
@@ -63,7 +64,8 @@ impl Answer {
         let end = raw.windows(4).position(|four| four == b"\r\n\r\n").expect("an answer has a head");
         let head = String::from_utf8_lossy(&raw[..end]);
         let mut lines = head.lines();
-        let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).expect("a status line");
+        let status =
+            lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).expect("a status line");
         let headers: Vec<(String, String)> = lines
             .filter_map(|line| line.split_once(':'))
             .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
@@ -88,15 +90,15 @@ impl Answer {
 
     /// Checks the status, showing everything when it is another.
     #[track_caller]
-    pub fn is(self, status: u16) -> Answer {
+    pub fn answers(self, status: u16) -> Answer {
         assert_eq!(self.status, status, "{}", self.text());
         self
     }
 
     /// A refusal as RFC 9457 has it, with this status.
     #[track_caller]
-    pub fn is_problem(self, status: u16) -> Value {
-        let answer = self.is(status);
+    pub fn refuses(self, status: u16) -> Value {
+        let answer = self.answers(status);
         assert_eq!(answer.header("content-type"), "application/problem+json", "{}", answer.text());
         answer.json()
     }

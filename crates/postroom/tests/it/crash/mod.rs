@@ -59,6 +59,11 @@ impl Load {
         self.runs.iter().map(Run::acked).chain(self.agents.iter().map(Agent::acked)).sum()
     }
 
+    /// Whether letters are on their way.
+    fn is_open(&self) -> bool {
+        (self.acked() as u64) < self.sent
+    }
+
     /// Waits until every letter is settled; answers the books of all.
     fn finish(self) -> Book {
         let mut book = one_book(self.runs);

@@ -45,9 +45,17 @@ fn packed_bomb() -> Vec<u8> {
 fn a_tnef_bomb_costs_nothing() {
     let props = packed_bomb();
     let many = u32::MAX.to_le_bytes().repeat(3);
-    for bomb in [tnef(0x0006_9003, u32::MAX, b"x"), tnef(0x0006_9003, props.len() as u32, &props), tnef(0x0006_9003, 12, &many)] {
+    for bomb in [
+        tnef(0x0006_9003, u32::MAX, b"x"),
+        tnef(0x0006_9003, props.len() as u32, &props),
+        tnef(0x0006_9003, 12, &many),
+    ] {
         let message = survives(&attached("tnef", "filename=winmail.dat", "application/ms-tnef", &bomb));
-        assert_eq!(files(&message)[0], ("winmail.dat".to_owned(), bomb.len() as i64), "the container itself stays");
+        assert_eq!(
+            files(&message)[0],
+            ("winmail.dat".to_owned(), bomb.len() as i64),
+            "the container itself stays"
+        );
     }
 }
 
@@ -78,7 +86,18 @@ fn script_in_a_body_is_cleaned_and_everything_else_stays() {
     let shown = email(&survives(mail.as_bytes()));
     let shown = text(&shown["description"]);
     assert!(shown.contains("first") && shown.contains("last"), "{shown}");
-    for evil in ["evil()", "<script", "onerror", "onload", "<iframe", "<form", "<meta", "<base", "@import", "javascript"] {
+    for evil in [
+        "evil()",
+        "<script",
+        "onerror",
+        "onload",
+        "<iframe",
+        "<form",
+        "<meta",
+        "<base",
+        "@import",
+        "javascript",
+    ] {
         assert!(!shown.contains(evil), "{evil} is in {shown}");
     }
 }
@@ -87,7 +106,10 @@ fn script_in_a_body_is_cleaned_and_everything_else_stays() {
 fn html_a_hundred_thousand_deep() {
     for tag in ["div", "table><tr><td", "b", "blockquote", "ul><li"] {
         let page = format!("<{tag}>").repeat(100_000);
-        let mail = format!("{}Subject: deep\r\nContent-Type: text/html\r\n\r\n{page}the bottom\r\n", headers("deep"));
+        let mail = format!(
+            "{}Subject: deep\r\nContent-Type: text/html\r\n\r\n{page}the bottom\r\n",
+            headers("deep")
+        );
         let message = survives(mail.as_bytes());
         assert!(text(&email(&message)["description"]).contains("the bottom"), "{tag}");
     }
@@ -113,7 +135,10 @@ fn charsets_and_encodings_that_do_not_hold() {
 fn long_lines_and_lone_line_ends() {
     let long = format!("{}Subject: long\r\n\r\n{}\r\n", headers("long"), "x".repeat(2 << 20));
     survives(long.as_bytes());
-    let bare = format!("{}Subject: bare\r\n\r\nlone CR \r here, lone LF \n there\r\n.\n.\r\rend\r\n", headers("bare"));
+    let bare = format!(
+        "{}Subject: bare\r\n\r\nlone CR \r here, lone LF \n there\r\n.\n.\r\rend\r\n",
+        headers("bare")
+    );
     survives(bare.as_bytes());
     let only_cr = format!("{}Subject: only CR\r\n\r\nx\r\n", headers("cr")).replace("\r\n", "\r");
     survives(only_cr.as_bytes());

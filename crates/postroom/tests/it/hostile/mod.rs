@@ -105,7 +105,11 @@ fn is_refused(mail: &[u8], code: u16) {
 fn are_filed(house: &House, ids: &[String]) {
     for id in ids {
         let message = house.settled(id);
-        assert_eq!((text(&message["state"]), text(&message["record"]["id"])), ("tracked", CASE), "{message:#}");
+        assert_eq!(
+            (text(&message["state"]), text(&message["record"]["id"])),
+            ("tracked", CASE),
+            "{message:#}"
+        );
     }
 }
 
@@ -126,7 +130,9 @@ fn email(message: &Value) -> Value {
 fn files(message: &Value) -> Vec<(String, i64)> {
     let mut rows = HOUSE.rows_of(message, "activitymimeattachment", "objectid");
     rows.sort_by_key(|row| row["attachmentnumber"].as_i64());
-    rows.iter().map(|row| (text(&row["filename"]).to_owned(), row["filesize"].as_i64().unwrap_or(-1))).collect()
+    rows.iter()
+        .map(|row| (text(&row["filename"]).to_owned(), row["filesize"].as_i64().unwrap_or(-1)))
+        .collect()
 }
 
 /// A multipart mail with one attachment.

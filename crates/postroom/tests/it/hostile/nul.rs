@@ -8,11 +8,17 @@ use super::*;
 fn mails() -> Vec<Vec<u8>> {
     let plain = format!("{}Subject: N\0UL\0\r\n\r\nbo\0dy\0\r\n", headers("nul"));
     let encoded = format!("{}Subject: =?utf-8?Q?N=00UL?=\r\n\r\nx\r\n", headers("nul"));
-    let names = headers("nul").replace("From: Anna", "From: =?utf-8?Q?An=00na?=").replace("Message-ID: <", "Message-ID: <n\0");
-    let names = format!("{names}References: <a\0b@x.example>\r\nCc: \"C\0\" <c\0c@x.example>\r\nSubject: names\r\n\r\nx\r\n");
+    let names = headers("nul")
+        .replace("From: Anna", "From: =?utf-8?Q?An=00na?=")
+        .replace("Message-ID: <", "Message-ID: <n\0");
+    let names = format!(
+        "{names}References: <a\0b@x.example>\r\nCc: \"C\0\" <c\0c@x.example>\r\nSubject: names\r\n\r\nx\r\n"
+    );
     let file = attached("nul", "filename=\"a\0b.txt\"", "text/pl\0ain", b"a\0b");
-    let token = format!("{}Subject: CRM: {{{}\0{}}}:MRC\r\n\r\nx\r\n", headers("nul"), &CASE[..9], &CASE[9..]);
-    let mut mails: Vec<Vec<u8>> = [plain, encoded, names, token].into_iter().map(String::into_bytes).collect();
+    let token =
+        format!("{}Subject: CRM: {{{}\0{}}}:MRC\r\n\r\nx\r\n", headers("nul"), &CASE[..9], &CASE[9..]);
+    let mut mails: Vec<Vec<u8>> =
+        [plain, encoded, names, token].into_iter().map(String::into_bytes).collect();
     mails.extend([file, b"\0\0\0\0".to_vec(), vec![0; 100_000]]);
     mails
 }

@@ -19,7 +19,8 @@ fn a_mail_larger_than_is_allowed() {
 
 #[test]
 fn ten_thousand_parts() {
-    let part = "--b\r\nContent-Type: text/plain\r\nContent-Disposition: attachment; filename=a.txt\r\n\r\nx\r\n";
+    let part =
+        "--b\r\nContent-Type: text/plain\r\nContent-Disposition: attachment; filename=a.txt\r\n\r\nx\r\n";
     let mail = format!(
         "{}Subject: parts\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n{}--b--\r\n",
         headers("parts"),
@@ -33,9 +34,13 @@ fn ten_thousand_parts() {
 
 #[test]
 fn ten_thousand_multiparts_inside_each_other() {
-    let mut mail = format!("{}Subject: depth\r\nContent-Type: multipart/mixed; boundary=b0\r\n\r\n", headers("depth"));
+    let mut mail =
+        format!("{}Subject: depth\r\nContent-Type: multipart/mixed; boundary=b0\r\n\r\n", headers("depth"));
     for level in 0..10_000 {
-        mail.push_str(&format!("--b{level}\r\nContent-Type: multipart/mixed; boundary=b{}\r\n\r\n", level + 1));
+        mail.push_str(&format!(
+            "--b{level}\r\nContent-Type: multipart/mixed; boundary=b{}\r\n\r\n",
+            level + 1
+        ));
     }
     mail.push_str("--b10000\r\n\r\nthe bottom\r\n");
     let message = survives(mail.as_bytes());
@@ -59,11 +64,14 @@ fn a_hundred_thousand_headers() {
 
 #[test]
 fn a_subject_of_a_megabyte() {
-    let folded = format!("{}Subject: {}\r\n\r\nHello\r\n", headers("folded"), "word and word\r\n ".repeat(70_000));
+    let folded =
+        format!("{}Subject: {}\r\n\r\nHello\r\n", headers("folded"), "word and word\r\n ".repeat(70_000));
     let one_line = format!("{}Subject: {}\r\n\r\nHello\r\n", headers("line"), "a".repeat(1 << 20));
-    let encoded = format!("{}Subject: {}\r\n\r\nHello\r\n", headers("words"), "=?utf-8?Q?a?=\r\n ".repeat(70_000));
+    let encoded =
+        format!("{}Subject: {}\r\n\r\nHello\r\n", headers("words"), "=?utf-8?Q?a?=\r\n ".repeat(70_000));
     let broken = format!("{}Subject: {}\r\n\r\nHello\r\n", headers("broken"), "=?utf-8?B?".repeat(100_000));
-    let tokens = format!("{}Subject: {}\r\n\r\nHello\r\n", headers("tokens"), "CRM: {6f1ed002-".repeat(16_000));
+    let tokens =
+        format!("{}Subject: {}\r\n\r\nHello\r\n", headers("tokens"), "CRM: {6f1ed002-".repeat(16_000));
     for mail in [folded, one_line, encoded, broken, tokens] {
         let message = survives(mail.as_bytes());
         assert!(text(&email(&message)["subject"]).encode_utf16().count() <= 800);
@@ -74,8 +82,12 @@ fn a_subject_of_a_megabyte() {
 fn a_hundred_thousand_recipients_and_references() {
     let many: String = (0..100_000).map(|number| format!("r{number}@x.example,\r\n ")).collect();
     let ids: String = (0..100_000).map(|number| format!("<{number}@x.example>\r\n ")).collect();
-    let recipients = format!("{}Cc: {many}last@x.example\r\nSubject: recipients\r\n\r\nHello\r\n", headers("recipients"));
-    let references = format!("{}References: {ids}<last@x.example>\r\nSubject: references\r\n\r\nHello\r\n", headers("references"));
+    let recipients =
+        format!("{}Cc: {many}last@x.example\r\nSubject: recipients\r\n\r\nHello\r\n", headers("recipients"));
+    let references = format!(
+        "{}References: {ids}<last@x.example>\r\nSubject: references\r\n\r\nHello\r\n",
+        headers("references")
+    );
     survives(recipients.as_bytes());
     survives(references.as_bytes());
 }
@@ -88,7 +100,14 @@ fn a_message_id_of_a_megabyte() {
 
 #[test]
 fn nothing_at_all() {
-    for mail in [b"".as_slice(), b"\r\n", b"\r\n\r\n\r\n", b":", b"no header, no body", b"From: \r\nTo:\r\nSubject:\r\nDate:\r\nMessage-ID:\r\n\r\n"] {
+    for mail in [
+        b"".as_slice(),
+        b"\r\n",
+        b"\r\n\r\n\r\n",
+        b":",
+        b"no header, no body",
+        b"From: \r\nTo:\r\nSubject:\r\nDate:\r\nMessage-ID:\r\n\r\n",
+    ] {
         survives(mail);
     }
 }

@@ -7,7 +7,18 @@ use super::*;
 
 /// Ends of data that other servers have taken for one (SEC Consult, 2023, and the list of CVE-2023-51764 to 51766).
 const ENDS: &[&str] = &[
-    "\n.\n", "\n.\r\n", "\r.\r\n", "\r\n.\n", "\r\n.\r", "\r.\r", "\n.\r", "\r.\n", "\r\n.\0\r\n", "\r\n\0.\r\n", "\0\r\n.\n", "\r\r\n.\r\r\n",
+    "\n.\n",
+    "\n.\r\n",
+    "\r.\r\n",
+    "\r\n.\n",
+    "\r\n.\r",
+    "\r.\r",
+    "\n.\r",
+    "\r.\n",
+    "\r\n.\0\r\n",
+    "\r\n\0.\r\n",
+    "\0\r\n.\n",
+    "\r\r\n.\r\r\n",
     "\n\n.\r\n\n",
 ];
 
@@ -29,7 +40,8 @@ fn smuggle(end: &str) -> String {
     while !said.lines().any(|line| line.starts_with("354")) {
         assert_ne!(smtp.read_line(&mut said).expect("the server answers"), 0, "{said}");
     }
-    let second = format!("MAIL FROM:<boss@ours.example>\r\nRCPT TO:<{DESK}>\r\nDATA\r\nSubject: smuggled\r\n\r\nx");
+    let second =
+        format!("MAIL FROM:<boss@ours.example>\r\nRCPT TO:<{DESK}>\r\nDATA\r\nSubject: smuggled\r\n\r\nx");
     let mail = format!("{}Subject: carrier\r\n\r\nbefore{end}{second}\r\n.\r\nQUIT\r\n", headers("smuggle"));
     // The server may hang up while we still talk.
     drop(smtp.get_mut().write_all(mail.as_bytes()));

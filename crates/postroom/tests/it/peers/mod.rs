@@ -2,6 +2,7 @@
 
 mod postfix;
 /// The starter that the mail crate's tests use.
+#[expect(clippy::unwrap_used, reason = "there a failed starter is a failed test")]
 #[path = "../../../../mail/tests/it/postfix/starter.rs"]
 mod starter;
 mod swaks;

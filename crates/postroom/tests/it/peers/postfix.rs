@@ -30,7 +30,11 @@ fn arrived(postfix: &Postfix, on: &str, count: usize) -> Vec<Value> {
         found.len() >= count
     });
     assert!(come, "{} of {count} are on {on}\n{}\n{}", found.len(), postfix.log(), HOUSE.log());
-    assert!(poll::until(PATIENCE, || postfix.queued() == 0), "Postfix still has mail:\n{}", postfix.log());
+    assert!(
+        poll::until(PATIENCE, || (postfix.flush(), postfix.queued() == 0).1),
+        "Postfix still has mail:\n{}",
+        postfix.log()
+    );
     assert_eq!(found.len(), count, "each once");
     found
 }
@@ -40,7 +44,8 @@ fn carried(route: Route, settings: &[(&str, &str)], case: u32, source: &str) -> 
     const MAILS: usize = 25;
     let postfix = Postfix::start(route, settings);
     let mail = |number: usize| {
-        let subject = format!("Pump {number} =?utf-8?Q?f=C3=BCr?= you\r\n CRM: {{{}}}:MRC", guid("incident", case));
+        let subject =
+            format!("Pump {number} =?utf-8?Q?f=C3=BCr?= you\r\n CRM: {{{}}}:MRC", guid("incident", case));
         let body = format!(".\r\n..\r\nnumber {number}\r\n{}", "a line\r\n".repeat(number * 20));
         letter(&subject).body("text/plain; charset=us-ascii", &body).raw()
     };
@@ -54,7 +59,8 @@ fn carried(route: Route, settings: &[(&str, &str)], case: u32, source: &str) -> 
         assert!(text(&message["subject"]).contains("f\u{fc}r you CRM: {"), "{message:#}");
     }
     let ours = HOUSE.raw(text(&found[0]["id"]));
-    let body = |raw: &[u8]| String::from_utf8_lossy(raw).split_once("\r\n\r\n").map(|(_, body)| body.to_owned());
+    let body =
+        |raw: &[u8]| String::from_utf8_lossy(raw).split_once("\r\n\r\n").map(|(_, body)| body.to_owned());
     assert!(mails.iter().any(|mail| body(mail) == body(&ours)), "the body arrived as it was sent");
     assert_eq!(HOUSE.rows("email", "regardingobjectid", &at("incident", case)).len(), MAILS);
     postfix
@@ -87,7 +93,10 @@ fn postfix_is_refused_a_stranger_s_recipient() {
 /// A mail larger than we take bounces at Postfix at once, for SIZE says so.
 #[test]
 fn postfix_learns_the_size_limit() {
-    let postfix = Postfix::start(Route::Smtp(HOUSE.smtp.expect("it listens")), &[("message_size_limit", "0"), ("mailbox_size_limit", "0")]);
+    let postfix = Postfix::start(
+        Route::Smtp(HOUSE.smtp.expect("it listens")),
+        &[("message_size_limit", "0"), ("mailbox_size_limit", "0")],
+    );
     let body = "0123456789012345678901234567890123456789\r\n".repeat(1_000_000);
     submit(&postfix, &[DESK], &[letter("too large").body("text/plain", &body).raw()]);
     let told = || postfix.log().contains("size limit") || postfix.log().contains("552");

@@ -16,8 +16,12 @@ fn swaks(options: &[&str]) -> (i32, String) {
     command.args(["--server", "127.0.0.1", "--port", &door.port().to_string(), "--ehlo", "client.example"]);
     command.args(["--from", ANNA]).args(options).stdin(Stdio::null());
     let output = command.output().expect("swaks can be started");
-    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(!said.contains("requires Net::SSLeay"), "swaks needs it for TLS: apt-get install libnet-ssleay-perl\n{said}");
+    let said =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(
+        !said.contains("requires Net::SSLeay"),
+        "swaks needs it for TLS: apt-get install libnet-ssleay-perl\n{said}"
+    );
     (output.status.code().unwrap_or(-1), said)
 }
 
@@ -25,9 +29,16 @@ fn swaks(options: &[&str]) -> (i32, String) {
 #[track_caller]
 fn filed(case: u32, options: &[&str]) -> Value {
     let subject = format!("Subject: swaks CRM: {{{}}}:MRC", guid("incident", case));
-    let (exit, said) = swaks(&[options, &["--header", &subject, "--header", &format!("Message-Id: <swaks-{case}@customer.example>")]].concat());
+    let (exit, said) = swaks(
+        &[
+            options,
+            &["--header", &subject, "--header", &format!("Message-Id: <swaks-{case}@customer.example>")],
+        ]
+        .concat(),
+    );
     assert_eq!(exit, 0, "{said}");
-    let id = said.split_whitespace().find(|word| word.starts_with("msg_")).unwrap_or_else(|| panic!("{said}"));
+    let id =
+        said.split_whitespace().find(|word| word.starts_with("msg_")).unwrap_or_else(|| panic!("{said}"));
     let message = HOUSE.settled(id);
     is_on(&message, &at("incident", case), "token");
     message
@@ -51,16 +62,21 @@ fn over_tls() {
 fn by_lmtp_to_several() {
     let message = filed(183, &["--to", &format!("{DESK},{SALES},{INES}"), "--protocol", "LMTP"]);
     let seen = message["sightings_seen"].as_array().cloned().unwrap_or_default();
-    let to: Vec<&Value> = seen.iter().flat_map(|seen| seen["envelope_to"].as_array().into_iter().flatten()).collect();
+    let to: Vec<&Value> =
+        seen.iter().flat_map(|seen| seen["envelope_to"].as_array().into_iter().flatten()).collect();
     assert_eq!(to.len(), 3, "{message:#}");
 }
 
 #[test]
 fn with_an_attachment() {
     let file = HOUSE.write("offer.pdf", b"%PDF-1.4 offer");
-    let message = filed(184, &["--to", DESK, "--attach-type", "application/pdf", "--attach", &format!("@{}", file.display())]);
+    let message = filed(
+        184,
+        &["--to", DESK, "--attach-type", "application/pdf", "--attach", &format!("@{}", file.display())],
+    );
     let files = HOUSE.rows_of(&message, "activitymimeattachment", "objectid");
-    let told: Vec<Value> = files.iter().map(|file| json!([file["filename"], file["mimetype"], file["filesize"]])).collect();
+    let told: Vec<Value> =
+        files.iter().map(|file| json!([file["filename"], file["mimetype"], file["filesize"]])).collect();
     assert_eq!(told, [json!(["offer.pdf", "application/pdf", 14])]);
 }
 
@@ -80,5 +96,9 @@ fn refusals() {
 #[test]
 fn a_bounce_s_envelope() {
     let message = filed(185, &["--from", "<>", "--to", DESK, "--header", "Auto-Submitted: auto-generated"]);
-    assert_eq!((text(&message["sightings_seen"][0]["envelope_from"]), &message["automatic"]), ("", &json!(true)), "{message:#}");
+    assert_eq!(
+        (text(&message["sightings_seen"][0]["envelope_from"]), &message["automatic"]),
+        ("", &json!(true)),
+        "{message:#}"
+    );
 }

@@ -90,3 +90,19 @@ fn track_says_which_mail_counts_at_all() {
 fn a_known_sender_alone_names_no_record() {
     is_in_review(&filed(ANNA, DESK, "Just hello"), "Nothing in it names a record");
 }
+
+/// A mailbox that leaves mail alone does not hide it from one that does not: at once, and when the other sees it later.
+#[test]
+fn the_mailbox_that_tracks_most_decides() {
+    for quiet in ["closed@ours.example", "news@ours.example", "answers@ours.example"] {
+        let mail = letter("Hello").from(STRANGER).to(quiet);
+        is_in_review(&house().filed(STRANGER, &[quiet, DESK], mail.raw()), "a person decides");
+        let mail = letter("Hello").from(STRANGER).to(quiet);
+        let message = house().filed(STRANGER, &[quiet], mail.raw());
+        assert_eq!(text(&message["state"]), "not_tracked", "{message:#}");
+        let id = text(&message["id"]);
+        assert_eq!(house().send(STRANGER, &[DESK], mail.raw()), id);
+        let message = house().until(id, "the desk's decision", |message| message["state"] != "not_tracked");
+        is_in_review(&message, "a person decides");
+    }
+}
