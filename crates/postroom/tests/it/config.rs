@@ -324,6 +324,6 @@ fn a_secret_file_that_others_can_read_is_refused_with_the_exact_chmod() {
 fn show_can_be_narrowed() {
     let place = Place::with(STORAGE);
     let run = place.run(&["config", "show", "jobs", "--plain"]).exits(0);
-    assert_eq!(run.out, "jobs.workers\t4\njobs.lease\t\"15s\"\njobs.poll\t\"500ms\"\n");
+    assert_eq!(run.out, "jobs.workers\t2\njobs.lease\t\"15s\"\njobs.poll\t\"500ms\"\n");
     place.run(&["config", "show", "jobz"]).fails(5, "PR-8004");
 }
