@@ -3,10 +3,13 @@
 //! A body of one chunk stands in its own row; a larger one has its chunks in `body_chunk`, so that it can be written and
 //! read in pieces. Hashing and compressing happen in [`Body::prepare`], outside any transaction.
 
+use std::cell::RefCell;
+
 use futures_util::FutureExt;
 use postroom_core::BodyHash;
 use sea_query::{ColumnDef, Expr, ExprTrait, Index, Query, SelectStatement, Table};
 use sha2::{Digest, Sha256};
+use zstd::bulk::{Compressor, Decompressor};
 
 use crate::migrate::{Ddl, Migration};
 use crate::{Error, Insert, Row, Store, Tx};
@@ -81,16 +84,28 @@ impl Body {
     }
 }
 
+thread_local! {
+    // Their tables are larger than most mails: made once a thread, not once a mail.
+    static COMPRESSOR: RefCell<Compressor<'static>> =
+        RefCell::new(Compressor::new(LEVEL).expect("zstd has this level"));
+    static DECOMPRESSOR: RefCell<Decompressor<'static>> =
+        RefCell::new(Decompressor::new().expect("zstd needs only memory for this"));
+}
+
 fn compress(chunk: &[u8]) -> (i64, Vec<u8>) {
-    match zstd::bulk::compress(chunk, LEVEL) {
+    match COMPRESSOR.with_borrow_mut(|compressor| compressor.compress(chunk)) {
         Ok(small) if small.len() + chunk.len() / WORTH < chunk.len() => (ZSTD, small),
         _ => (PLAIN, chunk.to_vec()),
     }
 }
 
-fn expand(codec: i64, data: Vec<u8>, hash: BodyHash) -> Result<Vec<u8>, Error> {
+/// A piece as it was; `room` is the most bytes it can have.
+fn expand(codec: i64, data: Vec<u8>, room: u64, hash: BodyHash) -> Result<Vec<u8>, Error> {
+    let room = usize::try_from(room).unwrap_or(CHUNK).min(CHUNK);
     match codec {
-        ZSTD => zstd::bulk::decompress(&data, CHUNK).map_err(|_| Error::DamagedBody(hash.to_string())),
+        ZSTD => DECOMPRESSOR
+            .with_borrow_mut(|decompressor| decompressor.decompress(&data, room))
+            .map_err(|_| Error::DamagedBody(hash.to_string())),
         _ => Ok(data),
     }
 }
@@ -162,11 +177,11 @@ impl Reader {
     pub async fn open(store: &Store, hash: BodyHash) -> Result<Reader, Error> {
         let row = store.read(move |tx| async move { tx.query_one(&select_body(hash)).await }.boxed()).await?;
         let row = row.ok_or_else(|| Error::NoBody(hash.to_string()))?;
+        let (size, chunks) = (row.at(0)?, row.at(1)?);
         let first = match row.at::<Option<Vec<u8>>>(3)? {
-            Some(data) => Some(expand(row.at(2)?, data, hash)?),
+            Some(data) => Some(expand(row.at(2)?, data, size, hash)?),
             None => None,
         };
-        let (size, chunks) = (row.at(0)?, row.at(1)?);
         Ok(Reader { store: store.clone(), hash, next: 0, chunks, first, hasher: Sha256::new(), size })
     }
 
@@ -193,28 +208,39 @@ impl Reader {
         select.and_where(Expr::col("seq").eq(seq));
         let row = self.store.read(move |tx| async move { tx.query_one(&select).await }.boxed()).await?;
         let row = row.ok_or_else(|| Error::DamagedBody(hash.to_string()))?;
-        expand(row.at(0)?, row.at(1)?, hash)
+        expand(row.at(0)?, row.at(1)?, self.size, hash)
     }
 }
 
 /// A body's pieces as they are kept: codec and bytes.
-type Pieces = Vec<(i64, Vec<u8>)>;
+struct Pieces {
+    size: u64,
+    pieces: Vec<(i64, Vec<u8>)>,
+}
 
 async fn whole(tx: &mut Tx, hash: BodyHash) -> Result<Pieces, Error> {
     let row = tx.query_one(&select_body(hash)).await?.ok_or_else(|| Error::NoBody(hash.to_string()))?;
+    let size = row.at(0)?;
     if let Some(data) = row.at::<Option<Vec<u8>>>(3)? {
-        return Ok(vec![(row.at(2)?, data)]);
+        return Ok(Pieces { size, pieces: vec![(row.at(2)?, data)] });
     }
     let piece = |row: &Row| Ok((row.at(0)?, row.at(1)?));
-    tx.query(&select_chunks(hash)).await?.iter().map(piece).collect()
+    let pieces = tx.query(&select_chunks(hash)).await?.iter().map(piece).collect::<Result<_, Error>>()?;
+    Ok(Pieces { size, pieces })
 }
 
-fn join(hash: BodyHash, pieces: Pieces) -> Result<Vec<u8>, Error> {
+fn join(hash: BodyHash, body: Pieces) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
-    for (codec, data) in pieces {
+    for (codec, data) in body.pieces {
+        let piece = expand(codec, data, body.size, hash)?;
         match bytes.is_empty() {
-            true => bytes = expand(codec, data, hash)?,
-            false => bytes.extend(expand(codec, data, hash)?),
+            true => {
+                bytes = piece;
+                // The size is what a row says; a damaged one must not ask for all memory.
+                let rest = usize::try_from(body.size).unwrap_or(0).saturating_sub(bytes.len());
+                bytes.reserve_exact(rest.min(512 * CHUNK));
+            }
+            false => bytes.extend(piece),
         }
     }
     check(hash, Sha256::digest(&bytes).into())?;

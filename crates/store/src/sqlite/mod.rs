@@ -66,6 +66,8 @@ fn open_writer(path: &Path) -> Result<Connection, Error> {
     connection.pragma_update(None, "foreign_keys", "ON").map_err(fail)?;
     // A larger log between checkpoints: each page is copied home once for many commits.
     connection.pragma_update(None, "wal_autocheckpoint", 4000).map_err(fail)?;
+    // 24 MiB of page cache: ids and hashes land anywhere in their indexes, whose upper pages must stay at hand.
+    connection.pragma_update(None, "cache_size", -24 * 1024).map_err(fail)?;
     let level: i64 = connection.query_row("PRAGMA synchronous", [], |row| row.get(0)).map_err(fail)?;
     if mode != "wal" || level != 2 {
         let reason = format!("needs journal_mode=wal and synchronous=FULL, has {mode} and {level}");
@@ -76,6 +78,8 @@ fn open_writer(path: &Path) -> Result<Connection, Error> {
 
 fn open_reader(path: &Path) -> Result<Connection, Error> {
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    // A reader forgets its pages after every commit of the writer's, so a large cache would only cost memory.
+    connection.pragma_update(None, "cache_size", -2 * 1024).map_err(|error| open_error(path, error))?;
     connection.pragma_update(None, "query_only", "ON").map_err(|error| open_error(path, error))?;
     Ok(connection)
 }
@@ -86,8 +90,6 @@ fn open(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
         Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(fail)?;
     connection.busy_timeout(BUSY).map_err(fail)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    // 8 MiB of page cache a connection: the hot index pages, no more.
-    connection.pragma_update(None, "cache_size", -8192).map_err(fail)?;
     Ok(connection)
 }
 
