@@ -25,7 +25,7 @@ use crate::report::{CliError, Exit, Output};
 const KILL_AT: &str = "POSTROOM_KILL_AT";
 
 /// How old a gauge may be.
-const GAUGES: Duration = Duration::from_secs(30);
+const GAUGES: Duration = Duration::from_secs(15);
 
 pub async fn run(config: Config, out: &mut Output) -> Result<Exit, CliError> {
     arm();
@@ -120,16 +120,16 @@ impl Services {
     }
 }
 
-/// Keeps the gauges true until `stop`.
+/// Keeps the gauges true until `stop`. The first look waits too: a start has more urgent things to read.
 async fn publish(operations: Operations, stop: CancellationToken) {
     let mut gauges = Gauges::default();
     loop {
-        if let Err(fault) = operations.publish_gauges(&mut gauges).await {
-            tracing::warn!(event = "metrics.stale", code = %fault.code, "The gauges could not be read: {fault}");
-        }
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(GAUGES) => {}
+        }
+        if let Err(fault) = operations.publish_gauges(&mut gauges).await {
+            tracing::warn!(event = "metrics.stale", code = %fault.code, "The gauges could not be read: {fault}");
         }
     }
 }
