@@ -13,9 +13,12 @@ pub(super) const REGARDING: i64 = 8;
 /// `participationtypemask` of the owner.
 pub(super) const OWNER: i64 = 9;
 
-/// The id of the server's own party row: the same in every run.
+/// The id of the server's own party row: the same in every run. It begins as the activity's does, so that a mail's rows
+/// lie side by side in their index.
 pub(super) fn party_id(activity: Uuid, mask: i64) -> Uuid {
-    Uuid::new_v5(&activity, format!("party:{mask}").as_bytes())
+    let mut id = *activity.as_bytes();
+    id[10..].copy_from_slice(&Uuid::new_v5(&activity, format!("party:{mask}").as_bytes()).as_bytes()[10..]);
+    Uuid::from_bytes(id)
 }
 
 /// The server's own masks are not for others to write.

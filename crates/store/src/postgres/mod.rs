@@ -2,13 +2,15 @@
 
 mod bind;
 
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
 use sea_query::Value;
-use tokio_postgres::Config;
+use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::types::ToSql;
+use tokio_postgres::{Config, NoTls};
 
 use crate::{Dialect, Error, Insert, Row};
 
@@ -34,9 +36,9 @@ impl Postgres {
         config.application_name("postroom");
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = match config.get_ssl_mode() {
-            tokio_postgres::config::SslMode::Disable => {
-                Manager::from_config(config, tokio_postgres::NoTls, recycling)
-            }
+            SslMode::Disable => Manager::from_config(config, NoTls, recycling),
+            // A server on this machine: nothing leaves it, and its certificate is mostly one that nobody signed.
+            SslMode::Prefer if is_here(&config) => Manager::from_config(config, NoTls, recycling),
             _ => Manager::from_config(config, tls().map_err(fail)?, recycling),
         };
         let pool = Pool::builder(manager)
@@ -63,6 +65,16 @@ impl Postgres {
         let client = self.pool.get().await.map_err(|error| Error::Away(error.to_string()))?;
         Ok(PgTx { client })
     }
+}
+
+/// Whether every server of the address is on this machine.
+fn is_here(config: &Config) -> bool {
+    config.get_hosts().iter().all(|host| match host {
+        Host::Unix(_) => true,
+        Host::Tcp(name) => {
+            name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+        }
+    })
 }
 
 /// The URL without its password, for errors.

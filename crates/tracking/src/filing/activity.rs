@@ -45,6 +45,14 @@ pub fn derived(installation: Uuid, what: &str, key: &[u8]) -> Uuid {
     Uuid::new_v5(&installation, &name)
 }
 
+/// The id of a row that belongs to an e-mail: it begins as the e-mail's does, so that a mail's rows lie side by side in
+/// their index instead of each on a page of its own.
+fn child(email: Uuid, own: Uuid) -> Uuid {
+    let mut bytes = *email.as_bytes();
+    bytes[10..].copy_from_slice(&own.as_bytes()[10..]);
+    Uuid::from_bytes(bytes)
+}
+
 /// Builds the change set of a tracked mail.
 pub fn build(reading: &Reading, ruling: &Ruling, known: &Known, rules: &Rules) -> Activity {
     let id = derived(rules.installation, "email", &reading.stored.key);
@@ -146,10 +154,13 @@ fn is_ours(party: &Party) -> bool {
 
 fn party_row(email: Uuid, place: usize, party: &Party, rules: &Rules) -> Record {
     let key = [email.as_bytes().as_slice(), &(place as u32).to_be_bytes()].concat();
-    let row = Record::new(RecordRef::new("activityparty", derived(rules.installation, "party", &key)))
-        .with("activityid", Value::lookup("email", email))
-        .with("participationtypemask", party.role as i64)
-        .with("addressused", cut(&party.address.address, ADDRESS_USED));
+    let row = Record::new(RecordRef::new(
+        "activityparty",
+        child(email, derived(rules.installation, "party", &key)),
+    ))
+    .with("activityid", Value::lookup("email", email))
+    .with("participationtypemask", party.role as i64)
+    .with("addressused", cut(&party.address.address, ADDRESS_USED));
     match &party.record {
         Some(record) => row.with("partyid", record.clone()),
         None => row,
@@ -158,7 +169,10 @@ fn party_row(email: Uuid, place: usize, party: &Party, rules: &Rules) -> Record 
 
 fn attachment(email: Uuid, place: usize, attached: &Attached, rules: &Rules) -> Record {
     let key = [email.as_bytes().as_slice(), &(place as u32).to_be_bytes()].concat();
-    let at = RecordRef::new("activitymimeattachment", derived(rules.installation, "attachment", &key));
+    let at = RecordRef::new(
+        "activitymimeattachment",
+        child(email, derived(rules.installation, "attachment", &key)),
+    );
     let row = Record::new(at)
         .with("objectid", Value::lookup("email", email))
         .with("objecttypecode", "email")
