@@ -9,7 +9,7 @@
 use std::collections::HashSet;
 
 use jiff::Timestamp;
-use postroom_core::{Class, Decision, DecisionId, Fault, Ids, MailId, RecordRef};
+use postroom_core::{Class, Decision, DecisionId, Fault, Ids, MailId, MailState, Method, RecordRef};
 use postroom_jobs::{self as jobs, Claim, NewJob};
 use postroom_store::body::{self, Body};
 use postroom_store::sql::{Expr, ExprTrait, Query, UpdateStatement};
@@ -50,6 +50,8 @@ pub struct Settled {
 pub async fn store(tx: &mut Tx, outcome: Outcome, ids: &Ids, now: Timestamp) -> Result<(), Fault> {
     let claims: Vec<&Claim> = outcome.claims.iter().collect();
     jobs::finish(tx, &claims).await.map_err(Fault::from)?;
+    let open: Vec<String> = outcome.results.iter().map(|settled| filing_job(settled.id).lane).collect();
+    let again = jobs::ready_lanes(tx, filing::KIND, &open).await.map_err(Fault::from)?;
     let mut decisions = Insert::into("decision", &["id", "message", "at", "body"]);
     let mut bodies = Vec::new();
     let mut parents = Vec::new();
@@ -60,7 +62,11 @@ pub async fn store(tx: &mut Tx, outcome: Outcome, ids: &Ids, now: Timestamp) -> 
         if settled.unchanged {
             continue;
         }
-        tx.execute(&update(&settled, now)).await?;
+        // A parent came while this mail was decided: it is decided once more, and until then work is left to do.
+        let placed = settled.decision.method == Method::Person;
+        let waits = settled.record.is_none() && !placed && again.contains(&filing_job(settled.id).lane);
+        let state = if waits { MailState::Parsed } else { settled.decision.state };
+        tx.execute(&update(&settled, state, now)).await?;
         let text = decision_text(&settled)?;
         decisions.row([
             settled.decision.id.0.into(),
@@ -93,14 +99,14 @@ pub struct StoredDecision {
     pub bounce: Option<super::reading::Report>,
 }
 
-fn update(settled: &Settled, now: Timestamp) -> UpdateStatement {
+fn update(settled: &Settled, state: MailState, now: Timestamp) -> UpdateStatement {
     let decision = &settled.decision;
     let record = settled.record.as_ref();
     Query::update()
         .table("message")
         .value("class", settled.class.as_str())
         .value("automatic", settled.automatic)
-        .value("state", decision.state.as_str())
+        .value("state", state.as_str())
         .value("method", decision.method.as_str())
         .value("reason", decision.reason.clone())
         .value("mailbox", settled.mailbox.clone())
@@ -129,6 +135,7 @@ async fn children(tx: &mut Tx, parents: &[String], seen: &HashSet<Uuid>) -> Resu
             .and_where(Expr::col(("message_ref", "ref")).is_in(some.iter().cloned()))
             // Only those that wait: a reply that lies on a record stays there when its parent is moved.
             .and_where(Expr::col(("message", "record_id")).is_null())
+            .and_where(Expr::col(("message", "method")).ne(Method::Person.as_str()))
             .to_owned();
         for row in tx.query(&select).await? {
             let child: Uuid = row.at(0)?;
@@ -139,7 +146,23 @@ async fn children(tx: &mut Tx, parents: &[String], seen: &HashSet<Uuid>) -> Resu
     }
     let lanes: Vec<String> = waiting.iter().map(|id| filing_job(*id).lane).collect();
     let ready = jobs::ready_lanes(tx, filing::KIND, &lanes).await.map_err(Fault::from)?;
+    reopen(tx, &waiting).await?;
     Ok(waiting.into_iter().map(filing_job).filter(|job| !ready.contains(&job.lane)).collect())
+}
+
+/// Shows that mails which were settled without a record have work before them again.
+async fn reopen(tx: &mut Tx, mails: &[MailId]) -> Result<(), Fault> {
+    let settled = [MailState::Review, MailState::NotTracked].map(MailState::as_str);
+    for some in mails.chunks(500) {
+        let update = Query::update()
+            .table("message")
+            .value("state", MailState::Parsed.as_str())
+            .and_where(Expr::col("id").is_in(some.iter().map(|id| id.0)))
+            .and_where(Expr::col("state").is_in(settled))
+            .to_owned();
+        tx.execute(&update).await?;
+    }
+    Ok(())
 }
 
 /// A new decision's id and time.
