@@ -32,7 +32,7 @@ pub struct MailView {
 /// An attachment to look at.
 #[derive(Debug, Clone, Serialize)]
 pub struct FileView {
-    /// Names it in [`file`].
+    /// Names it in [`file()`].
     pub part: u32,
     /// Safe for any file system.
     pub name: String,

@@ -48,9 +48,9 @@ section! {
         pub enabled: bool = Some(false), "false";
         /// Where to listen.
         pub listen: Listen = Some(Listen::loopback(2424)), "\"127.0.0.1:2424\"";
-        /// The name in the greeting; left out, that of [smtp_in].
+        /// The name in the greeting; left out, that of smtp_in.
         pub hostname: Option<Host> = optional(), "\"postroom.example.org\"";
-        /// Every address of these domains is taken; left out, those of [smtp_in].
+        /// Every address of these domains is taken; left out, those of smtp_in.
         pub accept_domains: Option<Vec<Domain>> = optional(), "[\"crm.example.org\"]";
         /// The largest mail that is taken; larger ones are refused (552).
         pub max_message: Size = Some(Size::mib(35)), "\"35MiB\"";
