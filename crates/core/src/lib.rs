@@ -11,7 +11,8 @@
 //! * **Bodies are handles** ([`Content`]): a mail is stored once, and the CRM's rows refer to it.
 //! * **Kill points** ([`kill`]): every durable step can be made to die before and after it, by name.
 //!
-//! The ports of the mail half: [`Inbox`] (raw mail in; `Ok` means durable) and [`Crm`] (tables, keys, change sets).
+//! The ports of the mail half: [`Inbox`] (raw mail in; `Ok` means durable), [`WatchBook`] (where a watcher stands),
+//! [`MailSender`] (finished mail out) and [`Crm`] (tables, keys, change sets).
 
 pub mod address;
 mod clock;
@@ -27,6 +28,8 @@ pub mod mail;
 pub mod query;
 pub mod record;
 mod secret;
+mod sender;
+mod watch;
 
 pub use address::Address;
 pub use clock::{Clock, Ids};
@@ -41,3 +44,5 @@ pub use mail::{Class, Direction, Envelope, Incoming, MailState, Method, Source};
 pub use query::{Filter, Query};
 pub use record::{Record, RecordRef, Value};
 pub use secret::Secret;
+pub use sender::{Answer, Fate, Handed, MailSender, Outgoing};
+pub use watch::{Cursor, Folder, Orders, Waiting, WatchBook, WatchReport, WatchState};

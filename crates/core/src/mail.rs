@@ -136,6 +136,8 @@ pub struct Incoming {
     pub direction: Direction,
     /// The configured mailbox it was seen in, when the way in names one; else the recipients say.
     pub mailbox: Option<String>,
+    /// The folder it was seen in, when the way in has folders: an administrator may have tied one to a record.
+    pub folder: Option<String>,
     pub envelope: Envelope,
     /// What names this sighting at its source (an SMTP session and transaction, replica id and UNID, a file and offset).
     pub source_id: Option<String>,

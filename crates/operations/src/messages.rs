@@ -129,6 +129,7 @@ impl Operations {
             source,
             direction: posted.direction,
             mailbox: named,
+            folder: None,
             envelope: posted.envelope,
             source_id: posted.source_id,
             peer: posted.peer,

@@ -95,6 +95,7 @@ async fn hand_over(
         },
         direction: Direction::Incoming,
         mailbox: None,
+        folder: None,
         envelope,
         source_id: Some(source_id),
         peer: Some(sender.peer.clone()),

@@ -133,6 +133,7 @@ fn incoming(source: Source, raw: Bytes) -> Incoming {
         source,
         direction: Direction::Incoming,
         mailbox: None,
+        folder: None,
         envelope: Envelope { from: Some("anna@customer.example".to_owned()), to },
         source_id: None,
         peer: Some("127.0.0.1 (customer.example)".to_owned()),
