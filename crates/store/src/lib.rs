@@ -24,6 +24,7 @@ mod error;
 pub mod fatal;
 pub mod migrate;
 mod postgres;
+mod recent;
 mod sqlite;
 mod statement;
 mod store;

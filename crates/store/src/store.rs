@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use postroom_core::kill;
+use postroom_core::{BodyHash, kill};
 use tokio::sync::{Notify, oneshot};
 
 use crate::migrate::Migration;
 use crate::postgres::{PgTx, Postgres};
+use crate::recent::Recent;
 use crate::sqlite::{Sqlite, Unit};
 use crate::tx::Driver;
 use crate::{Error, Tx, body, migrate, sqlite};
@@ -35,6 +37,7 @@ impl Default for Options {
 pub struct Store {
     database: Database,
     wake: Arc<Notify>,
+    recent: Arc<Recent>,
 }
 
 #[derive(Clone)]
@@ -56,7 +59,7 @@ impl Store {
                 return Err(Error::Open { url: url.to_owned(), reason });
             }
         };
-        let store = Store { database, wake: Arc::default() };
+        let store = Store { database, wake: Arc::default(), recent: Arc::default() };
         migrate::run(&store, &[&[body::MIGRATIONS], areas].concat()).await?;
         Ok(store)
     }
@@ -102,6 +105,15 @@ impl Store {
     /// work, it misses none that comes after the look.
     pub fn woken(&self) -> impl Future<Output = ()> + Send + '_ {
         self.wake.notified()
+    }
+
+    /// Keeps a body that was stored just now in memory for [`body::take`], as long as there is room.
+    pub fn at_hand(&self, hash: BodyHash, bytes: Bytes) {
+        self.recent.put(hash, bytes);
+    }
+
+    pub(crate) fn recent(&self) -> &Recent {
+        &self.recent
     }
 
     /// Copies the database to a new file while it is in use. SQLite only: PostgreSQL has its own tools.

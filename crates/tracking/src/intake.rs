@@ -52,10 +52,12 @@ impl Inbox for Intake {
         };
         let ids = self.ids.clone();
         let (source, direction) = (arrival.mail.source.as_str(), arrival.mail.direction.as_str());
+        let (hash, raw) = (arrival.body.hash, arrival.mail.raw.clone());
         let accepted = self
             .store
             .write("mail.accept", move |tx| async move { arrival.store(tx, &ids, now).await }.boxed())
             .await?;
+        self.store.at_hand(hash, raw);
         self.store.wake();
         crate::events::accepted(source, direction, accepted.new);
         Ok(accepted)

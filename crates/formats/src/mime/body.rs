@@ -164,7 +164,7 @@ fn attachment(part: &Part<'_>, outer: Option<&Part<'_>>) -> Attachment {
         content_type: part.content_type.clone(),
         content_id: part.content_id.clone(),
         inline: inline && part.kind == PartKind::Leaf,
-        size: part.body.len() as u64,
+        size: part.body.size() as u64,
     }
 }
 

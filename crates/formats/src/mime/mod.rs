@@ -5,6 +5,7 @@
 mod address;
 mod body;
 mod charset;
+mod content;
 mod date;
 mod encoding;
 mod filename;
@@ -19,6 +20,7 @@ mod words;
 pub use address::parse as parse_addresses;
 pub use body::Attachment;
 pub use charset::decode as decode_charset;
+pub use content::Body;
 pub use date::parse as parse_date;
 pub use filename::safe_file_name;
 pub use header::Header;

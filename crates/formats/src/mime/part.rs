@@ -1,6 +1,6 @@
 //! One part of a mail's body.
 
-use std::borrow::Cow;
+use super::content::Body;
 
 /// What a [`Part`] is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub struct Part<'x> {
     pub content_id: Option<String>,
     pub content_location: Option<String>,
     /// Transfer encoding undone; text is still in its charset. For a multipart, its raw inside.
-    pub body: Cow<'x, [u8]>,
+    pub body: Body<'x>,
 }
 
 impl Part<'_> {
@@ -58,7 +58,7 @@ impl Part<'_> {
             file_name: self.file_name,
             content_id: self.content_id,
             content_location: self.content_location,
-            body: Cow::Owned(self.body.into_owned()),
+            body: self.body.into_owned(),
         }
     }
 }

@@ -3,11 +3,10 @@
 //! A stack holds the multiparts and messages that are open. Each line that starts with `--` is compared with the
 //! boundaries of all of them, so an outer boundary closes whatever inner part forgot to, and no byte is looked at twice.
 
-use std::borrow::Cow;
-
 use memchr::memmem::Finder;
 
 use super::charset::{self, Charset};
+use super::content::Body;
 use super::encoding::Transfer;
 use super::header::{Header, Lines};
 use super::params::{self, Field};
@@ -157,7 +156,7 @@ impl<'x> Walk<'x, '_> {
         self.parts.push(part);
         let (end, next) = self.seek(body, at_boundary.is_some());
         let raw: &'x [u8] = self.lines.raw;
-        self.parts[index].body = head.transfer.decode(&raw[body..end.max(body)]);
+        self.parts[index].body = Body::encoded(&raw[body..end.max(body)], head.transfer);
         if head.message && !deep {
             self.unpack(index);
         }
@@ -225,11 +224,11 @@ impl<'x> Walk<'x, '_> {
         let raw: &'x [u8] = self.lines.raw;
         for open in self.open.drain(level.min(self.open.len())..) {
             let body = &raw[open.body..end.max(open.body)];
-            self.parts[open.part].body = Cow::Borrowed(body);
+            self.parts[open.part].body = Body::plain(body);
             if !open.begun && !body.trim_ascii().is_empty() {
                 // No boundary ever came. Nothing was listed since, so the words follow their multipart.
                 let index = number(self.parts.len());
-                self.parts.push(words_of(&self.parts[open.part], index, open.transfer.decode(body)));
+                self.parts.push(words_of(&self.parts[open.part], index, Body::encoded(body, open.transfer)));
             }
         }
     }
@@ -318,7 +317,7 @@ fn owner(open: &[Open], line: &[u8]) -> Option<(usize, bool)> {
 }
 
 /// The text of a multipart without boundaries, as a part of it (reports of broken mailers look like this).
-fn words_of<'x>(multipart: &Part<'x>, index: u32, body: Cow<'x, [u8]>) -> Part<'x> {
+fn words_of<'x>(multipart: &Part<'x>, index: u32, body: Body<'x>) -> Part<'x> {
     Part {
         index,
         parent: Some(multipart.index),
@@ -379,7 +378,7 @@ fn describe<'x>(
         content_location: text("Content-Location")
             .map(|text| words::decode(&text))
             .filter(|text| !text.is_empty()),
-        body: Cow::Borrowed(&[]),
+        body: Body::plain(&[]),
     };
     (part, head)
 }

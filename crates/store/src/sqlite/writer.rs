@@ -83,7 +83,7 @@ fn group(
     if let Err(error) = begin(tx) {
         return Err((again(&error), vec![(first.step, (first.run)(Err(error)))]));
     }
-    let mut done = vec![run(tx, first)];
+    let mut done = vec![alone(tx, first)];
     // SQLite may undo the whole transaction by itself (full disk); whatever ran after that would commit on its own.
     while done.len() < GROUP && started.elapsed() < GROUP_TIME && !connection(tx).connection.is_autocommit() {
         let Ok(unit) = waiting.try_recv() else { break };
@@ -103,6 +103,20 @@ fn group(
         (ran.deliver)(Ok(()));
     }
     Ok(())
+}
+
+/// Runs the first unit of a transaction. There is nothing else in it that its failure could take along, so it does
+/// without a savepoint, which would copy every page that it touches.
+fn alone(tx: &mut Tx, unit: Unit) -> (&'static str, Ran) {
+    tx.failed = false;
+    let ran = (unit.run)(Ok(tx));
+    if !ran.keep
+        && !connection(tx).connection.is_autocommit()
+        && let Err(error) = savepoint(tx, "ROLLBACK").and_then(|()| begin(tx))
+    {
+        tracing::warn!(code = "PR-7005", step = unit.step, "A unit could not be undone: {error}");
+    }
+    (unit.step, ran)
 }
 
 fn run(tx: &mut Tx, unit: Unit) -> (&'static str, Ran) {

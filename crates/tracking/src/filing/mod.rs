@@ -172,7 +172,7 @@ impl Filing {
 
     /// Parses the mails of a batch on blocking threads.
     async fn read(&self, stored: Vec<Stored>) -> Result<Vec<Reading>, Fault> {
-        let raws = body::get(&self.store, stored.iter().map(|stored| stored.body).collect()).await?;
+        let raws = body::take(&self.store, stored.iter().map(|stored| stored.body).collect()).await?;
         let (rules, signer) = (self.rules.clone(), self.signer.clone());
         let parse = move || {
             let (started, count) = (Instant::now(), stored.len());
