@@ -1,6 +1,8 @@
 //! Entry points into `postroom-mail` and `postroom-tracking`, which have property tests of their own.
 
 use bytes::BytesMut;
+use postroom_mail::imap::wire::{Limits, Reader, Response};
+use postroom_mail::imap::{fetched, listed, namespaces, status};
 use postroom_mail::listener::{Command, DataEnd, DataReader, Line, take_line};
 use postroom_tracking::token;
 
@@ -26,6 +28,36 @@ fn end_of_data(data: &[u8], piece: usize) -> Option<DataEnd> {
         }
     }
     None
+}
+
+/// An IMAP server's bytes: responses, and what is asked of them. How they are cut into packets must not matter.
+pub fn imap(data: &[u8]) {
+    let whole = responses(data, data.len().max(1));
+    for piece in [1, 2, 7] {
+        assert_eq!(responses(data, piece), whole, "in pieces of {piece} bytes the responses are others");
+    }
+    for response in whole {
+        if let Response::Data(tokens) = response {
+            let _ = (fetched(&tokens), listed(&tokens), namespaces(&tokens), status(&tokens));
+        }
+    }
+}
+
+/// Up to the first that is too much.
+fn responses(data: &[u8], piece: usize) -> Vec<Response> {
+    let limits = Limits { line: 1 << 20, literal: 1 << 20, response: 1 << 20 };
+    let (mut reader, mut input, mut found) = (Reader::new(limits), BytesMut::new(), Vec::new());
+    for part in data.chunks(piece) {
+        input.extend_from_slice(part);
+        loop {
+            match reader.take(&mut input) {
+                Ok(Some(response)) => found.push(response),
+                Ok(None) => break,
+                Err(_) => return found,
+            }
+        }
+    }
+    found
 }
 
 /// A subject: what is stamped on it is found again.

@@ -127,6 +127,60 @@ codes! {
     MAIL_BUSY = 3005, MailAdmin, true, "Too much mail at once",
         "The memory set aside for mail in flight is used up; the sender was asked to come back.",
         "Nothing, if it passes; else lower the sender's concurrency";
+    IMAP_AWAY = 3101, MailAdmin, true, "A mail server cannot be reached",
+        "The mailbox is not being read. Nothing is lost: reading goes on where it stopped.",
+        "Run: postroom mailbox test NAME";
+    IMAP_TLS = 3102, MailAdmin, false, "No safe connection to a mail server",
+        "TLS is missing, too old, or its certificate cannot be trusted. Nothing was sent.",
+        "Do what the message says, or pin the certificate: postroom mailbox test NAME shows its fingerprint";
+    IMAP_SIGN_IN = 3103, MailAdmin, false, "A mail server refused the sign-in",
+        "User, password or permission is wrong. It is tried again at growing intervals, so that the account is not locked.",
+        "Correct user or password of the mailbox, then run: postroom mailbox test NAME";
+    IMAP_FOLDER = 3104, MailAdmin, false, "A folder is not on the mail server",
+        "A folder to be watched does not exist or may not be read; the mailbox's other folders go on.",
+        "Set one of the folders that postroom mailbox test NAME lists";
+    IMAP_PROTOCOL = 3105, MailAdmin, true, "A mail server answered otherwise than the standard says",
+        "A command was refused or its answer makes no sense. A message that cannot be read is tried again, then set aside.",
+        "Look at the mailbox's page for the message; report it with the server's greeting if it stays";
+    DIRECTORY_AWAY = 3201, Operator, true, "The directory cannot be reached",
+        "Names of Notes users stay as they are until it answers; mail is taken and sent all the same.",
+        "Check that the LDAP server runs, its address, port and the firewall";
+    DIRECTORY_REFUSED = 3202, Operator, false, "The directory refused us",
+        "The sign-in, TLS or the search was refused. Names of Notes users stay as they are.",
+        "Correct bind name, password, base or certificate of the directory, then run: postroom check";
+    SMTP_OUT_UNREACHABLE = 4001, MailAdmin, true, "The outgoing mail server cannot be reached",
+        "Mail waits in the queue and leaves when the server answers again.",
+        "Check that the server runs, its name, port and the firewall; then run: postroom check";
+    SMTP_OUT_SIGN_IN = 4002, MailAdmin, false, "The outgoing mail server refused the sign-in",
+        "User, password or permission is wrong. Mail is held; no mail is failed because of it.",
+        "Correct the user or password of the outgoing server, then run: postroom queue release --all";
+    SMTP_OUT_TLS = 4003, MailAdmin, false, "No safe connection to the outgoing mail server",
+        "TLS is missing, too old, or its certificate cannot be trusted. Nothing was sent.",
+        "Do what the message says, or pin the certificate's fingerprint";
+    SMTP_OUT_UNKNOWN = 4004, MailAdmin, false, "The answer to a sent mail is lost",
+        "The connection broke after the whole mail was sent: the server may have it. It is not sent again blindly.",
+        "Look into the mail server's log for the Message-ID, then: postroom queue release ID, or postroom queue fail ID";
+    SMTP_OUT_REFUSED = 4005, MailAdmin, false, "The outgoing mail server takes no mail from us",
+        "The server refused this machine before any mail was named.",
+        "Allow this machine to relay on the server, or correct host and port";
+    OUT_FROM = 4101, MailAdmin, false, "A sender that may not be used",
+        "The From of a CRM e-mail is neither one of the tracked mailboxes nor an allowed address or domain. It is held.",
+        "Add the address to the allowed senders, or correct the e-mail; then run: postroom queue release ID";
+    OUT_OPT_OUT = 4102, CrmAdmin, false, "A recipient who wants no e-mail",
+        "The contact, lead or account is marked as not allowing e-mails. The mail was not sent.",
+        "Remove the recipient, or clear the mark if the person agreed, and send again from the CRM";
+    OUT_INJECTION = 4103, CrmAdmin, false, "A column would forge a header",
+        "A line end or NUL stands in a column that becomes a header of the mail. It is held.",
+        "Correct the column named in the message, then run: postroom queue release ID";
+    OUT_TOO_MANY = 4104, Operator, false, "More than a mail may have",
+        "The mail has more recipients or bytes than the set limit. It is held.",
+        "Run: postroom queue release ID if that is meant, or raise the limit";
+    OUT_LOOP = 4105, Operator, false, "A mail that would loop",
+        "It goes to an address of postroom's own, answers a machine's mail by machine, or is one of too many in an hour. It is held.",
+        "Stop the workflow that makes them, or run: postroom queue release ID";
+    OUT_UNWRITABLE = 4106, CrmAdmin, false, "No mail can be made of an e-mail",
+        "The CRM e-mail has no sender or no recipient with a usable address. It was not sent.",
+        "Correct the e-mail in the CRM and send it again";
     STORE_AWAY = 7001, Operator, true, "The database cannot be reached",
         "Nothing is accepted until it answers; senders keep their mail.",
         "Check the database server and [storage] url";

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::{Content, Fault, Query, Record, RecordRef};
+use crate::{Code, Content, Fault, Query, Record, RecordRef};
 
 /// A person or queue that an address belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +49,14 @@ pub enum Outcome {
     Deleted,
 }
 
+/// One line of an import file, and what became of it.
+#[derive(Debug)]
+pub struct Imported {
+    /// The row that the line names; `None` when it cannot be read.
+    pub record: Option<RecordRef>,
+    pub outcome: Result<Outcome, Fault>,
+}
+
 /// A CRM. Every method takes a lot at once: one call is one round trip, or as few as the server allows.
 ///
 /// Writes repeat safely: ids are made by the caller, and a repeat answers [`Outcome::Unchanged`].
@@ -66,6 +74,13 @@ pub trait Crm: Send + Sync {
 
     /// Applies each set by itself; one that fails leaves its neighbours alone. The answers stand in the same order.
     async fn apply(&self, sets: Vec<ChangeSet>) -> Vec<Result<Vec<Outcome>, Fault>>;
+
+    /// Creates or changes a row for each line `{"table":"contact","id":"GUID","columns":{…}}`, in their order; the answers
+    /// stand in the same order. A line that is refused leaves its neighbours alone. With `dry_run` all of it is done and
+    /// taken back. A CRM that has its own ways in refuses.
+    async fn import(&self, _lines: Vec<String>, _dry_run: bool) -> Result<Vec<Imported>, Fault> {
+        Err(Fault::reject(Code::CRM_REFUSED, "this CRM takes no import files here; use its own import"))
+    }
 
     /// The bytes behind a [`Content`] column of a record, such as an attachment's `body`.
     async fn read(&self, content: &Content) -> Result<bytes::Bytes, Fault>;

@@ -4,7 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeStruct;
+use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;
 
 use crate::Content;
@@ -141,6 +142,45 @@ impl Record {
     }
 }
 
+/// Lookups as `table/guid`, times as RFC 3339, money and decimals as text. Of a body only its handle, or `bytes:SIZE`: what it
+/// says is read through the port, where the opening can be audited.
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Value::Null => to.serialize_none(),
+            Value::Bool(value) => to.serialize_bool(*value),
+            Value::Int(number) => to.serialize_i64(*number),
+            Value::Float(number) => to.serialize_f64(*number),
+            Value::Decimal(text) | Value::Text(text) => to.serialize_str(text),
+            Value::Guid(id) => id.serialize(to),
+            Value::Time(time) => time.serialize(to),
+            Value::Lookup(at) => to.collect_str(at),
+            Value::Content(Content::Bytes(bytes)) => to.collect_str(&format_args!("bytes:{}", bytes.len())),
+            Value::Content(content) => content.handle().serialize(to),
+        }
+    }
+}
+
+/// `{"table","id","columns"}`; a column without a value is left out.
+impl Serialize for Record {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut row = to.serialize_struct("Record", 3)?;
+        row.serialize_field("table", &self.at.table)?;
+        row.serialize_field("id", &self.at.id)?;
+        row.serialize_field("columns", &Columns(&self.columns))?;
+        row.end()
+    }
+}
+
+struct Columns<'r>(&'r [(String, Value)]);
+
+impl Serialize for Columns<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let set = self.0.iter().filter(|(_, value)| *value != Value::Null);
+        to.collect_map(set.map(|(name, value)| (name, value)))
+    }
+}
+
 macro_rules! from {
     ($($type:ty => $make:expr),+ $(,)?) => {
         $(impl From<$type> for Value { fn from(value: $type) -> Self { $make(value) } })+
@@ -168,6 +208,40 @@ impl<T: Into<Value>> From<Option<T>> for Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[track_caller]
+    fn check(value: impl Into<Value>, expected: &str) {
+        assert_eq!(serde_json::to_string(&value.into()).unwrap(), expected);
+    }
+
+    #[test]
+    fn values_in_json() {
+        let id = Uuid::from_u128(7);
+        check(Value::Null, "null");
+        check(true, "true");
+        check(-3, "-3");
+        check(Value::Decimal("12.50".into()), "\"12.50\"");
+        check("Anna", "\"Anna\"");
+        check(id, "\"00000000-0000-0000-0000-000000000007\"");
+        check(RecordRef::new("lead", id), "\"lead/00000000-0000-0000-0000-000000000007\"");
+        check("2026-11-02T10:00:00Z".parse::<Timestamp>().unwrap(), "\"2026-11-02T10:00:00Z\"");
+    }
+
+    #[test]
+    fn a_body_never_stands_in_a_row_s_json() {
+        check(Content::Bytes("secret".into()), "\"bytes:6\"");
+        let mail = crate::BodyHash([0xab; 32]);
+        check(Content::MailBody { mail }, &format!("\"body:{mail}\""));
+    }
+
+    #[test]
+    fn a_row_in_json_has_what_is_set() {
+        let row = Record::new(RecordRef::new("lead", Uuid::nil()))
+            .with("subject", "x")
+            .with("telephone1", Value::Null);
+        let expected = serde_json::json!({"table": "lead", "id": Uuid::nil(), "columns": {"subject": "x"}});
+        assert_eq!(serde_json::to_value(&row).unwrap(), expected);
+    }
 
     #[test]
     fn record_refs_read_back() {

@@ -87,7 +87,12 @@ pub trait WatchBook: Send + Sync {
 
     /// Stores these mails and the cursor in one transaction: both are durable when this returns `Ok`, or neither. An
     /// empty list only moves the cursor. Mails that are known add a sighting at most.
-    async fn take(&self, folder: &Folder, mails: Vec<Incoming>, cursor: &Cursor) -> Result<Vec<Accepted>, Fault>;
+    async fn take(
+        &self,
+        folder: &Folder,
+        mails: Vec<Incoming>,
+        cursor: &Cursor,
+    ) -> Result<Vec<Accepted>, Fault>;
 
     /// What people want of this mailbox now. Asked before each pass; cheap.
     async fn orders(&self, mailbox: &str) -> Result<Orders, Fault>;

@@ -5,12 +5,16 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::FutureExt;
-use postroom_core::{AddressHit, ChangeSet, Content, Crm, Fault, Outcome, Query, Record, RecordRef};
+use postroom_core::{
+    AddressHit, ChangeSet, Content, Crm, Fault, Imported, Outcome, Query, Record, RecordRef,
+};
+use postroom_store::body::{self, Body};
 use postroom_store::sql::{Expr, Func, Query as Sql};
-use postroom_store::{Error, Tx, body};
+use postroom_store::{Error, Tx};
 use uuid::Uuid;
 
 use crate::lot::{self, Writer, load};
+use crate::schema::registry::Cache;
 use crate::schema::{Schema, Table};
 use crate::{Embedded, address, content, query};
 
@@ -18,6 +22,15 @@ use crate::{Embedded, address, content, query};
 const STANDING: &[&str] = &["statecode", "statuscode", "ownerid", "merged", "masterid"];
 /// The tables that [`Crm::check`] counts.
 const COUNTED: &[&str] = &["contact", "account", "lead", "incident", "email"];
+
+/// What became of each set of a lot.
+pub(crate) type Answers = Vec<Result<Vec<Outcome>, Fault>>;
+
+impl Embedded {
+    pub(crate) fn writer(&self) -> Writer {
+        Writer { acting: self.acting, now: self.clock.now() }
+    }
+}
 
 #[async_trait]
 impl Crm for Embedded {
@@ -68,18 +81,9 @@ impl Crm for Embedded {
         if count == 0 {
             return Vec::new();
         }
-        let writer = Writer { acting: self.acting, now: self.clock.now() };
-        let cache = self.cache.clone();
+        let (writer, cache) = (self.writer(), self.cache.clone());
         let files = content::store_files(&mut sets);
-        let unit = self.store.write("crm.apply", move |tx| {
-            async move {
-                let schema = cache.current(tx).await?;
-                body::put(tx, files).await?;
-                let answers = lot::apply(tx, schema.clone(), writer, sets).await?;
-                Ok::<_, Error>((schema, answers))
-            }
-            .boxed()
-        });
+        let unit = self.store.write("crm.apply", move |tx| put(tx, cache, writer, files, sets).boxed());
         match unit.await {
             Ok((schema, answers)) => {
                 self.cache.keep(&schema);
@@ -87,6 +91,10 @@ impl Crm for Embedded {
             }
             Err(error) => same_for_all(error, count),
         }
+    }
+
+    async fn import(&self, lines: Vec<String>, dry_run: bool) -> Result<Vec<Imported>, Fault> {
+        self.import_lines(&lines, dry_run).await
     }
 
     async fn read(&self, content: &Content) -> Result<Bytes, Fault> {
@@ -102,6 +110,20 @@ impl Crm for Embedded {
         let version = env!("CARGO_PKG_VERSION");
         Ok(format!("embedded CRM {version} as {}: {tables} tables, {counts}", self.acting()))
     }
+}
+
+/// Writes one lot in the unit at hand; answers the tables as they were, and what became of each set.
+pub(crate) async fn put(
+    tx: &mut Tx,
+    cache: Cache,
+    writer: Writer,
+    files: Vec<Body>,
+    sets: Vec<ChangeSet>,
+) -> Result<(Arc<Schema>, Answers), Error> {
+    let schema = cache.current(tx).await?;
+    body::put(tx, files).await?;
+    let answers = lot::apply(tx, schema.clone(), writer, sets).await?;
+    Ok((schema, answers))
 }
 
 async fn find_in(tx: &mut Tx, table: &Table, ids: &[Uuid], found: &mut Vec<Record>) -> Result<(), Error> {
@@ -126,7 +148,7 @@ async fn ask(tx: &mut Tx, schema: Arc<Schema>, query: &Query) -> Result<Vec<Reco
 }
 
 /// The unit failed as a whole: nothing of any set is there.
-fn same_for_all(error: Error, count: usize) -> Vec<Result<Vec<Outcome>, Fault>> {
+pub(crate) fn same_for_all(error: Error, count: usize) -> Answers {
     let fault = Fault::from(error);
     (0..count).map(|_| Err(Fault::new(fault.verdict, fault.code, fault.message.clone()))).collect()
 }

@@ -17,6 +17,7 @@ mod address;
 mod content;
 mod crm;
 pub mod demo;
+mod import;
 pub mod json;
 mod lot;
 mod query;

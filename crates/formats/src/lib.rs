@@ -23,10 +23,17 @@
 //! messages recursively, so a 3 MB mail of `message/rfc822` headers overflows the stack and takes the process down; it
 //! scans to the end of the mail for each unmatched boundary (quadratic); and it takes boundaries in the middle of a line.
 //!
-//! [`mbox`] reads mailbox files message by message from any `BufRead`.
+//! [`mbox`] reads mailbox files message by message from any `BufRead`. [`compose`] goes the other way and writes mail;
+//! [`auth_results`] and [`journal`] read what a trusted server adds to it, [`notes_name`] the names of Domino's users;
+//! [`restamp`] gives a finished mail another subject.
 
+pub mod auth_results;
+pub mod compose;
 pub mod dsn;
 pub mod html;
+pub mod journal;
 pub mod mbox;
 pub mod mime;
+pub mod notes_name;
+pub mod restamp;
 pub mod tnef;

@@ -6,6 +6,7 @@ use postroom_core::{Fault, Ids};
 use postroom_store::sql::{Expr, ExprTrait, Order, Query};
 use postroom_store::{Error, Insert, Tx};
 use serde::Serialize;
+use uuid::Uuid;
 
 use crate::{Actor, Operations, Permission};
 
@@ -44,16 +45,22 @@ impl Entry {
 
 /// Adds an entry to the caller's unit.
 pub(crate) async fn append(tx: &mut Tx, ids: &Ids, now: Timestamp, entry: &Entry) -> Result<(), Error> {
+    append_all(tx, &[(ids.next(), entry.clone())], now).await
+}
+
+async fn append_all(tx: &mut Tx, entries: &[(Uuid, Entry)], now: Timestamp) -> Result<(), Error> {
     let mut insert = Insert::into("audit", &["id", "at", "actor", "door", "action", "object", "detail"]);
-    insert.row([
-        ids.next().into(),
-        now.as_microsecond().into(),
-        entry.actor.clone().into(),
-        entry.door.clone().into(),
-        entry.action.clone().into(),
-        entry.object.clone().into(),
-        entry.detail.clone().into(),
-    ]);
+    for (id, entry) in entries {
+        insert.row([
+            (*id).into(),
+            now.as_microsecond().into(),
+            entry.actor.clone().into(),
+            entry.door.clone().into(),
+            entry.action.clone().into(),
+            entry.object.clone().into(),
+            entry.detail.clone().into(),
+        ]);
+    }
     tx.insert(&insert).await.map(drop)
 }
 
@@ -83,11 +90,34 @@ impl Operations {
     }
 
     pub(crate) async fn record_audit(&self, entry: Entry) -> Result<(), Fault> {
-        let (ids, now) = (self.0.ids.clone(), self.0.clock.now());
+        self.record_audits(vec![(self.0.ids.next(), entry)]).await
+    }
+
+    /// Entries that belong together, each with its id.
+    pub(crate) async fn record_audits(&self, entries: Vec<(Uuid, Entry)>) -> Result<(), Fault> {
+        let now = self.0.clock.now();
         let unit = self
             .0
             .store
-            .write("operations.audit", move |tx| async move { append(tx, &ids, now, &entry).await }.boxed());
-        unit.await.map_err(Fault::from)
+            .write("operations.audit", move |tx| async move { append_all(tx, &entries, now).await }.boxed());
+        unit.await.map_err(|error: Error| Fault::from(error))
+    }
+
+    /// Inserts a row and tells the audit trail, in one unit.
+    pub(crate) async fn insert_audited(
+        &self,
+        step: &'static str,
+        insert: Insert,
+        entry: Entry,
+    ) -> Result<(), Fault> {
+        let (ids, now) = (self.0.ids.clone(), self.0.clock.now());
+        let unit = self.0.store.write(step, move |tx| {
+            async move {
+                tx.insert(&insert).await?;
+                append(tx, &ids, now, &entry).await
+            }
+            .boxed()
+        });
+        unit.await.map_err(|error: Error| Fault::from(error))
     }
 }

@@ -4,16 +4,22 @@ use bytes::Bytes;
 use postroom_core::{Code, Fault, MailId};
 use postroom_tracking::display::{self, FileView, MailView};
 
-use crate::{Actor, Operations};
+use crate::{Actor, Opening, Operations};
 
 /// Above this, reading a mail leaves the async threads.
 const HEAVY: usize = 256 * 1024;
 
 impl Operations {
-    /// A mail to look at.
-    pub async fn message_view(&self, actor: &Actor, id: MailId) -> Result<MailView, Fault> {
-        let raw = self.message_for_display(actor, id, "shown").await?;
-        read(raw, display::view).await
+    /// A mail to look at. A page fetches its formatted part by a request of its own: that one names the page's opening as
+    /// `under`, and is no second opening.
+    pub async fn message_view(
+        &self,
+        actor: &Actor,
+        id: MailId,
+        under: Option<Opening>,
+    ) -> Result<(MailView, Opening), Fault> {
+        let (raw, opening) = self.message_opened(actor, id, "shown", under).await?;
+        Ok((read(raw, display::view).await?, opening))
     }
 
     /// One attachment with its bytes; `part` is its number in [`Operations::message_view`].
@@ -23,7 +29,7 @@ impl Operations {
         id: MailId,
         part: u32,
     ) -> Result<(FileView, Bytes), Fault> {
-        let raw = self.message_for_display(actor, id, &format!("attachment {part}")).await?;
+        let (raw, _) = self.message_opened(actor, id, &format!("attachment {part}"), None).await?;
         let found = read(raw, move |raw| display::file(raw, part)).await?;
         found.ok_or_else(|| Fault::reject(Code::API_NOT_FOUND, format!("{id} has no attachment {part}")))
     }

@@ -16,11 +16,13 @@ mod bodies;
 mod gauges;
 mod mailboxes;
 mod messages;
+mod openings;
 mod records;
 mod schema;
 mod sessions;
 mod shelf;
 mod status;
+mod timeline;
 mod tokens;
 
 use std::sync::Arc;
@@ -35,15 +37,17 @@ pub use access::{Actor, Door, Permission, Role, Scope};
 pub use audit::Entry;
 pub use mailboxes::MailboxView;
 pub use messages::{Bulk, Hop, Posted};
+pub use openings::Opening;
 pub use postroom_tracking::display::{FileView, MailView};
 pub use postroom_tracking::messages::{Detail, Message, Sighting, Wanted};
 pub use postroom_tracking::verify::Books;
 pub use postroom_tracking::why::Why;
-pub use records::{Activity, Attachment, ImportReport, PartyView, RecordView, Rejected, to_json};
+pub use records::{ImportReport, RecordView, Rejected};
 pub use schema::MIGRATIONS;
 pub use sessions::Session;
 pub use shelf::ShelfItem;
 pub use status::{Health, Today};
+pub use timeline::{Activity, Attachment, PartyView};
 pub use tokens::{NewToken, TokenView};
 
 /// Everything an operation works on. Cheap to clone.

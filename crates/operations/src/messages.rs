@@ -15,6 +15,7 @@ use postroom_tracking::why::{self, Why};
 use postroom_tracking::{intake, verify};
 use serde::Serialize;
 
+use crate::openings::{MESSAGE_OPEN, Opening};
 use crate::{Actor, Books, Operations, Permission, audit};
 
 /// A mail handed in by a program.
@@ -71,18 +72,22 @@ impl Operations {
 
     /// The bytes as they came. The opening is audited.
     pub async fn message_raw(&self, actor: &Actor, id: MailId) -> Result<Bytes, Fault> {
-        actor.needs(Permission::ReadBodies)?;
-        let detail = self.message(actor, id).await?;
-        self.record_audit(audit::Entry::new(actor, self.0.clock.now(), "message.open", id, "raw")).await?;
-        self.body(detail.message.body).await
+        self.message_opened(actor, id, "raw", None).await.map(|(raw, _)| raw)
     }
 
-    /// The bytes for showing a message; the opening is audited once a page, not once a part.
-    pub async fn message_for_display(&self, actor: &Actor, id: MailId, part: &str) -> Result<Bytes, Fault> {
+    /// The bytes, once the opening of `part` stands in the audit trail: as an entry of its own, or as belonging to the
+    /// opening `under`, when that is one. Answers the opening too.
+    pub(crate) async fn message_opened(
+        &self,
+        actor: &Actor,
+        id: MailId,
+        part: &str,
+        under: Option<Opening>,
+    ) -> Result<(Bytes, Opening), Fault> {
         actor.needs(Permission::ReadBodies)?;
         let detail = self.message(actor, id).await?;
-        self.record_audit(audit::Entry::new(actor, self.0.clock.now(), "message.open", id, part)).await?;
-        self.body(detail.message.body).await
+        let opening = self.opening(actor, id, part, under).await?;
+        Ok((self.body(detail.message.body).await?, opening))
     }
 
     async fn body(&self, hash: postroom_core::BodyHash) -> Result<Bytes, Fault> {
@@ -238,6 +243,7 @@ impl Operations {
 
     /// Every stop of a mail, oldest first.
     pub async fn hops(&self, actor: &Actor, detail: &Detail) -> Result<Vec<Hop>, Fault> {
+        actor.needs(Permission::Read)?;
         let mut hops: Vec<Hop> = detail
             .seen
             .iter()
@@ -258,8 +264,8 @@ impl Operations {
                 hops.push(Hop { at: decision.at, what: "filed", text: format!("As e-mail {activity}") });
             }
         }
-        for entry in self.audit_of(actor, &detail.message.id.to_string(), 50).await.unwrap_or_default() {
-            if entry.action != "message.open" {
+        for entry in self.audit_of(actor, &detail.message.id.to_string(), 50).await? {
+            if entry.action != MESSAGE_OPEN {
                 hops.push(Hop {
                     at: entry.at,
                     what: "changed",

@@ -39,18 +39,7 @@ impl Operations {
             (now + LINK_LIFE).as_microsecond().into(),
         ]);
         let entry = audit::Entry::new(actor, now, "link.create", name, role.as_str());
-        let ids = self.0.ids.clone();
-        self.0
-            .store
-            .write("operations.link", move |tx| {
-                async move {
-                    tx.insert(&insert).await?;
-                    audit::append(tx, &ids, now, &entry).await
-                }
-                .boxed()
-            })
-            .await
-            .map_err(|error: Error| Fault::from(error))?;
+        self.insert_audited("operations.link", insert, entry).await?;
         Ok(secret)
     }
 

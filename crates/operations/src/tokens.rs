@@ -88,18 +88,7 @@ impl Operations {
             expires_at.as_microsecond().into(),
         ]);
         let entry = audit::Entry::new(actor, now, "token.create", id, scope.as_str());
-        let ids = self.0.ids.clone();
-        self.0
-            .store
-            .write("operations.token", move |tx| {
-                async move {
-                    tx.insert(&insert).await?;
-                    audit::append(tx, &ids, now, &entry).await
-                }
-                .boxed()
-            })
-            .await
-            .map_err(|error: Error| Fault::from(error))?;
+        self.insert_audited("operations.token", insert, entry).await?;
         Ok(NewToken { id, token, scope: scope.as_str().into(), expires_at })
     }
 

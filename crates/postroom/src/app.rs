@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use postroom_core::{Clock, Code, Fault, Ids, address};
 use postroom_embedded::Embedded;
@@ -11,11 +12,14 @@ use postroom_store::{Options as StoreOptions, Store};
 use postroom_tracking::filing::Filing;
 use postroom_tracking::intake::Intake;
 use postroom_tracking::rules::{self, Rules};
+use postroom_tracking::sending::{Sending, SentCopy};
 use postroom_tracking::settings::{self, Installation};
+use postroom_tracking::stamping::Stamping;
 use postroom_tracking::token::Signer;
 
 use crate::config::{self, Config};
 use crate::report::CliError;
+use crate::wiring::outgoing;
 
 /// Everything that a command works with.
 pub struct App {
@@ -65,8 +69,39 @@ impl App {
         Ok(App { config, clock, ids, store, embedded, intake, filing, operations, signer })
     }
 
-    /// The worker side: files what is stored.
+    /// The way out, when one is configured. Reads its secrets.
+    pub async fn sending(&self) -> Result<Option<Sending>, CliError> {
+        let Some(smtp_out) = &self.config.smtp_out else { return Ok(None) };
+        let copy: Option<Arc<dyn SentCopy>> = match smtp_out.sent_copy {
+            true => Some(Arc::new(outgoing::IntoSent::new(&self.config).await?)),
+            false => None,
+        };
+        Ok(Some(Sending {
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            ids: self.ids.clone(),
+            crm: self.filing.crm.clone(),
+            sender: Arc::new(outgoing::sender(smtp_out, &host_name()).await?),
+            rules: self.filing.rules.clone(),
+            signer: self.signer.clone(),
+            options: Arc::new(outgoing::rules(smtp_out)),
+            sign: outgoing::sign(smtp_out).await?,
+            copy,
+        }))
+    }
+
+    /// Answers which subject a mail on its way out should carry.
+    pub fn stamping(&self, patience: Duration) -> Stamping {
+        Stamping { filing: self.filing.clone(), patience }
+    }
+
+    /// The worker side of a command: files what is stored.
     pub fn runner(&self) -> Runner {
+        self.runner_with(None)
+    }
+
+    /// The worker side: files what is stored, and sends what the CRM wants sent.
+    pub fn runner_with(&self, sending: Option<Sending>) -> Runner {
         let jobs = &self.config.jobs;
         let options = JobOptions {
             poll: jobs.poll.get(),
@@ -74,7 +109,8 @@ impl App {
             name: format!("postroom {}", std::process::id()),
             ..JobOptions::with_lease(jobs.lease.get())
         };
-        let workers: Vec<Arc<dyn Worker>> = vec![Arc::new(self.filing.clone())];
+        let mut workers: Vec<Arc<dyn Worker>> = vec![Arc::new(self.filing.clone())];
+        workers.extend(sending.map(|sending| Arc::new(sending) as Arc<dyn Worker>));
         Runner::new(self.store.clone(), self.clock.clone(), self.ids.clone(), workers, options)
     }
 
@@ -130,6 +166,13 @@ fn rules_of(config: &Config, installation: &Installation) -> Rules {
             config::QualifiedLead::Contact => rules::QualifiedLead::Contact,
             config::QualifiedLead::Opportunity => rules::QualifiedLead::Opportunity,
         },
+        authserv_ids: config.tracking.authserv_ids.iter().map(ToString::to_string).collect(),
+        never: rules::Never {
+            addresses: config.tracking.never_addresses.iter().map(ToString::to_string).collect(),
+            domains: config.tracking.never_domains.iter().map(ToString::to_string).collect(),
+            internal: config.tracking.internal_domains.iter().map(ToString::to_string).collect(),
+            sensitive: config.tracking.skip_sensitive,
+        },
         mailboxes: mailboxes.collect(),
         ..Rules::new(installation.id)
     }
@@ -153,5 +196,17 @@ fn mailbox_of(name: &str, mailbox: &config::Mailbox) -> rules::Mailbox {
             config::OnUnmatched::Skip => rules::OnUnmatched::Skip,
         },
         record: mailbox.record.as_ref().and_then(|record| record.as_str().parse().ok()),
+        folders: mailbox.imap.iter().flat_map(|imap| &imap.records).filter_map(tied).collect(),
     }
+}
+
+fn tied(tied: &config::FolderRecord) -> Option<(String, postroom_core::RecordRef)> {
+    let (folder, record) = tied.parts()?;
+    Some((folder.to_owned(), record))
+}
+
+/// This machine's name, for greetings.
+pub fn host_name() -> String {
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    if name.is_empty() { "localhost".into() } else { name }
 }

@@ -8,18 +8,23 @@ use std::time::Duration;
 
 use postroom_core::{Clock, Code, Ids, Inbox, kill};
 use postroom_jobs::counts::Gauges;
+use postroom_mail::imap::Watcher;
 use postroom_mail::listener::{
     Budget, DataFolder, DiskRoom, Limits, Listener, Options, Ports, Protocol, Recipients, server_config,
 };
+use postroom_mail::trust;
 use postroom_operations::Operations;
+use postroom_tracking::sending::Scan;
+use postroom_tracking::watching::Book;
 use postroom_web::Web;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::App;
+use crate::app::{App, host_name};
 use crate::config::{Config, Size, Span};
 use crate::report::{CliError, Exit, Output};
+use crate::wiring::watched;
 
 /// Set to `STEP.before_commit` or `STEP.after_commit`, with `:N` for the N-th time: the process kills itself there.
 const KILL_AT: &str = "POSTROOM_KILL_AT";
@@ -77,7 +82,13 @@ impl Services {
             http: web.as_ref().map(Web::local_addr),
             sign_in_base: None,
         };
-        let (runner, stop) = (app.runner(), services.stop_work.clone());
+        let sending = app.sending().await?;
+        services.watch(app).await?;
+        if let (Some(sending), Some(smtp_out)) = (sending.clone(), &app.config.smtp_out) {
+            let scan = Scan::new(sending, smtp_out.poll.get());
+            services.work.spawn(scan.run(services.stop_doors.clone()));
+        }
+        let (runner, stop) = (app.runner_with(sending), services.stop_work.clone());
         services.work.spawn(async move {
             if let Err(error) = runner.run(stop).await {
                 tracing::error!(event = "jobs.stopped", code = "PR-7001", "The workers stopped: {error}");
@@ -99,6 +110,18 @@ impl Services {
             });
         }
         Ok(services)
+    }
+
+    /// Watches the mailboxes that have IMAP.
+    async fn watch(&mut self, app: &App) -> Result<(), CliError> {
+        let mailboxes = watched::all(&app.config).await?;
+        if mailboxes.is_empty() {
+            return Ok(());
+        }
+        let book = Book::new(app.store.clone(), app.clock.clone(), app.ids.clone());
+        let watcher = Watcher::new(Arc::new(book), app.clock.clone(), watched::options(&app.config));
+        self.doors.spawn(watcher.run(mailboxes, self.stop_doors.clone()));
+        Ok(())
     }
 
     /// What listens where, for a person.
@@ -181,6 +204,7 @@ struct Door<'c> {
     per_peer: u32,
     timeout: Span,
     tls: Option<(&'c std::path::PathBuf, &'c std::path::PathBuf)>,
+    trust: Option<Arc<trust::Evaluator>>,
 }
 
 async fn smtp(app: &App, ports: &Ports) -> Result<Option<Listener>, CliError> {
@@ -199,8 +223,35 @@ async fn smtp(app: &App, ports: &Ports) -> Result<Option<Listener>, CliError> {
         per_peer: smtp.max_connections_per_peer,
         timeout: smtp.timeout,
         tls: smtp.tls_cert.as_ref().zip(smtp.tls_key.as_ref()),
+        trust: evaluator(app).await?,
     };
     listener(app, ports, door).await.map(Some)
+}
+
+/// Checks senders, unless switched off. Without name servers nothing can be checked, and mail comes in unchecked.
+async fn evaluator(app: &App) -> Result<Option<Arc<trust::Evaluator>>, CliError> {
+    let smtp = &app.config.smtp_in;
+    if !smtp.check_senders {
+        return Ok(None);
+    }
+    let dns = match trust::dns::System::new() {
+        Ok(dns) => dns,
+        Err(missing) => {
+            tracing::warn!(event = "trust.off", "Senders are not checked: {missing}");
+            return Ok(None);
+        }
+    };
+    let host = smtp.hostname.as_ref().map_or_else(host_name, ToString::to_string);
+    let mut options = trust::Options::new(host);
+    for network in &smtp.trusted_networks {
+        let network = network.as_str().parse::<trust::Network>();
+        options
+            .trusted
+            .push(network.map_err(|error| CliError::new(Code::CONFIG_INVALID, error.to_string()))?);
+    }
+    let started = trust::Evaluator::start(Arc::new(dns), options).await;
+    let started = started.map_err(|error| CliError::new(Code::LISTEN_FAILED, error.to_string()))?;
+    Ok(Some(Arc::new(started)))
 }
 
 async fn lmtp(app: &App, ports: &Ports) -> Result<Option<Listener>, CliError> {
@@ -220,6 +271,7 @@ async fn lmtp(app: &App, ports: &Ports) -> Result<Option<Listener>, CliError> {
         per_peer: lmtp.max_connections_per_peer,
         timeout: lmtp.timeout,
         tls: lmtp.tls_cert.as_ref().zip(lmtp.tls_key.as_ref()),
+        trust: None, // its clients are our own mail server
     };
     listener(app, ports, door).await.map(Some)
 }
@@ -238,6 +290,7 @@ async fn listener(app: &App, ports: &Ports, door: Door<'_>) -> Result<Listener, 
         disk_reserve: app.config.storage.disk_reserve.get(),
         ..Limits::default()
     };
+    options.trust = door.trust;
     if let Some((certificate, key)) = door.tls {
         let config = server_config(certificate, key);
         options.tls = Some(config.map_err(|error| CliError::new(Code::CONFIG_INVALID, error.to_string()))?);
@@ -265,10 +318,4 @@ async fn web(app: &App, metrics: Option<crate::metrics::Metrics>) -> Result<Opti
     let render = Arc::new(move || metrics.as_ref().map(crate::metrics::Metrics::render).unwrap_or_default());
     let bound = Web::bind(options, app.operations.clone(), render).await;
     bound.map(Some).map_err(|error| CliError::new(Code::LISTEN_FAILED, error.to_string()))
-}
-
-/// This machine's name, for the greeting.
-fn host_name() -> String {
-    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    if name.is_empty() { "localhost".into() } else { name }
 }

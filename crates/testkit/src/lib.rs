@@ -8,11 +8,14 @@
 //!   test process, also when that is killed ([`guard`]). A missing program fails the test and says what to install.
 //! * **The sender is the judge** ([`mailer`]): what was acknowledged is noted outside the process under test, so a crash
 //!   cannot improve the books.
+//! * **A bad line** ([`chaos`]) is a proxy that cuts, delays or swallows at a chosen byte or line, the same each time.
 //! * **No fixed waits** ([`poll`]): a condition and a deadline.
 //!
 //! A failure of the kit itself is a panic with a text that says what to do: tests have no other use for it.
 
+pub mod chaos;
 pub mod conformance;
+pub mod database;
 pub mod guard;
 pub mod mailer;
 pub mod net;

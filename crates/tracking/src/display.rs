@@ -77,6 +77,11 @@ pub fn file(raw: &[u8], part: u32) -> Option<(FileView, Bytes)> {
     Some((file_view(&found), bytes))
 }
 
+/// A file's name as a stranger wrote it, made safe for any file system and honest to the eye.
+pub fn file_name(name: &str) -> String {
+    mime::safe_file_name(name)
+}
+
 fn file_view(file: &mime::Attachment) -> FileView {
     let (name, kind) = (file.name.clone(), file.content_type.clone());
     FileView { part: file.part, name, kind, size: file.size }

@@ -4,10 +4,11 @@
 //! however often the mail comes. Every distinct form of its bytes is kept: a copy with the same identity may still differ.
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures_util::FutureExt;
 use jiff::Timestamp;
 use postroom_core::{
-    Accepted, Clock, Fault, Ids, Inbox, Incoming, MailId, MailState, Method, Source, address,
+    Accepted, BodyHash, Clock, Fault, Ids, Inbox, Incoming, MailId, MailState, Method, Source, address,
 };
 use postroom_formats::mime;
 use postroom_jobs::{self as jobs, NewJob};
@@ -52,7 +53,7 @@ impl Inbox for Intake {
         };
         let ids = self.ids.clone();
         let (source, direction) = (arrival.mail.source.as_str(), arrival.mail.direction.as_str());
-        let (hash, raw) = (arrival.body.hash, arrival.mail.raw.clone());
+        let (hash, raw) = arrival.at_hand();
         let accepted = self
             .store
             .write("mail.accept", move |tx| async move { arrival.store(tx, &ids, now).await }.boxed())
@@ -65,7 +66,7 @@ impl Inbox for Intake {
 }
 
 /// A mail at the door, with everything computed that needs no database.
-struct Arrival {
+pub(crate) struct Arrival {
     mail: Incoming,
     body: Body,
     identity: Identity,
@@ -89,7 +90,7 @@ struct Headers {
 }
 
 impl Arrival {
-    fn prepare(mail: Incoming, ids: &Ids) -> Arrival {
+    pub(crate) fn prepare(mail: Incoming, ids: &Ids) -> Arrival {
         let body = Body::prepare(&mail.raw);
         let scanned = mime::scan_headers(&mail.raw);
         let identity = identity::identify(&mail.raw, &mime::Limits::default());
@@ -98,7 +99,12 @@ impl Arrival {
         Arrival { body, identity, id: MailId(ids.next()), sighting: ids.next(), sighting_key, headers, mail }
     }
 
-    async fn store(self, tx: &mut Tx, ids: &Ids, now: Timestamp) -> Result<Accepted, Fault> {
+    /// The body's name and bytes, for [`Store::at_hand`].
+    pub(crate) fn at_hand(&self) -> (BodyHash, Bytes) {
+        (self.body.hash, self.mail.raw.clone())
+    }
+
+    pub(crate) async fn store(self, tx: &mut Tx, ids: &Ids, now: Timestamp) -> Result<Accepted, Fault> {
         let new = tx.insert(&self.message_row()).await? == 1;
         let id = match new {
             true => self.id,
@@ -197,6 +203,7 @@ impl Arrival {
             "envelope_from",
             "source_id",
             "peer",
+            "folder",
         ];
         let mail = &self.mail;
         let mut insert = Insert::into("sighting", &columns).or_skip();
@@ -213,6 +220,7 @@ impl Arrival {
             mail.envelope.from.clone().into(),
             mail.source_id.clone().into(),
             mail.peer.clone().into(),
+            mail.folder.clone().into(),
         ]);
         insert
     }

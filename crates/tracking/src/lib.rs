@@ -7,6 +7,9 @@
 //! * **Filing** ([`filing`]) is that job: read, gather, decide, write to the CRM, record, a lot at a time.
 //! * **The decision** ([`filing::decide`]) is a pure function of the signals and [`rules::Rules`]; it is stored with its
 //!   evidence and never changed. A person's word ([`filing::place`]) is one more decision, and it stands.
+//! * **Out** ([`sending`]): mail that the CRM wants sent, from *Pending Send* to an answer for every recipient.
+//! * **Stamping** ([`stamping`]): the subject that a mail should carry that a user is sending.
+//! * **Watching** ([`watching`]): the books of the mailboxes that are watched.
 //! * **Identity, token, class** ([`identity`], [`token`], [`classify`]) are pure functions of a parsed mail.
 //! * Tables: [`schema`]. Reading them: [`messages`]. Whether they balance: [`verify`]. What would be decided: [`why`].
 //!
@@ -24,10 +27,13 @@ pub mod messages;
 pub mod prefix;
 pub mod rules;
 pub mod schema;
+pub mod sending;
 pub mod settings;
+pub mod stamping;
 pub mod thread_index;
 pub mod token;
 pub mod verify;
+pub mod watching;
 pub mod why;
 
 pub use schema::MIGRATIONS;

@@ -25,6 +25,10 @@ pub struct Rules {
     pub qualified_lead: QualifiedLead,
     /// Microsoft's own tokens: the prefix, `CRM:` unless the organisation changed it.
     pub microsoft_prefix: String,
+    /// The names under which our own servers write Authentication-Results (RFC 8601); others count for nothing.
+    pub authserv_ids: Vec<String>,
+    /// Mail that is nobody's business here.
+    pub never: Never,
     pub mailboxes: Vec<Mailbox>,
     /// What holds for recipients that no mailbox names.
     pub fallback: Mailbox,
@@ -40,6 +44,49 @@ pub enum Trust {
     KnownSender,
     /// An unsigned token only proposes.
     Signed,
+}
+
+/// Mail that is never tracked, whatever it names. Only its headers are kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Never {
+    /// In normal form.
+    pub addresses: Vec<String>,
+    /// With their subdomains.
+    pub domains: Vec<String>,
+    /// Domains of our own: mail whose every party is in one of them is internal. Empty: internal mail is tracked.
+    pub internal: Vec<String>,
+    /// `Sensitivity: Private`, `Personal` or `Company-Confidential` (RFC 2156 5.3.4).
+    pub sensitive: bool,
+}
+
+impl Never {
+    /// Why a mail with these parties and this Sensitivity is never tracked. A mail that any outsider sees is not internal.
+    pub fn reason(&self, parties: &[String], sensitivity: Option<&str>) -> Option<String> {
+        if let Some(address) = parties.iter().find(|party| self.addresses.contains(party)) {
+            return Some(format!("{address} is on the list of addresses that are never tracked."));
+        }
+        let listed = |domains: &[String], party: &str| domains.iter().any(|domain| within(party, domain));
+        if let Some(address) = parties.iter().find(|party| listed(&self.domains, party)) {
+            return Some(format!(
+                "The domain of {address} is on the list of domains that are never tracked."
+            ));
+        }
+        if !parties.is_empty() && parties.iter().all(|party| listed(&self.internal, party)) {
+            return Some("It is internal mail: every party is in a domain of our own.".into());
+        }
+        let word = sensitivity.map(str::trim).filter(|word| {
+            ["private", "personal", "company-confidential", "confidential"]
+                .iter()
+                .any(|known| word.eq_ignore_ascii_case(known))
+        });
+        word.filter(|_| self.sensitive).map(|word| format!("Its sender marked it as {word}."))
+    }
+}
+
+/// Whether an address is in a domain or below it.
+fn within(address: &str, domain: &str) -> bool {
+    let Some(own) = address::domain(address) else { return false };
+    own == domain || own.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'))
 }
 
 /// Where mail for a qualified lead goes.
@@ -86,6 +133,23 @@ pub struct Mailbox {
     pub on_unmatched: OnUnmatched,
     /// A record that an administrator tied to this mailbox: all its mail belongs there.
     pub record: Option<RecordRef>,
+    /// Folders that an administrator tied to a record: what is moved into one belongs there.
+    pub folders: Vec<(String, RecordRef)>,
+}
+
+impl Mailbox {
+    /// Every record that the mailbox or a folder of it is tied to.
+    pub fn tied(&self) -> impl Iterator<Item = &RecordRef> {
+        self.record.iter().chain(self.folders.iter().map(|(_, record)| record))
+    }
+
+    /// The record that a folder of this mailbox is tied to. Only the Inbox's name is without case (RFC 3501 5.1).
+    pub fn record_of(&self, folder: &str) -> Option<&RecordRef> {
+        let same = |known: &str| {
+            known == folder || known.eq_ignore_ascii_case("INBOX") && folder.eq_ignore_ascii_case("INBOX")
+        };
+        self.folders.iter().find(|(known, _)| same(known)).map(|(_, record)| record)
+    }
 }
 
 impl Rules {
@@ -98,6 +162,8 @@ impl Rules {
             header: None,
             qualified_lead: QualifiedLead::default(),
             microsoft_prefix: "CRM:".into(),
+            authserv_ids: Vec::new(),
+            never: Never::default(),
             mailboxes: Vec::new(),
             fallback: Mailbox { name: "default".into(), ..Mailbox::default() },
         }
@@ -114,5 +180,37 @@ impl Rules {
             let wanted = address::normal(wanted);
             self.mailboxes.iter().find(|mailbox| mailbox.addresses.contains(&wanted))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(parties: &[&str], sensitivity: Option<&str>, wanted: Option<&str>) {
+        let never = Never {
+            addresses: vec!["lawyer@firm.example".into()],
+            domains: vec!["clinic.example".into()],
+            internal: vec!["demo.example".into()],
+            sensitive: true,
+        };
+        let parties: Vec<String> = parties.iter().map(|party| (*party).to_owned()).collect();
+        let reason = never.reason(&parties, sensitivity);
+        assert_eq!(reason.is_some(), wanted.is_some(), "{reason:?}");
+        assert!(reason.unwrap_or_default().contains(wanted.unwrap_or_default()));
+    }
+
+    #[test]
+    fn what_is_never_tracked() {
+        check(&["a@customer.example", "ines@demo.example"], None, None);
+        check(&["lawyer@firm.example", "ines@demo.example"], None, Some("addresses"));
+        check(&["other@firm.example", "ines@demo.example"], None, None);
+        check(&["dr@a.clinic.example"], None, Some("domains"));
+        check(&["dr@notclinic.example"], None, None);
+        check(&["tom@demo.example", "ines@it.demo.example"], None, Some("internal"));
+        check(&["tom@demo.example", "a@customer.example"], Some("Private"), Some("Private"));
+        check(&["tom@demo.example", "a@customer.example"], Some("Normal"), None);
+        check(&[], None, None);
     }
 }

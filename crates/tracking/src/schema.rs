@@ -7,8 +7,21 @@ use postroom_store::migrate::{Ddl, Migration};
 use postroom_store::sql::{ColumnDef, Index, Table, TableCreateStatement};
 
 /// This area's steps.
-pub const MIGRATIONS: &[Migration] =
-    &[Migration { area: "tracking", number: 1, name: "messages, sightings, decisions", statements: first }];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration { area: "tracking", number: 1, name: "messages, sightings, decisions", statements: first },
+    Migration {
+        area: "tracking",
+        number: 2,
+        name: "outgoing mail",
+        statements: crate::sending::schema::tables,
+    },
+    Migration {
+        area: "tracking",
+        number: 3,
+        name: "watched mailboxes",
+        statements: crate::watching::schema::tables,
+    },
+];
 
 fn first() -> Vec<Ddl> {
     let mut all = vec![
@@ -35,7 +48,7 @@ fn first() -> Vec<Ddl> {
     all
 }
 
-fn index(name: &str, table: &str, columns: &[&str], unique: bool) -> Ddl {
+pub(crate) fn index(name: &str, table: &str, columns: &[&str], unique: bool) -> Ddl {
     let mut index = Index::create();
     index.name(name.to_owned()).table(table.to_owned());
     for column in columns {

@@ -107,6 +107,7 @@ fn pretend(raw: &[u8], direction: Direction, mailbox: Option<String>, now: jiff:
         received_at: now,
         sent_at: scanned.date,
         mailboxes: mailbox.into_iter().collect(),
+        folders: Vec::new(),
         conversation: crate::intake::conversation(&scanned),
         authentication: Authentication::Unknown,
         references: crate::intake::references(&scanned),

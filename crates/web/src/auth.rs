@@ -85,10 +85,27 @@ impl FromRequestParts<App> for SignedIn {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let refused =
             || Problem::unauthorized("open a sign-in link first, or send Authorization: Bearer prm_…");
-        let cookie = cookie(&parts.headers, cookie_name(app)).ok_or_else(refused)?.to_owned();
-        app.operations.session(&cookie).await?.map(SignedIn).ok_or_else(refused)
+        let Some(cookie) = cookie(&parts.headers, cookie_name(app)) else {
+            return Err(match bearer(&parts.headers)? {
+                Some(token) => lost(app, token).await,
+                None => refused(),
+            });
+        };
+        app.operations.session(cookie).await?.map(SignedIn).ok_or_else(refused)
     }
 }
+
+/// A program at a door for people. Sent to the sign-in page, it would take that page for its answer.
+async fn lost(app: &App, token: &str) -> Problem {
+    match app.operations.authenticate(token, &SCOPES).await {
+        Ok(_) => {
+            Problem::denied("pages are for people; a program asks /api/v1, or /agent/v1 as a mail agent")
+        }
+        Err(fault) => fault.into(),
+    }
+}
+
+const SCOPES: [Scope; 3] = [Scope::Agent, Scope::Crm, Scope::Api];
 
 /// A form sent by a signed-in browser from one of our own pages.
 pub(crate) struct Sent {
@@ -151,8 +168,7 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
 async fn known(app: &App, token: &str, wanted: Scope) -> Result<Actor, Problem> {
     match app.operations.authenticate(token, &[wanted]).await {
         Err(fault) if fault.code == Code::API_TOKEN => {
-            let others = [Scope::Agent, Scope::Crm, Scope::Api];
-            app.operations.authenticate(token, &others).await?;
+            app.operations.authenticate(token, &SCOPES).await?;
             Err(Problem::denied(format!("this door needs a token of scope {}", wanted.as_str())))
         }
         answer => Ok(answer?),

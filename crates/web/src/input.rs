@@ -7,6 +7,7 @@ use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, Que
 use axum::extract::{FromRequest, FromRequestParts};
 use http::{HeaderMap, StatusCode, header};
 use postroom_core::{Code, Direction};
+use uuid::Uuid;
 
 use crate::problem::Problem;
 
@@ -82,6 +83,23 @@ where
     T::Err: ToString,
 {
     text.parse().map_err(|error: T::Err| Problem::not_found(error.to_string()))
+}
+
+/// A GUID in a path.
+pub(crate) fn guid(text: &str) -> Result<Uuid, Problem> {
+    Uuid::parse_str(text).map_err(|_| Problem::not_found(format!("{text:?} is no GUID")))
+}
+
+/// The whole body of an import, as text, or what stopped it.
+pub(crate) fn text(body: Result<Bytes, BytesRejection>, limit: usize) -> Result<String, Problem> {
+    let body = body.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            let text = format!("the body is larger than {limit} bytes; send it in parts");
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, Code::API_INPUT, text)
+        }
+        _ => Problem::input("the body ended early"),
+    })?;
+    String::from_utf8(body.into()).map_err(|_| Problem::input("the body is not UTF-8"))
 }
 
 #[cfg(test)]

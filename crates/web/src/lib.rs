@@ -17,6 +17,7 @@ mod agent;
 mod api;
 mod app;
 mod auth;
+mod download;
 mod health;
 mod input;
 mod pages;

@@ -1,6 +1,6 @@
 //! The organisation of the demo stands by itself.
 
-use postroom_core::{Crm, Filter, Outcome};
+use postroom_core::{Crm, Filter, Outcome, Value};
 use postroom_embedded::{demo, json};
 
 use crate::bench::{Bench, On, on_both};
@@ -46,8 +46,9 @@ async fn rows_go_through_json(on: On) {
     bench.crm.apply(demo::organisation()).await;
     let schema = bench.crm.schema().await.unwrap();
     for at in [demo::story().contact_anna, demo::story().quote_pool, demo::story().opportunity_pool] {
-        let row = bench.found(&at).await;
-        let shown = json::show(&row);
+        let mut row = bench.found(&at).await;
+        row.columns.retain(|(_, value)| *value != Value::Null);
+        let shown = serde_json::to_value(&row).unwrap();
         let back = json::record(&schema, &shown).unwrap();
         assert_eq!(back, row, "{shown}");
     }

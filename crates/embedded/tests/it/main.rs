@@ -6,6 +6,7 @@ mod bench;
 mod bodies;
 mod conformance;
 mod demo;
+mod imports;
 mod mails;
 mod model;
 mod queries;

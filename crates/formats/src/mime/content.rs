@@ -24,6 +24,14 @@ impl<'x> Body<'x> {
         Body { raw: Cow::Borrowed(raw), transfer: transfer.seen(raw), decoded: OnceLock::new() }
     }
 
+    /// The bytes in the mail itself, when they stand there unencoded.
+    pub fn as_written(&self) -> Option<&'x [u8]> {
+        match (&self.raw, self.transfer) {
+            (Cow::Borrowed(raw), Transfer::Identity) => Some(raw),
+            _ => None,
+        }
+    }
+
     /// How many bytes it has, without decoding it where that can be told.
     pub fn size(&self) -> usize {
         self.transfer.decoded_len(&self.raw).unwrap_or_else(|| self.len())

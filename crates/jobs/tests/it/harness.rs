@@ -11,24 +11,13 @@ use postroom_jobs::{Claim, Done, MIGRATIONS, NewJob, Options, Runner, Worker, en
 use postroom_store::migrate::{Ddl, Migration};
 use postroom_store::sql::{ColumnDef, Expr, ExprTrait, Query, SelectStatement, Table};
 use postroom_store::{Error, Insert, Row, Store, Tx};
-use postroom_testkit::peers::Postgres;
+use postroom_testkit::database::Database;
 use postroom_testkit::poll;
 
 /// Runs each test once on SQLite and once on PostgreSQL.
 macro_rules! on_both {
     ($($name:ident),+ $(,)?) => {
-        mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-            async fn $name() {
-                super::$name($crate::harness::Lab::sqlite().await).await;
-            })+
-        }
-        mod postgres {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-            async fn $name() {
-                super::$name($crate::harness::Lab::postgres().await).await;
-            })+
-        }
+        postroom_testkit::on_both!($crate::harness::Lab: $($name),+);
     };
 }
 pub(crate) use on_both;
@@ -54,25 +43,15 @@ pub struct Lab {
     pub url: String,
     pub clock: Clock,
     pub ids: Ids,
-    _folder: Option<tempfile::TempDir>,
+    _database: Database,
 }
 
 impl Lab {
-    pub async fn sqlite() -> Lab {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let url = format!("sqlite://{}", folder.path().join("jobs.db").display());
-        Lab { _folder: Some(folder), ..Lab::at(url).await }
-    }
-
-    pub async fn postgres() -> Lab {
-        let url = tokio::task::spawn_blocking(|| Postgres::shared().database()).await.expect("a database");
-        Lab::at(url).await
-    }
-
-    pub async fn at(url: String) -> Lab {
+    pub async fn on(database: Database) -> Lab {
+        let url = database.url.clone();
         let store = Store::open(&url, &postroom_store::Options::default(), &[MIGRATIONS, RESULTS]).await;
         let store = store.expect("the store opens");
-        Lab { store, url, clock: Clock::system(), ids: Ids::random(), _folder: None }
+        Lab { store, url, clock: Clock::system(), ids: Ids::random(), _database: database }
     }
 
     pub fn with_clock(mut self, clock: Clock) -> Lab {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use postroom_jobs::{Done, Options, Worker};
 use postroom_store::sql::{Expr, ExprTrait};
+use postroom_testkit::database::Database;
 use postroom_testkit::poll;
 use tokio_util::sync::CancellationToken;
 
@@ -25,7 +26,7 @@ on_both! {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn worker_process() {
     let Ok(url) = std::env::var(DATABASE) else { return };
-    let lab = Lab::at(url).await;
+    let lab = Lab::on(Database::at(url)).await;
     let runner = lab.runner(vec![careful(&lab, "child")], options());
     runner.run(CancellationToken::new()).await.expect("it is killed before it can end");
 }

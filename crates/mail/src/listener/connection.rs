@@ -293,12 +293,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// Hands the mail over and answers; its lease ends when the inbox has answered. Answers that wait go out together
     /// with this one, unless the inbox takes its time.
     async fn deliver(&mut self, transaction: Transaction, mail: Bytes, lease: Lease) -> Result<(), End> {
-        let client = self.session.client().unwrap_or_default();
-        let peer = match self.peer {
-            IpAddr::V4(address) => format!("{client} [{address}]"),
-            IpAddr::V6(address) => format!("{client} [IPv6:{address}]"),
-        };
-        let (door, sender) = (self.door.clone(), Sender { session: self.id, peer });
+        let hello = self.session.client().unwrap_or_default().to_owned();
+        let (door, sender) = (self.door.clone(), Sender { session: self.id, address: self.peer, hello });
         let mut delivery = Box::pin(delivery::deliver(&door, &sender, transaction, mail));
         let replies = match timeout(PROMPT, &mut delivery).await {
             Ok(replies) => replies,

@@ -1,6 +1,8 @@
 //! One received mail to the [`Inbox`](postroom_core::Inbox), and what became of it to answers: one in SMTP, one for each
 //! recipient in LMTP (RFC 2033 section 4.2).
 
+use std::net::IpAddr;
+
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use memchr::memchr_iter;
@@ -12,6 +14,7 @@ use uuid::Uuid;
 use super::connection::Door;
 use super::reply::{Enhanced, Reply};
 use super::{Protocol, Shortage, Transaction, events};
+use crate::trust::Peer;
 
 /// LMTP recipients that are handed over at once: enough for the store to commit them in one group.
 const AT_ONCE: usize = 32;
@@ -19,8 +22,19 @@ const AT_ONCE: usize = 32;
 /// Who sends: what goes into each mail's record of how it came.
 pub(crate) struct Sender {
     pub session: Uuid,
-    /// The client's name for itself and its address: `mx.example [192.0.2.1]`.
-    pub peer: String,
+    pub address: IpAddr,
+    /// The client's name for itself.
+    pub hello: String,
+}
+
+impl Sender {
+    /// `mx.example [192.0.2.1]`
+    fn peer(&self) -> String {
+        match self.address {
+            IpAddr::V4(address) => format!("{} [{address}]", self.hello),
+            IpAddr::V6(address) => format!("{} [IPv6:{address}]", self.hello),
+        }
+    }
 }
 
 /// Hands a mail over and gives the answers, as many as the protocol wants. Nothing is answered 250 that the inbox has not
@@ -88,6 +102,8 @@ async fn hand_over(
     mail: Bytes,
 ) -> Reply {
     let (bytes, recipients) = (mail.len(), envelope.to.len());
+    let from = envelope.from.as_deref().unwrap_or_default();
+    let authentication = authenticate(door, sender, from, &mail).await;
     let incoming = Incoming {
         source: match door.options.protocol {
             Protocol::Smtp => Source::Smtp,
@@ -98,8 +114,8 @@ async fn hand_over(
         folder: None,
         envelope,
         source_id: Some(source_id),
-        peer: Some(sender.peer.clone()),
-        authentication: Authentication::Unknown,
+        peer: Some(sender.peer()),
+        authentication,
         received_at: door.ports.clock.now(),
         raw: mail,
     };
@@ -128,6 +144,18 @@ async fn hand_over(
             Reply::from(&fault)
         }
     }
+}
+
+/// Who really sent it, as far as the evaluator finds out. The mail's bytes stay as they are.
+async fn authenticate(door: &Door, sender: &Sender, from: &str, mail: &[u8]) -> Authentication {
+    let Some(trust) = door.options.trust.as_ref().filter(|_| door.options.protocol == Protocol::Smtp) else {
+        return Authentication::Unknown;
+    };
+    let peer = Peer { address: sender.address, hello: &sender.hello, from };
+    let verdicts = Box::pin(trust.evaluate(peer, mail)).await;
+    let authentication = verdicts.authentication();
+    events::Authenticated { session: sender.session, authentication, verdicts: &verdicts }.emit();
+    authentication
 }
 
 /// `Received:` lines in the header: how many servers this mail has been through.

@@ -7,11 +7,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use metrics::{counter, gauge, histogram};
+use postroom_core::mail::Authentication;
 use postroom_core::{Fault, MailId};
 use tracing::{debug, error, info, warn};
 use uuid::Uuid;
 
 use super::{Protocol, Why};
+use crate::trust::{Outcome, Verdicts};
 
 /// A listener is ready.
 pub struct Listening {
@@ -181,5 +183,26 @@ impl SessionBroke {
         let protocol = self.protocol.as_str();
         counter!("postroom_smtp_sessions_total", "protocol" => protocol, "end" => "bug").increment(1);
         error!(event = "smtp.bug", protocol, code = %postroom_core::Code::INTERNAL, "A session ended by a bug");
+    }
+}
+
+/// It was looked into who really sent a mail. The domain in From is not told: it may be a person's own.
+pub struct Authenticated<'a> {
+    pub session: Uuid,
+    pub authentication: Authentication,
+    pub verdicts: &'a Verdicts,
+}
+
+impl Authenticated<'_> {
+    pub fn emit(self) {
+        let Authenticated { session, authentication, verdicts } = self;
+        let (result, words) =
+            (authentication.as_str(), [verdicts.dmarc, verdicts.spf, verdicts.dkim, verdicts.arc]);
+        let [dmarc, spf, dkim, arc] = words.map(Outcome::as_str);
+        counter!("postroom_smtp_authentication_total", "result" => result).increment(1);
+        debug!(
+            event = "smtp.authenticated", %session, result, dmarc, spf, dkim, arc, skipped = verdicts.skipped.unwrap_or("no"),
+            "Sender authentication: {result}"
+        );
     }
 }

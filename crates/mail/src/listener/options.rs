@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio_rustls::rustls::ServerConfig;
 
 use super::Recipients;
+use crate::trust::Evaluator;
 
 /// Which of the two protocols a listener speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,18 +39,28 @@ pub struct Options {
     pub recipients: Recipients,
     /// STARTTLS is announced when there is a certificate.
     pub tls: Option<Arc<ServerConfig>>,
+    /// Finds out who really sent a mail before it is handed over. LMTP clients are our own mail server, and never asked.
+    pub trust: Option<Arc<Evaluator>>,
     pub limits: Limits,
 }
 
 impl Options {
-    /// A listener with the default limits and no STARTTLS.
+    /// A listener with the default limits, no STARTTLS and no look at senders.
     pub fn new(
         protocol: Protocol,
         listen: SocketAddr,
         host: impl Into<String>,
         recipients: Recipients,
     ) -> Self {
-        Options { protocol, listen, host: host.into(), recipients, tls: None, limits: Limits::default() }
+        Options {
+            protocol,
+            listen,
+            host: host.into(),
+            recipients,
+            tls: None,
+            trust: None,
+            limits: Limits::default(),
+        }
     }
 }
 

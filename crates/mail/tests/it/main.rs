@@ -3,13 +3,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there and then")]
 
+mod directory;
 mod harness;
+mod imap;
 mod limits;
 mod lmtp;
 mod postfix;
+mod sender;
 mod server;
 mod session;
 mod smuggling;
 mod swaks;
 mod tls;
 mod transcript;
+mod trust;

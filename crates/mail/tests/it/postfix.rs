@@ -1,7 +1,5 @@
 //! A real Postfix hands its mail on to our SMTP and LMTP listeners.
 
-mod starter;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Arc;
@@ -10,8 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use postroom_core::{Code, Fault, Incoming};
 use postroom_mail::client::Client;
 use postroom_mail::listener::{Protocol, server_config};
+use postroom_testkit::peers::{Postfix, Route};
 
-use self::starter::{Postfix, Route};
 use crate::harness::{HOST, Running, Shelf, options, ports, until};
 
 /// Sends through Postfix and insists that it takes the mail.

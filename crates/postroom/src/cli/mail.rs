@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
 use postroom_core::{MailId, MailState, RecordRef};
 
 use super::globals::{DryRun, Limit};
 use super::parse::mail_state;
+use crate::commands::candidates;
 
 /// Messages: import, look, decide.
 #[derive(Debug, Subcommand)]
@@ -18,11 +20,13 @@ pub enum MessageCommand {
     /// Show one message with its decision and sightings
     Show {
         /// The message
+        #[arg(add = ArgValueCandidates::new(candidates::messages))]
         id: MailId,
     },
     /// Print a message's bytes as they came
     Raw {
         /// The message
+        #[arg(add = ArgValueCandidates::new(candidates::messages))]
         id: MailId,
     },
     /// Say what would be decided about a file, writing nothing
@@ -35,6 +39,7 @@ pub enum MessageCommand {
     /// Decide a message again
     Replay {
         /// The message
+        #[arg(add = ArgValueCandidates::new(candidates::messages))]
         id: MailId,
         #[command(flatten)]
         dry_run: DryRun,
@@ -48,7 +53,7 @@ pub struct ImportArgs {
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
     /// The configured mailbox that the mail belongs to
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = ArgValueCandidates::new(candidates::mailboxes))]
     pub mailbox: Option<String>,
     #[command(flatten)]
     pub dry_run: DryRun,
@@ -68,7 +73,7 @@ pub struct ListMessagesArgs {
     #[arg(long, value_name = "STATE", value_parser = mail_state())]
     pub state: Option<MailState>,
     /// Only messages at this record
-    #[arg(long, value_name = "TABLE/GUID")]
+    #[arg(long, value_name = "TABLE/GUID", add = ArgValueCompleter::new(candidates::records))]
     pub record: Option<RecordRef>,
     #[command(flatten)]
     pub limit: Limit,
@@ -86,9 +91,10 @@ pub struct WhyArgs {
 #[derive(Debug, Args)]
 pub struct MoveArgs {
     /// The message
+    #[arg(add = ArgValueCandidates::new(candidates::messages))]
     pub id: MailId,
     /// The record that it belongs to
-    #[arg(value_name = "TABLE/GUID")]
+    #[arg(value_name = "TABLE/GUID", add = ArgValueCompleter::new(candidates::records))]
     pub record: RecordRef,
     #[command(flatten)]
     pub dry_run: DryRun,
@@ -106,6 +112,7 @@ pub enum ReviewCommand {
     /// Not tracked, without judging it
     Skip {
         /// The message
+        #[arg(add = ArgValueCandidates::new(candidates::in_review))]
         id: MailId,
         #[command(flatten)]
         dry_run: DryRun,
@@ -116,6 +123,7 @@ pub enum ReviewCommand {
 #[derive(Debug, Args)]
 pub struct ReviewRejectArgs {
     /// The message
+    #[arg(add = ArgValueCandidates::new(candidates::in_review))]
     pub id: MailId,
     /// Why, for those who look later
     #[arg(long, value_name = "TEXT")]
@@ -132,6 +140,7 @@ pub enum MailboxCommand {
     /// Check one mailbox, or all
     Test {
         /// The mailbox's name; all when left out
+        #[arg(add = ArgValueCandidates::new(candidates::mailboxes))]
         name: Option<String>,
     },
 }

@@ -27,8 +27,8 @@ pub use service::{
     ReconcileArgs, RestoreArgs,
 };
 pub use work::{
-    ApitokenCommand, CreateTokenArgs, DropArgs, LinkArgs, PageRole, ReplayArgs, Scope, SessionCommand,
-    ShelfCommand, TokenCommand, TokenText,
+    ApitokenCommand, CreateTokenArgs, DropArgs, LinkArgs, PageRole, ReplayArgs, SessionCommand, ShelfCommand,
+    TokenCommand, TokenText,
 };
 
 /// Mail in, the right CRM record, and why.

@@ -4,9 +4,11 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Subcommand};
+use clap_complete::engine::ArgValueCandidates;
 use uuid::Uuid;
 
 use super::globals::{DryRun, Limit};
+use crate::commands::candidates;
 
 /// Records of the embedded CRM.
 #[derive(Debug, Subcommand)]
@@ -33,9 +35,10 @@ pub struct ImportRecordsArgs {
 #[derive(Debug, Args)]
 pub struct ShowRecordArgs {
     /// The table's logical name
+    #[arg(add = ArgValueCandidates::new(candidates::tables))]
     pub table: String,
     /// The record
-    #[arg(value_name = "GUID")]
+    #[arg(value_name = "GUID", add = ArgValueCandidates::new(candidates::ids_of_table))]
     pub id: Uuid,
 }
 
@@ -43,9 +46,10 @@ pub struct ShowRecordArgs {
 #[derive(Debug, Args)]
 pub struct ListRecordsArgs {
     /// The table's logical name
+    #[arg(add = ArgValueCandidates::new(candidates::tables))]
     pub table: String,
     /// Only records whose column has this value; repeatable, all must hold
-    #[arg(long = "where", value_name = "COLUMN=VALUE")]
+    #[arg(long = "where", value_name = "COLUMN=VALUE", add = ArgValueCandidates::new(candidates::conditions))]
     pub conditions: Vec<Condition>,
     #[command(flatten)]
     pub limit: Limit,

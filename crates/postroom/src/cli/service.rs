@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use clap_complete::engine::ArgValueCandidates;
 
 use super::globals::{DryRun, Yes};
+use crate::commands::candidates;
 
 /// `demo`
 #[derive(Debug, Args)]
@@ -39,7 +41,7 @@ pub struct CheckArgs {
     /// What to check; everything when left out
     pub part: Option<Part>,
     /// One of them by name
-    #[arg(requires = "part")]
+    #[arg(requires = "part", add = ArgValueCandidates::new(candidates::mailboxes))]
     pub name: Option<String>,
 }
 
@@ -90,7 +92,7 @@ pub struct ReconcileArgs {
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
     /// The code as printed: PR-3001
-    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    #[arg(required_unless_present = "all", conflicts_with = "all", add = ArgValueCandidates::new(candidates::codes))]
     pub code: Option<String>,
     /// Every code
     #[arg(long)]

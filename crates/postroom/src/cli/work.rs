@@ -1,10 +1,16 @@
 //! `postroom token …`, `postroom shelf …`, `postroom apitoken …`.
 
+use std::str::FromStr;
+
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand, ValueEnum};
+use clap_complete::engine::ArgValueCandidates;
 use postroom_core::{Code, JobId, TokenId};
+use postroom_operations::Scope;
 use uuid::Uuid;
 
 use super::globals::{DryRun, Limit, Yes};
+use crate::commands::candidates;
 use crate::config::Span;
 
 /// Tracking tokens.
@@ -33,7 +39,7 @@ pub enum ShelfCommand {
     /// List what lies on the shelf
     List {
         /// Only items that failed with this code
-        #[arg(long, value_name = "PR-nnnn", value_parser = code)]
+        #[arg(long, value_name = "PR-nnnn", value_parser = code, add = ArgValueCandidates::new(candidates::codes))]
         code: Option<Code>,
         #[command(flatten)]
         limit: Limit,
@@ -41,6 +47,7 @@ pub enum ShelfCommand {
     /// Show one item with its attempts
     Show {
         /// The item
+        #[arg(add = ArgValueCandidates::new(candidates::shelf_items))]
         id: JobId,
     },
     /// Try items again
@@ -53,13 +60,13 @@ pub enum ShelfCommand {
 #[derive(Debug, Args)]
 pub struct ReplayArgs {
     /// The items
-    #[arg(required_unless_present_any = ["all", "code"], value_name = "ID")]
+    #[arg(required_unless_present_any = ["all", "code"], value_name = "ID", add = ArgValueCandidates::new(candidates::shelf_items))]
     pub ids: Vec<JobId>,
     /// Everything on the shelf
     #[arg(long, conflicts_with_all = ["ids", "code"])]
     pub all: bool,
     /// Everything that failed with this code
-    #[arg(long, value_name = "PR-nnnn", value_parser = code, conflicts_with = "ids")]
+    #[arg(long, value_name = "PR-nnnn", value_parser = code, add = ArgValueCandidates::new(candidates::codes), conflicts_with = "ids")]
     pub code: Option<Code>,
     #[command(flatten)]
     pub dry_run: DryRun,
@@ -69,7 +76,7 @@ pub struct ReplayArgs {
 #[derive(Debug, Args)]
 pub struct DropArgs {
     /// The items
-    #[arg(required = true, value_name = "ID")]
+    #[arg(required = true, value_name = "ID", add = ArgValueCandidates::new(candidates::shelf_items))]
     pub ids: Vec<JobId>,
     #[command(flatten)]
     pub dry_run: DryRun,
@@ -87,6 +94,7 @@ pub enum ApitokenCommand {
     /// End a token at once
     Revoke {
         /// The token's id
+        #[arg(add = ArgValueCandidates::new(candidates::tokens))]
         id: TokenId,
         #[command(flatten)]
         dry_run: DryRun,
@@ -97,7 +105,7 @@ pub enum ApitokenCommand {
 #[derive(Debug, Args)]
 pub struct CreateTokenArgs {
     /// What the token may do
-    #[arg(long)]
+    #[arg(long, value_parser = scope())]
     pub scope: Scope,
     /// For scope crm: the user to act as [default: the administrator]
     #[arg(long, value_name = "NAME")]
@@ -144,24 +152,13 @@ pub enum PageRole {
 }
 
 /// What a token may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Scope {
-    /// Hand in mail: /agent/v1
-    Agent,
-    /// Act as a user of the embedded CRM: /api/data, /XRMServices
-    Crm,
-    /// Use the REST API: /api/v1
-    Api,
-}
-
-impl Scope {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Scope::Agent => "agent",
-            Scope::Crm => "crm",
-            Scope::Api => "api",
-        }
-    }
+fn scope() -> impl TypedValueParser<Value = Scope> {
+    let words = [
+        PossibleValue::new("agent").help("Hand in mail: /agent/v1"),
+        PossibleValue::new("crm").help("Act as a user of the embedded CRM: /api/data, /XRMServices"),
+        PossibleValue::new("api").help("Use the REST API: /api/v1"),
+    ];
+    PossibleValuesParser::new(words).try_map(|text| Scope::from_str(&text))
 }
 
 fn code(text: &str) -> Result<Code, String> {

@@ -1,6 +1,5 @@
 //! `postroom apitoken …`
 
-use postroom_operations::Scope;
 use serde_json::json;
 
 use crate::app::App;
@@ -37,7 +36,7 @@ pub async fn run(app: &App, command: &ApitokenCommand, out: &mut Output) -> Resu
 }
 
 async fn create(app: &App, arguments: &CreateTokenArgs, out: &mut Output) -> Result<Exit, CliError> {
-    let scope: Scope = arguments.scope.as_str().parse()?;
+    let scope = arguments.scope;
     if arguments.dry_run.dry_run {
         out.item(&json!({ "scope": scope.as_str(), "dry_run": true }))?;
         return Ok(Exit::Done);

@@ -1,6 +1,7 @@
 //! One file per noun; each command opens what it needs, calls one operation, prints the answer.
 
 mod apitoken;
+pub mod candidates;
 mod mailbox;
 pub mod message;
 mod record;

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use postroom_core::{Code, Fault, Record, RecordRef, Value};
 use postroom_embedded::json;
-use postroom_embedded::schema::{Schema, Table};
-use postroom_operations::{ImportReport, Rejected, to_json};
+use postroom_embedded::schema::Table;
+use postroom_operations::ImportReport;
 use serde_json::json as document;
 
 use crate::app::App;
@@ -31,39 +31,22 @@ pub async fn run(app: &App, command: &RecordCommand, out: &mut Output) -> Result
 }
 
 async fn import(app: &App, arguments: &ImportRecordsArgs, out: &mut Output) -> Result<Exit, CliError> {
-    let schema = app.embedded.schema().await?;
+    let dry_run = arguments.dry_run.dry_run;
     let mut report = ImportReport::default();
-    let mut lot: Vec<(u64, Record)> = Vec::new();
-    for (place, line) in open(&arguments.file)?.lines().enumerate() {
-        let line = line.map_err(|error| unreadable(&arguments.file, &error))?;
-        let number = place as u64 + 1;
-        if line.trim().is_empty() {
-            continue;
-        }
-        match read(&schema, &line) {
-            Ok(record) => lot.push((number, record)),
-            Err(fault) => {
-                report.rejected.push(Rejected { line: number, record: None, reason: fault.to_string() })
-            }
-        }
-        if lot.len() == LOT && !arguments.dry_run.dry_run {
-            app.operations.import_records(&actor(), std::mem::take(&mut lot), &mut report).await?;
+    let mut lot: Vec<(u64, String)> = Vec::new();
+    for (number, line) in (1..).zip(open(&arguments.file)?.lines()) {
+        lot.push((number, line.map_err(|error| unreadable(&arguments.file, &error))?));
+        // What is tried must see all that stands before it.
+        if lot.len() == LOT && !dry_run {
+            app.operations.import_records(&actor(), std::mem::take(&mut lot), false, &mut report).await?;
         }
     }
-    if !arguments.dry_run.dry_run {
-        app.operations.import_records(&actor(), lot, &mut report).await?;
-    } else {
-        out.note(&format!("{} lines can be read; nothing was written", lot.len()))?;
+    app.operations.import_records(&actor(), lot, dry_run, &mut report).await?;
+    if dry_run {
+        out.note("nothing was written; without --dry-run it is")?;
     }
-    report.rejected.sort_by_key(|rejected| rejected.line);
     out.item(&report)?;
     Ok(if report.rejected.is_empty() { Exit::Done } else { Exit::PartlyDone })
-}
-
-fn read(schema: &Schema, line: &str) -> Result<Record, Fault> {
-    let line = serde_json::from_str(line)
-        .map_err(|error| Fault::reject(Code::API_INPUT, format!("the line is not JSON: {error}")))?;
-    json::record(schema, &line)
 }
 
 fn open(file: &Path) -> Result<Box<dyn BufRead>, CliError> {
@@ -112,10 +95,13 @@ fn typed(table: &Table, column: &str, text: &str) -> Result<Value, CliError> {
 }
 
 fn shown(record: &Record) -> serde_json::Value {
-    let set = record.columns.iter().filter(|(_, value)| *value != Value::Null);
-    let columns: serde_json::Map<String, serde_json::Value> =
-        set.map(|(name, value)| (name.clone(), to_json(value))).collect();
+    let mut shown = document!(record);
+    shown["name"] = document!(name_of(record));
+    shown
+}
+
+/// The column by which a person knows a record.
+pub(super) fn name_of(record: &Record) -> Option<&str> {
     let names = ["name", "fullname", "title", "subject", "topic", "listname"];
-    let name = names.iter().find_map(|name| record.text(name));
-    document!({ "table": record.at.table, "id": record.at.id, "name": name, "columns": columns })
+    names.iter().find_map(|name| record.text(name))
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::http::tls_pair;
 use super::setting::{Check, Reading, optional, section};
 use super::units::{Size, Span};
-use super::values::{Domain, Host, Listen};
+use super::values::{Domain, Host, Listen, Network};
 
 /// RFC 5321 section 4.5.3.1.8: a server must take at least 100 recipients.
 const LEAST_RECIPIENTS: u32 = 100;
@@ -32,6 +32,10 @@ section! {
         /// Memory for mail in flight, over all connections of SMTP and LMTP together. Too low and large mails are told
         /// to come back while others are read.
         pub max_in_flight: Size = Some(Size::mib(64)), "\"64MiB\"";
+        /// Whether senders are checked (SPF, DKIM, DMARC, ARC) as mail comes in. Asks the DNS.
+        pub check_senders: bool = Some(true), "true";
+        /// Servers of your own that hand mail in: their mail is not checked. This machine is one of them always.
+        pub trusted_networks: Vec<Network> = Some(Vec::new()), "[\"10.0.0.0/8\"]";
         /// A client that says nothing for so long is closed (RFC 5321 asks for five minutes).
         pub timeout: Span = Some(Span::seconds(300)), "\"5m\"";
         /// The certificate chain for STARTTLS, PEM; without it STARTTLS is not offered.

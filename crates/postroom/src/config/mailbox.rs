@@ -10,7 +10,8 @@ use jiff::tz::TimeZone;
 use super::secret::SecretRef;
 use super::setting::{Check, Reading, Setting, optional, required, section};
 use super::tree::{Node, Value};
-use super::values::{Email, Host, RecordName, quoted};
+use super::units::Span;
+use super::values::{Email, Fingerprint, FolderRecord, Host, RecordName, quoted};
 use super::words::words;
 
 words!(/// Which mail of a mailbox is tracked.
@@ -33,6 +34,16 @@ Tls {
     Starttls = "starttls",
     /// None: loopback only.
     None = "none",
+});
+
+words!(/// How one signs in to a mail server.
+SignIn {
+    /// PLAIN, else LOGIN.
+    Auto = "auto",
+    Plain = "plain",
+    Login = "login",
+    /// An OAuth 2 access token in place of the password.
+    Xoauth2 = "xoauth2",
 });
 
 words!(/// What is done to a mail in its mailbox once it is stored.
@@ -72,8 +83,24 @@ section! {
         pub tls: Tls = Some(Tls::Implicit), "\"implicit\"";
         /// The user to sign in as.
         pub username: Option<String> = optional(), "\"support\"";
-        /// The user's password.
+        /// The user's password, or the access token of xoauth2.
         pub password: Option<SecretRef> = optional(), "{ file = \"/etc/postroom/secrets/imap-support\" }";
+        /// "auto", or "xoauth2".
+        pub sign_in: SignIn = Some(SignIn::Auto), "\"auto\"";
+        /// The SHA-256 of the only certificate that is believed: for old servers whose own cannot be verified.
+        pub tls_pin: Option<Fingerprint> = optional(), "\"3A…\"";
+        /// Dovecot's master user: signs in as username*master with the master's password.
+        pub master: Option<String> = optional(), "\"postroom\"";
+        /// The namespace of another user's mailbox that this login may read, as the server lists it.
+        pub below: Option<String> = optional(), "\"Other\\\\anna\"";
+        /// Everybody's mail is copied into this mailbox (a journal): each copy is unwrapped.
+        pub journal: bool = Some(false), "false";
+        /// Folders that are tied to a record: what is moved into one belongs there. They are watched too.
+        pub records: Vec<FolderRecord> = Some(Vec::new()), "[\"CRM/Acme = account/6f1ed002-ab5e-4a2c-8d0c-1f0e6e2a9b11\"]";
+        /// Where "touch" moves stored mail to.
+        pub move_to: Option<String> = optional(), "\"Tracked\"";
+        /// How often news are asked for, where the server does not tell by itself.
+        pub poll: Span = Some(Span::seconds(60)), "\"60s\"";
         /// The folders to watch.
         pub folders: Vec<String> = Some(vec!["INBOX".to_owned(), "Sent".to_owned()]), "[\"INBOX\", \"Sent\"]";
     }
@@ -172,14 +199,24 @@ impl Mailbox {
     fn check(&self, name: &str, cx: &mut Reading) {
         let Some(imap) = &self.imap else { return };
         let key = format!("mailboxes.{name}.imap");
-        check_tls(&format!("{key}.tls"), imap.tls, &imap.host, cx);
+        if imap.tls == Tls::None || imap.tls_pin.is_none() {
+            check_tls(&format!("{key}.tls"), imap.tls, &imap.host, cx);
+        }
         if imap.folders.is_empty() {
             cx.refuse(
                 &format!("{key}.folders"),
                 format!("{key}.folders is empty: name a folder, or leave it out"),
             );
         }
-        cx.warn(&key, format!("{key} is not used: this version has no IMAP watcher"));
+        if imap.username.is_none() || imap.password.is_none() {
+            cx.refuse(&key, format!("{key}.username and {key}.password are needed to sign in"));
+        }
+        if self.touch == Touch::Move && imap.move_to.is_none() {
+            cx.refuse(
+                &format!("{key}.move_to"),
+                format!("{key}.move_to is missing: touch = \"move\" needs a folder"),
+            );
+        }
     }
 }
 

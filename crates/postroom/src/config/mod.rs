@@ -16,6 +16,7 @@ mod logs;
 mod mail_in;
 mod mailbox;
 mod origin;
+mod relay;
 mod rules;
 pub mod secret;
 mod setting;
@@ -38,8 +39,9 @@ pub use http::Http;
 pub use jobs::Jobs;
 pub use logs::{Level, Logs, Moment, Pii};
 pub use mail_in::{LmtpIn, SmtpIn};
-pub use mailbox::{Imap, Mailbox, OnUnmatched, StartAt, Tls, Touch, Track};
+pub use mailbox::{Imap, Mailbox, OnUnmatched, SignIn, StartAt, Tls, Touch, Track};
 pub use origin::{Origin, Place, Problem};
+pub use relay::Relay;
 use setting::{Check, Inside, Leaf, Reading, Setting, default, optional};
 pub use smtp_out::SmtpOut;
 pub use sources::{SET, Sources};
@@ -48,7 +50,10 @@ pub use token::{Token, Trust};
 pub use tracking::{QualifiedLead, Tracking};
 use tree::{Node, Table, Value};
 pub use units::{Size, Span};
-pub use values::{Domain, Email, HeaderName, Host, HttpUrl, Listen, RecordName, TableName};
+pub use values::{
+    Domain, Email, Fingerprint, FolderRecord, HeaderName, Host, HttpUrl, Listen, Network, RecordName,
+    TableName,
+};
 
 /// Defines the whole: the sections in the order of the example file.
 macro_rules! sections {
@@ -104,6 +109,8 @@ sections! {
     lmtp_in: LmtpIn = None;
     /// The way out.
     smtp_out: Option<SmtpOut> = optional();
+    /// Users' outgoing mail, stamped on its way.
+    relay: Relay = None;
     /// Where mail is filed.
     crm: Crm = None;
     /// The tracking token.

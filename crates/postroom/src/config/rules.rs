@@ -34,6 +34,7 @@ fn check_listeners(config: &Config, cx: &mut Reading) {
         ("http.listen", config.http.listen),
         ("smtp_in.listen", config.smtp_in.enabled.then_some(config.smtp_in.listen)),
         ("lmtp_in.listen", config.lmtp_in.enabled.then_some(config.lmtp_in.listen)),
+        ("relay.listen", config.relay.enabled.then_some(config.relay.listen)),
     ];
     let used: Vec<_> = listeners.iter().filter_map(|(key, listen)| Some((*key, (*listen)?))).collect();
     for (at, (key, listen)) in used.iter().enumerate() {
@@ -91,6 +92,7 @@ fn secrets(config: &Config) -> Vec<(String, &SecretRef)> {
     let fixed = [
         ("storage.password", config.storage.password.as_ref()),
         ("smtp_out.password", config.smtp_out.as_ref().and_then(|smtp_out| smtp_out.password.as_ref())),
+        ("smtp_out.dkim_private_key", config.smtp_out.as_ref().and_then(|out| out.dkim_private_key.as_ref())),
         ("crm.client_secret", config.crm.client_secret.as_ref()),
     ];
     let imap = config.mailboxes.iter().map(|(name, mailbox)| {

@@ -1,7 +1,8 @@
 //! `[tracking]`: rules for placing mail that hold for every mailbox.
 
 use super::setting::{Check, Reading, section};
-use super::values::Host;
+use super::units::Span;
+use super::values::{Domain, Email, Host};
 use super::words::words;
 
 words!(/// The record that mail about a qualified lead goes to.
@@ -21,6 +22,16 @@ section! {
         /// The names under which your own mail servers write Authentication-Results (RFC 8601, authserv-id).
         /// Verdicts under other names count for nothing, as anybody can write them.
         pub authserv_ids: Vec<Host> = Some(Vec::new()), "[\"mx.example.org\"]";
+        /// Mail from or to these addresses is never tracked.
+        pub never_addresses: Vec<Email> = Some(Vec::new()), "[\"lawyer@firm.example\"]";
+        /// Mail from or to these domains is never tracked.
+        pub never_domains: Vec<Domain> = Some(Vec::new()), "[\"clinic.example\"]";
+        /// Your own domains, when mail among them alone shall not be tracked.
+        pub internal_domains: Vec<Domain> = Some(Vec::new()), "[\"example.org\"]";
+        /// Mail that its sender marked private or confidential is not tracked.
+        pub skip_sensitive: bool = Some(false), "false";
+        /// How long the body of a mail that is not tracked is kept; its headers and the reason stay.
+        pub keep_untracked: Span = Some(Span::seconds(72 * 3600)), "\"72h\"";
     }
 }
 

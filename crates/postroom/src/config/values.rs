@@ -105,11 +105,39 @@ text_type!(/// A record of the CRM.
 RecordName, "a record such as \"incident/6f1ed002-ab5e-4a2c-8d0c-1f0e6e2a9b11\"", |text| {
     text.parse::<postroom_core::RecordRef>().ok().map(|record| record.to_string())
 });
+text_type!(/// The SHA-256 of a server's certificate.
+Fingerprint, "the 64 hexadecimal digits of a SHA-256, as `openssl x509 -fingerprint -sha256` shows them", |text| {
+    let digits: String = text.chars().filter(|c| *c != ':').collect();
+    let fits = digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    fits.then(|| digits.to_uppercase())
+});
+text_type!(/// A folder tied to a record.
+FolderRecord, "a folder and a record such as \"CRM/Acme = account/6f1ed002-ab5e-4a2c-8d0c-1f0e6e2a9b11\"", |text| {
+    let (folder, record) = text.rsplit_once('=')?;
+    let record = record.trim().parse::<postroom_core::RecordRef>().ok()?;
+    (!folder.trim().is_empty()).then(|| format!("{} = {record}", folder.trim()))
+});
+text_type!(/// An address or a range of addresses.
+Network, "an address or a network such as \"10.0.0.0/8\"", |text| {
+    let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
+    let address = address.trim().parse::<IpAddr>().ok()?;
+    let most = if address.is_ipv4() { 32 } else { 128 };
+    let fits = bits.is_none_or(|bits| bits.trim().parse::<u8>().is_ok_and(|bits| bits <= most));
+    fits.then(|| text.trim().to_owned())
+});
 text_type!(/// The name of a computer.
 Host, "a host name such as \"mail.example.org\"", |text| {
     let fits = text.parse::<IpAddr>().is_ok() || is_domain(text);
     fits.then(|| text.to_lowercase())
 });
+
+impl FolderRecord {
+    /// The folder, and the record that what lies in it belongs to.
+    pub fn parts(&self) -> Option<(&str, postroom_core::RecordRef)> {
+        let (folder, record) = self.0.rsplit_once(" = ")?;
+        Some((folder, record.parse().ok()?))
+    }
+}
 
 impl Host {
     /// Whether it is this machine itself, by name or address.

@@ -1,4 +1,7 @@
-//! The command line: help, usage errors, `explain`, `completion`.
+//! The command line: help, usage errors, `explain`, `completion`, `record`.
+
+mod completion;
+mod records;
 
 use std::io::Read;
 use std::process::Stdio;
@@ -96,15 +99,6 @@ fn an_error_is_one_json_object_when_asked() {
     assert_eq!(error["error"]["code"], "PR-8004");
     assert_eq!(error["error"]["exit"], 5);
     assert!(run.out.is_empty());
-}
-
-#[test]
-fn completion_knows_the_commands_in_every_shell() {
-    for shell in ["bash", "zsh", "fish", "powershell"] {
-        let run = Place::new().run(&["completion", shell]).exits(0);
-        assert!(run.out.contains("reconcile"), "{shell}");
-    }
-    Place::new().run(&["completion", "csh"]).exits(2);
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod load;
 mod peers;
 mod power;
 mod real_mail;
+mod sending;
 mod story;
 
 use std::fs;

@@ -6,23 +6,12 @@ use futures_util::FutureExt;
 use postroom_store::migrate::{Ddl, Migration};
 use postroom_store::sql::{ColumnDef, Expr, Index, Query, SelectStatement, Table};
 use postroom_store::{Dialect, Error, Insert, Options, Row, Store, Tx};
-use postroom_testkit::peers::Postgres;
+use postroom_testkit::database::Database;
 
 /// Runs each test once on SQLite and once on PostgreSQL.
 macro_rules! on_both {
     ($($name:ident),+ $(,)?) => {
-        mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-            async fn $name() {
-                super::$name($crate::harness::Lab::sqlite().await).await;
-            })+
-        }
-        mod postgres {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-            async fn $name() {
-                super::$name($crate::harness::Lab::postgres().await).await;
-            })+
-        }
+        postroom_testkit::on_both!($crate::harness::Lab: $($name),+);
     };
 }
 pub(crate) use on_both;
@@ -43,20 +32,14 @@ pub struct Lab {
     pub store: Store,
     pub url: String,
     pub dialect: Dialect,
-    _folder: Option<tempfile::TempDir>,
+    _database: Database,
 }
 
 impl Lab {
-    pub async fn sqlite() -> Lab {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let url = sqlite_url(&folder.path().join("store.db"));
-        let store = open(&url).await;
-        Lab { store, url, dialect: Dialect::Sqlite, _folder: Some(folder) }
-    }
-
-    pub async fn postgres() -> Lab {
-        let url = tokio::task::spawn_blocking(|| Postgres::shared().database()).await.expect("a database");
-        Lab { store: open(&url).await, url, dialect: Dialect::Postgres, _folder: None }
+    pub async fn on(database: Database) -> Lab {
+        let dialect = if database.is_sqlite() { Dialect::Sqlite } else { Dialect::Postgres };
+        let url = database.url.clone();
+        Lab { store: open(&url).await, url, dialect, _database: database }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use futures_util::FutureExt;
 use postroom_store::{Error, Store};
+use postroom_testkit::database::Database;
 use tokio::task::JoinSet;
 
 use crate::harness::{Lab, add_note, count, note, notes_in, on_both, open};
@@ -50,7 +51,7 @@ async fn a_handle_sees_what_the_other_wrote(lab: Lab) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_backup_of_a_busy_file_is_whole() {
-    let lab = Lab::sqlite().await;
+    let lab = Lab::on(Database::sqlite()).await;
     let store = lab.store.clone();
     let busy = tokio::spawn(async move {
         for _ in 0..200 {

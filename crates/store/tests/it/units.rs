@@ -5,6 +5,7 @@ use std::sync::mpsc;
 use futures_util::FutureExt;
 use postroom_store::sql::{Expr, ExprTrait, Query};
 use postroom_store::{Error, Insert, Store};
+use postroom_testkit::database::Database;
 use tokio::task::JoinSet;
 
 use crate::harness::{Lab, add_note, count, file, note, notes_in, on_both, rows};
@@ -248,7 +249,7 @@ fn commits_in_log(store: &Store) -> usize {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn units_that_wait_share_a_commit() {
-    let lab = Lab::sqlite().await;
+    let lab = Lab::on(Database::sqlite()).await;
     let before = commits_in_log(&lab.store);
     let release = busy(&lab.store).await;
     let mut units = JoinSet::new();

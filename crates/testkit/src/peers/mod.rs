@@ -1,11 +1,20 @@
 //! Real programs from Debian's packages, started for tests.
 
+mod certificate;
+mod daemon;
+mod dovecot;
+mod postfix;
 mod postgres;
+mod slapd;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+pub use certificate::Certificate;
+pub use dovecot::{Dovecot, DovecotOptions, PASSWORD, Validity};
+pub use postfix::{Postfix, Route, Shape};
 pub use postgres::{Durability, Postgres};
+pub use slapd::{Person, Slapd};
 
 /// Programs and the Debian packages that bring them.
 const PACKAGES: &[(&str, &str)] = &[
@@ -13,6 +22,13 @@ const PACKAGES: &[(&str, &str)] = &[
     ("postgres", "postgresql"),
     ("psql", "postgresql-client"),
     ("postfix", "postfix"),
+    ("postconf", "postfix"),
+    ("postqueue", "postfix"),
+    ("dovecot", "dovecot-imapd dovecot-lmtpd"),
+    ("doveadm", "dovecot-imapd dovecot-lmtpd"),
+    ("slapd", "slapd"),
+    ("slapadd", "slapd"),
+    ("ldapsearch", "ldap-utils"),
     ("swaks", "swaks"),
     ("strace", "strace"),
     ("chromium", "chromium"),

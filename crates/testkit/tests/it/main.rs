@@ -3,11 +3,15 @@
 
 #![expect(clippy::unwrap_used, reason = "clippy counts only functions marked as tests as such")]
 
+mod chaos;
 mod corpus;
 mod crm;
+mod dovecot;
 mod guard;
 mod inbox;
 mod mailer;
 mod model;
+mod postfix;
 mod postgres;
 mod process;
+mod slapd;

@@ -18,6 +18,8 @@ pub struct Facts<'r> {
     pub known_sender: bool,
     pub mailbox: &'r Mailbox,
     pub trust: Trust,
+    /// Why such mail is never tracked.
+    pub never: Option<String>,
     /// Of outgoing mail: the only open record of its only known recipient.
     pub only_open: Option<&'r RecordRef>,
 }
@@ -60,6 +62,9 @@ pub fn decide(facts: &Facts<'_>, found: &[Found]) -> Ruling {
 fn rule(facts: &Facts<'_>, found: &[Found]) -> Ruling {
     if facts.class == Class::Echo {
         return Ruling::new(MailState::NotTracked, "It is our own mail come back; nothing is added for it.");
+    }
+    if let Some(never) = &facts.never {
+        return Ruling::new(MailState::NotTracked, never.clone());
     }
     if facts.mailbox.track == Track::None {
         return Ruling::new(MailState::NotTracked, format!("Mailbox {} tracks nothing.", facts.mailbox.name));

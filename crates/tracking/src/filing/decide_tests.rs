@@ -36,6 +36,7 @@ fn ordinary() -> Case {
             known_sender: true,
             mailbox,
             trust: Trust::Seed,
+            never: None,
             only_open: None,
         },
     }

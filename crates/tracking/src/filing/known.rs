@@ -73,8 +73,7 @@ pub async fn gather(
     wanted.extend(parents.filter_map(|parent| parent.record.as_ref().map(|record| record.id)));
     let regarding = known.microsoft.values().flatten().filter_map(|email| email.lookup("regardingobjectid"));
     wanted.extend(regarding.map(|record| record.id));
-    wanted
-        .extend(rules.mailboxes.iter().filter_map(|mailbox| mailbox.record.as_ref().map(|record| record.id)));
+    wanted.extend(rules.mailboxes.iter().flat_map(|mailbox| mailbox.tied().map(|record| record.id)));
     gather_records(crm, rules, wanted, &mut known).await?;
     let mut addresses: Vec<String> = readings.iter().flat_map(|reading| reading.header_addresses()).collect();
     addresses.extend(readings.iter().flat_map(Reading::recipients));

@@ -61,7 +61,7 @@ async fn load_in(tx: &mut Tx, ids: &[MailId]) -> Result<Vec<Stored>, Error> {
         }
     }
     let sightings = Query::select()
-        .columns(["message", "mailbox", "envelope_from", "recipients"])
+        .columns(["message", "mailbox", "envelope_from", "recipients", "folder"])
         .from("sighting")
         .and_where(Expr::col("message").is_in(wanted()))
         .order_by("id", Order::Asc)
@@ -76,8 +76,10 @@ async fn load_in(tx: &mut Tx, ids: &[MailId]) -> Result<Vec<Stored>, Error> {
 
 fn add_sighting(stored: &mut Stored, row: &Row) -> Result<(), Error> {
     let mailbox: Option<String> = row.at(1)?;
-    stored.mailboxes.extend(mailbox.filter(|name| !name.is_empty()));
+    let folder: Option<String> = row.at(4)?;
+    stored.folders.extend(mailbox.clone().zip(folder));
     let from: Option<String> = row.at(2)?;
+    stored.mailboxes.extend(mailbox.filter(|name| !name.is_empty()));
     stored.envelope_from = stored.envelope_from.take().or(from);
     let recipients: String = row.at(3)?;
     for recipient in recipients.lines().filter(|recipient| !recipient.is_empty()) {
@@ -113,6 +115,7 @@ fn stored_of(row: &Row) -> Result<Stored, Error> {
         conversation: row.at(14)?,
         authentication: authentication.and_then(|word| word.parse().ok()).unwrap_or(Authentication::Unknown),
         mailboxes: Vec::new(),
+        folders: Vec::new(),
         references: Vec::new(),
         envelope_from: None,
         envelope_to: Vec::new(),

@@ -21,6 +21,7 @@ pub mod outcome;
 pub mod parties;
 pub mod place;
 pub mod reading;
+mod returned;
 pub mod signals;
 
 use std::collections::{HashMap, HashSet};
@@ -142,6 +143,7 @@ impl Filing {
         let readings = self.read(batch.stored).await?;
         let mut known = known::gather(&self.store, &*self.crm, &self.rules, &readings).await?;
         let rulings = self.decide_all(&readings, &mut known);
+        self.tell_senders(&readings).await?;
         let (written, failed) = self.write(&readings, &rulings, &known).await;
         let mut answers = Vec::new();
         let mut claims = Vec::new();
@@ -215,6 +217,7 @@ impl Filing {
             return standing(&reading.stored); // a person's word stands
         }
         let found = signals::gather(reading, known, &self.rules);
+        let parties: Vec<String> = reading.header_addresses().collect();
         let facts = Facts {
             class: reading.class,
             automatic: reading.automatic,
@@ -223,6 +226,7 @@ impl Filing {
             known_sender: is_known(reading, known),
             mailbox: self.mailbox(reading),
             trust: self.rules.trust,
+            never: self.rules.never.reason(&parties, reading.sensitivity.as_deref()),
             only_open: known.only_open(reading),
         };
         let mut ruling = decide::decide(&facts, &found);

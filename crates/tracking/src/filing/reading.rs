@@ -8,7 +8,7 @@ use postroom_core::mail::Authentication;
 use postroom_core::{
     Address, BodyHash, Class, Content, Direction, MailId, MailState, Method, RecordRef, address,
 };
-use postroom_formats::{dsn, html, mime, tnef};
+use postroom_formats::{auth_results, dsn, html, mime, tnef};
 use postroom_store::body::Body;
 use uuid::Uuid;
 
@@ -35,6 +35,8 @@ pub struct Stored {
     pub sent_at: Option<Timestamp>,
     /// The names of the mailboxes that the ways in gave, over all sightings.
     pub mailboxes: Vec<String>,
+    /// Mailbox and folder, over all sightings that had one, oldest first.
+    pub folders: Vec<(String, String)>,
     pub conversation: Option<String>,
     pub authentication: Authentication,
     /// Nearest first.
@@ -72,6 +74,8 @@ pub struct Reading {
     pub flags: Vec<String>,
     /// Why it is of its class.
     pub class_evidence: Vec<String>,
+    /// The Sensitivity field (RFC 2156).
+    pub sensitivity: Option<String>,
 }
 
 /// What a delivery report says about the mail it is about.
@@ -81,12 +85,20 @@ pub struct Report {
     pub recipients: Vec<Failed>,
     #[serde(skip)]
     pub tokens: Vec<FoundToken>,
+    /// What became of the mail; a failure when an older decision is read.
+    #[serde(skip)]
+    pub kind: Option<dsn::ReportKind>,
+    #[serde(skip)]
+    pub envelope_id: Option<String>,
 }
 
 /// One recipient of a delivery report (`interfaces.md`, "bounce").
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Failed {
     pub address: String,
+    /// The address that we wrote to, when delivery ended at another one.
+    #[serde(skip)]
+    pub original: Option<String>,
     pub hard: bool,
     pub status: Option<String>,
     pub code: Option<u16>,
@@ -134,8 +146,10 @@ pub fn read(stored: Stored, raw: &[u8], rules: &Rules, signer: Option<&Signer>) 
         description: Content::MailBody { mail: stored.body },
         flags: Vec::new(),
         class_evidence: class.evidence,
+        sensitivity: mail.header("Sensitivity"),
         stored,
     };
+    reading.trust_results(&mail, rules);
     if let Some(signer) = signer {
         reading.find_signed(signer);
     }
@@ -164,6 +178,7 @@ fn header_guid(mail: &mime::Mail<'_>, name: &str) -> Option<(String, Option<Uuid
 fn report_of(report: dsn::Report) -> Report {
     let failed = |recipient: dsn::Recipient| Failed {
         address: recipient.address,
+        original: recipient.original_address,
         hard: recipient.hard,
         status: recipient.status,
         code: recipient.code,
@@ -171,6 +186,8 @@ fn report_of(report: dsn::Report) -> Report {
     };
     Report {
         message_id: report.original_message_id,
+        kind: Some(report.kind),
+        envelope_id: report.original_envelope_id,
         recipients: report.recipients.into_iter().map(failed).collect(),
         tokens: report.original_subject.as_deref().map(token::find_tokens).unwrap_or_default(),
     }
@@ -195,6 +212,21 @@ impl Reading {
     /// The sender's address in normal form; empty when there is none.
     pub fn sender(&self) -> String {
         self.from.first().map(Address::normal).unwrap_or_default()
+    }
+
+    /// The verdict of our own mail server, where the way in gave none. Only the topmost block under a configured name
+    /// counts: anybody can write the others.
+    fn trust_results(&mut self, mail: &mime::Mail<'_>, rules: &Rules) {
+        if self.stored.authentication != Authentication::Unknown || rules.authserv_ids.is_empty() {
+            return;
+        }
+        let servers: Vec<&str> = rules.authserv_ids.iter().map(String::as_str).collect();
+        let results = auth_results::read(&mail.headers, &servers);
+        self.stored.authentication = match results.and_then(|results| results.author_is_genuine()) {
+            Some(true) => Authentication::Pass,
+            Some(false) => Authentication::Fail,
+            None => Authentication::Unknown,
+        };
     }
 
     fn find_signed(&mut self, signer: &Signer) {

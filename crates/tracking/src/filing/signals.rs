@@ -82,6 +82,12 @@ fn keenest<'r>(mailboxes: impl Iterator<Item = &'r Mailbox>) -> Option<&'r Mailb
 }
 
 fn folder(reading: &Reading, known: &Known, rules: &Rules, found: &mut Vec<Found>) {
+    for (name, folder) in &reading.stored.folders {
+        let tied = rules.mailbox_named(name).and_then(|mailbox| mailbox.record_of(folder));
+        if let Some(record) = tied {
+            push(found, SignalKind::Folder, folder, "folder", known.follow(record.id));
+        }
+    }
     let mailbox = mailbox(reading, rules);
     if let Some((mailbox, record)) = mailbox.and_then(|mailbox| Some((mailbox, mailbox.record.as_ref()?))) {
         push(found, SignalKind::Folder, &mailbox.name, "mailbox", known.follow(record.id));

@@ -2,9 +2,10 @@
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
+use axum::extract::{FromRequestParts, State};
 use axum::response::{IntoResponse, Response};
+use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
 use postroom_core::{Envelope, MailId, MailState, RecordRef};
 use postroom_operations::{Actor, Bulk, Detail, Posted, Wanted, Why};
@@ -179,7 +180,7 @@ pub(super) async fn why(
 pub struct Trial {
     /// Only say what would change.
     #[serde(default)]
-    dry_run: bool,
+    pub(super) dry_run: bool,
 }
 
 /// Where a message belongs.
@@ -190,18 +191,46 @@ pub struct Target {
     record: String,
 }
 
+/// A change to one message: who asks, for which, and whether it is only a trial.
+pub(super) struct Order {
+    app: App,
+    actor: Actor,
+    id: MailId,
+    dry_run: bool,
+}
+
+impl FromRequestParts<App> for Order {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let Caller(actor) = Caller::from_request_parts(parts, app).await?;
+        let Path(id) = Path::<String>::from_request_parts(parts, app).await?;
+        let Query(trial) = Query::<Trial>::from_request_parts(parts, app).await?;
+        Ok(Order { app: app.clone(), actor, id: input::id(&id)?, dry_run: trial.dry_run })
+    }
+}
+
+impl Order {
+    async fn place(self, target: &Target) -> Result<Json<Bulk>, Problem> {
+        let record: Result<RecordRef, _> = target.record.parse();
+        let record = record.map_err(|error| Problem::at("/record", error.to_string()))?;
+        Ok(Json(self.app.operations.place(&self.actor, self.id, record, self.dry_run).await?))
+    }
+
+    async fn set_aside(self, skip: bool) -> Result<Json<Bulk>, Problem> {
+        Ok(Json(self.app.operations.set_aside(&self.actor, self.id, skip, self.dry_run).await?))
+    }
+}
+
 /// Attaches a message, for instance one in review, to a record. Later replies follow.
 #[utoipa::path(post, path = "/api/v1/messages/{id}/attach", tag = "messages",
     params(("id" = String, Path, description = "`msg_…`"), Trial), extensions(("x-permission" = json!("decide"))),
     responses((status = 200, body = schema::Bulk), (status = "4XX", body = ProblemView)))]
 pub(super) async fn attach(
-    State(app): State<App>,
-    Caller(actor): Caller,
-    Path(id): Path<String>,
-    Query(trial): Query<Trial>,
+    order: Order,
     input::Json(target): input::Json<Target>,
 ) -> Result<Json<Bulk>, Problem> {
-    put(&app, &actor, &id, &target, trial.dry_run).await
+    order.place(&target).await
 }
 
 /// Moves a message from one record to another.
@@ -209,62 +238,32 @@ pub(super) async fn attach(
     params(("id" = String, Path, description = "`msg_…`"), Trial), extensions(("x-permission" = json!("decide"))),
     responses((status = 200, body = schema::Bulk), (status = "4XX", body = ProblemView)))]
 pub(super) async fn place(
-    State(app): State<App>,
-    Caller(actor): Caller,
-    Path(id): Path<String>,
-    Query(trial): Query<Trial>,
+    order: Order,
     input::Json(target): input::Json<Target>,
 ) -> Result<Json<Bulk>, Problem> {
-    put(&app, &actor, &id, &target, trial.dry_run).await
-}
-
-async fn put(
-    app: &App,
-    actor: &Actor,
-    id: &str,
-    target: &Target,
-    dry_run: bool,
-) -> Result<Json<Bulk>, Problem> {
-    let record: Result<RecordRef, _> = target.record.parse();
-    let record = record.map_err(|error| Problem::at("/record", error.to_string()))?;
-    Ok(Json(app.operations.place(actor, input::id(id)?, record, dry_run).await?))
+    order.place(&target).await
 }
 
 /// Decides that a message in review belongs to no record.
 #[utoipa::path(post, path = "/api/v1/messages/{id}/reject", tag = "messages",
     params(("id" = String, Path, description = "`msg_…`"), Trial), extensions(("x-permission" = json!("decide"))),
     responses((status = 200, body = schema::Bulk), (status = "4XX", body = ProblemView)))]
-pub(super) async fn reject(
-    State(app): State<App>,
-    Caller(actor): Caller,
-    Path(id): Path<String>,
-    Query(trial): Query<Trial>,
-) -> Result<Json<Bulk>, Problem> {
-    Ok(Json(app.operations.set_aside(&actor, input::id(&id)?, false, trial.dry_run).await?))
+pub(super) async fn reject(order: Order) -> Result<Json<Bulk>, Problem> {
+    order.set_aside(false).await
 }
 
 /// Takes a message out of review without judging it.
 #[utoipa::path(post, path = "/api/v1/messages/{id}/skip", tag = "messages",
     params(("id" = String, Path, description = "`msg_…`"), Trial), extensions(("x-permission" = json!("decide"))),
     responses((status = 200, body = schema::Bulk), (status = "4XX", body = ProblemView)))]
-pub(super) async fn skip(
-    State(app): State<App>,
-    Caller(actor): Caller,
-    Path(id): Path<String>,
-    Query(trial): Query<Trial>,
-) -> Result<Json<Bulk>, Problem> {
-    Ok(Json(app.operations.set_aside(&actor, input::id(&id)?, true, trial.dry_run).await?))
+pub(super) async fn skip(order: Order) -> Result<Json<Bulk>, Problem> {
+    order.set_aside(true).await
 }
 
 /// Decides a message again under the rules in force. What a person placed stays.
 #[utoipa::path(post, path = "/api/v1/messages/{id}/replay", tag = "messages",
     params(("id" = String, Path, description = "`msg_…`"), Trial), extensions(("x-permission" = json!("decide"))),
     responses((status = 200, body = schema::Bulk), (status = "4XX", body = ProblemView)))]
-pub(super) async fn replay(
-    State(app): State<App>,
-    Caller(actor): Caller,
-    Path(id): Path<String>,
-    Query(trial): Query<Trial>,
-) -> Result<Json<Bulk>, Problem> {
-    Ok(Json(app.operations.replay_message(&actor, input::id(&id)?, trial.dry_run).await?))
+pub(super) async fn replay(order: Order) -> Result<Json<Bulk>, Problem> {
+    Ok(Json(order.app.operations.replay_message(&order.actor, order.id, order.dry_run).await?))
 }

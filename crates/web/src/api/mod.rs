@@ -49,13 +49,15 @@ impl utoipa::Modify for Bearer {
     }
 }
 
-/// All operations. Mails in a body may have `max_message` bytes.
+/// All operations. Mails in a body may have `max_message` bytes, imports bytes of their own.
 fn operations(max_message: u64) -> OpenApiRouter<App> {
     let raw = DefaultBodyLimit::max(usize::try_from(max_message).unwrap_or(usize::MAX));
     let with_mail = OpenApiRouter::new()
         .routes(routes!(messages::list, messages::import))
         .routes(routes!(messages::why))
         .layer(raw);
+    let with_records =
+        OpenApiRouter::new().routes(routes!(records::import)).layer(DefaultBodyLimit::max(records::IMPORT));
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(messages::show))
         .routes(routes!(messages::raw))
@@ -66,6 +68,7 @@ fn operations(max_message: u64) -> OpenApiRouter<App> {
         .routes(routes!(messages::replay))
         .routes(routes!(records::list))
         .routes(routes!(records::show))
+        .routes(routes!(records::attachment))
         .routes(routes!(status::mailboxes))
         .routes(routes!(status::today))
         .routes(routes!(status::verify))
@@ -77,6 +80,7 @@ fn operations(max_message: u64) -> OpenApiRouter<App> {
         .routes(routes!(tokens::revoke))
         .layer(DefaultBodyLimit::max(JSON_BODY))
         .merge(with_mail)
+        .merge(with_records)
 }
 
 /// The routes below `/api/v1`.
@@ -89,9 +93,21 @@ async fn document() -> Response {
     ([(CONTENT_TYPE, "application/json")], openapi()).into_response()
 }
 
+/// Each operation named by its noun and verb: handlers of different nouns share their names, operations must not.
+fn named(document: &mut utoipa::openapi::OpenApi) {
+    for item in document.paths.paths.values_mut() {
+        let methods = [&mut item.get, &mut item.post, &mut item.delete];
+        for operation in methods.into_iter().flatten() {
+            let noun = operation.tags.iter().flatten().next().cloned().unwrap_or_default();
+            operation.operation_id = operation.operation_id.take().map(|verb| format!("{noun}_{verb}"));
+        }
+    }
+}
+
 /// The OpenAPI 3.1 document of the REST API, as JSON.
 pub fn openapi() -> String {
-    let document = operations(0).into_openapi();
+    let mut document = operations(0).into_openapi();
+    named(&mut document);
     let mut text = document.to_pretty_json().expect("the document holds nothing that JSON cannot write");
     text.push('\n');
     text

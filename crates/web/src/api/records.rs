@@ -1,19 +1,26 @@
-//! `/api/v1/records`: rows of the CRM, read only.
+//! `/api/v1/records`: rows of the CRM, and their import; `/api/v1/attachments`: the files of activities.
 
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::State;
-use http::Uri;
-use postroom_core::{Record, RecordRef, Value};
-use postroom_operations::{RecordView, to_json};
+use axum::extract::rejection::BytesRejection;
+use axum::response::Response;
+use http::{HeaderMap, Uri};
+use postroom_core::{RecordRef, Value};
+use postroom_operations::{ImportReport, RecordView};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::messages::limit;
+use super::messages::{Trial, limit};
 use super::schema;
 use crate::app::App;
 use crate::auth::Caller;
-use crate::input::Path;
+use crate::download::file;
+use crate::input::{self, Path, Query};
 use crate::problem::{Problem, ProblemView};
+
+/// Bytes of an import: some fifty thousand records. What is larger comes in parts, as a repeat changes nothing.
+pub(super) const IMPORT: usize = 16 << 20;
 
 /// A table's name: what else stands in a path is no table.
 pub(crate) fn table(name: &str) -> Result<&str, Problem> {
@@ -64,12 +71,6 @@ fn read(uri: &Uri) -> Result<(Vec<(String, Value)>, u64), Problem> {
     Ok((filters, limit(rows)?))
 }
 
-fn view(record: &Record) -> serde_json::Value {
-    let shown = record.columns.iter().filter(|(_, value)| *value != Value::Null);
-    let columns: serde_json::Map<_, _> = shown.map(|(name, value)| (name.clone(), to_json(value))).collect();
-    json!({ "table": record.at.table, "id": record.at.id, "columns": columns })
-}
-
 /// Records of a table, newest first. `filter[COLUMN]=VALUE` narrows; an empty value means null.
 #[utoipa::path(get, path = "/api/v1/records/{table}", tag = "records",
     params(("table" = String, Path), ("limit" = Option<u64>, Query, description = "1 to 200, default 50"),
@@ -84,8 +85,7 @@ pub(super) async fn list(
 ) -> Result<Json<serde_json::Value>, Problem> {
     let (filters, rows) = read(&uri)?;
     let records = app.operations.records(&actor, table(&name)?, &filters, rows).await?;
-    let items: Vec<serde_json::Value> = records.iter().map(view).collect();
-    Ok(Json(json!({ "items": items })))
+    Ok(Json(json!({ "items": records })))
 }
 
 /// One record with its activities.
@@ -98,9 +98,46 @@ pub(super) async fn show(
     Caller(actor): Caller,
     Path((name, id)): Path<(String, String)>,
 ) -> Result<Json<RecordView>, Problem> {
-    let id = Uuid::parse_str(&id).map_err(|_| Problem::not_found(format!("{id:?} is no GUID")))?;
-    let at = RecordRef::new(table(&name)?, id);
+    let at = RecordRef::new(table(&name)?, input::guid(&id)?);
     Ok(Json(app.operations.record(&actor, &at).await?))
+}
+
+/// Creates and changes records: a line of JSON for each, `{"table":"contact","id":"GUID","columns":{…}}`. A line that is
+/// refused leaves its neighbours alone; a repeat changes nothing. At most 16 MiB.
+#[utoipa::path(post, path = "/api/v1/records/import", tag = "records", params(Trial),
+    extensions(("x-permission" = json!("write_records"))),
+    request_body(content = String, content_type = "application/x-ndjson"),
+    responses((status = 200, body = schema::ImportReport), (status = "4XX", body = ProblemView)))]
+pub(super) async fn import(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Query(trial): Query<Trial>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<ImportReport>, Problem> {
+    let kind = input::media_type(&headers);
+    if !matches!(kind.as_str(), "application/x-ndjson" | "application/jsonl") {
+        return Err(input::unsupported(&kind, "application/x-ndjson"));
+    }
+    let text = input::text(body, IMPORT)?;
+    let lines = (1..).zip(text.lines().map(str::to_owned)).collect();
+    let mut report = ImportReport::default();
+    app.operations.import_records(&actor, lines, trial.dry_run, &mut report).await?;
+    Ok(Json(report))
+}
+
+/// An attachment on a record's timeline, as a file. Each opening is written to the audit trail.
+#[utoipa::path(get, path = "/api/v1/attachments/{id}", tag = "records",
+    params(("id" = String, Path, description = "GUID, as in the record's activities")),
+    extensions(("x-permission" = json!("read_bodies"))),
+    responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"), (status = "4XX", body = ProblemView)))]
+pub(super) async fn attachment(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let (shown, bytes) = app.operations.attachment(&actor, input::guid(&id)?).await?;
+    Ok(file(&shown.name, bytes))
 }
 
 #[cfg(test)]

@@ -67,30 +67,10 @@ pub struct Messages {
 /// A message with everything known about it.
 #[derive(ToSchema)]
 pub struct Detail {
+    #[serde(flatten)]
+    message: Message,
     /// Of a delivery report only.
     bounce: Option<Bounce>,
-    id: String,
-    #[schema(required)]
-    message_id: Option<String>,
-    subject: String,
-    from: String,
-    from_name: String,
-    direction: String,
-    #[schema(required)]
-    class: Option<String>,
-    automatic: bool,
-    state: String,
-    method: String,
-    #[schema(required)]
-    record: Option<RecordRef>,
-    #[schema(required)]
-    activity_id: Option<String>,
-    reason: String,
-    sightings: i64,
-    received_at: String,
-    mailbox: String,
-    flags: Vec<String>,
-    size: u64,
     /// The decision that stands.
     #[schema(required)]
     decision: Option<Decision>,
@@ -218,6 +198,26 @@ pub struct Record {
 #[derive(ToSchema)]
 pub struct Records {
     items: Vec<Record>,
+}
+
+/// What an import did, or with `dry_run` would do.
+#[derive(ToSchema)]
+pub struct ImportReport {
+    created: u64,
+    updated: u64,
+    unchanged: u64,
+    rejected: Vec<Rejected>,
+    dry_run: bool,
+}
+
+/// One line that was not taken.
+#[derive(ToSchema)]
+pub struct Rejected {
+    /// Counted from 1.
+    line: u64,
+    #[schema(required)]
+    record: Option<String>,
+    reason: String,
 }
 
 /// A record with its activities.

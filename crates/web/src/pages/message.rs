@@ -2,9 +2,7 @@
 
 use axum::extract::State;
 use axum::response::{Html, IntoResponse, Response};
-use http::StatusCode;
-use http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use http::header::CONTENT_SECURITY_POLICY;
 use postroom_core::{MailId, RecordRef};
 use postroom_operations::{Bulk, Detail, MailView, Permission};
 use serde::Deserialize;
@@ -14,6 +12,7 @@ use super::render::page;
 use super::{back, done_sentence};
 use crate::app::App;
 use crate::auth::{Sent, SignedIn};
+use crate::download::file;
 use crate::input::{self, Path, Query};
 use crate::problem::Problem;
 use crate::security::MAIL_POLICY;
@@ -39,9 +38,11 @@ pub(super) async fn show(
     let detail = app.operations.message(actor, id).await?;
     let hops = app.operations.hops(actor, &detail).await?;
     let content = match actor.role.may(Permission::ReadBodies) {
-        true => Some(app.operations.message_view(actor, id).await?),
+        true => Some(app.operations.message_view(actor, id, None).await?),
         false => None,
     };
+    let opening = content.as_ref().map(|(_, opening)| opening.to_string());
+    let content = content.map(|(content, _)| content);
     let values = json!({
         "here": "messages",
         "done": done_sentence(opened.done.as_deref()),
@@ -51,6 +52,7 @@ pub(super) async fn show(
         "has_html": content.as_ref().is_some_and(|content| content.html.is_some()),
         "parties": content.as_ref().map(parties),
         "attachments": content.map(|content| content.attachments),
+        "opening": opening,
         "hops": hops,
         "message": detail,
     });
@@ -74,13 +76,21 @@ fn parties(content: &MailView) -> Vec<(String, String)> {
     wanted.take(20).cloned().collect()
 }
 
+#[derive(Deserialize)]
+pub(super) struct Within {
+    /// The opening of the page that the frame is part of.
+    opening: Option<String>,
+}
+
 /// The HTML of a mail, for a sandboxed frame.
 pub(super) async fn body(
     State(app): State<App>,
     SignedIn(session): SignedIn,
     Path(id): Path<String>,
+    Query(within): Query<Within>,
 ) -> Result<Response, Problem> {
-    let content = app.operations.message_view(&session.actor, input::id(&id)?).await?;
+    let opening = within.opening.and_then(|opening| opening.parse().ok());
+    let (content, _) = app.operations.message_view(&session.actor, input::id(&id)?, opening).await?;
     let html = content.html.ok_or_else(|| Problem::not_found("this mail has no HTML"))?;
     let page = app.pages.render("body.html", json!({ "cleaned": html }))?;
     Ok(([(CONTENT_SECURITY_POLICY, MAIL_POLICY)], page).into_response())
@@ -119,16 +129,6 @@ pub(super) async fn part(
 ) -> Result<Response, Problem> {
     let (shown, bytes) = app.operations.message_part(&session.actor, input::id(&id)?, part).await?;
     Ok(file(&shown.name, bytes))
-}
-
-fn file(name: &str, bytes: axum::body::Bytes) -> Response {
-    let disposition = format!("attachment; filename*=UTF-8''{}", utf8_percent_encode(name, NON_ALPHANUMERIC));
-    let headers = [
-        (CONTENT_TYPE, "application/octet-stream".to_owned()),
-        (CONTENT_DISPOSITION, disposition),
-        (CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox".to_owned()),
-    ];
-    (StatusCode::OK, headers, bytes).into_response()
 }
 
 fn done(id: MailId, changed: &Bulk, word: &'static str) -> Response {

@@ -45,6 +45,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/messages/{id}/replay", post(message::replay))
         .route("/records", get(records::list))
         .route("/records/{table}/{id}", get(records::show))
+        .route("/attachments/{id}", get(records::attachment))
         .route("/shelf", get(shelf::list))
         .route("/shelf/{id}/replay", post(shelf::replay))
         .route("/shelf/{id}/give-up", post(shelf::give_up))

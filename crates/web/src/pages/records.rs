@@ -1,10 +1,9 @@
 //! Records of the CRM: tables, rows, and a record with its timeline.
 
 use axum::extract::State;
-use axum::response::Html;
+use axum::response::{Html, Response};
 use http::StatusCode;
 use postroom_core::{Record, RecordRef, Value};
-use postroom_operations::to_json;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
@@ -13,7 +12,8 @@ use super::render::page;
 use crate::api::{filter_value, table_name};
 use crate::app::App;
 use crate::auth::SignedIn;
-use crate::input::{Path, Query};
+use crate::download::file;
+use crate::input::{self, Path, Query};
 use crate::problem::{self, Problem};
 
 const ROWS: u64 = 50;
@@ -40,7 +40,7 @@ struct RowView {
     id: Uuid,
     name: String,
     more: String,
-    created: Option<serde_json::Value>,
+    created: Option<Value>,
 }
 
 pub(super) async fn list(
@@ -78,7 +78,7 @@ fn row(record: &Record) -> RowView {
         id: record.at.id,
         name: texts.next().unwrap_or("(no name)").to_owned(),
         more: texts.next().or_else(|| record.text("ticketnumber")).unwrap_or_default().to_owned(),
-        created: record.get("createdon").filter(|value| **value != Value::Null).map(to_json),
+        created: record.get("createdon").filter(|value| **value != Value::Null).cloned(),
     }
 }
 
@@ -106,7 +106,7 @@ pub(super) async fn show(
     SignedIn(session): SignedIn,
     Path((table, id)): Path<(String, String)>,
 ) -> Result<Html<String>, Problem> {
-    let id = Uuid::parse_str(&id).map_err(|_| Problem::not_found(format!("{id:?} is no GUID")))?;
+    let id = input::guid(&id)?;
     let at = RecordRef::new(table_name(&table)?, id);
     let record = app.operations.record(&session.actor, &at).await?;
     let text = |column: &&str| record.columns.get(*column).and_then(|value| value.as_str());
@@ -114,4 +114,14 @@ pub(super) async fn show(
     let columns: Vec<ColumnView> = record.columns.iter().map(column).collect();
     let values = json!({ "here": "records", "record": record, "columns": columns, "name": name, "at": at.to_string() });
     page(&app, &session, "record.html", values)
+}
+
+/// An attachment on a record's timeline, always as a file.
+pub(super) async fn attachment(
+    State(app): State<App>,
+    SignedIn(session): SignedIn,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let (shown, bytes) = app.operations.attachment(&session.actor, input::guid(&id)?).await?;
+    Ok(file(&shown.name, bytes))
 }

@@ -83,7 +83,7 @@ async fn a_kernel_becomes_a_mail() {
     assert_eq!(detail.message.from_name, "Jörg, Groß");
     assert_eq!(detail.message.sightings, 1);
     assert_eq!(detail.seen[0].envelope_to, ["support@demo.example", "boss@demo.example"]);
-    let view = house.operations.message_view(&Actor::console(), id).await.unwrap();
+    let (view, _) = house.operations.message_view(&Actor::console(), id, None).await.unwrap();
     assert_eq!(view.text.replace("\r\n", "\n").trim_end(), "Zeile\nübrig");
     assert_eq!(view.attachments[0].name, "Prüfung.pdf");
     assert!(!view.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("bcc")));

@@ -18,6 +18,8 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("POST", "/api/v1/messages/{mail}/replay?dry_run=true", "OPA"),
     ("GET", "/api/v1/records/contact", "OPVA"),
     ("GET", "/api/v1/records/{record}", "OPVA"),
+    ("POST", "/api/v1/records/import?dry_run=true", "OPA"),
+    ("GET", "/api/v1/attachments/00000000-0000-0000-0000-000000000009", "OPA"),
     ("GET", "/api/v1/mailboxes", "OPVA"),
     ("GET", "/api/v1/shelf", "OPVA"),
     ("GET", "/api/v1/shelf/job_00000000000000000000000000", "OPVA"),
@@ -31,13 +33,14 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("GET", "/api/v1/audit?object=x", "OPVA"),
     ("GET", "/", "OPV"),
     ("GET", "/messages", "OPV"),
-    ("GET", "/messages/{mail}", "OPVG"),
+    ("GET", "/messages/{mail}", "OPV"),
     ("GET", "/messages/{mail}/raw", "OP"),
     ("GET", "/messages/{mail}/download", "OP"),
     ("GET", "/messages/{mail}/body", "OP"),
     ("GET", "/messages/{mail}/parts/1", "OP"),
     ("GET", "/records", "OPV"),
     ("GET", "/records/{record}", "OPV"),
+    ("GET", "/attachments/00000000-0000-0000-0000-000000000009", "OP"),
     ("GET", "/shelf", "OPV"),
     ("POST", "/messages/{mail}/attach", "OP"),
     ("POST", "/messages/{mail}/reject", "OP"),
@@ -76,6 +79,7 @@ async fn ask(
             "/api/v1/messages" | "/api/v1/messages/why" => {
                 call.body("message/rfc822", "Subject: x\r\nMessage-ID: <r@x>\r\n\r\nx")
             }
+            "/api/v1/records/import?dry_run=true" => call.body("application/x-ndjson", "{}"),
             "/api/v1/tokens" => call.body("application/json", r#"{"scope":"api"}"#),
             path if path.starts_with("/api/") => {
                 call.body("application/json", format!(r#"{{"record":"{target}"}}"#))
@@ -113,4 +117,28 @@ async fn the_role_table() {
         let expected = if is_api || *method != "GET" { 401 } else { 303 };
         assert_eq!(nobody, expected, "{method} {pattern} for nobody");
     }
+}
+
+/// Who stands at a page's door and is no person: a mail agent's session, and each kind of token.
+#[tokio::test]
+async fn a_mail_agent_gets_no_message_page() {
+    let house = House::open().await;
+    let mail = house.tracked().await;
+    let page = format!("/messages/{mail}");
+    let agent = house.browser(Role::Agent).await;
+    let refused = |answer: crate::client::Answer| {
+        assert_eq!(answer.status, 403, "{}", answer.text());
+        assert!(answer.header("content-type").starts_with("text/html"), "{}", answer.header("content-type"));
+        assert!(answer.page().contains("PR-8003") && !answer.page().contains("leaks"), "{}", answer.page());
+    };
+    refused(house.look(&agent, &page).send().await);
+    for scope in [Scope::Agent, Scope::Crm, Scope::Api] {
+        refused(house.get(&page).bearer(&house.token(scope).await).send().await);
+    }
+    let stranger = house.get(&page).bearer("prm_unknown").send().await;
+    assert_eq!((stranger.status, stranger.header("location")), (303, "/sign-in"));
+    // At the door for programs the refusal is a problem.
+    let program = house.get(&format!("/api/v1{page}")).bearer(&house.token(Scope::Agent).await).send().await;
+    assert_eq!((program.status, program.header("content-type")), (403, "application/problem+json"));
+    assert_eq!(program.json()["code"], "PR-8003");
 }

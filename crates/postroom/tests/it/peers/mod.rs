@@ -1,10 +1,6 @@
 //! Real peers: Debian's Postfix hands mail on by SMTP and by LMTP, swaks tries the listener, and PostgreSQL carries it all.
 
 mod postfix;
-/// The starter that the mail crate's tests use.
-#[expect(clippy::unwrap_used, reason = "there a failed starter is a failed test")]
-#[path = "../../../../mail/tests/it/postfix/starter.rs"]
-mod starter;
 mod swaks;
 
 use std::sync::LazyLock;

@@ -1,11 +1,11 @@
 //! Mail that a customer's server hands to Postfix, and Postfix to us.
 
 use postroom_mail::client::Client;
+use postroom_testkit::peers::{Postfix, Route};
 use postroom_testkit::poll;
 use serde_json::Value;
 
 use super::HOUSE;
-use super::starter::{Postfix, Route};
 use crate::house::{PATIENCE, wait_for};
 use crate::story::{ANNA, DESK, SALES, at, guid, letter, record, text};
 

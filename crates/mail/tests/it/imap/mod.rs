@@ -1,0 +1,9 @@
+//! IMAP from outside: the reader over bytes (`reader`), a scripted server (`scripted`), TLS (`tls`), the watcher with
+//! Dovecot (`dovecot`), and with connections that break (`cuts`).
+
+mod book;
+mod cuts;
+mod dovecot;
+mod reader;
+mod scripted;
+mod tls;

@@ -1,0 +1,4 @@
+//! From the configuration to the options of each adapter. One module for each thing that is plugged in.
+
+pub mod outgoing;
+pub mod watched;

@@ -1,0 +1,10 @@
+//! Outgoing mail from end to end: the embedded CRM, the rules, and a mail server that keeps books in place of a real one.
+
+mod bench;
+mod crash;
+mod doubt;
+mod guards;
+mod letter;
+mod people;
+mod server;
+mod way;

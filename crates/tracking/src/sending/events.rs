@@ -1,0 +1,30 @@
+//! Log lines and counters of outgoing mail, emitted together. No addresses, no subjects.
+
+use metrics::{counter, histogram};
+use postroom_core::{MailId, MailState};
+
+use super::Entry;
+
+/// A mail came into this state.
+pub(super) fn stands(id: MailId, state: MailState, reason: &str) {
+    counter!("postroom_outgoing_total", "state" => state.as_str()).increment(1);
+    tracing::info!(event = "mail.outgoing", message_id = %id, state = state.as_str(), "Outgoing mail {id} is {state}: {reason}");
+}
+
+/// A mail has its end; how long that took since the CRM's wish was seen.
+pub(super) fn finished(entry: &Entry, now: jiff::Timestamp) {
+    let age = now.duration_since(entry.first_at).as_secs_f64().max(0.0);
+    histogram!("postroom_message_age_seconds", "stage" => "sent").record(age);
+}
+
+/// The CRM refused what it was told about a mail; the mail itself is not touched by that.
+pub(super) fn untold(id: MailId, fault: &postroom_core::Fault) {
+    counter!("postroom_outgoing_untold_total").increment(1);
+    tracing::warn!(event = "mail.untold", message_id = %id, code = %fault.code, "The CRM refused the state of outgoing mail {id}: {fault}");
+}
+
+/// A copy for the Sent folder could not be put there.
+pub(super) fn not_copied(id: MailId, fault: &postroom_core::Fault, last: bool) {
+    counter!("postroom_outgoing_not_copied_total").increment(1);
+    tracing::warn!(event = "mail.not_copied", message_id = %id, code = %fault.code, last, "No copy of {id} in the Sent folder: {fault}");
+}

@@ -1,0 +1,150 @@
+//! The rendered mail becomes a message of the store: its bytes never change again, whatever the CRM says later.
+
+use futures_util::FutureExt;
+use postroom_core::mail::Authentication;
+use postroom_core::{Class, Decision, DecisionId, Direction, Fault, MailState, Method};
+use postroom_formats::mime;
+use postroom_store::Insert;
+use postroom_store::body::{self, Body};
+
+use super::Sending;
+use super::gather::Activity;
+use super::ledger::{Entry, put};
+use super::render::Rendered;
+use crate::filing::outcome::StoredDecision;
+use crate::identity;
+use crate::intake;
+
+impl Sending {
+    /// Stores bytes, message and recipients in one unit.
+    pub(super) async fn freeze(
+        &self,
+        entry: Entry,
+        activity: &Activity,
+        rendered: Rendered,
+        raw: Vec<u8>,
+    ) -> Result<(), Fault> {
+        let prepared = tokio::task::spawn_blocking(move || (Body::prepare(&raw), raw)).await;
+        let (body, raw) = prepared.map_err(|error| Fault::bug(format!("storing a mail stopped: {error}")))?;
+        let mut after =
+            entry.clone().to(MailState::Queued, "Rendered; waits to be handed to the mail server.");
+        after.body = Some(body.hash);
+        after.message_id = mime::normal_message_id(&rendered.draft.message_id);
+        (after.reverse_path, after.recipients) = (rendered.reverse_path, rendered.recipients);
+        after.subject = rendered.draft.subject;
+        let rows = self.rows(&after, activity, &body, &raw)?;
+        let unit = self.store.write("mail.rendered", move |tx| {
+            async move {
+                for insert in &rows {
+                    tx.insert(insert).await?;
+                }
+                body::put(tx, vec![body]).await?;
+                put(tx, &entry, &after, &[MailState::Queued]).await
+            }
+            .boxed()
+        });
+        let done: Result<(), postroom_store::Error> = unit.await;
+        Ok(done?)
+    }
+
+    /// The `message` row, what it refers to, and the decision that ties it to its record.
+    fn rows(
+        &self,
+        entry: &Entry,
+        activity: &Activity,
+        body: &Body,
+        raw: &[u8],
+    ) -> Result<[Insert; 3], Fault> {
+        let now = self.clock.now();
+        let scanned = mime::scan_headers(raw);
+        let identity = identity::identify(raw, &mime::Limits::default());
+        let decision = Decision {
+            id: DecisionId(self.ids.next()),
+            at: now,
+            rules: crate::rules::VERSION,
+            state: MailState::Queued,
+            // A person wrote it on this record; filing leaves such mail where it is when a copy of it is seen.
+            method: Method::Person,
+            record: activity.regarding.clone(),
+            reason: "It was written in the CRM.".into(),
+            signals: Vec::new(),
+            flags: Vec::new(),
+            class_evidence: Vec::new(),
+        };
+        let from = scanned.from.first().cloned().unwrap_or_default();
+        let parties = scanned.from.iter().chain(&scanned.to).chain(&scanned.cc).map(|party| party.normal());
+        let class = if activity.parent.is_some() { Class::Reply } else { Class::Normal };
+        let record = activity.regarding.as_ref();
+        let columns = [
+            "id",
+            "key",
+            "header_id",
+            "subject",
+            "from_address",
+            "from_name",
+            "sent_at",
+            "direction",
+            "automatic",
+            "state",
+            "method",
+            "reason",
+            "mailbox",
+            "flags",
+            "body",
+            "size",
+            "received_at",
+            "authentication",
+            "parties",
+            "class",
+            "record_table",
+            "record_id",
+            "activity_id",
+            "decision_id",
+            "decided_at",
+        ];
+        let mut message = Insert::into("message", &columns);
+        message.row([
+            entry.id.0.into(),
+            identity.key.to_vec().into(),
+            identity.message_id.into(),
+            scanned.subject.clone().into(),
+            from.normal().into(),
+            from.name.clone().into(),
+            scanned.date.map(jiff::Timestamp::as_microsecond).into(),
+            Direction::Outgoing.as_str().into(),
+            activity.by_workflow.into(),
+            entry.state.as_str().into(),
+            Method::Person.as_str().into(),
+            entry.reason.clone().into(),
+            self.mailbox(&from.normal()).into(),
+            "".into(),
+            body.hash.0.to_vec().into(),
+            (body.size as i64).into(),
+            now.as_microsecond().into(),
+            Authentication::Unknown.as_str().into(),
+            parties.collect::<Vec<_>>().join(" ").into(),
+            class.as_str().into(),
+            record.map(|record| record.table.clone()).into(),
+            record.map(|record| record.id).into(),
+            activity.id.into(),
+            decision.id.0.into(),
+            now.as_microsecond().into(),
+        ]);
+        let mut references = Insert::into("message_ref", &["message", "place", "ref"]);
+        for (place, reference) in intake::references(&scanned).into_iter().enumerate() {
+            references.row([entry.id.0.into(), (place as i64).into(), reference.into()]);
+        }
+        let decision_id = decision.id.0;
+        let text = serde_json::to_string(&StoredDecision { decision, bounce: None })
+            .map_err(|error| Fault::bug(format!("a decision has no JSON form: {error}")))?;
+        let mut decided = Insert::into("decision", &["id", "message", "at", "body"]);
+        decided.row([decision_id.into(), entry.id.0.into(), now.as_microsecond().into(), text.into()]);
+        Ok([message, references, decided])
+    }
+
+    /// The tracked mailbox it leaves from.
+    fn mailbox(&self, from: &str) -> String {
+        let found = self.rules.mailbox_of([from]).unwrap_or(&self.rules.fallback);
+        found.name.clone()
+    }
+}

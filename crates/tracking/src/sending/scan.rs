@@ -1,0 +1,166 @@
+//! The look for e-mails that the CRM wants sent, and the claim of each.
+
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use jiff::Timestamp;
+use postroom_core::query::Comparison;
+use postroom_core::{Fault, Filter, Ids, MailId, MailState, Query as CrmQuery, Record, Value};
+use postroom_jobs as jobs;
+use postroom_store::sql::{Expr, ExprTrait};
+use postroom_store::{Error, Tx};
+use tokio_util::sync::CancellationToken;
+
+use super::Sending;
+use super::gather::{COMPLETED, PENDING};
+use super::ledger::{self, Entry, Hold};
+
+/// E-mails asked for at once.
+const BATCH: u64 = 200;
+/// Between two looks however often it is woken.
+const GAP: Duration = Duration::from_millis(500);
+
+/// The loop that looks every now and then, and soon after something happened in this process.
+pub struct Scan {
+    sending: Sending,
+    /// Between two looks. With the lane's job it makes the time until a mail leaves.
+    poll: Duration,
+}
+
+impl Scan {
+    pub fn new(sending: Sending, poll: Duration) -> Self {
+        Scan { sending, poll }
+    }
+
+    /// Runs until `stop`. A CRM that is away is asked again at the next turn.
+    pub async fn run(self, stop: CancellationToken) {
+        loop {
+            let woken = self.sending.store.woken();
+            if let Err(fault) = self.sending.scan().await {
+                tracing::warn!(event = "mail.scan_failed", code = %fault.code, "Looking for mail to send failed: {fault}");
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(GAP.min(self.poll)) => {}
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = woken => {}
+                () = tokio::time::sleep(self.poll.saturating_sub(GAP)) => {}
+            }
+        }
+    }
+}
+
+impl Sending {
+    /// Looks once; answers how many e-mails were newly claimed.
+    pub async fn scan(&self) -> Result<u64, Fault> {
+        if !self.is_safe_mode().await? {
+            self.free().await?;
+        }
+        let mut total = 0;
+        loop {
+            let found = self.crm.query(&pending(self.clock.now())).await?;
+            let (count, full) = (found.len(), found.len() as u64 == BATCH);
+            if count == 0 {
+                return Ok(total);
+            }
+            let claimed = self.claim(found).await?;
+            total += claimed;
+            // What was claimed before is still Pending Send until its job has run.
+            if !full || claimed == 0 {
+                return Ok(total);
+            }
+        }
+    }
+
+    async fn claim(&self, found: Vec<Record>) -> Result<u64, Fault> {
+        let (ids, now) = (self.ids.clone(), self.clock.now());
+        let unit = self.store.write("mail.claimed", move |tx| {
+            async move {
+                let mut claimed = 0;
+                for email in found {
+                    claimed += u64::from(claim_one(tx, &ids, now, &email).await?);
+                }
+                Ok(claimed)
+            }
+            .boxed()
+        });
+        let claimed: Result<u64, Error> = unit.await;
+        let claimed = claimed?;
+        if claimed > 0 {
+            self.store.wake();
+        }
+        Ok(claimed)
+    }
+
+    /// What safe mode held goes on now that it is over.
+    async fn free(&self) -> Result<(), Fault> {
+        let mut select = ledger::select();
+        select
+            .and_where(Expr::col("state").eq(MailState::Held.as_str()))
+            .and_where(Expr::col("hold").eq(Hold::SafeMode.as_str()));
+        let held: Result<Vec<Entry>, Error> =
+            self.store.read(move |tx| async move { ledger::load(tx, &select).await }.boxed()).await;
+        let held = held?;
+        if held.is_empty() {
+            return Ok(());
+        }
+        let (ids, now) = (self.ids.clone(), self.clock.now());
+        let unit = self.store.write("mail.freed", move |tx| {
+            async move {
+                for entry in held {
+                    let mut after = entry.clone().to(MailState::Queued, "Safe mode is over.");
+                    (after.hold, after.code) = (None, None);
+                    ledger::put(tx, &entry, &after, &[MailState::Held]).await?;
+                    jobs::enqueue(tx, &ids, now, vec![entry.job()]).await?;
+                }
+                Ok(())
+            }
+            .boxed()
+        });
+        let freed: Result<(), Error> = unit.await;
+        freed?;
+        self.store.wake();
+        Ok(())
+    }
+}
+
+fn pending(now: Timestamp) -> CrmQuery {
+    let later = "delayedemailsendtime";
+    let due = Filter::Any(vec![
+        Filter::Null(later.into()),
+        Filter::Compare(later.into(), Comparison::Le, Value::Time(now)),
+    ]);
+    let wanted = vec![
+        Filter::eq("statuscode", PENDING),
+        Filter::eq("statecode", COMPLETED),
+        Filter::eq("directioncode", true),
+        due,
+    ];
+    CrmQuery::of("email")
+        .select(&["subject"])
+        .filter(Filter::All(wanted))
+        .order_by("createdon", false)
+        .top(BATCH)
+}
+
+/// Claims an e-mail; answers whether it was new. One that was claimed and *sent* long ago and is pending again had its
+/// status lost, in a restored CRM for instance: it is told once more and not sent again.
+async fn claim_one(tx: &mut Tx, ids: &Ids, now: Timestamp, email: &Record) -> Result<bool, Error> {
+    let subject = email.text("subject").unwrap_or_default().to_owned();
+    let entry = Entry::new(MailId(ids.next()), email.at.id, subject, now);
+    if tx.insert(&ledger::insert(&entry)).await? == 1 {
+        jobs::enqueue(tx, ids, now, vec![entry.job()]).await?;
+        return Ok(true);
+    }
+    let mut known = ledger::select();
+    known.and_where(Expr::col("claim").eq(email.at.id));
+    let Some(known) = ledger::load(tx, &known).await?.into_iter().next() else { return Ok(false) };
+    if matches!(known.state, MailState::Sent | MailState::Bounced) && known.told.is_some() {
+        let after = Entry { told: None, ..known.clone() };
+        ledger::put(tx, &known, &after, &[known.state]).await?;
+        jobs::enqueue(tx, ids, now, vec![known.job()]).await?;
+    }
+    Ok(false)
+}

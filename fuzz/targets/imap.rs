@@ -1,0 +1,4 @@
+//! `rules::imap`, fed by libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| postroom_fuzz::rules::imap(data));
