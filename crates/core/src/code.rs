@@ -127,6 +127,9 @@ codes! {
     MAIL_BUSY = 3005, MailAdmin, true, "Too much mail at once",
         "The memory set aside for mail in flight is used up; the sender was asked to come back.",
         "Nothing, if it passes; else lower the sender's concurrency";
+    MAIL_CLIENT = 3006, MailAdmin, false, "A stranger at the stamping relay",
+        "The relay sends mail on to anybody, so it takes it only from the addresses it was told. The client was turned away.",
+        "If the client is your own mail server, add its address to the relay's clients";
     IMAP_AWAY = 3101, MailAdmin, true, "A mail server cannot be reached",
         "The mailbox is not being read. Nothing is lost: reading goes on where it stopped.",
         "Run: postroom mailbox test NAME";
@@ -181,6 +184,21 @@ codes! {
     OUT_UNWRITABLE = 4106, CrmAdmin, false, "No mail can be made of an e-mail",
         "The CRM e-mail has no sender or no recipient with a usable address. It was not sent.",
         "Correct the e-mail in the CRM and send it again";
+    RELAY_REFUSED = 4201, MailAdmin, false, "The next mail server refused a user's mail",
+        "The stamping relay gave its answer to the mail server the mail came from, which tells the sender.",
+        "Nothing, if the sender's mistake; else look into the next mail server's log for the reason";
+    RELAY_PARTLY = 4202, MailAdmin, true, "A user's mail could not go on to everybody",
+        "Some recipients have it, the others were refused or must wait. The mail server sends it again; nobody gets it twice.",
+        "Let the mail server send one recipient at a time (Postfix: destination_recipient_limit = 1)";
+    RELAY_LOOP = 4203, MailAdmin, false, "A user's mail goes in a circle",
+        "The stamping relay passed the mail on and got it back on its way to the same recipients. It was refused.",
+        "Make the relay's next hop the re-injection port, which has no content filter, or the way out";
+    RELAY_LINE_ENDS = 4204, MailAdmin, false, "A user's mail has broken line ends",
+        "A lone CR or LF stands in it, which servers read in different ways. It was refused.",
+        "Correct the program that made the mail: lines end with CRLF";
+    RELAY_NOT_RECORDED = 4205, Operator, false, "A user's mail left unrecorded",
+        "It has gone to its recipients, but will never fit into the store, so no activity shows it.",
+        "Set the relay's max_message no higher than that of [smtp_in]";
     STORE_AWAY = 7001, Operator, true, "The database cannot be reached",
         "Nothing is accepted until it answers; senders keep their mail.",
         "Check the database server and [storage] url";

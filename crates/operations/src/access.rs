@@ -14,11 +14,12 @@ pub enum Permission {
     ReadBodies,
     /// Hand mail in.
     Submit,
-    /// Attach, reject, move and replay mail; work the shelf.
+    /// Attach, reject, move and replay mail; work the shelf; hold and release outgoing mail; pause mailboxes and have them
+    /// read again.
     Decide,
     /// Write CRM records.
     WriteRecords,
-    /// Tokens, sign-in links, safe mode.
+    /// Tokens, sign-in links, safe mode; forgetting where a mailbox stood.
     Administer,
 }
 

@@ -13,21 +13,29 @@
 mod access;
 mod audit;
 mod bodies;
+mod compose;
+mod delivery;
+mod find;
 mod gauges;
 mod mailboxes;
 mod messages;
 mod openings;
+mod outgoing;
 mod records;
+mod replay;
+mod review;
 mod schema;
 mod sessions;
 mod shelf;
+mod stamp;
 mod status;
 mod timeline;
 mod tokens;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use postroom_core::{Clock, Crm, Fault, Ids, Inbox};
+use postroom_core::{Clock, Crm, Fault, Ids, Inbox, Stamper};
 use postroom_jobs::NewJob;
 use postroom_store::Store;
 use postroom_tracking::filing::Filing;
@@ -35,13 +43,20 @@ use postroom_tracking::rules::Rules;
 
 pub use access::{Actor, Door, Permission, Role, Scope};
 pub use audit::Entry;
-pub use mailboxes::MailboxView;
+pub use compose::{Composed, Draft, FieldError, NewMail, Sender, Writing};
+pub use find::Named;
+pub use mailboxes::{Forgotten, MailboxDetail, MailboxOrder, MailboxView};
 pub use messages::{Bulk, Hop, Posted};
 pub use openings::Opening;
+pub use outgoing::{OutgoingChange, OutgoingView, RecipientView};
 pub use postroom_tracking::display::{FileView, MailView};
 pub use postroom_tracking::messages::{Detail, Message, Sighting, Wanted};
 pub use postroom_tracking::verify::Books;
 pub use postroom_tracking::why::Why;
+pub use postroom_core::{Stamp, StampAsk};
+pub use postroom_tracking::sending::verbs::Wanted as OutgoingWanted;
+pub use replay::{Replay, Standing, Turn};
+pub use review::{Proposal, ReviewItem};
 pub use records::{ImportReport, RecordView, Rejected};
 pub use schema::MIGRATIONS;
 pub use sessions::Session;
@@ -54,6 +69,7 @@ pub use tokens::{NewToken, TokenView};
 #[derive(Clone)]
 pub struct Operations(Arc<Parts>);
 
+#[derive(Clone)]
 struct Parts {
     store: Store,
     clock: Clock,
@@ -63,6 +79,12 @@ struct Parts {
     filing: Filing,
     /// Makes unguessable bytes: tokens, links, sessions.
     random: fn(&mut [u8]),
+    /// Without one no subject is stamped.
+    stamper: Option<Arc<dyn Stamper>>,
+    /// The mailboxes that have a watcher.
+    watched: BTreeSet<String>,
+    /// Whether mail can be written on the pages.
+    writing: Writing,
 }
 
 impl Operations {
@@ -70,7 +92,20 @@ impl Operations {
     pub fn new(filing: Filing, inbox: Arc<dyn Inbox>, random: fn(&mut [u8])) -> Self {
         let (store, clock) = (filing.store.clone(), filing.clock.clone());
         let (ids, crm) = (filing.ids.clone(), filing.crm.clone());
-        Operations(Arc::new(Parts { store, clock, ids, crm, inbox, filing, random }))
+        let (stamper, watched, writing) = (None, BTreeSet::new(), Writing::default());
+        Operations(Arc::new(Parts { store, clock, ids, crm, inbox, filing, random, stamper, watched, writing }))
+    }
+
+    /// Answers which subject a mail should carry by this.
+    pub fn with_stamper(self, stamper: Arc<dyn Stamper>) -> Self {
+        let parts = Arc::unwrap_or_clone(self.0);
+        Operations(Arc::new(Parts { stamper: Some(stamper), ..parts }))
+    }
+
+    /// Says by name which mailboxes are watched on their servers: only those can be paused or read again.
+    pub fn with_watched(self, names: impl IntoIterator<Item = String>) -> Self {
+        let parts = Arc::unwrap_or_clone(self.0);
+        Operations(Arc::new(Parts { watched: names.into_iter().collect(), ..parts }))
     }
 
     /// The rules in force.

@@ -6,16 +6,17 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use postroom_core::mail::Authentication;
 use postroom_core::{
-    Code, Direction, Envelope, Fault, Incoming, MailId, MailState, Method, RecordRef, Source,
+    Code, Direction, Envelope, Fault, Incoming, MailId, MailState, RecordRef, Source,
 };
 use postroom_store::body;
 use postroom_tracking::filing::place::Placement;
 use postroom_tracking::messages::{self, Detail, Message, Wanted};
 use postroom_tracking::why::{self, Why};
-use postroom_tracking::{intake, verify};
+use postroom_tracking::verify;
 use serde::Serialize;
 
 use crate::openings::{MESSAGE_OPEN, Opening};
+use crate::replay::filed;
 use crate::{Actor, Books, Operations, Permission, audit};
 
 /// A mail handed in by a program.
@@ -167,6 +168,7 @@ impl Operations {
     ) -> Result<Bulk, Fault> {
         actor.needs(Permission::Decide)?;
         let detail = self.message(actor, id).await?;
+        filed(&detail)?;
         if detail.message.record.as_ref() == Some(&record) && detail.message.state == MailState::Tracked {
             return Ok(Bulk { changed: Vec::new(), dry_run });
         }
@@ -198,7 +200,7 @@ impl Operations {
             .await
     }
 
-    async fn settle(
+    pub(crate) async fn settle(
         &self,
         actor: &Actor,
         id: MailId,
@@ -211,26 +213,6 @@ impl Operations {
             let entry = audit::Entry::new(actor, self.0.clock.now(), action, id, detail);
             self.record_audit(entry).await?;
             self.0.filing.place(id, placement, &actor.name).await?;
-        }
-        Ok(Bulk { changed: vec![id], dry_run })
-    }
-
-    /// Decides a message again under the rules in force. What a person placed stays.
-    pub async fn replay_message(&self, actor: &Actor, id: MailId, dry_run: bool) -> Result<Bulk, Fault> {
-        actor.needs(Permission::Decide)?;
-        let detail = self.message(actor, id).await?;
-        if detail.message.method == Method::Person.as_str() {
-            return Ok(Bulk { changed: Vec::new(), dry_run });
-        }
-        if !dry_run {
-            let entry = audit::Entry::new(
-                actor,
-                self.0.clock.now(),
-                "message.replay",
-                id,
-                detail.message.state.as_str(),
-            );
-            self.enqueue("operations.replay", vec![intake::filing_job(id)], entry).await?;
         }
         Ok(Bulk { changed: vec![id], dry_run })
     }

@@ -54,7 +54,7 @@ impl Operations {
     }
 
     /// The row, closed.
-    async fn row(&self, at: &RecordRef) -> Result<Record, Fault> {
+    pub(crate) async fn row(&self, at: &RecordRef) -> Result<Record, Fault> {
         let query = Query::of(&at.table).filter(Filter::eq(primary_key(&at.table), at.id)).top(1);
         let found = self.0.crm.query(&query).await?.into_iter().next();
         found.map(closed).ok_or_else(|| Fault::reject(Code::CRM_NOT_FOUND, format!("no record {at}")))
@@ -198,7 +198,7 @@ fn closed(mut record: Record) -> Record {
 }
 
 /// The id column of a table: activities share one name.
-fn primary_key(table: &str) -> String {
+pub(crate) fn primary_key(table: &str) -> String {
     match table {
         "email" | "task" | "appointment" | "phonecall" | "letter" | "fax" | "campaignactivity"
         | "campaignresponse" | "activitypointer" | "bulkoperation" => "activityid".into(),

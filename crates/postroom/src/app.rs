@@ -19,7 +19,7 @@ use postroom_tracking::token::Signer;
 
 use crate::config::{self, Config};
 use crate::report::CliError;
-use crate::wiring::outgoing;
+use crate::wiring::{self, outgoing};
 
 /// Everything that a command works with.
 pub struct App {
@@ -63,8 +63,11 @@ impl App {
             crm: Arc::new(embedded.clone()),
             rules: Arc::new(rules_of(&config, &installation)),
             signer: Some(signer.clone()),
+            directory: wiring::directory::directory(&config, &clock).await?,
         };
-        let intake = Arc::new(Intake::new(store.clone(), clock.clone(), ids.clone()));
+        let intake = Arc::new(
+            Intake::new(store.clone(), clock.clone(), ids.clone()).with_journals(filing.rules.clone()),
+        );
         let operations = Operations::new(filing.clone(), intake.clone(), random);
         Ok(App { config, clock, ids, store, embedded, intake, filing, operations, signer })
     }
@@ -182,7 +185,8 @@ fn mailbox_of(name: &str, mailbox: &config::Mailbox) -> rules::Mailbox {
     rules::Mailbox {
         name: name.to_owned(),
         addresses: mailbox.all_addresses().map(|address| address::normal(address.as_str())).collect(),
-        track: match mailbox.track {
+        track_by_crm: mailbox.track.is_none(),
+        track: match mailbox.track.unwrap_or(config::Track::All) {
             config::Track::All => rules::Track::All,
             config::Track::Replies => rules::Track::Replies,
             config::Track::Known => rules::Track::Known,
@@ -196,6 +200,7 @@ fn mailbox_of(name: &str, mailbox: &config::Mailbox) -> rules::Mailbox {
             config::OnUnmatched::Skip => rules::OnUnmatched::Skip,
         },
         record: mailbox.record.as_ref().and_then(|record| record.as_str().parse().ok()),
+        journal: mailbox.imap.as_ref().is_some_and(|imap| imap.journal),
         folders: mailbox.imap.iter().flat_map(|imap| &imap.records).filter_map(tied).collect(),
     }
 }

@@ -118,7 +118,7 @@ impl Services {
         if mailboxes.is_empty() {
             return Ok(());
         }
-        let book = Book::new(app.store.clone(), app.clock.clone(), app.ids.clone());
+        let book = Book::new(app.store.clone(), app.clock.clone(), app.ids.clone(), app.filing.rules.clone());
         let watcher = Watcher::new(Arc::new(book), app.clock.clone(), watched::options(&app.config));
         self.doors.spawn(watcher.run(mailboxes, self.stop_doors.clone()));
         Ok(())

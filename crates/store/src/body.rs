@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use zstd::bulk::{Compressor, Decompressor};
 
 use crate::migrate::{Ddl, Migration};
-use crate::{Error, Insert, Row, Store, Tx};
+use crate::{Error, Insert, Row, Store, Tx, doomed};
 
 /// The piece in which a large body is compressed, kept and read.
 pub const CHUNK: usize = 256 * 1024;
@@ -25,8 +25,10 @@ const WORTH: usize = 10;
 const PLAIN: i64 = 0;
 const ZSTD: i64 = 1;
 
-pub(crate) const MIGRATIONS: &[Migration] =
-    &[Migration { area: "store", number: 1, name: "bodies and counters", statements: tables }];
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    Migration { area: "store", number: 1, name: "bodies and counters", statements: tables },
+    doomed::MIGRATION,
+];
 
 fn tables() -> Vec<Ddl> {
     let bodies = Table::create()
@@ -127,8 +129,9 @@ fn expand(codec: i64, data: Vec<u8>, room: u64, hash: BodyHash) -> Result<Vec<u8
     }
 }
 
-/// Writes bodies; those that are there already cost one look.
+/// Writes bodies; those that are there already cost a look, and are not removed by a sweep under way ([`doomed`]).
 pub async fn put(tx: &mut Tx, bodies: Vec<Body>) -> Result<(), Error> {
+    let hashes: Vec<BodyHash> = bodies.iter().map(|body| body.hash).collect();
     let mut rows = Insert::into("body", &["hash", "size", "chunks", "codec", "data"]).or_skip();
     let mut pieces = Insert::into("body_chunk", &["hash", "seq", "codec", "data"]).or_skip();
     for body in bodies {
@@ -150,8 +153,18 @@ pub async fn put(tx: &mut Tx, bodies: Vec<Body>) -> Result<(), Error> {
             pieces.row([hash(), (seq as i64).into(), codec.into(), data.into()]);
         }
     }
-    tx.insert(&rows).await?;
-    tx.insert(&pieces).await.map(drop)
+    let fresh = tx.insert(&rows).await?;
+    tx.insert(&pieces).await?;
+    if fresh == hashes.len() as u64 {
+        return Ok(());
+    }
+    let there = doomed::spare(tx, &hashes).await?;
+    if hashes.iter().any(|hash| !there.contains(hash)) {
+        // A sweep removed it between the insert that skipped it and the lock.
+        tx.insert(&rows).await?;
+        tx.insert(&pieces).await?;
+    }
+    Ok(())
 }
 
 /// Reads many small bodies and few large ones in one unit. Missing ones are an error.

@@ -13,13 +13,14 @@
 //! * **A failed commit or sync stops the process** ([`fatal`]): what is on disk is not certain any more, and a restart
 //!   recovers. A full disk is no such failure: the unit is rolled back and the caller hears [`Error::Full`].
 //! * **Bodies** ([`body`]) are content-addressed, compressed where that helps, small ones in one row, large ones in chunks,
-//!   read as streams.
+//!   read as streams. Those that nobody refers to any more are removed in two steps ([`doomed`]).
 //! * **Migrations** ([`migrate`]) are numbered steps per area, forward only, recorded with a hash.
 //!
 //! Time is stored as microseconds since 1970 (`i64`), ids as 16 bytes or `uuid`, JSON as text.
 
 pub mod body;
 mod cell;
+pub mod doomed;
 mod error;
 pub mod fatal;
 pub mod migrate;

@@ -3,23 +3,28 @@
 //! The identity is read from the headers here, so that a repeat gets the id of the first, and `message` has one row
 //! however often the mail comes. Every distinct form of its bytes is kept: a copy with the same identity may still differ.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use jiff::Timestamp;
 use postroom_core::{
-    Accepted, BodyHash, Clock, Fault, Ids, Inbox, Incoming, MailId, MailState, Method, Source, address,
+    Accepted, BodyHash, Clock, Envelope, Fault, Ids, Inbox, Incoming, MailId, MailState, Method, Source, address,
 };
 use postroom_formats::mime;
 use postroom_jobs::{self as jobs, NewJob};
 use postroom_store::body::{self, Body};
-use postroom_store::sql::{Expr, ExprTrait, Query};
+use postroom_store::sql::{Expr, ExprTrait, Query, UpdateStatement};
 use postroom_store::{Insert, Store, Tx};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::filing;
 use crate::identity::{self, Identity};
+use crate::journal;
+use crate::privacy;
+use crate::rules::Rules;
 use crate::thread_index;
 
 /// References kept of one mail. Longer lists keep their nearest ancestors and their root.
@@ -33,11 +38,18 @@ pub struct Intake {
     store: Store,
     clock: Clock,
     ids: Ids,
+    /// Says which mailboxes are journals; `None` opens none.
+    rules: Option<Arc<Rules>>,
 }
 
 impl Intake {
     pub fn new(store: Store, clock: Clock, ids: Ids) -> Self {
-        Intake { store, clock, ids }
+        Intake { store, clock, ids, rules: None }
+    }
+
+    /// Opens what comes into the journals that these rules name.
+    pub fn with_journals(self, rules: Arc<Rules>) -> Self {
+        Intake { rules: Some(rules), ..self }
     }
 }
 
@@ -45,6 +57,10 @@ impl Intake {
 impl Inbox for Intake {
     async fn accept(&self, mail: Incoming) -> Result<Accepted, Fault> {
         let (ids, now) = (self.ids.clone(), self.clock.now());
+        let mail = match &self.rules {
+            Some(rules) => journal::opened(mail, rules),
+            None => mail,
+        };
         let arrival = match mail.raw.len() > HEAVY {
             true => tokio::task::spawn_blocking(move || Arrival::prepare(mail, &ids))
                 .await
@@ -76,6 +92,13 @@ pub(crate) struct Arrival {
     headers: Headers,
 }
 
+/// A mail that was here before.
+struct Known {
+    id: MailId,
+    erased: bool,
+    purged: bool,
+}
+
 /// What the `message` row shows before the mail is filed.
 struct Headers {
     subject: String,
@@ -104,15 +127,22 @@ impl Arrival {
         (self.body.hash, self.mail.raw.clone())
     }
 
-    pub(crate) async fn store(self, tx: &mut Tx, ids: &Ids, now: Timestamp) -> Result<Accepted, Fault> {
+    pub(crate) async fn store(mut self, tx: &mut Tx, ids: &Ids, now: Timestamp) -> Result<Accepted, Fault> {
         let new = tx.insert(&self.message_row()).await? == 1;
-        let id = match new {
-            true => self.id,
+        let known = match new {
+            true => Known { id: self.id, erased: false, purged: false },
             false => self.known(tx).await?,
         };
+        let id = known.id;
+        if known.erased {
+            return self.store_erased(tx, id).await;
+        }
         let seen = tx.insert(&self.sighting_row(id)).await? == 1;
         if new {
             tx.insert(&self.reference_rows(id)).await?;
+        }
+        if seen && known.purged {
+            tx.execute(&self.refill(id)).await?;
         }
         if new || seen {
             jobs::enqueue(tx, ids, now, vec![filing_job(id)]).await.map_err(Fault::from)?;
@@ -121,12 +151,33 @@ impl Arrival {
         Ok(Accepted { id, new })
     }
 
-    async fn known(&self, tx: &mut Tx) -> Result<MailId, Fault> {
+    /// A mail that was erased is noted as seen, and nothing of it is kept.
+    async fn store_erased(&mut self, tx: &mut Tx, id: MailId) -> Result<Accepted, Fault> {
+        (self.mail.envelope, self.mail.peer) = (Envelope::default(), None);
+        self.body = privacy::tombstone();
+        tx.insert(&self.sighting_row(id)).await?;
+        body::put(tx, vec![self.body.clone()]).await?;
+        Ok(Accepted { id, new: false })
+    }
+
+    async fn known(&self, tx: &mut Tx) -> Result<Known, Fault> {
         let by_key = Expr::col("key").eq(self.identity.key.to_vec());
-        let select = Query::select().column("id").from("message").and_where(by_key).to_owned();
+        let columns = ["id", "erased_at", "purged_at"];
+        let select = Query::select().columns(columns).from("message").and_where(by_key).to_owned();
         let row = tx.query_one(&select).await?;
         let row = row.ok_or_else(|| Fault::bug("a mail's key was taken, yet no mail has it"))?;
-        Ok(MailId(row.at(0)?))
+        let (erased, purged): (Option<Timestamp>, Option<Timestamp>) = (row.at(1)?, row.at(2)?);
+        Ok(Known { id: MailId(row.at(0)?), erased: erased.is_some(), purged: purged.is_some() })
+    }
+
+    /// Seen elsewhere, a mail whose body was purged is decided once more, and that takes all of it.
+    fn refill(&self, id: MailId) -> UpdateStatement {
+        Query::update()
+            .table("message")
+            .value("body", self.body.hash.0.to_vec())
+            .value("purged_at", Option::<i64>::None)
+            .and_where(Expr::col("id").eq(id.0))
+            .to_owned()
     }
 
     fn message_row(&self) -> Insert {
@@ -229,7 +280,8 @@ impl Arrival {
 impl Headers {
     fn of(scanned: &mime::Fields<'_>) -> Headers {
         let from = scanned.from.first().or(scanned.sender.as_ref()).cloned().unwrap_or_default();
-        let parties = scanned.from.iter().chain(&scanned.reply_to).chain(&scanned.to).chain(&scanned.cc);
+        let parties = scanned.from.iter().chain(&scanned.sender).chain(&scanned.reply_to);
+        let parties = parties.chain(&scanned.to).chain(&scanned.cc).chain(&scanned.bcc);
         Headers {
             subject: scanned.subject.clone(),
             from_address: from.normal(),

@@ -10,7 +10,10 @@
 //! * **Out** ([`sending`]): mail that the CRM wants sent, from *Pending Send* to an answer for every recipient.
 //! * **Stamping** ([`stamping`]): the subject that a mail should carry that a user is sending.
 //! * **Watching** ([`watching`]): the books of the mailboxes that are watched.
+//! * **Privacy** ([`privacy`]): bodies that age out, and what a person asked to be erased.
 //! * **Identity, token, class** ([`identity`], [`token`], [`classify`]) are pure functions of a parsed mail.
+//! * **Review** ([`proposals`]): where a mail that cannot be placed may belong. **Writing** ([`writing`]): a mail that a person
+//!   writes on our pages, as an activity.
 //! * Tables: [`schema`]. Reading them: [`messages`]. Whether they balance: [`verify`]. What would be decided: [`why`].
 //!
 //! What is absent: no adapter, no socket, no SQL of a CRM. The CRM is the `Crm` port; writing to it is a commit of its own,
@@ -23,8 +26,11 @@ pub mod filing;
 pub mod gather_text;
 pub mod identity;
 pub mod intake;
+mod journal;
 pub mod messages;
 pub mod prefix;
+pub mod privacy;
+pub mod proposals;
 pub mod rules;
 pub mod schema;
 pub mod sending;
@@ -35,5 +41,6 @@ pub mod token;
 pub mod verify;
 pub mod watching;
 pub mod why;
+pub mod writing;
 
 pub use schema::MIGRATIONS;

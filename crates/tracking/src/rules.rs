@@ -60,6 +60,11 @@ pub struct Never {
 }
 
 impl Never {
+    /// Whether an address in normal form is in a domain of our own.
+    pub fn is_internal(&self, address: &str) -> bool {
+        self.internal.iter().any(|domain| within(address, domain))
+    }
+
     /// Why a mail with these parties and this Sensitivity is never tracked. A mail that any outsider sees is not internal.
     pub fn reason(&self, parties: &[String], sensitivity: Option<&str>) -> Option<String> {
         if let Some(address) = parties.iter().find(|party| self.addresses.contains(party)) {
@@ -71,7 +76,7 @@ impl Never {
                 "The domain of {address} is on the list of domains that are never tracked."
             ));
         }
-        if !parties.is_empty() && parties.iter().all(|party| listed(&self.internal, party)) {
+        if !parties.is_empty() && parties.iter().all(|party| self.is_internal(party)) {
             return Some("It is internal mail: every party is in a domain of our own.".into());
         }
         let word = sensitivity.map(str::trim).filter(|word| {
@@ -130,9 +135,13 @@ pub struct Mailbox {
     /// In normal form.
     pub addresses: Vec<String>,
     pub track: Track,
+    /// The CRM's own setting for the user or queue of this mailbox holds, where it has one.
+    pub track_by_crm: bool,
     pub on_unmatched: OnUnmatched,
     /// A record that an administrator tied to this mailbox: all its mail belongs there.
     pub record: Option<RecordRef>,
+    /// Holds copies of everybody's mail.
+    pub journal: bool,
     /// Folders that an administrator tied to a record: what is moved into one belongs there.
     pub folders: Vec<(String, RecordRef)>,
 }

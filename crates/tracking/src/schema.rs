@@ -21,6 +21,12 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "watched mailboxes",
         statements: crate::watching::schema::tables,
     },
+    Migration {
+        area: "tracking",
+        number: 4,
+        name: "purged and erased mail",
+        statements: crate::privacy::schema::tables,
+    },
 ];
 
 fn first() -> Vec<Ddl> {

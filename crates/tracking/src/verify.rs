@@ -1,5 +1,7 @@
 //! Whether the books balance: accepted = tracked + review + shelf + not tracked + still to do, each once, and every
-//! tracked mail has its one activity.
+//! tracked mail has its one activity. The books of outgoing mail: [`outgoing`].
+
+mod outgoing;
 
 use std::collections::HashSet;
 
@@ -11,6 +13,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::filing::{self, activity};
+use crate::watching;
 
 /// Messages looked at in one go.
 const PAGE: u64 = 1000;
@@ -30,6 +33,12 @@ pub struct Books {
     pub other: u64,
     pub activities: u64,
     pub jobs: u64,
+    /// Mails that the CRM wanted sent, whatever became of them.
+    pub outgoing: u64,
+    /// Mails that a watcher met and could not read yet, or gave up: on the server, and not in these books. At most the
+    /// first fifty.
+    pub unread: Vec<String>,
+    pub unread_count: u64,
     /// Empty when all is well; at most the first fifty.
     pub findings: Vec<String>,
     pub finding_count: u64,
@@ -44,6 +53,13 @@ impl Books {
         self.finding_count += 1;
         if self.findings.len() < NAMED {
             self.findings.push(what);
+        }
+    }
+
+    fn unread(&mut self, what: String) {
+        self.unread_count += 1;
+        if self.unread.len() < NAMED {
+            self.unread.push(what);
         }
     }
 
@@ -83,7 +99,28 @@ pub async fn verify(store: &Store, crm: &dyn Crm, installation: Uuid) -> Result<
         check_page(&page, store, crm, installation, &mut books, &mut expected).await?;
     }
     orphans(store, &mut books).await?;
+    outgoing::check(store, &mut books).await?;
+    unread(store, &mut books).await?;
     Ok(books)
+}
+
+/// What the watchers' cursors moved past without having it.
+async fn unread(store: &Store, books: &mut Books) -> Result<(), Fault> {
+    for (mailbox, overview) in watching::overview(store).await.map_err(Fault::from)? {
+        for place in overview.folders {
+            for mail in &place.cursor.waiting {
+                let next = match mail.due {
+                    Some(due) => format!("tried again at {due}"),
+                    None => "given up until a person looks".to_owned(),
+                };
+                books.unread(format!(
+                    "message {} of {} in mailbox {mailbox} on {}: {}; tried {} times, {next}",
+                    mail.uid, place.folder, place.server, mail.error, mail.tries
+                ));
+            }
+        }
+    }
+    Ok(())
 }
 
 async fn page(tx: &mut Tx, after: Option<MailId>) -> Result<Vec<Entry>, Error> {
@@ -179,12 +216,19 @@ async fn orphans(store: &Store, books: &mut Books) -> Result<(), Fault> {
         .from("message")
         .and_where(Expr::col(("message", "id")).equals(("sighting", "message")))
         .to_owned();
+    let unsent_bytes = Query::select()
+        .expr(Expr::cust("1"))
+        .from("body")
+        .and_where(Expr::col(("body", "hash")).equals(("outgoing", "body")))
+        .to_owned();
+    let unsent_bytes = Expr::col("body").is_not_null().and(Expr::exists(unsent_bytes).not());
     let questions = [
         (count_of("sighting", None), ""),
         (count_of("job", None), ""),
         (missing_body("message"), "messages whose bytes are gone"),
         (missing_body("sighting"), "sightings whose bytes are gone"),
         (count_of("sighting", Some(Expr::exists(no_message).not())), "sightings of no message"),
+        (count_of("outgoing", Some(unsent_bytes)), "outgoing mails whose bytes are gone"),
     ];
     let (selects, names): (Vec<_>, Vec<_>) = questions.into_iter().unzip();
     let counts = store

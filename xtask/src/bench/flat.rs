@@ -101,7 +101,7 @@ fn copied(run: &Run, database: &str, site: &Site, name: &str) -> Result<Site> {
         (Database::Postgres(_), None) => unreachable!("a site on PostgreSQL was made in the cluster"),
         (Database::Sqlite(path), _) => Database::Sqlite(copy_file(path, &folder)?),
     };
-    Site::new(&run.program, folder, database)
+    Site::new(&run.program, folder, database, "")
 }
 
 /// Copies a database file that nobody uses, with its log if one is left, and waits until the copy is on the disk: what
@@ -120,7 +120,7 @@ fn copy_file(path: &Path, folder: &Path) -> Result<std::path::PathBuf> {
 }
 
 /// `300,000`
-fn thousands(number: usize) -> String {
+pub fn thousands(number: usize) -> String {
     let digits = number.to_string();
     let (head, tail) = digits.split_at(digits.len().saturating_sub(3));
     if head.is_empty() {

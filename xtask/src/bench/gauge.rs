@@ -76,11 +76,23 @@ fn sum(root: u32, all: &HashMap<u32, Stat>) -> u32 {
 /// # Errors
 /// When it has ended.
 pub fn peak(process: u32) -> Result<u64> {
+    memory(process, "VmHWM:")
+}
+
+/// The memory that a process has now, in bytes.
+///
+/// # Errors
+/// When it has ended.
+pub fn resident(process: u32) -> Result<u64> {
+    memory(process, "VmRSS:")
+}
+
+fn memory(process: u32, field: &str) -> Result<u64> {
     let text = fs::read_to_string(format!("/proc/{process}/status"));
     let text = text.context("a process that is measured has ended")?;
-    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let line = text.lines().find_map(|line| line.strip_prefix(field));
     let kibibytes = line.and_then(|rest| rest.trim().strip_suffix(" kB")?.parse::<u64>().ok());
-    Ok(kibibytes.context("the kernel tells no peak memory")? * 1024)
+    Ok(kibibytes.context("the kernel tells no memory of a process that is measured")? * 1024)
 }
 
 #[cfg(test)]
@@ -118,7 +130,8 @@ mod tests {
 
     #[test]
     fn this_process_has_used_memory() {
-        assert!(peak(std::process::id()).unwrap() > 100 * 1024);
+        let (peak, now) = (peak(std::process::id()).unwrap(), resident(std::process::id()).unwrap());
+        assert!(peak > 100 * 1024 && now > 100 * 1024, "{peak} {now}");
         assert!(process(std::process::id()).is_ok());
     }
 }

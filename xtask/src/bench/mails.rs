@@ -93,6 +93,16 @@ pub fn letter(series: &str, number: usize, size: usize, record: &str, from: &str
     text.into_bytes()
 }
 
+/// Paragraphs of about `size` bytes, the same each time.
+pub fn html(size: usize) -> String {
+    let (mut dice, mut text) = (Dice(1), String::new());
+    while text.len() < size {
+        let line: Vec<&str> = (0..40).map(|_| dice.word()).collect();
+        let _ = write!(text, "<p>{}</p>", line.join(" ")); // a String takes everything
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

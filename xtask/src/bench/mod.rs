@@ -1,23 +1,31 @@
-//! `cargo xtask bench mail`: how fast mail is accepted and filed, in one table from one run.
+//! `cargo xtask bench mail`: how fast mail is accepted and filed, sent, watched and stamped, in one table from one run.
 //!
 //! Beside each rate stands a peer's for the same mail on the same disk: Postfix for accepting, SQLite itself for the
-//! whole way. It measures the release build as a process of its own; nothing of the product is linked in here. How to
+//! whole way, Postfix' smtp-source for sending. It measures the release build as a process of its own; nothing of the product is linked in here. How to
 //! read the table: docs/BENCHMARKS.md.
 
 mod accept;
 mod cluster;
 mod corpus;
+mod dovecot;
 mod flat;
 mod floor;
+mod folder;
 mod gauge;
+mod http;
+mod idle;
 mod load;
 mod look;
 mod machine;
 mod mails;
+mod outgoing;
 mod postfix;
 mod process;
+mod rows;
 mod sender;
+mod sink;
 mod site;
+mod stamp;
 mod table;
 
 use std::fs;
@@ -36,7 +44,7 @@ use table::Table;
 /// What can be measured.
 #[derive(Debug, Subcommand)]
 pub enum Bench {
-    /// Accepting and filing mail, beside Postfix and SQLite
+    /// Accepting, filing, sending, watching and stamping mail, beside Postfix and SQLite
     Mail(Mail),
 }
 
@@ -75,6 +83,14 @@ pub enum Part {
     Corpus,
     /// The corpus again with 1,000 and with 300,000 messages already stored
     Flat,
+    /// The CRM's mail through smtp-sink, beside smtp-source
+    Outgoing,
+    /// 500 mailboxes on Dovecot in which nothing happens
+    Idle,
+    /// A new mail in a folder of 10, 1,000 and 100,000
+    Folder,
+    /// The subject for a mail on its way out, with 100,000 contacts
+    Stamp,
 }
 
 /// The databases to measure.
@@ -111,6 +127,18 @@ pub fn run(bench: &Bench) -> Result<()> {
     }
     if run.wants(Part::Flat) {
         flat::measure(&mut run)?;
+    }
+    if run.wants(Part::Outgoing) {
+        outgoing::measure(&mut run)?;
+    }
+    if run.wants(Part::Idle) {
+        idle::measure(&mut run)?;
+    }
+    if run.wants(Part::Folder) {
+        folder::measure(&mut run)?;
+    }
+    if run.wants(Part::Stamp) {
+        stamp::measure(&mut run)?;
     }
     run.table.notes.extend(machine::load_now());
     print(&run.table, options.json)
@@ -151,13 +179,18 @@ impl<'a> Run<'a> {
 
     /// A new site with an empty database that knows the corpus' records.
     fn site(&self, database: &str, name: &str) -> Result<Site> {
+        self.site_with(database, name, "")
+    }
+
+    /// The same, with more sections in its configuration.
+    fn site_with(&self, database: &str, name: &str, more: &str) -> Result<Site> {
         let folder = self.folder.path().join(format!("{database}-{name}"));
         fs::create_dir_all(&folder)?;
         let database = match (database, &self.cluster) {
             (site::POSTGRES, Some(cluster)) => Database::Postgres(cluster.database(name)?),
             _ => Database::Sqlite(folder.join("bench.db")),
         };
-        let site = Site::new(&self.program, folder, database)?;
+        let site = Site::new(&self.program, folder, database, more)?;
         site.command(&["record", "import"], &[&self.corpus.records])?;
         Ok(site)
     }

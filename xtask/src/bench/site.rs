@@ -29,20 +29,24 @@ pub enum Database {
 
 pub struct Site {
     program: PathBuf,
-    folder: PathBuf,
+    pub folder: PathBuf,
     pub database: Database,
+    /// Whether it has the pages and the API.
+    pages: bool,
 }
 
 /// The product while it serves.
 pub struct Server {
     process: Process,
     pub smtp: SocketAddr,
+    /// Where the pages and the API are, when they were asked for.
+    pub http: Option<SocketAddr>,
     database: Option<u32>,
 }
 
 impl Site {
-    /// Writes the configuration: what `postroom init` gives, with a listener and a mailbox.
-    pub fn new(program: &Path, folder: PathBuf, database: Database) -> Result<Site> {
+    /// Writes the configuration: what `postroom init` gives, with a listener and a mailbox, and `more` sections.
+    pub fn new(program: &Path, folder: PathBuf, database: Database, more: &str) -> Result<Site> {
         let url = match &database {
             Database::Sqlite(path) => format!("sqlite://{}", path.display()),
             Database::Postgres(place) => place.url(),
@@ -50,10 +54,10 @@ impl Site {
         let text = format!(
             "[storage]\nurl = {url:?}\n\n[smtp_in]\nenabled = true\nlisten = \"127.0.0.1:0\"\n\
              hostname = \"postroom.crm.example\"\naccept_domains = [\"crm.example\"]\n\n\
-             [mailboxes.support]\naddress = {RECIPIENT:?}\n"
+             [mailboxes.support]\naddress = {RECIPIENT:?}\n{more}"
         );
         fs::write(folder.join("postroom.toml"), text)?;
-        Ok(Site { program: program.to_owned(), folder, database })
+        Ok(Site { program: program.to_owned(), folder, database, pages: more.contains("[http]") })
     }
 
     /// Runs a command of the product.
@@ -82,18 +86,21 @@ impl Site {
         let mut command = self.postroom();
         command.arg("serve").stdout(file.try_clone()?).stderr(file);
         let mut process = Process::start(&mut command, Signal::TERM)?;
-        let smtp = wait("the server's SMTP port", || {
+        let (smtp, http) = wait("the server's SMTP port", || {
             let text = fs::read_to_string(&log).unwrap_or_default();
             if let Some(status) = process.ended()? {
                 bail!("the server ended with {status}:\n{text}");
             }
-            Ok(listens(&text))
+            // Its line stands last.
+            let http = listens(&text, "pages and API on http://");
+            let ready = http.is_some() || !self.pages;
+            Ok(listens(&text, "SMTP on ").filter(|_| ready).map(|smtp| (smtp, http)))
         })?;
         let database = match &self.database {
             Database::Sqlite(_) => None,
             Database::Postgres(place) => Some(place.server),
         };
-        Ok(Server { process, smtp, database })
+        Ok(Server { process, smtp, http, database })
     }
 
     /// Removes the data. For PostgreSQL the database goes with its cluster.
@@ -113,15 +120,20 @@ impl Server {
         Ok((gauge::process(self.process.id())?, self.database.map(gauge::tree).unwrap_or_default()))
     }
 
+    /// The memory it has now, in bytes.
+    pub fn resident(&self) -> Result<u64> {
+        gauge::resident(self.process.id())
+    }
+
     /// The most memory it has had, in bytes.
     pub fn peak(&self) -> Result<u64> {
         gauge::peak(self.process.id())
     }
 }
 
-/// The address in the line `SMTP on 127.0.0.1:2525`.
-fn listens(log: &str) -> Option<SocketAddr> {
-    let at = log.split("SMTP on ").nth(1)?;
+/// The address in a line such as `SMTP on 127.0.0.1:2525`.
+fn listens(log: &str, before: &str) -> Option<SocketAddr> {
+    let at = log.split(before).nth(1)?;
     at.split_once(char::is_whitespace)?.0.parse().ok()
 }
 
@@ -129,10 +141,15 @@ fn listens(log: &str) -> Option<SocketAddr> {
 mod tests {
     use super::*;
 
+    #[track_caller]
+    fn check(log: &str, expected: Option<u16>) {
+        assert_eq!(listens(log, "SMTP on ").map(|at| at.port()), expected, "{log}");
+    }
+
     #[test]
     fn the_port_is_read_from_the_log() {
-        assert_eq!(listens(""), None);
-        assert_eq!(listens("note: SMTP on 127.0.0.1:25"), None, "the line may be half-written");
-        assert_eq!(listens("note: SMTP on 127.0.0.1:2525\n").unwrap().port(), 2525);
+        check("", None);
+        check("note: SMTP on 127.0.0.1:25", None); // the line may be half-written
+        check("note: SMTP on 127.0.0.1:2525\n", Some(2525));
     }
 }

@@ -1,6 +1,7 @@
 //! The one table.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -27,8 +28,37 @@ pub struct Row {
     pub database_cpu: Option<f64>,
     /// Milliseconds a message.
     pub sender_cpu: Option<f64>,
+    /// Of one core's time, in hundredths.
+    pub core_percent: Option<f64>,
+    /// Milliseconds until half and until 99 of a hundred had their answer.
+    pub latency: Option<Latency>,
     /// Megabytes.
     pub peak: Option<f64>,
+}
+
+/// How long answers took, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Latency {
+    pub p50: f64,
+    pub p99: f64,
+}
+
+impl Latency {
+    /// `None` when nothing was measured.
+    pub fn of(mut times: Vec<Duration>) -> Option<Latency> {
+        times.sort_unstable();
+        let at = |hundredths: usize| {
+            let place = (times.len() * hundredths).div_ceil(100).saturating_sub(1);
+            times.get(place).map(|time| time.as_secs_f64() * 1000.0)
+        };
+        Some(Latency { p50: at(50)?, p99: at(99)? })
+    }
+}
+
+impl fmt::Display for Latency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.1} / {:.1}", self.p50, self.p99)
+    }
 }
 
 impl Row {
@@ -37,7 +67,7 @@ impl Row {
         Some(self.rate? / self.beside.as_ref()?.1)
     }
 
-    fn cells(&self) -> [String; 10] {
+    fn cells(&self) -> [String; HEADS.len()] {
         let number = |value: Option<f64>, digits: usize| match value {
             Some(value) => format!("{value:.digits$}"),
             None => "–".to_owned(),
@@ -54,12 +84,14 @@ impl Row {
             number(self.server_cpu, 2),
             number(self.database_cpu, 2),
             number(self.sender_cpu, 2),
+            number(self.core_percent, 1),
+            self.latency.map_or("–".to_owned(), |latency| latency.to_string()),
             number(self.peak, 0),
         ]
     }
 }
 
-const HEADS: [&str; 10] = [
+const HEADS: [&str; 12] = [
     "scenario",
     "database",
     "messages",
@@ -69,12 +101,14 @@ const HEADS: [&str; 10] = [
     "server CPU ms/msg",
     "database CPU ms/msg",
     "sender CPU ms/msg",
+    "% of a core",
+    "p50 / p99 ms",
     "peak MB",
 ];
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let rows: Vec<[String; 10]> = self.rows.iter().map(Row::cells).collect();
+        let rows: Vec<[String; HEADS.len()]> = self.rows.iter().map(Row::cells).collect();
         let mut widths = HEADS.map(|head| head.chars().count());
         for row in &rows {
             for (width, cell) in widths.iter_mut().zip(row) {
@@ -102,7 +136,7 @@ fn rule(place: usize, width: usize) -> String {
     }
 }
 
-fn line(f: &mut fmt::Formatter<'_>, cells: &[String; 10], widths: &[usize; 10]) -> fmt::Result {
+fn line(f: &mut fmt::Formatter<'_>, cells: &[String; HEADS.len()], widths: &[usize; HEADS.len()]) -> fmt::Result {
     for (place, (cell, width)) in cells.iter().zip(widths).enumerate() {
         match is_text(place) {
             true => write!(f, "| {cell:<width$} ")?,
@@ -142,10 +176,26 @@ mod tests {
             "–",
             "–",
             "–",
+            "–",
+            "–",
             "",
         ];
         assert_eq!(last, expected);
         assert_eq!(lines[4], "- 2 cores");
         assert!(lines[..3].iter().all(|line| line.chars().count() == lines[0].chars().count()), "{text}");
+    }
+
+    #[track_caller]
+    fn latency(times: &[u64], expected: Option<(f64, f64)>) {
+        let times = times.iter().map(|time| Duration::from_millis(*time)).collect();
+        assert_eq!(Latency::of(times), expected.map(|(p50, p99)| Latency { p50, p99 }));
+    }
+
+    #[test]
+    fn latencies_are_of_the_nearest_rank() {
+        latency(&[], None);
+        latency(&[7], Some((7.0, 7.0)));
+        latency(&[4, 1, 3, 2], Some((2.0, 4.0)));
+        latency(&(1..=200).rev().collect::<Vec<_>>(), Some((100.0, 198.0)));
     }
 }

@@ -27,7 +27,8 @@ const TABLE: &[(&str, &[&str])] = &[
 const UNDER_TESTKIT: &[&str] = &["core", "formats", "sandbox", "testkit"];
 
 /// What a crate's tests may use besides: the faces are tested on a real store and CRM, not on a mock of thirty methods.
-const IN_TESTS: &[(&str, &[&str])] = &[("web", &["embedded", "formats", "jobs", "store", "tracking"])];
+const IN_TESTS: &[(&str, &[&str])] =
+    &[("web", &["embedded", "formats", "jobs", "store", "tracking"]), ("mail", &["sandbox"])];
 
 /// A crate from outside, and the crates that may use it outside their tests. What is not listed is free.
 const HEAVY: &[(&str, &[&str])] = &[

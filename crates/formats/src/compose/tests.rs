@@ -1,3 +1,5 @@
+//! What is built reads back with our own parser; what could be smuggled in is refused.
+
 use proptest::prelude::*;
 
 use super::*;

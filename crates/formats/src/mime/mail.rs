@@ -64,6 +64,12 @@ pub fn scan_headers(raw: &[u8]) -> Fields<'_> {
     Fields::read(block.headers, hint, block.cut.then_some(Limit::HeaderBytes))
 }
 
+/// The header of a mail with the empty line behind it: all of it that is no body, as it stands.
+pub fn header_block(raw: &[u8]) -> &[u8] {
+    let lines = Lines::of(raw);
+    &raw[..lines.block(lines.skip_preface(0), Limits::default().header_bytes, |_| false).body]
+}
+
 impl<'x> Fields<'x> {
     fn read(mut all: Vec<Header<'x>>, hint: Option<Charset>, truncated: Option<Limit>) -> Fields<'x> {
         for header in &mut all {

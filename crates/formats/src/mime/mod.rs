@@ -25,7 +25,7 @@ pub use date::parse as parse_date;
 pub use filename::safe_file_name;
 pub use header::Header;
 pub use id::{message_ids, normal_message_id};
-pub use mail::{Fields, Mail, scan_headers};
+pub use mail::{Fields, Mail, header_block, scan_headers};
 pub use part::{Part, PartKind};
 pub use words::decode as decode_words;
 

@@ -112,8 +112,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     pub async fn run(mut self, stop: CancellationToken) {
         let (protocol, session, peer) = (self.door.options.protocol, self.id, self.peer);
         events::Opened { protocol, session, peer }.emit();
-        self.answer(&self.session.greeting());
-        let why = match self.serve(&stop).await {
+        let served = match self.door.options.recipients.admits(peer) {
+            true => {
+                self.answer(&self.session.greeting());
+                self.serve(&stop).await
+            }
+            false => Err(self.last_word(&Reply::stranger(), "stranger")),
+        };
+        let why = match served {
             Ok(never) => match never {},
             Err(End::Lost) => "lost",
             Err(End::Said(why)) => {

@@ -137,7 +137,8 @@ async fn hand_over(
                 took: started.elapsed(),
             }
             .emit();
-            Reply::ok(250, Enhanced(2, 0, 0), format!("Stored as {}", accepted.id))
+            let done = if door.options.recipients.is_relay() { "Passed on" } else { "Stored" };
+            Reply::ok(250, Enhanced(2, 0, 0), format!("{done} as {}", accepted.id))
         }
         Err(fault) => {
             events::NotTaken { session: sender.session, fault: &fault }.emit();

@@ -5,6 +5,7 @@
 //! | `command` | one command line to a value; strict, no socket |
 //! | `path` | the mailbox inside the angle brackets |
 //! | `recipients` | which of them are ours; everything else is refused |
+//! | `clients` | who may hand over mail for anybody, where that is wanted |
 //! | `session` | the state machine: a command in, a [`Step`] out; no socket, no clock, no store |
 //! | `reply` | answers and their enhanced codes (RFC 3463) |
 //! | `wire` | command lines, the end of DATA, dot-stuffing; no socket |
@@ -16,11 +17,13 @@
 //! | `events` | log lines and metrics |
 //!
 //! Invariants: a 250 for a mail is written only after `Inbox::accept` returned `Ok`; only CRLF ends a line and only
-//! CRLF.CRLF ends DATA; a recipient that is not ours is never accepted; nothing that identifies a person is logged.
+//! CRLF.CRLF ends DATA; a recipient that is not ours is accepted only by a listener with named clients, and only from them;
+//! nothing that identifies a person is logged.
 //!
 //! Deliberately absent: AUTH (this is no submission server), DSN and BINARYMIME (not honoured, so not announced), header
 //! rewriting (the bytes are evidence; what the transport knew travels beside them).
 
+mod clients;
 mod command;
 mod connection;
 mod delivery;
@@ -36,13 +39,14 @@ mod session;
 mod tls;
 mod wire;
 
+pub use clients::{Clients, NotAClient};
 pub use command::{Command, Malformed};
 pub use connection::{Connection, Door};
 pub use disk::{DataFolder, DiskRoom};
 pub use memory::{Budget, Lease};
 pub use options::{Limits, Options, Protocol};
 pub use recipients::{Recipients, Refusal};
-pub use reply::{Enhanced, Reply, Why};
+pub use reply::{Enhanced, Reply, Said, Why};
 pub use server::{Error, Listener, Ports};
 pub use session::{Session, Shortage, Step, Transaction};
 pub use tls::{TlsError, server_config};

@@ -1,7 +1,10 @@
-//! Which recipients are ours. Everything else is refused at RCPT: postroom is never a relay.
+//! Which recipients are ours. Everything else is refused at RCPT; but for a listener that takes mail for anybody, and then
+//! from named clients only: postroom is never an open relay.
 
 use std::collections::HashSet;
+use std::net::IpAddr;
 
+use super::Clients;
 use super::path::{self, Problem};
 
 /// The domains and addresses that are taken.
@@ -13,6 +16,8 @@ pub struct Recipients {
     addresses: HashSet<String>,
     /// The domains of `addresses`: their other mailboxes are unknown rather than foreign.
     partial: HashSet<String>,
+    /// Those who may send to anybody; then the others are not let in at all.
+    clients: Option<Clients>,
 }
 
 /// Why a recipient is refused.
@@ -43,13 +48,37 @@ impl Recipients {
         ours
     }
 
+    /// Every recipient in the world, from these clients; the others are turned away before they say a word. For a
+    /// stamping relay between mail servers of the organisation.
+    pub fn anyone_from(clients: Clients) -> Self {
+        Recipients { clients: Some(clients), ..Recipients::default() }
+    }
+
     /// True when no mail at all could be taken.
     pub fn is_empty(&self) -> bool {
-        self.domains.is_empty() && self.addresses.is_empty()
+        match &self.clients {
+            Some(clients) => clients.is_empty(),
+            None => self.domains.is_empty() && self.addresses.is_empty(),
+        }
+    }
+
+    /// Whether mail is passed on to anybody, rather than kept.
+    pub fn is_relay(&self) -> bool {
+        self.clients.is_some()
+    }
+
+    /// Whether a client at this address may come in.
+    pub fn admits(&self, peer: IpAddr) -> bool {
+        self.clients.as_ref().is_none_or(|clients| clients.contains(peer))
     }
 
     /// Whether the forward-path `text` (without brackets) is ours.
     pub fn check(&self, text: &str) -> Result<(), Refusal> {
+        if self.is_relay() {
+            // Whatever a mail server can write an address of; what it means is for the next hop to say.
+            let sound = !text.is_empty() && path::reverse_is_sound(text);
+            return if sound { Ok(()) } else { Err(Refusal::Syntax) };
+        }
         let mailbox = path::forward(text).map_err(|problem| match problem {
             Problem::Routed => Refusal::Relay,
             Problem::Syntax => Refusal::Syntax,
@@ -140,6 +169,26 @@ mod tests {
         }
         check("anna", Err(Refusal::Syntax));
         check("", Err(Refusal::Syntax));
+    }
+
+    #[test]
+    fn a_relay_takes_every_address_from_its_clients() {
+        let all = Recipients::anyone_from(Clients::read(["127.0.0.1"]).unwrap());
+        assert!(
+            all.is_relay()
+                && all.admits(IpAddr::from([127, 0, 0, 1]))
+                && !all.admits(IpAddr::from([127, 0, 0, 2]))
+        );
+        for address in
+            ["anna@else.example", "a..b.@docomo.example", "x%y@else.example", "\"a b\"@[192.0.2.1]"]
+        {
+            assert_eq!(all.check(address), Ok(()), "{address}");
+        }
+        for address in ["", "anna", "@else.example:anna@x.example", "anna@", "a@b c"] {
+            assert_eq!(all.check(address), Err(Refusal::Syntax), "{address}");
+        }
+        assert!(Recipients::anyone_from(Clients::default()).is_empty());
+        assert!(Recipients::new(["ours.example"], [""; 0]).admits(IpAddr::from([192, 0, 2, 1])));
     }
 
     #[test]

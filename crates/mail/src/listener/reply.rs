@@ -1,9 +1,12 @@
-//! Answers: code, enhanced code (RFC 2034, RFC 3463), text. Nothing a peer or a fault said is ever echoed, so an answer
-//! can carry neither a line break nor a secret.
+//! Answers: code, enhanced code (RFC 2034, RFC 3463), text. Nothing a peer or a fault said is echoed, so an answer can
+//! carry neither a line break nor a secret; but for [`Said`], whose words are made harmless here.
 
 use std::borrow::Cow;
 
 use postroom_core::{Code, Fault, Verdict};
+
+/// Characters of a line that an inbox words; RFC 5321 section 4.5.3.1.5 lets an answer line have 512 octets.
+const LINE: usize = 400;
 
 /// An enhanced status code: class, subject, detail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +34,8 @@ pub enum Why {
     Stopping,
     Store,
     Content,
+    Client,
+    NextHop,
 }
 
 impl Why {
@@ -55,6 +60,8 @@ impl Why {
             Why::Stopping => "stopping",
             Why::Store => "store",
             Why::Content => "content",
+            Why::Client => "client",
+            Why::NextHop => "next_hop",
         }
     }
 
@@ -63,6 +70,7 @@ impl Why {
         match self {
             Why::Relay | Why::Unknown => Some(Code::MAIL_RELAY),
             Why::TooLarge => Some(Code::MAIL_TOO_LARGE),
+            Why::Client => Some(Code::MAIL_CLIENT),
             Why::Busy => Some(Code::MAIL_BUSY),
             Why::Disk => Some(Code::STORE_FULL),
             _ => None,
@@ -160,8 +168,41 @@ impl Reply {
         Reply::refuse(Why::Connections, 421, Enhanced(4, 3, 2), "Too many connections, try again later")
     }
 
+    /// The greeting for a client that may not use this listener.
+    pub fn stranger() -> Self {
+        Reply::refuse(Why::Client, 554, Enhanced(5, 7, 1), "No mail is taken from this address")
+    }
+
     pub fn not_stored(code: Code) -> Self {
         Reply::refuse(Why::Store, 451, Enhanced(4, 3, 0), format!("Not stored, try again later ({code})"))
+    }
+}
+
+/// The answer in the words of an inbox that knows better than its verdict tells: as the source of a
+/// [`Fault`](postroom_core::Fault) it is what the client hears. For clients who may read the words of the next server.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{code} {}.{}.{}", .enhanced.0, .enhanced.1, .enhanced.2)]
+pub struct Said {
+    /// 4yz or 5yz.
+    pub code: u16,
+    pub enhanced: Enhanced,
+    pub lines: Vec<String>,
+}
+
+impl Said {
+    /// An answer of one line.
+    pub fn new(code: u16, enhanced: Enhanced, line: impl Into<String>) -> Self {
+        Said { code, enhanced, lines: vec![line.into()] }
+    }
+}
+
+impl From<&Said> for Reply {
+    fn from(said: &Said) -> Self {
+        let harmless = |c: char| if matches!(c, ' '..='~') { c } else { '?' };
+        let lines =
+            said.lines.iter().map(|line| line.chars().take(LINE).map(harmless).collect::<String>().into());
+        let why = Some(Why::NextHop);
+        Reply { code: said.code, enhanced: Some(said.enhanced), lines: lines.collect(), why }
     }
 }
 
@@ -169,6 +210,9 @@ impl Reply {
 /// sending it again is safe, losing it is not.
 impl From<&Fault> for Reply {
     fn from(fault: &Fault) -> Self {
+        if let Some(said) = fault.source.as_ref().and_then(|source| source.downcast_ref::<Said>()) {
+            return said.into();
+        }
         match (fault.verdict, fault.code) {
             (_, Code::STORE_FULL) => Reply::disk_short(),
             (_, Code::MAIL_BUSY) => Reply::busy(),

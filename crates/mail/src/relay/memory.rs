@@ -85,3 +85,47 @@ fn prune(book: &mut HashMap<(Key, String), Timestamp>, now: Timestamp, remember:
         book.retain(|_, last| *last > median);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(number: u8) -> Key {
+        Key([number; 32])
+    }
+
+    fn who(to: &[&str]) -> Vec<String> {
+        to.iter().map(|&to| to.to_owned()).collect()
+    }
+
+    fn at(hours: i64) -> Timestamp {
+        Timestamp::from_second(hours * 3600).unwrap()
+    }
+
+    #[test]
+    fn each_try_keeps_the_memory_fresh() {
+        let book = Delivered::new(Duration::from_secs(3 * 3600));
+        book.remember(&key(1), &who(&["a"]), at(0));
+        let (a, b) = (who(&["a"]), who(&["b"]));
+        for hour in [2, 4, 6] {
+            assert_eq!(book.split(&key(1), who(&["a", "b"]), at(hour)), (a.clone(), b.clone()));
+        }
+        assert_eq!(book.split(&key(2), a.clone(), at(6)), (vec![], a.clone()), "another mail");
+        assert_eq!(book.split(&key(1), a.clone(), at(10)), (vec![], a.clone()), "too long ago");
+        book.remember(&key(1), &a, at(10));
+        book.forget(&key(1), &a);
+        assert_eq!(book.split(&key(1), a.clone(), at(10)), (vec![], a));
+    }
+
+    #[test]
+    fn memory_is_bounded_and_keeps_the_newest() {
+        let book = Delivered::new(Duration::from_secs(3600));
+        for number in 0..=MOST {
+            let now = Timestamp::from_millisecond(number as i64).unwrap();
+            book.remember(&key(1), &[number.to_string()], now);
+        }
+        assert!(book.lock().len() <= MOST / 2 + 1, "{}", book.lock().len());
+        let newest = vec![MOST.to_string()];
+        assert_eq!(book.split(&key(1), newest.clone(), at(0)), (newest, vec![]));
+    }
+}

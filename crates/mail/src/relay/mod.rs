@@ -33,13 +33,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use postroom_core::{
-    Accepted, Answer, Clock, Code, Direction, Envelope, Fate, Fault, Handed, Ids, Inbox, Incoming, MailId, MailSender,
-    Outgoing, Stamper, Verdict,
+    Accepted, Answer, Clock, Direction, Envelope, Fate, Fault, Handed, Ids, Inbox, Incoming, MailId,
+    MailSender, Outgoing, Stamper, Verdict,
 };
 use postroom_formats::mime::scan_headers;
 use tokio::time::Instant;
-
-pub use answers::Said;
 
 use memory::{Delivered, Key};
 use trace::Trace;
@@ -102,7 +100,8 @@ impl Relay {
 #[async_trait]
 impl Inbox for Relay {
     /// `Ok` means: the next hop has the mail for every recipient, and it is recorded. The sending goes on when the
-    /// caller stops waiting, so that what it comes to is remembered for the repeat.
+    /// caller stops waiting, so that what it comes to is remembered for the repeat. Callers should wait longer than the
+    /// next hop may take (`sender::Limits::answer`), and their clients longer than they do.
     async fn accept(&self, mail: Incoming) -> Result<Accepted, Fault> {
         let shared = self.shared.clone();
         let passing = tokio::spawn(async move { Box::pin(shared.pass(mail)).await });
@@ -126,8 +125,7 @@ impl Shared {
         if !trace::has_only_crlf(&mail.raw) {
             return Err(answers::line_ends());
         }
-        let is_report = mail.envelope.from.as_deref().unwrap_or_default().is_empty();
-        let stamped = match is_report {
+        let stamped = match is_report(&mail) {
             true => mail.raw.clone(),
             false => stamping::stamped(self.ports.stamper.clone(), self.options.patience, &mail).await,
         };
@@ -135,11 +133,6 @@ impl Shared {
         let fields = scan_headers(&mail.raw);
         let key = Key::new(fields.message_id.as_deref(), &mail);
         self.hand_on(&mail, &key, &raw).await?;
-        if is_report {
-            // A report about a mail is not correspondence; where it belongs is found when it comes in.
-            self.delivered.forget(&key, &mail.envelope.to);
-            return Ok(Accepted { id: MailId(self.ports.ids.next()), new: true });
-        }
         let recipients = mail.envelope.to.clone();
         let accepted = self.record(mail, raw).await?;
         self.delivered.forget(&key, &recipients);
@@ -160,17 +153,26 @@ impl Shared {
         let took: Vec<String> = with_fate(&handed, Fate::Accepted);
         self.delivered.remember(key, &took, now);
         let Err(fault) = answers::conclude(&handed, have.len()) else { return Ok(()) };
-        if took.is_empty() {
-            return Err(fault);
+        if fault.verdict == Verdict::Reject {
+            self.delivered.forget(key, &mail.envelope.to);
         }
-        // Some have it: it is on its way, whatever becomes of the rest. The repeat tells the inbox nothing new.
-        let part = Incoming { envelope: Envelope { from: mail.envelope.from.clone(), to: took }, ..mail.clone() };
-        self.record(part, raw.clone()).await?;
+        if !took.is_empty() {
+            // Some have it: it is on its way, whatever becomes of the rest. To the inbox the repeat is nothing new.
+            let part = Incoming {
+                envelope: Envelope { from: mail.envelope.from.clone(), to: took },
+                ..mail.clone()
+            };
+            self.record(part, raw.clone()).await?;
+        }
         Err(fault)
     }
 
-    /// Records what has left, as it left.
+    /// Records what has left, as it left. A report is not correspondence, and where it belongs is found when it comes in:
+    /// the id it gets names nothing, and neither does that of a mail which the inbox will never take.
     async fn record(&self, mail: Incoming, raw: Bytes) -> Result<Accepted, Fault> {
+        if is_report(&mail) {
+            return Ok(Accepted { id: MailId(self.ports.ids.next()), new: true });
+        }
         let sent = Incoming { direction: Direction::Outgoing, raw, ..mail };
         match self.ports.inbox.accept(sent).await {
             Err(fault) if fault.verdict == Verdict::Reject => {
@@ -181,6 +183,11 @@ impl Shared {
             outcome => outcome,
         }
     }
+}
+
+/// Mail without a reverse-path (RFC 5321 section 4.5.5): about a mail, and never to be answered.
+fn is_report(mail: &Incoming) -> bool {
+    mail.envelope.from.as_deref().unwrap_or_default().is_empty()
 }
 
 fn with_fate(handed: &Handed, fate: Fate) -> Vec<String> {

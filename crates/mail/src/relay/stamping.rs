@@ -72,7 +72,14 @@ fn ask(fields: &Fields<'_>, mail: &Incoming) -> StampAsk {
     StampAsk {
         subject: fields.subject.clone(),
         from: author.or_else(|| mail.envelope.from.clone()).unwrap_or_default(),
-        to: mail.envelope.to.iter().cloned().chain(written).filter(|to| seen.insert(to.to_lowercase())).collect(),
+        to: mail
+            .envelope
+            .to
+            .iter()
+            .cloned()
+            .chain(written)
+            .filter(|to| seen.insert(to.to_lowercase()))
+            .collect(),
         message_id: fields.message_id.clone(),
         in_reply_to: fields.in_reply_to.first().cloned(),
         references: fields.references.clone(),
@@ -85,7 +92,11 @@ mod tests {
 
     #[track_caller]
     fn check(header: &str, automatic: bool) {
-        assert_eq!(is_automatic(&scan_headers(format!("{header}\r\n\r\n").as_bytes())), automatic, "{header}");
+        assert_eq!(
+            is_automatic(&scan_headers(format!("{header}\r\n\r\n").as_bytes())),
+            automatic,
+            "{header}"
+        );
     }
 
     #[test]

@@ -44,7 +44,8 @@ impl Trace {
         let protocol = if mail.source == Source::Lmtp { "LMTP" } else { "ESMTP" };
         let date = mail.received_at.strftime("%a, %d %b %Y %H:%M:%S +0000");
         let (host, Mark(id)) = (&self.host, mark);
-        let mut line = format!("Received: from {}\r\n\tby {host} (postroom) with {protocol}\r\n\tid {id}", peer(mail));
+        let mut line =
+            format!("Received: from {}\r\n\tby {host} (postroom) with {protocol}\r\n\tid {id}", peer(mail));
         // With several, a recipient in Bcc would be shown to the others.
         if let [only] = &mail.envelope.to[..]
             && only.len() < 500
@@ -62,10 +63,12 @@ fn peer(mail: &Incoming) -> String {
     let text = mail.peer.as_deref().unwrap_or_default();
     let (hello, address) = text.rsplit_once(' ').unwrap_or(("", text));
     let harmless = |text: &str| {
-        text.len() <= 255 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte))
+        text.len() <= 255
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte))
     };
     let hello = if !hello.is_empty() && harmless(hello) { hello } else { "unknown" };
-    if harmless(address) { format!("{hello} ({address})") } else { hello.to_owned() }
+    let known = !address.is_empty() && harmless(address);
+    if known { format!("{hello} ({address})") } else { hello.to_owned() }
 }
 
 /// Whether a `Received:` line of the mail's own header bears this mark.
@@ -112,7 +115,10 @@ mod tests {
         let trace = Trace::new("crm.example".to_owned(), Uuid::nil());
         let mail = mail(peer, to);
         let line = trace.line(&mail, &Mark("M".to_owned()));
-        assert_eq!(line.replace("\r\n\t", "~"), format!("Received: {expected};~Sun, 22 Nov 2026 00:00:00 +0000\r\n"));
+        assert_eq!(
+            line.replace("\r\n\t", "~"),
+            format!("Received: {expected};~Sun, 22 Nov 2026 00:00:00 +0000\r\n")
+        );
     }
 
     #[test]
@@ -122,7 +128,7 @@ mod tests {
         check("[::1] [IPv6:::1]", &["a@b", "c@d"], &format!("from [::1] ([IPv6:::1]){by}"));
         check("evil);x [192.0.2.1]", &["a b@c"], &format!("from unknown ([192.0.2.1]){by}"));
         check("\u{fc} [192.0.2.1]", &["\"a>\"@c"], &format!("from unknown ([192.0.2.1]){by}"));
-        check("", &["a@\u{fc}"], &format!("from unknown (){by}"));
+        check("", &["a@\u{fc}"], &format!("from unknown{by}"));
     }
 
     #[test]
@@ -131,14 +137,20 @@ mod tests {
         let mark = |to: &[&str]| trace.mark(&to.iter().map(|&to| to.to_owned()).collect::<Vec<_>>()).0;
         assert_eq!(mark(&["a@b", "C@d"]), mark(&["c@d", "a@b", "a@b"]));
         assert_ne!(mark(&["a@b", "c@d"]), mark(&["a@b"]));
-        assert_ne!(mark(&["a@b"]), Trace::new("x".to_owned(), Uuid::from_u128(2)).mark(&["a@b".to_owned()]).0);
+        assert_ne!(
+            mark(&["a@b"]),
+            Trace::new("x".to_owned(), Uuid::from_u128(2)).mark(&["a@b".to_owned()]).0
+        );
     }
 
     #[test]
     fn marks_are_looked_for_in_the_own_trace_only() {
         let mark = Mark("postroom.0123".to_owned());
         assert!(carries(b"Received: from x\r\n\tid postroom.0123;\r\nSubject: y\r\n\r\n", &mark));
-        assert!(!carries(b"Received: from x\r\nSubject: postroom.0123\r\n\r\nReceived: id postroom.0123\r\n", &mark));
+        assert!(!carries(
+            b"Received: from x\r\nSubject: postroom.0123\r\n\r\nReceived: id postroom.0123\r\n",
+            &mark
+        ));
     }
 
     #[test]

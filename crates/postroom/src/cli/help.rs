@@ -95,7 +95,7 @@ pub(super) const HELP: &[Help] = &[
             "postroom check",
             "postroom check crm",
             "postroom check mailbox support",
-            "postroom check storage --json",
+            "postroom check smtp-out --json",
         ],
         &[Exit::NotFound, Exit::Unreachable, Exit::No],
     ),
@@ -219,6 +219,15 @@ pub(super) const HELP: &[Help] = &[
         &[
             "postroom message replay msg_01j8znm0000000000000000001",
             "postroom message replay msg_01j8znm0000000000000000001 --dry-run",
+            "postroom message replay --all-review --dry-run",
+        ],
+        &[Exit::NotFound, Exit::Conflict, Exit::Unreachable],
+    ),
+    help(
+        "message undo",
+        &[
+            "postroom message undo msg_01j8znm0000000000000000001",
+            "postroom message undo msg_01j8znm0000000000000000001 --dry-run",
         ],
         &[Exit::NotFound, Exit::Conflict, Exit::Unreachable],
     ),
@@ -244,11 +253,94 @@ pub(super) const HELP: &[Help] = &[
         ],
         &[Exit::NotFound, Exit::Unreachable],
     ),
+    help(
+        "mailbox add",
+        &[
+            "postroom mailbox add support@example.org",
+            "postroom mailbox add support@example.org --password-file /etc/postroom/secrets/imap-support --write",
+            "postroom mailbox add support@example.org --host domino.example.org --tls starttls --username support --password-file imap.secret",
+        ],
+        &[Exit::NotFound, Exit::Conflict, Exit::Unreachable, Exit::No],
+    ),
     help("mailbox list", &["postroom mailbox list", "postroom mailbox list --json"], &[Exit::Unreachable]),
     help(
+        "mailbox show",
+        &["postroom mailbox show support", "postroom mailbox show support --json"],
+        &[Exit::NotFound, Exit::Unreachable],
+    ),
+    help(
         "mailbox test",
-        &["postroom mailbox test", "postroom mailbox test support"],
+        &[
+            "postroom mailbox test",
+            "postroom mailbox test support",
+            "postroom mailbox test support --round-trip",
+        ],
         &[Exit::NotFound, Exit::Unreachable, Exit::No],
+    ),
+    help(
+        "mailbox pause",
+        &["postroom mailbox pause support", "postroom mailbox pause support --dry-run"],
+        &[Exit::NotFound, Exit::Conflict, Exit::Unreachable],
+    ),
+    help(
+        "mailbox resume",
+        &["postroom mailbox resume support", "postroom mailbox resume support --dry-run"],
+        &[Exit::NotFound, Exit::Conflict, Exit::Unreachable],
+    ),
+    help(
+        "mailbox rescan",
+        &[
+            "postroom mailbox rescan support --since 2026-01-31",
+            "postroom mailbox rescan support --since 2026-01-31T08:00:00Z --dry-run",
+        ],
+        &[Exit::NotFound, Exit::Conflict, Exit::Unreachable],
+    ),
+    help(
+        "mailbox remove",
+        &["postroom mailbox remove support --dry-run", "postroom mailbox remove support --yes"],
+        &[Exit::NotFound, Exit::Unreachable, Exit::Refused],
+    ),
+    help(
+        "queue list",
+        &[
+            "postroom queue list",
+            "postroom queue list --state held",
+            "postroom queue list --limit 0 --json",
+        ],
+        &[Exit::Unreachable],
+    ),
+    help(
+        "queue show",
+        &[
+            "postroom queue show msg_01j8znm0000000000000000001",
+            "postroom queue show msg_01j8znm0000000000000000001 --json",
+        ],
+        &[Exit::NotFound, Exit::Unreachable],
+    ),
+    help(
+        "queue hold",
+        &[
+            "postroom queue hold msg_01j8znm0000000000000000001",
+            "postroom queue hold msg_01j8znm0000000000000000001 --dry-run",
+        ],
+        &[Exit::NotFound, Exit::Conflict, Exit::Unreachable],
+    ),
+    help(
+        "queue release",
+        &[
+            "postroom queue release msg_01j8znm0000000000000000001",
+            "postroom queue release --all --dry-run",
+            "postroom queue release --all --yes --expect-count 12",
+        ],
+        &[Exit::NotFound, Exit::Conflict, Exit::Unreachable, Exit::Refused],
+    ),
+    help(
+        "queue fail",
+        &[
+            "postroom queue fail msg_01j8znm0000000000000000001 --dry-run",
+            "postroom queue fail msg_01j8znm0000000000000000001 --yes",
+        ],
+        &[Exit::NotFound, Exit::Conflict, Exit::Unreachable, Exit::Refused],
     ),
     help(
         "token make",

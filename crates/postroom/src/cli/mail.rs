@@ -1,4 +1,4 @@
-//! `postroom message …` and `postroom mailbox …`.
+//! `postroom message …`.
 
 use std::path::PathBuf;
 
@@ -36,14 +36,29 @@ pub enum MessageCommand {
     Review(ReviewCommand),
     /// Move a message's activity to another record; later replies follow
     Move(MoveArgs),
-    /// Decide a message again
-    Replay {
+    /// Decide a message, or all in review, again by today's rules
+    Replay(ReplayMessageArgs),
+    /// Take back what a person decided last about a message
+    Undo {
         /// The message
         #[arg(add = ArgValueCandidates::new(candidates::messages))]
         id: MailId,
         #[command(flatten)]
         dry_run: DryRun,
     },
+}
+
+/// `message replay`
+#[derive(Debug, Args)]
+pub struct ReplayMessageArgs {
+    /// The message
+    #[arg(required_unless_present = "all_review", add = ArgValueCandidates::new(candidates::messages))]
+    pub id: Option<MailId>,
+    /// Everything in review
+    #[arg(long, conflicts_with = "id")]
+    pub all_review: bool,
+    #[command(flatten)]
+    pub dry_run: DryRun,
 }
 
 /// `message import`
@@ -130,17 +145,4 @@ pub struct ReviewRejectArgs {
     pub reason: Option<String>,
     #[command(flatten)]
     pub dry_run: DryRun,
-}
-
-/// Tracked mailboxes.
-#[derive(Debug, Subcommand)]
-pub enum MailboxCommand {
-    /// List the mailboxes with their state
-    List,
-    /// Check one mailbox, or all
-    Test {
-        /// The mailbox's name; all when left out
-        #[arg(add = ArgValueCandidates::new(candidates::mailboxes))]
-        name: Option<String>,
-    },
 }

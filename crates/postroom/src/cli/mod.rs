@@ -7,7 +7,9 @@ pub mod completion;
 mod globals;
 mod help;
 mod mail;
+mod mailbox;
 mod parse;
+mod queue;
 mod record;
 mod service;
 mod work;
@@ -17,10 +19,14 @@ use clap::{Parser, Subcommand};
 pub use globals::{DryRun, Globals, Limit, Yes};
 pub use help::command;
 pub use mail::{
-    ImportArgs, ListMessagesArgs, MailboxCommand, MessageCommand, MoveArgs, ReviewCommand, ReviewRejectArgs,
+    ImportArgs, ListMessagesArgs, MessageCommand, MoveArgs, ReplayMessageArgs, ReviewCommand, ReviewRejectArgs,
     WhyArgs,
 };
+pub use mailbox::{
+    AddMailboxArgs, MailboxCommand, OrderArgs, Protection, RemoveMailboxArgs, RescanArgs, TestMailboxArgs,
+};
 pub use parse::{Usage, parse};
+pub use queue::{FailArgs, ListQueueArgs, QueueArgs, QueueCommand, ReleaseArgs};
 pub use record::{Condition, ImportRecordsArgs, ListRecordsArgs, RecordCommand, ShowRecordArgs};
 pub use service::{
     BackupArgs, CheckArgs, ConfigCommand, ConfigShowArgs, DemoArgs, ExplainArgs, InitArgs, Part,
@@ -78,6 +84,9 @@ pub enum Command {
     /// Tracked mailboxes
     #[command(subcommand)]
     Mailbox(MailboxCommand),
+    /// Outgoing mail
+    #[command(subcommand)]
+    Queue(QueueCommand),
     /// Tracking tokens
     #[command(subcommand)]
     Token(TokenCommand),

@@ -55,6 +55,8 @@ pub enum Part {
     Lmtp,
     Crm,
     Mailbox,
+    SmtpOut,
+    Relay,
 }
 
 /// `backup`

@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::{ArgMatches, FromArgMatches};
 use clap_complete::CompletionCandidate;
 use postroom_core::{Fault, MailState, RecordRef, code};
-use postroom_operations::Wanted;
+use postroom_operations::{OutgoingWanted, Wanted};
 
 use super::{actor, block_on};
 use crate::app::App;
@@ -44,6 +44,15 @@ fn message_ids(state: Option<MailState>) -> Candidates {
             candidate(mail.id, &format!("{} {}: {}", mail.state, mail.from, mail.subject))
         };
         Ok(found.iter().map(offer).collect())
+    })
+}
+
+/// Outgoing mail, newest first.
+pub fn outgoing() -> Candidates {
+    look(async |app| {
+        let wanted = OutgoingWanted { limit: OFFERED, ..OutgoingWanted::default() };
+        let found = app.operations.outgoing(&actor(), wanted).await?;
+        Ok(found.iter().map(|mail| candidate(mail.id, &format!("{}: {}", mail.state, mail.subject))).collect())
     })
 }
 

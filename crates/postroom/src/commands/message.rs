@@ -7,15 +7,15 @@ use std::path::Path;
 
 use postroom_core::mail::Direction;
 use postroom_core::{Code, MailState};
-use postroom_operations::{Bulk, Wanted};
+use postroom_operations::{Bulk, Standing, Wanted};
 use postroom_tracking::why;
 use serde_json::json;
 
 use crate::app::App;
-use crate::cli::{Globals, ListMessagesArgs, MessageCommand, ReviewCommand};
+use crate::cli::{Globals, ListMessagesArgs, MessageCommand, ReplayMessageArgs, ReviewCommand};
 use crate::commands::{actor, with_app};
 
-use crate::report::{CliError, Column, Exit, Output};
+use crate::report::{CliError, Column, Exit, Output, one_line};
 
 const COLUMNS: [Column; 7] = [
     Column::id("id", "/id"),
@@ -59,12 +59,9 @@ async fn stored(app: &App, command: &MessageCommand, out: &mut Output) -> Result
                 operations.place(&actor, arguments.id, arguments.record.clone(), arguments.dry_run.dry_run);
             changed(&done.await?, "moved", out)
         }
-        MessageCommand::Replay { id, dry_run } => {
-            let done = operations.replay_message(&actor, *id, dry_run.dry_run).await?;
-            if !done.changed.is_empty() && !done.dry_run {
-                app.runner().drain_due().await.map_err(postroom_core::Fault::from)?;
-            }
-            changed(&done, "decided again", out)
+        MessageCommand::Replay(arguments) => replay(app, arguments, out).await,
+        MessageCommand::Undo { id, dry_run } => {
+            changed(&operations.undo_message(&actor, *id, dry_run.dry_run).await?, "set back", out)
         }
         MessageCommand::Import(_) | MessageCommand::Why(_) => unreachable!("handled by the caller"),
     }
@@ -99,6 +96,36 @@ async fn review(app: &App, command: &ReviewCommand, out: &mut Output) -> Result<
         ReviewCommand::Skip { id, dry_run } => {
             changed(&operations.set_aside(&actor, *id, true, dry_run.dry_run).await?, "skipped", out)
         }
+    }
+}
+
+/// Decides again here and now, or says what would come of it.
+async fn replay(app: &App, arguments: &ReplayMessageArgs, out: &mut Output) -> Result<Exit, CliError> {
+    let (operations, dry_run) = (&app.operations, arguments.dry_run.dry_run);
+    let done = match arguments.id {
+        Some(id) => operations.replay_message(&actor(), id, dry_run).await?,
+        None => operations.replay_review(&actor(), dry_run).await?,
+    };
+    if !dry_run && done.looked_at > 0 {
+        app.runner().drain_due().await.map_err(postroom_core::Fault::from)?;
+    }
+    if out.is_json() {
+        out.item(&done)?;
+        return Ok(Exit::Done);
+    }
+    let would = if dry_run { "would become" } else { "became" };
+    for turn in &done.changes {
+        let (from, to) = (told(&turn.from), told(&turn.to));
+        out.text(&format!("{} {would} {to} (was {from}): {}", turn.id, one_line(&turn.to.reason)))?;
+    }
+    out.text(&format!("{} looked at, {} decided otherwise.", done.looked_at, done.changed.len()))?;
+    Ok(Exit::Done)
+}
+
+fn told(standing: &Standing) -> String {
+    match &standing.record {
+        Some(record) => format!("{} at {record}", standing.state),
+        None => standing.state.to_string(),
     }
 }
 

@@ -4,6 +4,7 @@ mod apitoken;
 pub mod candidates;
 mod mailbox;
 pub mod message;
+mod queue;
 mod record;
 mod service;
 mod session;
@@ -40,7 +41,8 @@ pub fn run(cli: &Cli, out: &mut Output) -> Result<Exit, CliError> {
             Command::Backup(arguments) => service::backup(&app, arguments, out).await,
             Command::Reconcile(arguments) => service::reconcile(&app, arguments, globals, out).await,
             Command::Record(command) => record::run(&app, command, out).await,
-            Command::Mailbox(command) => mailbox::run(&app, command, out).await,
+            Command::Mailbox(command) => mailbox::run(&app, command, globals, out).await,
+            Command::Queue(command) => queue::run(&app, command, globals, out).await,
             Command::Token(command) => token::run(&app, command, out).await,
             Command::Shelf(command) => shelf::run(&app, command, globals, out).await,
             Command::Apitoken(command) => apitoken::run(&app, command, out).await,

@@ -56,8 +56,9 @@ section! {
         pub address: Email = required(), "\"support@example.org\"";
         /// Further addresses of the same mailbox.
         pub addresses: Vec<Email> = Some(Vec::new()), "[\"help@example.org\"]";
-        /// Which mail is tracked: "all", "replies" (to tracked mail), "known" (senders that the CRM knows), "none".
-        pub track: Track = Some(Track::All), "\"all\"";
+        /// Which mail is tracked: "all", "replies" (to tracked mail), "known" (senders that the CRM knows), "none". Left
+        /// out, what the CRM says of the mailbox's user or queue (filtering method and approval), else all.
+        pub track: Option<Track> = optional(), "\"all\"";
         /// What becomes of a mail that names no record: "review" (a person decides), "activity" (without a record),
         /// "create_lead", "create_contact", "skip".
         pub on_unmatched: OnUnmatched = Some(OnUnmatched::Review), "\"review\"";

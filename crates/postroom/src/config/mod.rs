@@ -9,6 +9,7 @@
 
 pub mod command;
 mod crm;
+mod directory;
 mod example;
 mod http;
 mod jobs;
@@ -34,6 +35,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 pub use crm::{Crm, CrmKind};
+pub use directory::Directory;
 pub use example::example;
 pub use http::Http;
 pub use jobs::Jobs;
@@ -51,8 +53,8 @@ pub use tracking::{QualifiedLead, Tracking};
 use tree::{Node, Table, Value};
 pub use units::{Size, Span};
 pub use values::{
-    Domain, Email, Fingerprint, FolderRecord, HeaderName, Host, HttpUrl, Listen, Network, RecordName,
-    TableName,
+    Domain, Email, Fingerprint, FolderRecord, HeaderName, Host, HttpUrl, Listen, Network, NotesAlias,
+    RecordName, TableName,
 };
 
 /// Defines the whole: the sections in the order of the example file.
@@ -119,6 +121,8 @@ sections! {
     tracking: Tracking = None;
     /// The tracked mailboxes by name.
     mailboxes: BTreeMap<String, Mailbox> = default(BTreeMap::new());
+    /// Notes names.
+    directory: Directory = None;
     /// Stored work.
     jobs: Jobs = None;
     /// The log.

@@ -93,6 +93,7 @@ fn secrets(config: &Config) -> Vec<(String, &SecretRef)> {
         ("storage.password", config.storage.password.as_ref()),
         ("smtp_out.password", config.smtp_out.as_ref().and_then(|smtp_out| smtp_out.password.as_ref())),
         ("smtp_out.dkim_private_key", config.smtp_out.as_ref().and_then(|out| out.dkim_private_key.as_ref())),
+        ("directory.ldap_password", config.directory.ldap_password.as_ref()),
         ("crm.client_secret", config.crm.client_secret.as_ref()),
     ];
     let imap = config.mailboxes.iter().map(|(name, mailbox)| {

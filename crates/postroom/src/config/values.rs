@@ -117,6 +117,12 @@ FolderRecord, "a folder and a record such as \"CRM/Acme = account/6f1ed002-ab5e-
     let record = record.trim().parse::<postroom_core::RecordRef>().ok()?;
     (!folder.trim().is_empty()).then(|| format!("{} = {record}", folder.trim()))
 });
+text_type!(/// A Notes name and the internet address of the one it means.
+NotesAlias, "a name and an address such as \"CN=John Doe/O=Acme = john.doe@acme.example\"", |text| {
+    let (name, address) = text.rsplit_once(" = ")?;
+    let fits = !name.trim().is_empty() && postroom_core::address::domain(address).is_some();
+    fits.then(|| format!("{} = {}", name.trim(), address.trim()))
+});
 text_type!(/// An address or a range of addresses.
 Network, "an address or a network such as \"10.0.0.0/8\"", |text| {
     let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
@@ -130,6 +136,13 @@ Host, "a host name such as \"mail.example.org\"", |text| {
     let fits = text.parse::<IpAddr>().is_ok() || is_domain(text);
     fits.then(|| text.to_lowercase())
 });
+
+impl NotesAlias {
+    /// The name, and the address.
+    pub fn parts(&self) -> Option<(&str, &str)> {
+        self.0.rsplit_once(" = ")
+    }
+}
 
 impl FolderRecord {
     /// The folder, and the record that what lies in it belongs to.

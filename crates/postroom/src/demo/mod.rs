@@ -1,47 +1,48 @@
 //! `postroom demo`: the main job on one machine, offline, with real protocol traffic.
 //!
 //! An embedded CRM with a small organisation, SMTP and LMTP intake and the pages, all on loopback, in a folder that goes
-//! with the process unless `--dir` names one. Then [`story`] plays over real SMTP, or `--mail` files the user's own mail.
+//! with the process unless `--dir` names one; and the mail servers of the [`world`] around it. Then [`story`] plays over
+//! real SMTP and [`answers`] over SMTP and IMAP, or `--mail` files the user's own mail.
 
+mod answers;
+mod stage;
 mod story;
+mod world;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use postroom_core::{Code, Crm, Fault, MailState};
-use postroom_operations::{Actor, Message, Role, Wanted};
+use postroom_core::{Code, Crm, Fault};
+use postroom_operations::{Actor, Role};
 
+use self::stage::Stage;
+use self::world::World;
 use crate::app::App;
 use crate::cli::{DemoArgs, ImportArgs};
-use crate::commands::{actor, message};
+use crate::commands::message;
 use crate::config::{self, Sources};
-use crate::report::{CliError, Exit, Output, one_line};
+use crate::report::{CliError, Exit, Output};
 use crate::serve::{Services, stop_signal};
-
-/// How long the story may take on a slow machine before something is wrong.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// Between two looks at what has been filed.
-const LOOK: Duration = Duration::from_millis(50);
 
 pub async fn run(arguments: &DemoArgs, out: &mut Output) -> Result<Exit, CliError> {
     let folder = Folder::open(arguments.dir.as_deref())?;
-    let config = configuration(&folder.path, usual)?;
+    let world = World::start();
+    let config = configuration(&folder.path, &world, usual)?;
     crate::logs::install(&config.logs, postroom_core::Clock::system(), None);
     let mut app = App::open(config).await?;
     organisation(&app).await?;
     let services = match Services::start(&app).await {
         // Another program took a port between our look and our use.
         Err(error) if error.code == Code::LISTEN_FAILED => {
-            app.config = configuration(&folder.path, |_| 0)?;
+            app.config = configuration(&folder.path, &world, |_| 0)?;
             Services::start(&app).await?
         }
         started => started?,
     };
-    match &arguments.mail {
-        Some(path) => own_mail(&app, path, out).await?,
-        None => tell(&app, &services, out).await?,
-    }
+    let wrong = match &arguments.mail {
+        Some(path) => own_mail(&app, path, out).await.map(|()| Vec::new())?,
+        None => tell(&app, &world, &services, out).await?,
+    };
     doors(&app, &services, &folder, out).await?;
     if !arguments.exit {
         out.text("Ctrl-C ends the demo.")?;
@@ -49,7 +50,10 @@ pub async fn run(arguments: &DemoArgs, out: &mut Output) -> Result<Exit, CliErro
         stop_signal().await?;
     }
     services.stop().await;
-    Ok(Exit::Done)
+    match wrong.is_empty() {
+        true => Ok(Exit::Done),
+        false => Err(CliError::new(Code::INTERNAL, format!("the story ended otherwise: {}", wrong.join("; ")))),
+    }
 }
 
 /// The demo's data: a folder of its own that is removed at the end, or one that stays.
@@ -89,7 +93,11 @@ fn usual(port: u16) -> u16 {
 
 /// Loopback only. Written into the demo's folder, so that no configuration of this machine is read, and so that commands
 /// can look at a demo that was kept.
-fn configuration(folder: &Path, port: impl Fn(u16) -> u16) -> Result<config::Config, CliError> {
+fn configuration(
+    folder: &Path,
+    world: &World,
+    port: impl Fn(u16) -> u16,
+) -> Result<config::Config, CliError> {
     let database = toml::Value::String(format!("sqlite://{}", folder.join("demo.db").display()));
     let mut text = format!(
         "[storage]\nurl = {database}\ndisk_reserve = \"16MiB\"\n\n[http]\nlisten = \"127.0.0.1:{}\"\n\n\
@@ -101,13 +109,12 @@ fn configuration(folder: &Path, port: impl Fn(u16) -> u16) -> Result<config::Con
         port(2525),
         port(2424)
     );
-    for (name, unmatched) in
-        [("support", "review"), ("sales", "activity"), ("info", "review"), ("news", "skip")]
-    {
+    for (name, unmatched) in [("support", "review"), ("info", "review"), ("news", "skip")] {
         text.push_str(&format!(
             "\n[mailboxes.{name}]\naddress = \"{name}@demo.example\"\non_unmatched = \"{unmatched}\"\n"
         ));
     }
+    text.push_str(&world.configuration(folder)?);
     let file = folder.join("demo.toml");
     std::fs::write(&file, text)
         .map_err(|error| CliError::new(Code::STORE_AWAY, format!("{}: {error}", file.display())))?;
@@ -127,56 +134,31 @@ async fn own_mail(app: &App, path: &Path, out: &mut Output) -> Result<(), CliErr
     message::import::run(app, &arguments, out).await.map(drop)
 }
 
-/// Plays the story and says where each mail ended.
-async fn tell(app: &App, services: &Services, out: &mut Output) -> Result<(), CliError> {
+/// Plays both acts and says where each mail ended. Answers what did not end where it should.
+async fn tell(
+    app: &App,
+    world: &World,
+    services: &Services,
+    out: &mut Output,
+) -> Result<Vec<String>, CliError> {
     let smtp = services.smtp.ok_or_else(|| Fault::bug("the demo listens for SMTP"))?;
-    out.text("Brunnthal Pumps has 4 users, 4 mailboxes, 3 queues, 12 contacts, 4 leads and 6 open cases. Their mail comes in:")?;
-    out.text("")?;
-    let letters = story::letters(app.clock.now(), app.ids.next());
-    for letter in &letters {
-        story::send(smtp, letter).await.map_err(|error| Fault::retry(Code::STORE_AWAY, error.to_string()))?;
-        let message = settled(app, &letter.message_id).await?;
-        for line in told(letter, &message) {
-            out.text(&line)?;
-        }
-        out.flush()?;
+    let mut stage = Stage { app, world, smtp, run: app.ids.next(), out, wrong: Vec::new() };
+    stage.out.text("Brunnthal Pumps has 4 users, 4 mailboxes, 3 queues, 12 contacts, 4 leads and 6 open cases. Their mail comes in:")?;
+    stage.out.text("")?;
+    for letter in &story::letters(app.clock.now(), stage.run) {
+        stage.scene(letter.what)?;
+        story::send(smtp, letter)
+            .await
+            .map_err(|error| Fault::retry(Code::STORE_AWAY, error.to_string()))?;
+        stage.ends(&letter.message_id, &letter.end).await?;
     }
-    out.text("")?;
-    Ok(())
-}
-
-/// Waits until the mail has found its place.
-async fn settled(app: &App, message_id: &str) -> Result<Message, CliError> {
-    let work = async {
-        loop {
-            let text = Some(message_id.to_owned());
-            let found =
-                app.operations.messages(&actor(), Wanted { text, limit: 1, ..Wanted::default() }).await?;
-            match found.into_iter().next() {
-                Some(message) if !matches!(message.state, MailState::Received | MailState::Parsed) => {
-                    return Ok(message);
-                }
-                _ => tokio::time::sleep(LOOK).await,
-            }
-        }
-    };
-    let late = |_| CliError::new(Code::INTERNAL, format!("{message_id} was not filed within a minute"));
-    tokio::time::timeout(PATIENCE, work).await.map_err(late)?
-}
-
-fn told(letter: &story::Letter, message: &Message) -> [String; 3] {
-    let place = match (&message.record, message.state) {
-        (Some(record), _) => format!("filed on {}", letter.names(record)),
-        (None, MailState::Tracked) => "filed without a record, queue item made".into(),
-        (None, MailState::Review) => "waits in review".into(),
-        (None, state) => state.to_string().replace('_', " "),
-    };
-    let marked = if message.automatic { " (automatic, never answered)" } else { "" };
-    [
-        format!("  {}", letter.what),
-        format!("      -> {place}{marked}"),
-        format!("         {}", one_line(&message.reason)),
-    ]
+    stage.out.text("")?;
+    stage.out.text("Now they write from the CRM, and the world answers:")?;
+    stage.out.text("")?;
+    answers::play(&mut stage).await?;
+    stage.out.text("")?;
+    stage.out.flush()?;
+    Ok(stage.wrong)
 }
 
 /// Where to look, and how to send a mail by hand.
@@ -201,6 +183,7 @@ async fn doors(app: &App, services: &Services, folder: &Folder, out: &mut Output
             "    | curl -s smtp://{smtp} --mail-from anna.adler@adler-brauerei.example --mail-rcpt support@demo.example -T -"
         ))?;
     }
+    out.text("Mail to the world is caught here; nothing leaves this machine.")?;
     let kept = if folder.temporary { "removed at the end" } else { "kept" };
     out.text(&format!("Data in {} ({kept}).", folder.path.display()))?;
     Ok(())

@@ -1,10 +1,10 @@
-//! The story of the demo: eight mails as real programs write them, and where each should end.
+//! The first act of the demo: eight mails as real programs write them, and where each should end.
 
 use std::net::SocketAddr;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use postroom_core::RecordRef;
+use postroom_core::{MailState, RecordRef};
 use postroom_embedded::demo::{Story, story};
 use postroom_mail::client::{Client, Error};
 use postroom_tracking::token;
@@ -16,30 +16,66 @@ pub struct Letter {
     pub what: &'static str,
     /// As it stands in the mail, without brackets.
     pub message_id: String,
+    pub end: End,
     from: &'static str,
     to: &'static str,
     raw: String,
 }
 
-impl Letter {
-    /// A record in words, when the story knows it.
-    pub fn names(&self, record: &RecordRef) -> String {
-        let known = story();
-        let names = [
-            (&known.case_pump, "case \"Mash pump leaks at the shaft\""),
-            (&known.opportunity_pool, "opportunity \"Three pumps for the outdoor pool\""),
-            (&known.quote_pool, "quote \"Offer: three pumps for the outdoor pool\""),
-            (&known.lead_mira, "lead Mira Costa"),
-        ];
-        let found = names.iter().find(|(at, _)| *at == record);
-        found.map_or_else(|| record.to_string(), |(_, name)| (*name).to_owned())
+/// Where a mail ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    On(RecordRef),
+    /// Filed without a record.
+    Queued,
+    Review,
+    /// Where no mail of the story should be.
+    Else(MailState),
+}
+
+impl End {
+    pub fn of(record: Option<&RecordRef>, state: MailState) -> End {
+        match (record, state) {
+            (Some(record), _) => End::On(record.clone()),
+            (None, MailState::Tracked) => End::Queued,
+            (None, MailState::Review) => End::Review,
+            (None, state) => End::Else(state),
+        }
     }
+
+    /// For the person who watches.
+    pub fn told(&self) -> String {
+        match self {
+            End::On(record) => format!("filed on {}", name(record)),
+            End::Queued => "filed without a record, queue item made".into(),
+            End::Review => "waits in review".into(),
+            End::Else(state) => state.to_string().replace('_', " "),
+        }
+    }
+}
+
+/// A record in words, when the story knows it.
+pub fn name(record: &RecordRef) -> String {
+    let known = story();
+    let names = [
+        (&known.case_pump, "case \"Mash pump leaks at the shaft\""),
+        (&known.opportunity_pool, "opportunity \"Three pumps for the outdoor pool\""),
+        (&known.quote_pool, "quote \"Offer: three pumps for the outdoor pool\""),
+        (&known.lead_mira, "lead Mira Costa"),
+    ];
+    let found = names.iter().find(|(at, _)| *at == record);
+    found.map_or_else(|| record.to_string(), |(_, name)| (*name).to_owned())
 }
 
 /// Hands one mail to the listener, as a mail server would.
 pub async fn send(smtp: SocketAddr, letter: &Letter) -> Result<(), Error> {
+    hand_over(smtp, letter.from, letter.to, letter.raw.as_bytes()).await
+}
+
+/// The same for any mail.
+pub async fn hand_over(smtp: SocketAddr, from: &str, to: &str, raw: &[u8]) -> Result<(), Error> {
     let mut client = Client::connect(smtp).await?;
-    for answer in client.send(letter.from, &[letter.to], letter.raw.as_bytes()).await? {
+    for answer in client.send(from, &[to], raw).await? {
         if !answer.is_ok() {
             return Err(Error::Greeting(answer));
         }
@@ -51,6 +87,7 @@ pub async fn send(smtp: SocketAddr, letter: &Letter) -> Result<(), Error> {
 struct Draft {
     what: &'static str,
     name: &'static str,
+    end: End,
     from: &'static str,
     to: &'static str,
     headers: Vec<(&'static str, String)>,
@@ -60,11 +97,21 @@ struct Draft {
 /// The mails in order. `run` makes their ids this run's own, so that a second run tells the story again.
 pub fn letters(now: Timestamp, run: Uuid) -> Vec<Letter> {
     let known = story();
-    let id = |name: &str| format!("{name}.{}@mail.example", run.simple());
-    let date = jiff::fmt::rfc2822::to_string(&now.to_zoned(TimeZone::UTC))
-        .expect("now is a year that RFC 2822 can write");
+    let id = |name: &str| message_id(name, run);
+    let date = date(now);
     let drafts = customer(&known, &id).into_iter().chain(machines(&known, &id)).chain(strangers());
     drafts.map(|draft| letter(&draft, &id(draft.name), &date)).collect()
+}
+
+/// The Message-ID of a mail of this run, without brackets.
+pub fn message_id(name: &str, run: Uuid) -> String {
+    format!("{name}.{}@mail.example", run.simple())
+}
+
+/// As it stands in a mail (RFC 5322 section 3.3).
+pub fn date(now: Timestamp) -> String {
+    jiff::fmt::rfc2822::to_string(&now.to_zoned(TimeZone::UTC))
+        .expect("now is a year that RFC 2822 can write")
 }
 
 fn letter(draft: &Draft, message_id: &str, date: &str) -> Letter {
@@ -74,7 +121,8 @@ fn letter(draft: &Draft, message_id: &str, date: &str) -> Letter {
     }
     raw.push_str("\r\n");
     raw.push_str(&draft.body.replace('\n', "\r\n"));
-    Letter { what: draft.what, message_id: message_id.to_owned(), from: draft.from, to: draft.to, raw }
+    let (what, end, message_id) = (draft.what, draft.end.clone(), message_id.to_owned());
+    Letter { what, message_id, end, from: draft.from, to: draft.to, raw }
 }
 
 const PLAIN: (&str, &str) = ("Content-Type", "text/plain; charset=utf-8");
@@ -90,6 +138,7 @@ fn customer(known: &Story, id: &impl Fn(&str) -> String) -> Vec<Draft> {
         Draft {
             what: "1  Anna Adler writes about her pump; the token stands in the subject, a photo is attached.",
             name: "anna",
+            end: End::On(known.case_pump.clone()),
             from: "anna.adler@adler-brauerei.example",
             to: "support@demo.example",
             headers: vec![
@@ -106,6 +155,7 @@ fn customer(known: &Story, id: &impl Fn(&str) -> String) -> Vec<Draft> {
         Draft {
             what: "2  Her colleague answers; his program cut the subject, the token is gone. The thread still knows.",
             name: "jonas",
+            end: End::On(known.case_pump.clone()),
             from: "jonas.weiss@adler-brauerei.example",
             to: "support@demo.example",
             headers: vec![
@@ -122,6 +172,7 @@ fn customer(known: &Story, id: &impl Fn(&str) -> String) -> Vec<Draft> {
         Draft {
             what: "3  Mira Costa, a lead, writes to the sales queue without any token.",
             name: "mira",
+            end: End::Queued,
             from: "mira.costa@costa-oliva.example",
             to: "sales@demo.example",
             headers: vec![
@@ -135,6 +186,7 @@ fn customer(known: &Story, id: &impl Fn(&str) -> String) -> Vec<Draft> {
         Draft {
             what: "4  Ingrid Solberg accepts the offer; her program encoded the subject, the token with it.",
             name: "ingrid",
+            end: End::On(known.quote_pool.clone()),
             from: "ingrid.solberg@fjordbad.example",
             to: "sales@demo.example",
             headers: vec![
@@ -162,6 +214,7 @@ fn machines(known: &Story, id: &impl Fn(&str) -> String) -> Vec<Draft> {
         Draft {
             what: "5  Anna's out-of-office answer to our confirmation.",
             name: "away",
+            end: End::On(known.case_pump.clone()),
             from: "",
             to: "support@demo.example",
             headers: vec![
@@ -177,6 +230,7 @@ fn machines(known: &Story, id: &impl Fn(&str) -> String) -> Vec<Draft> {
         Draft {
             what: "6  A bounce of Tom's offer to Mira; the token stands only in the returned headers.",
             name: "bounce",
+            end: End::On(known.lead_mira.clone()),
             from: "",
             to: "sales@demo.example",
             headers: vec![
@@ -197,6 +251,7 @@ fn strangers() -> Vec<Draft> {
         Draft {
             what: "7  A token that names nothing here.",
             name: "foreign",
+            end: End::Review,
             from: "s.auer@kettler.example",
             to: "support@demo.example",
             headers: vec![
@@ -216,6 +271,7 @@ fn strangers() -> Vec<Draft> {
         Draft {
             what: "8  Somebody nobody knows writes to the front desk.",
             name: "stranger",
+            end: End::Review,
             from: "kim.larsen@unknown.example",
             to: "info@demo.example",
             headers: vec![

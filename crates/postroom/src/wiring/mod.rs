@@ -1,4 +1,5 @@
 //! From the configuration to the options of each adapter. One module for each thing that is plugged in.
 
+pub mod directory;
 pub mod outgoing;
 pub mod watched;

@@ -21,8 +21,8 @@ fn demo(folder: &Path, options: &[&str]) -> (i32, String) {
     (status.code().unwrap_or(-1), said)
 }
 
-/// Where each of the eight mails ended, in order.
-const OUTCOMES: [&str; 8] = [
+/// How each step ended, in order: the eight mails that came in, then what sales wrote and what came of it.
+const OUTCOMES: [&str; 16] = [
     "filed on case \"Mash pump leaks at the shaft\"",
     "filed on case \"Mash pump leaks at the shaft\"",
     "filed without a record, queue item made",
@@ -31,6 +31,14 @@ const OUTCOMES: [&str; 8] = [
     "filed on lead Mira Costa (automatic, never answered)",
     "waits in review",
     "waits in review",
+    "sent",
+    "leaves with one token: Your mash pump CRM: {TOKEN}:MRC",
+    "filed on case \"Mash pump leaks at the shaft\"",
+    "Failed in the CRM, with a note that says why",
+    "filed on opportunity \"Three pumps for the outdoor pool\" (automatic, never answered)",
+    "shown on the outgoing e-mail: post.old@fjordbad.example bounced",
+    "filed on opportunity \"Three pumps for the outdoor pool\"",
+    "filed on opportunity \"Three pumps for the outdoor pool\"",
 ];
 
 #[test]

@@ -12,8 +12,10 @@ mod load;
 mod peers;
 mod power;
 mod real_mail;
+mod roundtrip;
 mod sending;
 mod story;
+mod watching;
 
 use std::fs;
 use std::path::PathBuf;

@@ -2,6 +2,7 @@
 
 mod bodies;
 mod counters;
+mod doomed;
 mod full;
 mod harness;
 mod migrations;

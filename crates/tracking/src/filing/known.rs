@@ -11,8 +11,9 @@ use postroom_store::sql::{Expr, ExprTrait, Query, SelectStatement};
 use postroom_store::{Row, Store, Tx};
 use uuid::Uuid;
 
+use crate::filing::policy;
 use crate::filing::reading::Reading;
-use crate::rules::{QualifiedLead, Rules};
+use crate::rules::{QualifiedLead, Rules, Track};
 use crate::token::Kind;
 
 /// Values in one IN list.
@@ -45,6 +46,8 @@ pub struct Known {
     pub microsoft: HashMap<String, Vec<Record>>,
     /// Where a qualified lead's mail goes, by lead.
     pub qualified: HashMap<Uuid, RecordRef>,
+    /// What the CRM says about tracking, by mailbox name.
+    pub policies: HashMap<String, Track>,
     /// Open cases and opportunities by customer; asked for outgoing mail only.
     pub open: HashMap<Uuid, Vec<RecordRef>>,
 }
@@ -84,6 +87,7 @@ pub async fn gather(
     for hit in crm.find_addresses(&addresses).await? {
         known.people.entry(hit.address.clone()).or_default().push(hit);
     }
+    policy::gather(crm, rules, &mut known).await?;
     gather_open(crm, readings, &mut known).await?;
     Ok(known)
 }

@@ -43,6 +43,8 @@ async fn load_in(tx: &mut Tx, ids: &[MailId]) -> Result<Vec<Stored>, Error> {
         .columns(COLUMNS)
         .from("message")
         .and_where(Expr::col("id").is_in(wanted()))
+        // What was erased is never decided again.
+        .and_where(Expr::col("erased_at").is_null())
         .to_owned();
     let mut found: HashMap<Uuid, Stored> = HashMap::new();
     for row in tx.query(&select).await? {

@@ -16,10 +16,12 @@ pub mod activity;
 pub mod decide;
 pub mod known;
 pub mod load;
+mod names;
 mod order;
 pub mod outcome;
 pub mod parties;
 pub mod place;
+mod policy;
 pub mod reading;
 mod returned;
 pub mod signals;
@@ -31,8 +33,8 @@ use std::time::Instant;
 use async_trait::async_trait;
 use futures_util::FutureExt;
 use postroom_core::{
-    Change, Class, Clock, Crm, Fault, Ids, JobId, MailId, MailState, Method, Outcome as Written, Record,
-    RecordRef, Value, Verdict,
+    Change, Class, Clock, Crm, Directory, Fault, Ids, JobId, MailId, MailState, Method, Outcome as Written,
+    Record, RecordRef, Value, Verdict,
 };
 use postroom_jobs::{Claim, Done, Worker};
 use postroom_store::{Store, body};
@@ -63,6 +65,8 @@ pub struct Filing {
     pub crm: Arc<dyn Crm>,
     pub rules: Arc<Rules>,
     pub signer: Option<Arc<Signer>>,
+    /// Knows Notes names, when one is configured.
+    pub directory: Option<Arc<dyn Directory>>,
 }
 
 #[async_trait]
@@ -140,7 +144,8 @@ impl Filing {
     }
 
     async fn file(&self, batch: Batch) -> Result<Vec<(JobId, Result<Done, Fault>)>, Fault> {
-        let readings = self.read(batch.stored).await?;
+        let mut readings = self.read(batch.stored).await?;
+        self.resolve_names(&mut readings).await?;
         let mut known = known::gather(&self.store, &*self.crm, &self.rules, &readings).await?;
         let rulings = self.decide_all(&readings, &mut known);
         self.tell_senders(&readings).await?;
@@ -218,13 +223,17 @@ impl Filing {
         }
         let found = signals::gather(reading, known, &self.rules);
         let parties: Vec<String> = reading.header_addresses().collect();
+        let mut mailbox = self.mailbox(reading).clone();
+        if let Some(track) = known.policies.get(&mailbox.name) {
+            mailbox.track = *track;
+        }
         let facts = Facts {
             class: reading.class,
             automatic: reading.automatic,
             direction: reading.stored.direction,
             authentication: reading.stored.authentication,
             known_sender: is_known(reading, known),
-            mailbox: self.mailbox(reading),
+            mailbox: &mailbox,
             trust: self.rules.trust,
             never: self.rules.never.reason(&parties, reading.sensitivity.as_deref()),
             only_open: known.only_open(reading),

@@ -74,7 +74,9 @@ pub async fn store(tx: &mut Tx, outcome: Outcome, ids: &Ids, now: Timestamp) -> 
             now.as_microsecond().into(),
             text.into(),
         ]);
-        bodies.extend(settled.unpacked);
+        if settled.activity.is_some() {
+            bodies.extend(settled.unpacked); // only an activity's attachments refer to them
+        }
     }
     tx.insert(&decisions).await?;
     body::put(tx, bodies).await?;
@@ -117,6 +119,8 @@ fn update(settled: &Settled, state: MailState, now: Timestamp) -> UpdateStatemen
         .value("decision_id", decision.id.0)
         .value("decided_at", now.as_microsecond())
         .and_where(Expr::col("id").eq(settled.id.0))
+        // Erased while it was decided: it stays as it is.
+        .and_where(Expr::col("erased_at").is_null())
         .to_owned()
 }
 

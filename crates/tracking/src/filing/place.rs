@@ -1,10 +1,10 @@
-//! A person's word about one mail: attach it to a record, or set it aside. It stands against every later decision, and
-//! replies follow it.
+//! A person's word about one mail: attach it to a record, set it aside, or take such a word back. It stands against every
+//! later decision, and replies follow it.
 
 use std::collections::HashSet;
 
 use futures_util::FutureExt;
-use postroom_core::{Change, Class, Code, Fault, MailId, MailState, Method, RecordRef};
+use postroom_core::{Change, ChangeSet, Class, Code, Decision, Fault, MailId, MailState, Method, RecordRef};
 use postroom_store::body;
 
 use crate::filing::decide::Ruling;
@@ -19,6 +19,8 @@ pub enum Placement {
     Attach(RecordRef),
     /// Not tracked, for this reason.
     Aside(String),
+    /// As this earlier decision had it. An activity that only the word taken back had made is deleted.
+    Restore(Box<Decision>),
 }
 
 impl Filing {
@@ -37,6 +39,17 @@ impl Filing {
                 attached(&record, &known, who)?
             }
             Placement::Aside(reason) => ruled(MailState::NotTracked, None, reason),
+            Placement::Restore(decision) => {
+                let record = decision.record.as_ref().map(|record| record.id);
+                known::gather_records(&*self.crm, &self.rules, record.into_iter().collect(), &mut known)
+                    .await?;
+                let ruling = restored(*decision, who);
+                if ruling.state != MailState::Tracked {
+                    self.unfile(&reading).await?;
+                    return self.store_placed(reading, ruling, None).await;
+                }
+                ruling
+            }
         };
         let activity = self.write_placed(&reading, &ruling, &known).await?;
         self.store_placed(reading, ruling, activity).await
@@ -58,6 +71,17 @@ impl Filing {
         let answer = self.crm.apply(vec![made.set]).await.pop();
         answer.ok_or_else(|| Fault::bug("the CRM answered nothing for a change set"))??;
         Ok(Some(made.id))
+    }
+
+    /// Deletes the mail's activity. One that is gone already is no failure.
+    async fn unfile(&self, reading: &Reading) -> Result<(), Fault> {
+        let Some(activity) = reading.stored.activity else { return Ok(()) };
+        let delete = Change::Delete(RecordRef::new("email", activity));
+        let answer = self.crm.apply(vec![ChangeSet { changes: vec![delete] }]).await.pop();
+        match answer.ok_or_else(|| Fault::bug("the CRM answered nothing for a change set"))? {
+            Err(fault) if fault.code != Code::CRM_NOT_FOUND => Err(fault),
+            _ => Ok(()),
+        }
     }
 
     async fn store_placed(
@@ -103,6 +127,20 @@ fn attached(record: &RecordRef, known: &Known, who: &str) -> Result<Ruling, Faul
             Err(Fault::reject(Code::CRM_NOT_FOUND, format!("{record} is {found} in the CRM")))
         }
         Lead::Nothing(why) => Err(Fault::reject(Code::CRM_NOT_FOUND, format!("{record} {why}"))),
+    }
+}
+
+/// What an earlier decision said, said again.
+fn restored(decision: Decision, who: &str) -> Ruling {
+    Ruling {
+        state: decision.state,
+        method: decision.method,
+        record: decision.record,
+        parent: None,
+        create: None,
+        reason: format!("Undone by {who}. {}", decision.reason),
+        signals: decision.signals,
+        flags: decision.flags,
     }
 }
 

@@ -317,6 +317,16 @@ impl Reading {
     }
 }
 
+/// The names of the bodies that reading this mail unpacks from containers.
+pub(crate) fn unpacked(raw: &[u8]) -> Vec<BodyHash> {
+    let mail = mime::Mail::parse(raw, &mime::Limits::default());
+    let containers = mail.attachments().into_iter().filter(|file| is_tnef(&file.content_type, &file.name));
+    let files = containers.filter_map(|file| {
+        tnef::decode(&mail.parts.get(file.part as usize)?.body, &tnef::Limits::default()).ok()
+    });
+    files.flat_map(|tnef| tnef.attachments).map(|file| Body::prepare(&file.data).hash).collect()
+}
+
 fn is_tnef(content_type: &str, name: &str) -> bool {
     matches!(content_type, "application/ms-tnef" | "application/vnd.ms-tnef")
         || name.eq_ignore_ascii_case("winmail.dat")

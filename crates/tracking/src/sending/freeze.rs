@@ -12,7 +12,7 @@ use super::gather::Activity;
 use super::ledger::{Entry, put};
 use super::render::Rendered;
 use crate::filing::outcome::StoredDecision;
-use crate::identity;
+use crate::identity::{self, Identity};
 use crate::intake;
 
 impl Sending {
@@ -55,12 +55,26 @@ impl Sending {
         body: &Body,
         raw: &[u8],
     ) -> Result<[Insert; 3], Fault> {
-        let now = self.clock.now();
+        let decision = self.decision(activity);
         let scanned = mime::scan_headers(raw);
         let identity = identity::identify(raw, &mime::Limits::default());
-        let decision = Decision {
+        let message = self.message(entry, activity, body, &scanned, identity, &decision);
+        let mut references = Insert::into("message_ref", &["message", "place", "ref"]);
+        for (place, reference) in intake::references(&scanned).into_iter().enumerate() {
+            references.row([entry.id.0.into(), (place as i64).into(), reference.into()]);
+        }
+        let (id, at) = (decision.id.0, decision.at.as_microsecond());
+        let text = serde_json::to_string(&StoredDecision { decision, bounce: None })
+            .map_err(|error| Fault::bug(format!("a decision has no JSON form: {error}")))?;
+        let mut decided = Insert::into("decision", &["id", "message", "at", "body"]);
+        decided.row([id.into(), entry.id.0.into(), at.into(), text.into()]);
+        Ok([message, references, decided])
+    }
+
+    fn decision(&self, activity: &Activity) -> Decision {
+        Decision {
             id: DecisionId(self.ids.next()),
-            at: now,
+            at: self.clock.now(),
             rules: crate::rules::VERSION,
             state: MailState::Queued,
             // A person wrote it on this record; filing leaves such mail where it is when a copy of it is seen.
@@ -70,39 +84,24 @@ impl Sending {
             signals: Vec::new(),
             flags: Vec::new(),
             class_evidence: Vec::new(),
-        };
+        }
+    }
+
+    fn message(
+        &self,
+        entry: &Entry,
+        activity: &Activity,
+        body: &Body,
+        scanned: &mime::Fields<'_>,
+        identity: Identity,
+        decision: &Decision,
+    ) -> Insert {
+        let at = decision.at.as_microsecond();
         let from = scanned.from.first().cloned().unwrap_or_default();
         let parties = scanned.from.iter().chain(&scanned.to).chain(&scanned.cc).map(|party| party.normal());
         let class = if activity.parent.is_some() { Class::Reply } else { Class::Normal };
         let record = activity.regarding.as_ref();
-        let columns = [
-            "id",
-            "key",
-            "header_id",
-            "subject",
-            "from_address",
-            "from_name",
-            "sent_at",
-            "direction",
-            "automatic",
-            "state",
-            "method",
-            "reason",
-            "mailbox",
-            "flags",
-            "body",
-            "size",
-            "received_at",
-            "authentication",
-            "parties",
-            "class",
-            "record_table",
-            "record_id",
-            "activity_id",
-            "decision_id",
-            "decided_at",
-        ];
-        let mut message = Insert::into("message", &columns);
+        let mut message = Insert::into("message", &MESSAGE);
         message.row([
             entry.id.0.into(),
             identity.key.to_vec().into(),
@@ -120,7 +119,7 @@ impl Sending {
             "".into(),
             body.hash.0.to_vec().into(),
             (body.size as i64).into(),
-            now.as_microsecond().into(),
+            at.into(),
             Authentication::Unknown.as_str().into(),
             parties.collect::<Vec<_>>().join(" ").into(),
             class.as_str().into(),
@@ -128,18 +127,9 @@ impl Sending {
             record.map(|record| record.id).into(),
             activity.id.into(),
             decision.id.0.into(),
-            now.as_microsecond().into(),
+            at.into(),
         ]);
-        let mut references = Insert::into("message_ref", &["message", "place", "ref"]);
-        for (place, reference) in intake::references(&scanned).into_iter().enumerate() {
-            references.row([entry.id.0.into(), (place as i64).into(), reference.into()]);
-        }
-        let decision_id = decision.id.0;
-        let text = serde_json::to_string(&StoredDecision { decision, bounce: None })
-            .map_err(|error| Fault::bug(format!("a decision has no JSON form: {error}")))?;
-        let mut decided = Insert::into("decision", &["id", "message", "at", "body"]);
-        decided.row([decision_id.into(), entry.id.0.into(), now.as_microsecond().into(), text.into()]);
-        Ok([message, references, decided])
+        message
     }
 
     /// The tracked mailbox it leaves from.
@@ -148,3 +138,32 @@ impl Sending {
         found.name.clone()
     }
 }
+
+/// The columns of `message` that a frozen mail fills.
+const MESSAGE: [&str; 25] = [
+    "id",
+    "key",
+    "header_id",
+    "subject",
+    "from_address",
+    "from_name",
+    "sent_at",
+    "direction",
+    "automatic",
+    "state",
+    "method",
+    "reason",
+    "mailbox",
+    "flags",
+    "body",
+    "size",
+    "received_at",
+    "authentication",
+    "parties",
+    "class",
+    "record_table",
+    "record_id",
+    "activity_id",
+    "decision_id",
+    "decided_at",
+];

@@ -24,7 +24,7 @@ macro_rules! words {
                 match self { $($name::$variant => $text),+ }
             }
 
-            fn of(text: &str) -> Option<$name> {
+            pub(crate) fn of(text: &str) -> Option<$name> {
                 match text { $($text => Some($name::$variant),)+ _ => None }
             }
         }
@@ -221,7 +221,7 @@ impl Entry {
 }
 
 /// One lane per activity: a corrected e-mail never overtakes its first form.
-fn lane(activity: Uuid) -> String {
+pub(crate) fn lane(activity: Uuid) -> String {
     format!("out:{}", activity.simple())
 }
 

@@ -45,6 +45,7 @@ use bytes::Bytes;
 use postroom_core::{Clock, Crm, Fault, Ids, MailSender};
 use postroom_store::Store;
 
+pub(crate) use ledger::lane;
 pub use ledger::{Entry, Hold, Recipient, Role, Standing};
 pub use options::Options;
 pub use scan::Scan;

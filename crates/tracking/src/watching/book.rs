@@ -1,5 +1,7 @@
 //! The make of [`WatchBook`] on the store.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use futures_util::FutureExt;
 use jiff::Timestamp;
@@ -8,6 +10,8 @@ use postroom_store::sql::{Expr, ExprTrait, OnConflict, Query};
 use postroom_store::{Error, Store, Tx};
 
 use crate::intake::Arrival;
+use crate::journal;
+use crate::rules::Rules;
 
 /// Keeps the watchers' books. Cheap to clone.
 #[derive(Clone)]
@@ -15,11 +19,13 @@ pub struct Book {
     store: Store,
     clock: Clock,
     ids: Ids,
+    rules: Arc<Rules>,
 }
 
 impl Book {
-    pub fn new(store: Store, clock: Clock, ids: Ids) -> Self {
-        Book { store, clock, ids }
+    /// `rules` say which mailboxes are journals.
+    pub fn new(store: Store, clock: Clock, ids: Ids, rules: Arc<Rules>) -> Self {
+        Book { store, clock, ids, rules }
     }
 }
 
@@ -49,7 +55,7 @@ impl WatchBook for Book {
         cursor: &Cursor,
     ) -> Result<Vec<Accepted>, Fault> {
         let (ids, now) = (self.ids.clone(), self.clock.now());
-        let arrivals = prepared(mails, ids.clone()).await?;
+        let arrivals = prepared(mails, ids.clone(), self.rules.clone()).await?;
         let raws: Vec<_> = arrivals.iter().map(Arrival::at_hand).collect();
         let (folder, cursor) = (folder.clone(), json(cursor)?);
         let taken = self.store.write("mail.watched", move |tx| {
@@ -121,11 +127,12 @@ impl WatchBook for Book {
 }
 
 /// Hashing and compressing leave the async threads.
-async fn prepared(mails: Vec<Incoming>, ids: Ids) -> Result<Vec<Arrival>, Fault> {
+async fn prepared(mails: Vec<Incoming>, ids: Ids, rules: Arc<Rules>) -> Result<Vec<Arrival>, Fault> {
     if mails.is_empty() {
         return Ok(Vec::new());
     }
-    let prepare = move || mails.into_iter().map(|mail| Arrival::prepare(mail, &ids)).collect();
+    let prepare =
+        move || mails.into_iter().map(|mail| Arrival::prepare(journal::opened(mail, &rules), &ids)).collect();
     let prepared = tokio::task::spawn_blocking(prepare).await;
     prepared.map_err(|error| Fault::bug(format!("preparing mails stopped: {error}")))
 }

@@ -5,6 +5,7 @@
 mod envelope;
 mod kernel;
 mod mime;
+mod stamp;
 #[cfg(test)]
 mod tests;
 
@@ -24,6 +25,9 @@ use crate::auth::{Agent, Peer};
 use crate::input::{self, Path};
 use crate::problem::Problem;
 
+/// Bytes of a mail's head in JSON.
+const HEAD: usize = 256 * 1024;
+
 /// The routes below `/agent/v1`.
 pub(crate) fn routes(max_message: u64) -> axum::Router<App> {
     // Base64 in JSON takes four bytes for three, and escapes and headers have room in the last megabyte.
@@ -31,6 +35,7 @@ pub(crate) fn routes(max_message: u64) -> axum::Router<App> {
     axum::Router::new()
         .route("/agent/v1/messages", axum::routing::post(post).layer(DefaultBodyLimit::max(limit)))
         .route("/agent/v1/messages/{id}", get(show))
+        .route("/agent/v1/stamp", axum::routing::post(stamp::stamp).layer(DefaultBodyLimit::max(HEAD)))
 }
 
 async fn post(

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
 use postroom_core::{Envelope, MailId, MailState, RecordRef};
-use postroom_operations::{Actor, Bulk, Detail, Posted, Wanted, Why};
+use postroom_operations::{Actor, Bulk, Detail, Posted, Replay, Wanted, Why};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
@@ -193,10 +193,10 @@ pub struct Target {
 
 /// A change to one message: who asks, for which, and whether it is only a trial.
 pub(super) struct Order {
-    app: App,
-    actor: Actor,
-    id: MailId,
-    dry_run: bool,
+    pub(super) app: App,
+    pub(super) actor: Actor,
+    pub(super) id: MailId,
+    pub(super) dry_run: bool,
 }
 
 impl FromRequestParts<App> for Order {
@@ -263,7 +263,27 @@ pub(super) async fn skip(order: Order) -> Result<Json<Bulk>, Problem> {
 /// Decides a message again under the rules in force. What a person placed stays.
 #[utoipa::path(post, path = "/api/v1/messages/{id}/replay", tag = "messages",
     params(("id" = String, Path, description = "`msg_…`"), Trial), extensions(("x-permission" = json!("decide"))),
-    responses((status = 200, body = schema::Bulk), (status = "4XX", body = ProblemView)))]
-pub(super) async fn replay(order: Order) -> Result<Json<Bulk>, Problem> {
+    responses((status = 200, body = schema::Replay), (status = "4XX", body = ProblemView)))]
+pub(super) async fn replay(order: Order) -> Result<Json<Replay>, Problem> {
     Ok(Json(order.app.operations.replay_message(&order.actor, order.id, order.dry_run).await?))
+}
+
+/// Decides everything again that is in review.
+#[utoipa::path(post, path = "/api/v1/messages/replay", tag = "messages", params(Trial),
+    extensions(("x-permission" = json!("decide"))),
+    responses((status = 200, body = schema::Replay), (status = "4XX", body = ProblemView)))]
+pub(super) async fn replay_review(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Query(trial): Query<Trial>,
+) -> Result<Json<Replay>, Problem> {
+    Ok(Json(app.operations.replay_review(&actor, trial.dry_run).await?))
+}
+
+/// Takes back what a person decided last about a message: it stands as the decision before says.
+#[utoipa::path(post, path = "/api/v1/messages/{id}/undo", tag = "messages",
+    params(("id" = String, Path, description = "`msg_…`"), Trial), extensions(("x-permission" = json!("decide"))),
+    responses((status = 200, body = schema::Bulk), (status = "4XX", body = ProblemView)))]
+pub(super) async fn undo(order: Order) -> Result<Json<Bulk>, Problem> {
+    Ok(Json(order.app.operations.undo_message(&order.actor, order.id, order.dry_run).await?))
 }

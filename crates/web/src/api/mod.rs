@@ -3,7 +3,9 @@
 //! Each handler names the permission that its operation asks for (`x-permission`); the check itself is the operation's. What
 //! is written out is the operations' own serialisation; [`schema`] describes it, and a test compares the two.
 
+mod mailboxes;
 mod messages;
+mod outgoing;
 mod records;
 mod schema;
 mod shelf;
@@ -66,10 +68,21 @@ fn operations(max_message: u64) -> OpenApiRouter<App> {
         .routes(routes!(messages::reject))
         .routes(routes!(messages::skip))
         .routes(routes!(messages::replay))
+        .routes(routes!(messages::replay_review))
+        .routes(routes!(messages::undo))
         .routes(routes!(records::list))
         .routes(routes!(records::show))
         .routes(routes!(records::attachment))
-        .routes(routes!(status::mailboxes))
+        .routes(routes!(mailboxes::list))
+        .routes(routes!(mailboxes::show))
+        .routes(routes!(mailboxes::pause))
+        .routes(routes!(mailboxes::resume))
+        .routes(routes!(mailboxes::rescan))
+        .routes(routes!(outgoing::list))
+        .routes(routes!(outgoing::show))
+        .routes(routes!(outgoing::hold))
+        .routes(routes!(outgoing::release))
+        .routes(routes!(outgoing::fail))
         .routes(routes!(status::today))
         .routes(routes!(status::verify))
         .routes(routes!(status::audit))

@@ -1,4 +1,4 @@
-//! How things stand: today's counts, mailboxes, the books, the audit trail.
+//! How things stand: today's counts, the books, the audit trail.
 
 use axum::Json;
 use axum::extract::State;
@@ -19,14 +19,6 @@ use crate::problem::{Problem, ProblemView};
     responses((status = 200, body = schema::Today), (status = "4XX", body = ProblemView)))]
 pub(super) async fn today(State(app): State<App>, Caller(actor): Caller) -> Result<Json<Today>, Problem> {
     Ok(Json(app.operations.today(&actor).await?))
-}
-
-/// Mailboxes as configured, with what came through them.
-#[utoipa::path(get, path = "/api/v1/mailboxes", tag = "status", extensions(("x-permission" = json!("read"))),
-    responses((status = 200, body = schema::Mailboxes), (status = "4XX", body = ProblemView)))]
-pub(super) async fn mailboxes(State(app): State<App>, Caller(actor): Caller) -> Result<Json<Value>, Problem> {
-    let items = app.operations.mailboxes(&actor).await?;
-    Ok(Json(json!({ "items": items })))
 }
 
 /// Goes through every message and its activity. Writes nothing.

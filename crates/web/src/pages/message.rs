@@ -173,6 +173,6 @@ pub(super) async fn replay(
     sent: Sent,
 ) -> Result<Response, Problem> {
     let id = input::id(&id)?;
-    let changed = app.operations.replay_message(sent.actor(), id, false).await?;
-    Ok(done(id, &changed, "replayed"))
+    let replay = app.operations.replay_message(sent.actor(), id, false).await?;
+    Ok(back(&format!("/messages/{id}"), if replay.looked_at == 0 { "unchanged" } else { "replayed" }))
 }

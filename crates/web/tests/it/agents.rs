@@ -163,3 +163,21 @@ async fn larger_than_allowed_is_413() {
     let body = json!({ "attachments": [{ "name": "a", "type": "a/b", "content": file }] });
     refused(&kernel(&house, &body, &token).send().await, 413, "PR-3002");
 }
+
+#[tokio::test]
+async fn a_stamp_is_answered_to_agents_only_and_leaves_the_subject_when_it_cannot_know() {
+    let house = House::open().await;
+    let token = house.token(Scope::Agent).await;
+    let ask = |token: &str, body: Value| {
+        house.post("/agent/v1/stamp").bearer(token).body("application/json", body.to_string())
+    };
+    let asked = json!({ "subject": "Offer", "from": "ines@demo.example", "to": ["anna.adler@adler-brauerei.example"] });
+    let answer = ask(&token, asked.clone()).send().await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    // This house has no stamper.
+    assert_eq!((&answer.json()["subject"], &answer.json()["record"]), (&json!("Offer"), &json!(null)));
+    assert!(!answer.json()["reason"].as_str().unwrap().is_empty());
+    refused(&ask(&house.token(Scope::Api).await, asked).send().await, 403, "PR-8003");
+    refused(&ask(&token, json!({ "subject": 7 })).send().await, 400, "PR-8001");
+    refused(&ask(&token, json!({ "to": vec!["a@b.example"; 1001] })).send().await, 400, "PR-8001");
+}

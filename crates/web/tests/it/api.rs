@@ -216,3 +216,94 @@ async fn strangers_to_the_interface_are_refused() {
     assert_eq!((answer.status, answer.json()["status"].as_u64()), (404, Some(404)));
     assert!(!answer.json()["trace_id"].as_str().unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn a_word_can_be_taken_back() {
+    let api = Api::open().await;
+    let id = api.house.review().await;
+    let show = || async { api.get(&format!("/api/v1/messages/{id}")).await.json() };
+    let undo = |query: &'static str| {
+        let path = format!("/api/v1/messages/{id}/undo{query}");
+        let api = &api;
+        async move { api.post(&path, "").await }
+    };
+    assert_eq!(undo("").await.status, 409, "nobody decided yet");
+    let (case, account) = (&api.house.story.case_pump, &api.house.story.account_adler);
+    let to = |record: &postroom_core::RecordRef| json!({ "record": record.to_string() }).to_string();
+    api.post(&format!("/api/v1/messages/{id}/attach"), &to(case)).await;
+    api.post(&format!("/api/v1/messages/{id}/move"), &to(account)).await;
+    assert_eq!(undo("?dry_run=true").await.json(), json!({ "changed": [id.to_string()], "dry_run": true }));
+    assert_eq!(show().await["record"], json!(account));
+    assert_eq!(undo("").await.status, 200);
+    let back = show().await;
+    assert_eq!((&back["record"], &back["method"]), (&json!(case), &json!("person")));
+    assert!(back["reason"].as_str().unwrap().starts_with("Undone by"), "{back}");
+    // Where it lies in the CRM, too.
+    let email = format!("/api/v1/records/email/{}", back["activity_id"].as_str().unwrap());
+    assert_eq!(api.get(&email).await.json()["columns"]["regardingobjectid"], json!(case.to_string()));
+    let books = api.post("/api/v1/verify", "").await.json();
+    assert_eq!(books["findings"], json!([]));
+}
+
+#[tokio::test]
+async fn an_attaching_taken_back_leaves_no_activity() {
+    let api = Api::open().await;
+    let id = api.house.review().await;
+    let target = json!({ "record": api.house.story.case_pump.to_string() }).to_string();
+    api.post(&format!("/api/v1/messages/{id}/attach"), &target).await;
+    let show = || async { api.get(&format!("/api/v1/messages/{id}")).await.json() };
+    let email = format!("/api/v1/records/email/{}", show().await["activity_id"].as_str().unwrap());
+    assert_eq!(api.get(&email).await.status, 200);
+    api.post(&format!("/api/v1/messages/{id}/undo"), "").await;
+    let back = show().await;
+    assert_eq!((&back["state"], &back["activity_id"], &back["record"]), (&json!("review"), &json!(null), &json!(null)));
+    assert_eq!(api.get(&email).await.status, 404);
+    assert_eq!(api.post(&format!("/api/v1/messages/{id}/undo"), "").await.status, 409);
+    // It can be attached anew, and the books balance all the while.
+    assert_eq!(api.post("/api/v1/verify", "").await.json()["findings"], json!([]));
+    api.post(&format!("/api/v1/messages/{id}/attach"), &target).await;
+    assert_eq!(api.get(&email).await.status, 200);
+    assert_eq!(api.post("/api/v1/verify", "").await.json()["findings"], json!([]));
+}
+
+#[tokio::test]
+async fn a_replay_tells_first_what_it_would_change() {
+    let api = Api::open().await;
+    let lead = "00000000-0000-0000-0000-00000000077a";
+    let id = api
+        .house
+        .mail(&format!(
+            "From: somebody@elsewhere.example\nTo: support@demo.example\nMessage-ID: <late@elsewhere.example>\n\
+             Date: Tue, 10 Mar 2026 10:00:00 +0000\nSubject: Early CRM: {{{lead}}}:MRC\n\nHello\n"
+        ))
+        .await;
+    let all = "/api/v1/messages/replay?dry_run=true";
+    let nothing = json!({ "changed": [], "dry_run": true, "changes": [], "looked_at": 1 });
+    assert_eq!(api.post(all, "").await.json(), nothing);
+    let line = format!(r#"{{"table":"lead","id":"{lead}","columns":{{"subject":"Late"}}}}"#);
+    let api_token = api.house.token(Scope::Api).await;
+    let import = api.house.post("/api/v1/records/import").bearer(&api_token);
+    assert_eq!(import.body("application/x-ndjson", line).send().await.status, 200);
+    let foreseen = api.post(all, "").await.json();
+    assert_eq!(foreseen["changed"], json!([id.to_string()]));
+    let turn = &foreseen["changes"][0];
+    assert_eq!((&turn["from"]["state"], &turn["to"]["state"]), (&json!("review"), &json!("tracked")));
+    assert_eq!(turn["to"]["record"], json!({ "table": "lead", "id": lead }));
+    let state = || async { api.house.operations.message(&Actor::console(), id).await.unwrap().message.state };
+    assert_eq!(state().await, MailState::Review, "a dry run writes nothing");
+    api.post("/api/v1/messages/replay", "").await;
+    api.house.drain().await;
+    assert_eq!(state().await, MailState::Tracked);
+}
+
+#[tokio::test]
+async fn a_mailbox_that_is_sent_to_us_takes_no_orders() {
+    let api = Api::open().await;
+    api.house.tracked().await;
+    let shown = api.get("/api/v1/mailboxes/support").await.json();
+    assert_eq!((&shown["watched"], &shown["lag_seconds"], &shown["messages"]), (&json!(false), &json!(null), &json!(1)));
+    assert_eq!(shown["last_decisions"][0]["state"], "tracked");
+    assert_eq!(api.get("/api/v1/mailboxes/nobody").await.status, 404);
+    assert_eq!(api.post("/api/v1/mailboxes/support/pause", "").await.status, 409);
+    assert_eq!(api.post("/api/v1/mailboxes/support/rescan", r#"{"since":"yesterday"}"#).await.status, 400);
+}

@@ -79,6 +79,7 @@ impl House {
             crm: Arc::new(crm),
             rules: Arc::new(rules),
             signer: None,
+            directory: None,
         };
         let intake = Arc::new(Intake::new(store.clone(), clock.clone(), ids.clone()));
         let operations = Operations::new(filing.clone(), intake, random);

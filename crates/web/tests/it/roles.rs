@@ -16,11 +16,22 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("POST", "/api/v1/messages/{mail}/reject?dry_run=true", "OPA"),
     ("POST", "/api/v1/messages/{mail}/skip?dry_run=true", "OPA"),
     ("POST", "/api/v1/messages/{mail}/replay?dry_run=true", "OPA"),
+    ("POST", "/api/v1/messages/replay?dry_run=true", "OPA"),
+    ("POST", "/api/v1/messages/{mail}/undo?dry_run=true", "OPA"),
     ("GET", "/api/v1/records/contact", "OPVA"),
     ("GET", "/api/v1/records/{record}", "OPVA"),
     ("POST", "/api/v1/records/import?dry_run=true", "OPA"),
     ("GET", "/api/v1/attachments/00000000-0000-0000-0000-000000000009", "OPA"),
     ("GET", "/api/v1/mailboxes", "OPVA"),
+    ("GET", "/api/v1/mailboxes/support", "OPVA"),
+    ("POST", "/api/v1/mailboxes/support/pause", "OPA"),
+    ("POST", "/api/v1/mailboxes/support/resume", "OPA"),
+    ("POST", "/api/v1/mailboxes/support/rescan", "OPA"),
+    ("GET", "/api/v1/outgoing", "OPVA"),
+    ("GET", "/api/v1/outgoing/msg_00000000000000000000000000", "OPVA"),
+    ("POST", "/api/v1/outgoing/msg_00000000000000000000000000/hold", "OPA"),
+    ("POST", "/api/v1/outgoing/msg_00000000000000000000000000/release", "OPA"),
+    ("POST", "/api/v1/outgoing/msg_00000000000000000000000000/fail", "OPA"),
     ("GET", "/api/v1/shelf", "OPVA"),
     ("GET", "/api/v1/shelf/job_00000000000000000000000000", "OPVA"),
     ("POST", "/api/v1/shelf/job_00000000000000000000000000/replay", "OPA"),
@@ -81,6 +92,9 @@ async fn ask(
             }
             "/api/v1/records/import?dry_run=true" => call.body("application/x-ndjson", "{}"),
             "/api/v1/tokens" => call.body("application/json", r#"{"scope":"api"}"#),
+            path if path.ends_with("/rescan") => {
+                call.body("application/json", r#"{"since":"2026-01-31T00:00:00Z"}"#)
+            }
             path if path.starts_with("/api/") => {
                 call.body("application/json", format!(r#"{{"record":"{target}"}}"#))
             }

@@ -3,6 +3,7 @@
 
 mod book;
 mod cuts;
+mod domino;
 mod dovecot;
 mod reader;
 mod scripted;

@@ -147,6 +147,7 @@ impl Bench {
             crm: Arc::new(self.crm.clone()),
             rules: self.sending.rules.clone(),
             signer: Some(self.sending.signer.clone()),
+            directory: None,
         };
         drain(&self.sending, vec![Arc::new(filing)]).await;
     }

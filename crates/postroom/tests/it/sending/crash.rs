@@ -93,12 +93,20 @@ const STEPS: [(&str, Story); 16] = [
     ("mail.reported", Story::Bounced),
 ];
 
+/// The step that only the end of safe mode comes by.
+const FREED: &str = "mail.freed";
+
+/// The steps that are killed here.
+pub fn steps() -> impl Iterator<Item = &'static str> {
+    STEPS.iter().map(|(step, _)| *step).chain([FREED])
+}
+
 #[test]
 fn killed_at_every_step_the_mail_comes_to_its_end() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let template = tempfile::tempdir().unwrap();
     runtime.block_on(template_at(template.path()));
-    let steps = STEPS.iter().chain(&[("mail.freed", Story::SafeMode)]);
+    let steps = STEPS.iter().chain(&[(FREED, Story::SafeMode)]);
     let drills: Vec<(String, Story)> = steps
         .flat_map(|(step, story)| {
             ["before_commit", "after_commit"].map(|moment| (format!("{step}.{moment}"), *story))

@@ -1,7 +1,7 @@
 //! Outgoing mail from end to end: the embedded CRM, the rules, and a mail server that keeps books in place of a real one.
 
-mod bench;
-mod crash;
+pub mod bench;
+pub mod crash;
 mod doubt;
 mod guards;
 mod letter;
