@@ -14,6 +14,7 @@
 //! Not here: the Web API and SOAP doors, privileges, and what a person may see.
 
 mod address;
+mod bodies;
 mod content;
 mod crm;
 pub mod demo;

@@ -40,7 +40,7 @@ mod settle;
 pub mod shelf;
 
 pub use job::{Claim, Done, NewJob, Worker, enqueue, finish};
-pub use lanes::ready_lanes;
+pub use lanes::{busy_lanes, drop_waiting, ready_lanes, running_lanes};
 pub use runner::{Options, Runner};
 pub use schedule::{Plan, Schedule};
 pub use schema::MIGRATIONS;

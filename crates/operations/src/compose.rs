@@ -129,18 +129,27 @@ impl Operations {
         let parties = self.parties_of(answers).await?;
         let incoming = email.get("directioncode").and_then(Value::as_bool) == Some(false);
         let of = |masks: &[i64]| -> Vec<&str> {
-            let named = parties.iter().filter(|row| row.int("participationtypemask").is_some_and(|mask| masks.contains(&mask)));
+            let named = parties
+                .iter()
+                .filter(|row| row.int("participationtypemask").is_some_and(|mask| masks.contains(&mask)));
             named.filter_map(|row| row.text("addressused")).filter(|address| !address.is_empty()).collect()
         };
         let (ours, theirs) = if incoming { (of(&[2, 3, 4]), of(&[1])) } else { (of(&[1]), of(&[2])) };
-        let same = |sender: &&Sender| ours.iter().any(|own| address::normal(own) == address::normal(&sender.address));
+        let same = |sender: &&Sender| {
+            ours.iter().any(|own| address::normal(own) == address::normal(&sender.address))
+        };
         let from = senders.iter().find(same).map_or(first, |sender| sender.record.to_string());
         let subject = writing::answer_subject(email.text("subject").unwrap_or_default());
         Ok(Draft { id, from, to: theirs.join(", "), subject, regarding, senders })
     }
 
     /// Makes the e-mail that a form describes. It is about `at`, and leaves as soon as it is seen.
-    pub async fn compose_mail(&self, actor: &Actor, at: &RecordRef, mail: &NewMail) -> Result<Composed, Fault> {
+    pub async fn compose_mail(
+        &self,
+        actor: &Actor,
+        at: &RecordRef,
+        mail: &NewMail,
+    ) -> Result<Composed, Fault> {
         actor.needs(Permission::WriteRecords)?;
         self.can_write()?;
         let email_at = RecordRef::new("email", mail.id);
@@ -212,7 +221,8 @@ impl Operations {
                 FieldError { field, text }
             }));
         }
-        let cc = cc.into_iter().filter(|party| to.iter().all(|known| known.address != party.address)).collect();
+        let cc =
+            cc.into_iter().filter(|party| to.iter().all(|known| known.address != party.address)).collect();
         let from = from.map(|from| Party { address: from.address, record: Some(from.record) });
         let from = from.unwrap_or_else(|| Party { address: String::new(), record: None });
         let (subject, text) = (mail.subject.trim().to_owned(), mail.text.clone());
@@ -220,7 +230,11 @@ impl Operations {
     }
 
     /// Whom the addresses belong to, as for mail that comes in.
-    async fn parties(&self, addresses: Vec<Address>, regarding: Option<&RecordRef>) -> Result<Vec<Party>, Fault> {
+    async fn parties(
+        &self,
+        addresses: Vec<Address>,
+        regarding: Option<&RecordRef>,
+    ) -> Result<Vec<Party>, Fault> {
         let asked: Vec<String> = addresses.iter().map(Address::normal).collect();
         let hits = self.0.crm.find_addresses(&asked).await?;
         let party = |address: Address| {
@@ -298,7 +312,9 @@ impl Operations {
             return Ok(address.to_owned());
         }
         let lead = TO.iter().find_map(|column| row.lookup(column));
-        let Some(lead) = lead.filter(|lead| OPT_OUT.contains(&lead.table.as_str())) else { return Ok(String::new()) };
+        let Some(lead) = lead.filter(|lead| OPT_OUT.contains(&lead.table.as_str())) else {
+            return Ok(String::new());
+        };
         let row = self.row(lead).await?;
         Ok(row.text("emailaddress1").unwrap_or_default().to_owned())
     }
@@ -306,7 +322,10 @@ impl Operations {
 
 fn subject_fits(subject: &str, wrong: &mut impl FnMut(&'static str, String)) {
     if writing::forges(subject) {
-        wrong("subject", "Take out the line end or control character: it would forge a header of the mail.".into());
+        wrong(
+            "subject",
+            "Take out the line end or control character: it would forge a header of the mail.".into(),
+        );
     } else if subject.trim().is_empty() {
         wrong("subject", "Give the mail a subject.".into());
     } else if subject.encode_utf16().count() > SUBJECT {

@@ -112,7 +112,15 @@ mod tests {
 
     fn recipient(address: &str, state: &'static str, text: &str) -> RecipientView {
         let (role, at) = ("to", Timestamp::UNIX_EPOCH);
-        RecipientView { address: address.into(), role, state, code: None, status: None, text: text.into(), at }
+        RecipientView {
+            address: address.into(),
+            role,
+            state,
+            code: None,
+            status: None,
+            text: text.into(),
+            at,
+        }
     }
 
     #[track_caller]
@@ -126,7 +134,11 @@ mod tests {
     fn the_same_word_is_said_once() {
         check(&[recipient("a@x", "waiting", "")], &[]);
         check(
-            &[recipient("a@x", "accepted", "250 ok"), recipient("b@x", "accepted", "250 ok"), recipient("c@x", "refused", "550 no")],
+            &[
+                recipient("a@x", "accepted", "250 ok"),
+                recipient("b@x", "accepted", "250 ok"),
+                recipient("c@x", "refused", "550 no"),
+            ],
             &["accepted a@x, b@x: 250 ok", "refused c@x: 550 no"],
         );
     }

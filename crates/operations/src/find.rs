@@ -49,7 +49,9 @@ impl Operations {
         }
         let tables = &self.rules().tables;
         let mut found = Vec::new();
-        for (table, name, more) in NAMES.iter().filter(|(table, ..)| tables.iter().any(|known| known == table)) {
+        for (table, name, more) in
+            NAMES.iter().filter(|(table, ..)| tables.iter().any(|known| known == table))
+        {
             let columns = std::iter::once(name).chain(more.iter());
             let holds = columns
                 .map(|column| Filter::Compare((*column).to_owned(), Comparison::Contains, Value::text(text)));
@@ -95,7 +97,8 @@ impl Operations {
         most: Option<u64>,
     ) -> Result<Vec<Named>, Fault> {
         let columns: Vec<&str> = std::iter::once(name).chain(more.iter().copied()).collect();
-        let query = Query { top: most, ..Query::of(table).select(&columns).filter(filter).order_by(name, false) };
+        let query =
+            Query { top: most, ..Query::of(table).select(&columns).filter(filter).order_by(name, false) };
         let rows = match self.0.crm.query(&query).await {
             // An organisation may lack a table or a column; the others are searched all the same.
             Err(fault) if fault.code == Code::CRM_UNKNOWN_COLUMN => return Ok(Vec::new()),

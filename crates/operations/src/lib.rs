@@ -21,6 +21,8 @@ mod mailboxes;
 mod messages;
 mod openings;
 mod outgoing;
+mod privacy;
+mod readers;
 mod records;
 mod replay;
 mod review;
@@ -49,15 +51,18 @@ pub use mailboxes::{Forgotten, MailboxDetail, MailboxOrder, MailboxView};
 pub use messages::{Bulk, Hop, Posted};
 pub use openings::Opening;
 pub use outgoing::{OutgoingChange, OutgoingView, RecipientView};
+pub use postroom_core::{Stamp, StampAsk};
 pub use postroom_tracking::display::{FileView, MailView};
 pub use postroom_tracking::messages::{Detail, Message, Sighting, Wanted};
+pub use postroom_tracking::privacy::erasing::Receipt;
+pub use postroom_tracking::privacy::purging::Purged;
+pub use postroom_tracking::sending::verbs::Wanted as OutgoingWanted;
 pub use postroom_tracking::verify::Books;
 pub use postroom_tracking::why::Why;
-pub use postroom_core::{Stamp, StampAsk};
-pub use postroom_tracking::sending::verbs::Wanted as OutgoingWanted;
+pub use privacy::Privacy;
+pub use records::{ImportReport, RecordView, Rejected};
 pub use replay::{Replay, Standing, Turn};
 pub use review::{Proposal, ReviewItem};
-pub use records::{ImportReport, RecordView, Rejected};
 pub use schema::MIGRATIONS;
 pub use sessions::Session;
 pub use shelf::ShelfItem;
@@ -83,6 +88,8 @@ struct Parts {
     stamper: Option<Arc<dyn Stamper>>,
     /// The mailboxes that have a watcher.
     watched: BTreeSet<String>,
+    /// Without it no body is purged and nobody is erased.
+    privacy: Option<Privacy>,
     /// Whether mail can be written on the pages.
     writing: Writing,
 }
@@ -92,8 +99,20 @@ impl Operations {
     pub fn new(filing: Filing, inbox: Arc<dyn Inbox>, random: fn(&mut [u8])) -> Self {
         let (store, clock) = (filing.store.clone(), filing.clock.clone());
         let (ids, crm) = (filing.ids.clone(), filing.crm.clone());
-        let (stamper, watched, writing) = (None, BTreeSet::new(), Writing::default());
-        Operations(Arc::new(Parts { store, clock, ids, crm, inbox, filing, random, stamper, watched, writing }))
+        let (stamper, watched, writing, privacy) = (None, BTreeSet::new(), Writing::default(), None);
+        Operations(Arc::new(Parts {
+            store,
+            clock,
+            ids,
+            crm,
+            inbox,
+            filing,
+            random,
+            stamper,
+            watched,
+            writing,
+            privacy,
+        }))
     }
 
     /// Answers which subject a mail should carry by this.

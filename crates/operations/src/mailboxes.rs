@@ -138,18 +138,29 @@ impl Operations {
         match mailbox.watched {
             true => Ok(mailbox),
             false => {
-                let text = format!("mailbox {name:?} is not read on a server: it has no [mailboxes.{name}.imap]");
+                let text =
+                    format!("mailbox {name:?} is not read on a server: it has no [mailboxes.{name}.imap]");
                 Err(Fault::reject(Code::API_CONFLICT, text))
             }
         }
     }
 
     /// Stops a mailbox's watcher until it is resumed; it ends what it is at.
-    pub async fn pause_mailbox(&self, actor: &Actor, name: &str, dry_run: bool) -> Result<MailboxOrder, Fault> {
+    pub async fn pause_mailbox(
+        &self,
+        actor: &Actor,
+        name: &str,
+        dry_run: bool,
+    ) -> Result<MailboxOrder, Fault> {
         self.set_paused(actor, name, true, dry_run).await
     }
 
-    pub async fn resume_mailbox(&self, actor: &Actor, name: &str, dry_run: bool) -> Result<MailboxOrder, Fault> {
+    pub async fn resume_mailbox(
+        &self,
+        actor: &Actor,
+        name: &str,
+        dry_run: bool,
+    ) -> Result<MailboxOrder, Fault> {
         self.set_paused(actor, name, false, dry_run).await
     }
 

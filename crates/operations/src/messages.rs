@@ -5,14 +5,12 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use jiff::Timestamp;
 use postroom_core::mail::Authentication;
-use postroom_core::{
-    Code, Direction, Envelope, Fault, Incoming, MailId, MailState, RecordRef, Source,
-};
+use postroom_core::{Code, Direction, Envelope, Fault, Incoming, MailId, MailState, RecordRef, Source};
 use postroom_store::body;
 use postroom_tracking::filing::place::Placement;
 use postroom_tracking::messages::{self, Detail, Message, Wanted};
-use postroom_tracking::why::{self, Why};
 use postroom_tracking::verify;
+use postroom_tracking::why::{self, Why};
 use serde::Serialize;
 
 use crate::openings::{MESSAGE_OPEN, Opening};
@@ -85,8 +83,12 @@ impl Operations {
         part: &str,
         under: Option<Opening>,
     ) -> Result<(Bytes, Opening), Fault> {
-        actor.needs(Permission::ReadBodies)?;
-        let detail = self.message(actor, id).await?;
+        let found = self.message(actor, id).await;
+        if found.is_err() {
+            actor.needs(Permission::ReadBodies)?; // a stranger does not learn what there is
+        }
+        let detail = found?;
+        self.needs_to_open(actor, &detail)?;
         let opening = self.opening(actor, id, part, under).await?;
         Ok((self.body(detail.message.body).await?, opening))
     }

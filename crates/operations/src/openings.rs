@@ -97,7 +97,7 @@ impl Operations {
     }
 
     /// The message whose activity this e-mail is. Asked by what is indexed: its Message-ID, or the record it is filed at.
-    async fn message_filed_as(&self, email: &Record) -> Result<Option<MailId>, Fault> {
+    pub(crate) async fn message_filed_as(&self, email: &Record) -> Result<Option<MailId>, Fault> {
         let header = email.text("messageid").map(|id| id.trim_matches(['<', '>']).to_owned());
         let record = email.lookup("regardingobjectid").map(|record| record.id);
         if header.is_none() && record.is_none() {

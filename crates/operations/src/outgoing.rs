@@ -144,21 +144,42 @@ impl Operations {
     }
 
     /// Keeps a mail from leaving until it is released.
-    pub async fn hold_outgoing(&self, actor: &Actor, id: MailId, dry_run: bool) -> Result<OutgoingChange, Fault> {
+    pub async fn hold_outgoing(
+        &self,
+        actor: &Actor,
+        id: MailId,
+        dry_run: bool,
+    ) -> Result<OutgoingChange, Fault> {
         self.wish(actor, id, Wish::Hold, dry_run).await
     }
 
     /// Lets a held mail go; sends one of unknown fate again with the same Message-ID; tries a queued one now.
-    pub async fn release_outgoing(&self, actor: &Actor, id: MailId, dry_run: bool) -> Result<OutgoingChange, Fault> {
+    pub async fn release_outgoing(
+        &self,
+        actor: &Actor,
+        id: MailId,
+        dry_run: bool,
+    ) -> Result<OutgoingChange, Fault> {
         self.wish(actor, id, Wish::Release, dry_run).await
     }
 
     /// Gives a mail up for good; where some recipient was accepted already, it stays sent.
-    pub async fn fail_outgoing(&self, actor: &Actor, id: MailId, dry_run: bool) -> Result<OutgoingChange, Fault> {
+    pub async fn fail_outgoing(
+        &self,
+        actor: &Actor,
+        id: MailId,
+        dry_run: bool,
+    ) -> Result<OutgoingChange, Fault> {
         self.wish(actor, id, Wish::Fail, dry_run).await
     }
 
-    async fn wish(&self, actor: &Actor, id: MailId, wish: Wish, dry_run: bool) -> Result<OutgoingChange, Fault> {
+    async fn wish(
+        &self,
+        actor: &Actor,
+        id: MailId,
+        wish: Wish,
+        dry_run: bool,
+    ) -> Result<OutgoingChange, Fault> {
         actor.needs(Permission::Decide)?;
         let entry = self.outgoing_entry(id).await?;
         let from = entry.state;
@@ -171,7 +192,8 @@ impl Operations {
             return Err(Fault::reject(Code::SAFE_MODE, text));
         }
         let (store, ids, now) = (&self.0.store, &self.0.ids, self.0.clock.now());
-        self.record_audit(audit::Entry::new(actor, now, wish.action(), id, &format!("{from} -> {to}"))).await?;
+        self.record_audit(audit::Entry::new(actor, now, wish.action(), id, &format!("{from} -> {to}")))
+            .await?;
         let answer = match wish {
             Wish::Hold => verbs::hold(store, ids, now, id).await,
             Wish::Release => verbs::release(store, ids, now, id).await,

@@ -73,9 +73,10 @@ impl Operations {
             .filter(|(_, value)| is_body(value))
             .map(|(name, _)| name.as_str())
             .collect();
-        let opens = !bodies.is_empty() && actor.role.may(Permission::ReadBodies);
+        let email = self.email_of(record).await;
+        let opens = !bodies.is_empty() && self.may_open_row(actor, email.as_ref()).await?;
         if opens {
-            self.open_row(actor, record, &bodies).await?;
+            self.open_record(actor, &record.at, &bodies, email.as_ref()).await?;
         }
         let mut columns = serde_json::Map::new();
         for (name, value) in record.columns.iter().filter(|(_, value)| *value != Value::Null) {
@@ -96,23 +97,33 @@ impl Operations {
         Ok(columns)
     }
 
-    async fn open_row(&self, actor: &Actor, record: &Record, columns: &[&str]) -> Result<(), Fault> {
-        let email = match (record.at.table.as_str(), record.lookup("objectid")) {
+    /// The e-mail that the row is, or belongs to.
+    async fn email_of(&self, record: &Record) -> Option<Record> {
+        match (record.at.table.as_str(), record.lookup("objectid")) {
             ("email", _) => Some(record.clone()),
             (ATTACHMENT, Some(of)) if of.table == "email" => self.row(of).await.ok(),
             _ => None,
-        };
-        self.open_record(actor, &record.at, columns, email.as_ref()).await
+        }
     }
 
     /// An attachment of an activity with its bytes. The opening is audited.
     pub async fn attachment(&self, actor: &Actor, id: Uuid) -> Result<(Attachment, Bytes), Fault> {
-        actor.needs(Permission::ReadBodies)?;
-        let row = self.row(&RecordRef::new(ATTACHMENT, id)).await?;
+        actor.needs(Permission::Read)?;
+        let row = self.row(&RecordRef::new(ATTACHMENT, id)).await;
+        if row.is_err() {
+            actor.needs(Permission::ReadBodies)?; // a stranger does not learn what there is
+        }
+        let row = row?;
+        let email = self.email_of(&row).await;
+        if !self.may_open_row(actor, email.as_ref()).await? {
+            actor.needs(Permission::ReadBodies)?;
+            let text = format!("{} is no reader of the mailbox of this mail", actor.role.as_str());
+            return Err(Fault::reject(Code::API_DENIED, text));
+        }
         let Some(Value::Content(content)) = row.get("body") else {
             return Err(Fault::reject(Code::CRM_NOT_FOUND, format!("the attachment {id} has no content")));
         };
-        self.open_row(actor, &row, &["body"]).await?;
+        self.open_record(actor, &row.at, &["body"], email.as_ref()).await?;
         Ok((timeline::attachment(&row), self.0.crm.read(content).await?))
     }
 

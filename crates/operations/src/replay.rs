@@ -101,7 +101,8 @@ impl Operations {
     /// Which of these mails would be decided otherwise, each looked at by itself.
     async fn foreseen(&self, mails: &[messages::Message]) -> Result<Vec<Turn>, Fault> {
         let (store, filing) = (&self.0.store, &self.0.filing);
-        let loaded = load::load(store, mails.iter().map(|mail| mail.id).collect()).await.map_err(Fault::from)?;
+        let loaded =
+            load::load(store, mails.iter().map(|mail| mail.id).collect()).await.map_err(Fault::from)?;
         let mut turns = Vec::new();
         for stored in loaded {
             let raw = body::get(store, vec![stored.body]).await.map_err(Fault::from)?.remove(0);
@@ -153,7 +154,9 @@ fn before_last_word(detail: &Detail) -> Result<Decision, Fault> {
     let refused = |why: &str| Fault::reject(Code::API_CONFLICT, format!("{}: {why}", detail.message.id));
     match (last.is_some_and(|last| last.method == Method::Person), before) {
         (true, Some(before)) => Ok(before.clone()),
-        (true, None) => Err(refused("nothing was decided before, so there is nothing to go back to; move it instead")),
+        (true, None) => {
+            Err(refused("nothing was decided before, so there is nothing to go back to; move it instead"))
+        }
         (false, _) => Err(refused("no person decided about it last, so there is nothing to undo")),
     }
 }

@@ -4,13 +4,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use postroom_core::{Clock, Code, Fault, Ids, address};
 use postroom_embedded::Embedded;
 use postroom_jobs::{Options as JobOptions, Runner, Worker};
-use postroom_operations::Operations;
+use postroom_operations::{Operations, Privacy, Writing};
 use postroom_store::{Options as StoreOptions, Store};
 use postroom_tracking::filing::Filing;
 use postroom_tracking::intake::Intake;
+use postroom_tracking::privacy::purging::Purging;
 use postroom_tracking::rules::{self, Rules};
 use postroom_tracking::sending::{Sending, SentCopy};
 use postroom_tracking::settings::{self, Installation};
@@ -68,7 +70,13 @@ impl App {
         let intake = Arc::new(
             Intake::new(store.clone(), clock.clone(), ids.clone()).with_journals(filing.rules.clone()),
         );
-        let operations = Operations::new(filing.clone(), intake.clone(), random);
+        let patience = config.relay.patience.get();
+        let watched = config.mailboxes.iter().filter(|(_, mailbox)| mailbox.imap.is_some());
+        let operations = Operations::new(filing.clone(), intake.clone(), random)
+            .with_watched(watched.map(|(name, _)| name.clone()))
+            .with_stamper(Arc::new(Stamping { filing: filing.clone(), patience }))
+            .with_privacy(privacy_of(&config, &embedded))
+            .with_writing(writing_of(&config));
         Ok(App { config, clock, ids, store, embedded, intake, filing, operations, signer })
     }
 
@@ -114,7 +122,9 @@ impl App {
         };
         let mut workers: Vec<Arc<dyn Worker>> = vec![Arc::new(self.filing.clone())];
         workers.extend(sending.map(|sending| Arc::new(sending) as Arc<dyn Worker>));
+        workers.extend(self.operations.purging().map(|purging| Arc::new(purging) as Arc<dyn Worker>));
         Runner::new(self.store.clone(), self.clock.clone(), self.ids.clone(), workers, options)
+            .with_plans(vec![Purging::plan()])
     }
 
     /// The folder whose disk must have room: the database's, or the working folder when the data is elsewhere.
@@ -151,6 +161,21 @@ async fn installation(store: &Store, ids: &Ids, config: &Config) -> Result<Insta
     });
     let domain = domain.unwrap_or_else(|| "postroom.invalid".into());
     Ok(settings::installation(store, ids, key, &domain).await.map_err(Fault::from)?)
+}
+
+/// Mail can be written on the pages as soon as there is a way out: the only CRM that this version speaks to is our own.
+fn writing_of(config: &Config) -> Writing {
+    match (config.crm.kind, &config.smtp_out) {
+        (config::CrmKind::Embedded, Some(smtp_out)) => {
+            Writing::Ready { senders: outgoing::rules(smtp_out).senders }
+        }
+        (config::CrmKind::Embedded, None) => Writing::NoWayOut,
+    }
+}
+
+fn privacy_of(config: &Config, embedded: &Embedded) -> Privacy {
+    let keep = SignedDuration::try_from(config.tracking.keep_untracked.get());
+    Privacy { keep_untracked: keep.unwrap_or(SignedDuration::MAX), holders: vec![Arc::new(embedded.clone())] }
 }
 
 fn rules_of(config: &Config, installation: &Installation) -> Rules {
@@ -202,6 +227,8 @@ fn mailbox_of(name: &str, mailbox: &config::Mailbox) -> rules::Mailbox {
         record: mailbox.record.as_ref().and_then(|record| record.as_str().parse().ok()),
         journal: mailbox.imap.as_ref().is_some_and(|imap| imap.journal),
         folders: mailbox.imap.iter().flat_map(|imap| &imap.records).filter_map(tied).collect(),
+        owner: mailbox.owner.clone(),
+        readers: Some(mailbox.readers.iter().map(|role| role.as_str().to_owned()).collect()),
     }
 }
 

@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::{App, host_name};
 use crate::config::{Config, Size, Span};
 use crate::report::{CliError, Exit, Output};
-use crate::wiring::watched;
+use crate::wiring::{relay, watched};
 
 /// Set to `STEP.before_commit` or `STEP.after_commit`, with `:N` for the N-th time: the process kills itself there.
 const KILL_AT: &str = "POSTROOM_KILL_AT";
@@ -56,6 +56,7 @@ pub struct Services {
     work: JoinSet<()>,
     pub smtp: Option<std::net::SocketAddr>,
     pub lmtp: Option<std::net::SocketAddr>,
+    pub relay: Option<std::net::SocketAddr>,
     pub http: Option<std::net::SocketAddr>,
     /// A sign-in page's address but for the link's secret at its end.
     pub sign_in_base: Option<String>,
@@ -72,6 +73,7 @@ impl Services {
         let ports = ports(app);
         let smtp = smtp(app, &ports).await?;
         let lmtp = lmtp(app, &ports).await?;
+        let relay = relay::listener(app, &ports).await?;
         let mut services = Services {
             stop_doors: CancellationToken::new(),
             stop_work: CancellationToken::new(),
@@ -79,6 +81,7 @@ impl Services {
             work: JoinSet::new(),
             smtp: smtp.as_ref().map(Listener::local_addr),
             lmtp: lmtp.as_ref().map(Listener::local_addr),
+            relay: relay.as_ref().map(Listener::local_addr),
             http: web.as_ref().map(Web::local_addr),
             sign_in_base: None,
         };
@@ -96,7 +99,7 @@ impl Services {
         });
         let (operations, stop) = (app.operations.clone(), services.stop_work.clone());
         services.work.spawn(publish(operations, stop));
-        for listener in [smtp, lmtp].into_iter().flatten() {
+        for listener in [smtp, lmtp, relay].into_iter().flatten() {
             let stop = services.stop_doors.clone();
             services.doors.spawn(async move { listener.run(stop).await });
         }
@@ -126,8 +129,12 @@ impl Services {
 
     /// What listens where, for a person.
     pub fn addresses(&self) -> Vec<String> {
-        let doors =
-            [("SMTP", "", self.smtp), ("LMTP", "", self.lmtp), ("pages and API", "http://", self.http)];
+        let doors = [
+            ("SMTP", "", self.smtp),
+            ("LMTP", "", self.lmtp),
+            ("stamping relay", "", self.relay),
+            ("pages and API", "http://", self.http),
+        ];
         let lines = doors
             .iter()
             .filter_map(|(name, scheme, address)| Some(format!("{name} on {scheme}{}", (*address)?)));

@@ -83,8 +83,8 @@ pub async fn sweep(store: &Store, holders: &[Arc<dyn Holder>]) -> Result<Swept, 
         let Some(last) = page.last() else { return Ok(swept) };
         after = Some(*last);
         let (holders, going) = (holders.clone(), page.clone());
-        let unit =
-            store.write("store.sweep", move |tx| async move { remove(tx, &holders, going, held).await }.boxed());
+        let unit = store
+            .write("store.sweep", move |tx| async move { remove(tx, &holders, going, held).await }.boxed());
         let gone: Vec<BodyHash> = unit.await?;
         for hash in &gone {
             store.recent().take(*hash);

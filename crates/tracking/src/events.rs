@@ -35,3 +35,22 @@ pub fn parsed(count: usize, took: Duration) {
 pub fn filed(age: SignedDuration) {
     histogram!("postroom_message_age_seconds", "stage" => "filed").record(age.as_secs_f64().max(0.0));
 }
+
+/// Bodies of mail that is not tracked aged out.
+pub fn purged(messages: u64, bytes: u64) {
+    counter!("postroom_purged_messages_total").increment(messages);
+    if messages > 0 {
+        tracing::info!(
+            event = "mail.purged",
+            messages,
+            bytes,
+            "Purged the bodies of {messages} mails that are not tracked"
+        );
+    }
+}
+
+/// What one person asked for is done.
+pub fn erased(erasure: uuid::Uuid, messages: u64, refusals: usize) {
+    counter!("postroom_erased_messages_total").increment(messages);
+    tracing::info!(event = "person.erased", %erasure, messages, refusals, "Erased {messages} mails of a person; the CRM refused {refusals} changes");
+}

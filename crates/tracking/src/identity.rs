@@ -4,15 +4,17 @@
 //! known by its Message-ID together with From, Date and Subject: an id alone is reused by broken programs, and Domino's bounces
 //! carry the id of the mail that failed. Without an id, the recipients and the first words stand in for it.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use postroom_core::address;
 use postroom_formats::mime::{self, Mail, PartKind};
 use sha2::{Digest, Sha256};
 
-use crate::token::visible;
+use crate::token::{find_tokens, visible, without_tokens};
 
 /// Changing what goes into a key makes every stored mail a stranger: this number changes with it.
-const VERSION: &[u8] = b"postroom identity 1";
+const VERSION: &[u8] = b"postroom identity 2";
 /// Of the first text part only so much counts: footers and disclaimers are added at the end.
 const TEXT_CHARS: usize = 200;
 
@@ -130,7 +132,7 @@ pub fn key(fields: &Fields) -> [u8; 32] {
     put(&mut hash, address::normal(&fields.from).as_bytes());
     put(&mut hash, fields.date.text().as_bytes());
     // White space comes and goes where encoded words and folds meet.
-    put(&mut hash, visible(&fields.subject).collect::<String>().as_bytes());
+    put(&mut hash, visible(&subject(fields)).collect::<String>().as_bytes());
     if fields.message_id.is_none() {
         let mut to: Vec<String> = fields.to.iter().map(|to| address::normal(to)).collect();
         to.sort();
@@ -138,6 +140,15 @@ pub fn key(fields: &Fields) -> [u8; 32] {
         put(&mut hash, visible(&fields.text).take(TEXT_CHARS).collect::<String>().as_bytes());
     }
     hash.finalize().into()
+}
+
+/// A mail that was stamped on its way and its unstamped copy in Sent are one mail: the token does not count, as long as a
+/// Message-ID tells mails apart.
+fn subject(fields: &Fields) -> Cow<'_, str> {
+    match fields.message_id {
+        Some(_) if !find_tokens(&fields.subject).is_empty() => without_tokens(&fields.subject).into(),
+        _ => fields.subject.as_str().into(),
+    }
 }
 
 /// The length first, so that no two lists of values give one text.
@@ -186,6 +197,15 @@ mod tests {
     }
 
     const SUBJECT: &str = "=?utf-8?B?UsOpY2xhbWF0aW9uIGFwcsOocyBsYSBkZXJuacOocmUgdmlzaXRl?=";
+
+    #[test]
+    fn a_stamp_makes_no_other_mail() {
+        let token = crate::token::make(uuid::Uuid::from_u128(7));
+        let plain = PLAIN.replace(SUBJECT, "Offer");
+        check_same(&plain, "Offer", &format!("Offer {token}"));
+        let nameless = plain.replace("Message-ID: <Abc.1@customer.example>\r\n", "");
+        check_other(&nameless, "Offer", &format!("Offer {token}"));
+    }
 
     #[test]
     fn gateways_change_nothing() {

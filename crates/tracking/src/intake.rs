@@ -10,7 +10,8 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use jiff::Timestamp;
 use postroom_core::{
-    Accepted, BodyHash, Clock, Envelope, Fault, Ids, Inbox, Incoming, MailId, MailState, Method, Source, address,
+    Accepted, BodyHash, Clock, Envelope, Fault, Ids, Inbox, Incoming, MailId, MailState, Method, Source,
+    address,
 };
 use postroom_formats::mime;
 use postroom_jobs::{self as jobs, NewJob};

@@ -37,6 +37,12 @@ pub struct Message {
     pub mailbox: String,
     pub flags: Vec<String>,
     pub size: u64,
+    /// When all but the headers was purged, because it is not tracked or was erased.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub purged_at: Option<Timestamp>,
+    /// When it was erased on request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub erased_at: Option<Timestamp>,
     #[serde(skip)]
     pub body: BodyHash,
 }
@@ -85,7 +91,7 @@ pub struct Wanted {
     pub limit: u64,
 }
 
-const COLUMNS: [&str; 20] = [
+const COLUMNS: [&str; 22] = [
     "id",
     "header_id",
     "header_text",
@@ -106,6 +112,8 @@ const COLUMNS: [&str; 20] = [
     "flags",
     "size",
     "body",
+    "purged_at",
+    "erased_at",
 ];
 
 /// Messages, newest first.
@@ -195,7 +203,9 @@ fn message_of(row: &Row) -> Result<Message, Error> {
         flags: flags.lines().map(str::to_owned).collect(),
         size: row.at(18)?,
         body: row.at(19)?,
-        sightings: row.at(20)?,
+        purged_at: row.at(20)?,
+        erased_at: row.at(21)?,
+        sightings: row.at(22)?,
     })
 }
 

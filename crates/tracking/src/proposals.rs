@@ -55,8 +55,11 @@ struct Traits {
 impl Traits {
     fn new(subject: &str, parties: &str, received_at: Timestamp) -> Traits {
         let base = base_subject(&crate::token::without_tokens(subject));
-        let mut words: Vec<String> =
-            base.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_owned).collect();
+        let mut words: Vec<String> = base
+            .split(|c: char| !c.is_alphanumeric())
+            .filter(|word| !word.is_empty())
+            .map(str::to_owned)
+            .collect();
         words.sort_unstable();
         words.dedup();
         let parties = parties.split_whitespace().map(str::to_owned).collect();
@@ -180,8 +183,16 @@ mod tests {
 
     #[track_caller]
     fn check(subject: &str, parties: &str, day: &str, expected: Option<usize>) {
-        let mail = Traits::new("Re: Leaking pump", "anna@x.example support@us.example tom@us.example", at("2026-03-10"));
-        assert_eq!(mail.shared_with(&Traits::new(subject, parties, at(day))), expected, "{subject} {parties} {day}");
+        let mail = Traits::new(
+            "Re: Leaking pump",
+            "anna@x.example support@us.example tom@us.example",
+            at("2026-03-10"),
+        );
+        assert_eq!(
+            mail.shared_with(&Traits::new(subject, parties, at(day))),
+            expected,
+            "{subject} {parties} {day}"
+        );
     }
 
     #[test]
@@ -192,7 +203,12 @@ mod tests {
         check("Leaking pumps", "anna@x.example support@us.example", "2026-03-01", None);
         check("Leaking pump", "support@us.example bert@x.example", "2026-03-01", None);
         check("Leaking pump", "anna@x.example support@us.example", "2025-12-01", None);
-        check("Leaking pump CRM: {00000000-0000-0000-0000-000000000007}:MRC", "anna@x.example support@us.example", "2026-03-01", Some(2));
+        check(
+            "Leaking pump CRM: {00000000-0000-0000-0000-000000000007}:MRC",
+            "anna@x.example support@us.example",
+            "2026-03-01",
+            Some(2),
+        );
     }
 
     #[test]
@@ -229,13 +245,21 @@ mod tests {
 
     #[test]
     fn signals_come_first_each_record_once_and_three_at_most() {
-        let like = |id| Similar { mail: MailId(Uuid::nil()), record: record(id), shared: 2, received_at: at("2026-03-01") };
+        let like = |id| Similar {
+            mail: MailId(Uuid::nil()),
+            record: record(id),
+            shared: 2,
+            received_at: at("2026-03-01"),
+        };
         let known = [6, 7].map(|id| Candidate { record: record(id), why: "theirs".into() });
         let chosen = candidates(Some(&decision(&[Some(1), None, Some(1)])), &[like(1), like(2)], known);
         let ids: Vec<u128> = chosen.iter().map(|chosen| chosen.record.id.as_u128()).collect();
         assert_eq!(ids, [1, 2, 6]);
         assert_eq!(chosen[0].why, "token in Subject: the sender is unknown");
-        assert_eq!(chosen[1].why, "a mail of 1 Mar 2026 has the same words in its subject and 2 of the same people");
+        assert_eq!(
+            chosen[1].why,
+            "a mail of 1 Mar 2026 has the same words in its subject and 2 of the same people"
+        );
     }
 
     #[test]

@@ -144,6 +144,10 @@ pub struct Mailbox {
     pub journal: bool,
     /// Folders that an administrator tied to a record: what is moved into one belongs there.
     pub folders: Vec<(String, RecordRef)>,
+    /// The name under which its own user signs in to the pages: may open what is in it.
+    pub owner: Option<String>,
+    /// The roles that may open what is in it; `None` leaves that to what a role may do everywhere.
+    pub readers: Option<Vec<String>>,
 }
 
 impl Mailbox {

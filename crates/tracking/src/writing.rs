@@ -23,7 +23,9 @@ const PENDING: i64 = 6;
 pub enum LineError {
     #[error("Take out the line end or control character: it would forge a header of the mail.")]
     Control,
-    #[error("{0:?} is no e-mail address. Write name@example.com, or Name <name@example.com>, with commas between.")]
+    #[error(
+        "{0:?} is no e-mail address. Write name@example.com, or Name <name@example.com>, with commas between."
+    )]
     Address(String),
 }
 
@@ -111,7 +113,8 @@ pub fn html(text: &str) -> String {
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
     let blocks = text.split("\n\n").map(|block| block.trim_matches('\n')).filter(|block| !block.is_empty());
     let paragraph = |block: &str| {
-        let shown = block.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
+        let shown =
+            block.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
         format!("<p>{}</p>", shown.replace('\n', "<br>"))
     };
     blocks.map(paragraph).collect()
@@ -161,7 +164,8 @@ mod tests {
 
     #[track_caller]
     fn check(line: &str, expected: &str) {
-        let found = recipients(line).map(|found| found.iter().map(ToString::to_string).collect::<Vec<_>>().join(" | "));
+        let found = recipients(line)
+            .map(|found| found.iter().map(ToString::to_string).collect::<Vec<_>>().join(" | "));
         assert_eq!(found.unwrap_or_else(|error| error.to_string()), expected, "{line}");
     }
 
@@ -188,7 +192,9 @@ mod tests {
         for line in ["a@x.example\r\nBcc: all@x.example", "a@x.example\0", "\u{85}a@x.example"] {
             refused(line, true);
         }
-        for line in ["anna", "a@", "Anna <a@x.example> b", "<<a@x.example>>", "a b@x.example", "Anna <a@x.example"] {
+        for line in
+            ["anna", "a@", "Anna <a@x.example> b", "<<a@x.example>>", "a b@x.example", "Anna <a@x.example"]
+        {
             refused(line, false);
         }
     }
@@ -203,7 +209,10 @@ mod tests {
 
     #[test]
     fn typed_text_is_no_markup() {
-        assert_eq!(html("Dear Anna,\r\n\r\n1 < 2 & so on\r\nInes\r\n"), "<p>Dear Anna,</p><p>1 &lt; 2 &amp; so on<br>Ines</p>");
+        assert_eq!(
+            html("Dear Anna,\r\n\r\n1 < 2 & so on\r\nInes\r\n"),
+            "<p>Dear Anna,</p><p>1 &lt; 2 &amp; so on<br>Ines</p>"
+        );
         assert_eq!(html("\n\n"), "");
     }
 
@@ -212,7 +221,10 @@ mod tests {
         let party = |address: &str| Party { address: address.into(), record: None };
         let email = Email {
             id: Uuid::from_u128(1),
-            from: Party { address: "s@us.example".into(), record: Some(RecordRef::new("queue", Uuid::from_u128(2))) },
+            from: Party {
+                address: "s@us.example".into(),
+                record: Some(RecordRef::new("queue", Uuid::from_u128(2))),
+            },
             to: vec![party("a@x.example")],
             cc: vec![party("b@x.example")],
             subject: "Pump".into(),
@@ -222,10 +234,14 @@ mod tests {
         };
         let set = activity(&email, Uuid::nil());
         assert_eq!(set, activity(&email, Uuid::nil()), "the same ids again");
-        let rows: Vec<&Record> = set.changes.iter().map(|change| match change {
-            Change::Create(row) => row,
-            other => panic!("{other:?}"),
-        }).collect();
+        let rows: Vec<&Record> = set
+            .changes
+            .iter()
+            .map(|change| match change {
+                Change::Create(row) => row,
+                other => panic!("{other:?}"),
+            })
+            .collect();
         assert_eq!((rows[0].int("statecode"), rows[0].int("statuscode")), (Some(1), Some(6)));
         let roles: Vec<Option<i64>> = rows[1..].iter().map(|row| row.int("participationtypemask")).collect();
         assert_eq!(roles, [Some(1), Some(2), Some(3)]);

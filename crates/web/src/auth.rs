@@ -140,6 +140,11 @@ impl Sent {
     pub fn actor(&self) -> &Actor {
         &self.session.actor
     }
+
+    /// For a form that is shown again.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
 }
 
 /// The `__Host-` prefix binds a cookie to this host and to TLS; browsers refuse it without.

@@ -22,6 +22,19 @@ document.addEventListener("keydown", (event) => {
   links[next].focus();
 });
 
+// A key that stands on a button presses it: in the item that has the focus, else one that stands outside all items.
+document.addEventListener("keydown", (event) => {
+  const typing = event.target.closest("input, textarea, select, [contenteditable]");
+  if (typing || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
+  const named = (button) => button.dataset.key === event.key;
+  const item = event.target.closest("[data-item]");
+  const button = item && [...item.querySelectorAll("[data-key]")].find(named)
+    || [...document.querySelectorAll("[data-key]")].find((button) => named(button) && !button.closest("[data-item]"));
+  if (!button) return;
+  event.preventDefault();
+  button.click();
+});
+
 // A change that cannot be taken back is asked for twice.
 document.addEventListener("submit", (event) => {
   const question = event.target.dataset.ask;

@@ -54,7 +54,7 @@ fn postfix(run: &mut Run, mails: &[Mail], sessions: usize) -> Result<f64> {
     run.say(&format!("Postfix, {}", plural(sessions)));
     let mut best: Option<Row> = None;
     for number in 1..=run.options.runs {
-        let postfix = Postfix::start(&run.folder.path().join(format!("postfix-{sessions}-{number}")))?;
+        let postfix = Postfix::start(&run.folder.path().join(format!("postfix-{sessions}-{number}")), None)?;
         let before = gauge::tree(postfix.id());
         let sent = sender::send(postfix.address, mails, sessions)?;
         postfix.drained()?;

@@ -1,6 +1,6 @@
 //! One HTTP/1.1 connection that asks one thing after another. No TLS.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 

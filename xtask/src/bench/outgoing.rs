@@ -1,4 +1,5 @@
-//! How fast the CRM's mail leaves: from *Pending Send* to the mail server's last 250, beside smtp-source.
+//! How fast the CRM's mail leaves: from *Pending Send* to the mail server's last 250, beside smtp-source and beside a
+//! Postfix that has a queue too.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -6,11 +7,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 
 use super::look::Look;
-use super::process::LOOK;
+use super::mails::Mail;
+use super::postfix::Postfix;
+use super::process::{LOOK, wait};
 use super::sink::Sink;
-use super::site::Site;
+use super::site::{self, Site};
 use super::table::Row;
-use super::{Run, mails, rows};
+use super::{Run, gauge, mails, rows, sender};
 
 const FULL: usize = 1000;
 const QUICK: usize = 100;
@@ -30,7 +33,7 @@ struct Sent {
     peak: u64,
 }
 
-/// The row of smtp-source, then ours for each database.
+/// The rows of smtp-source and Postfix, then ours for each database.
 pub fn measure(run: &mut Run) -> Result<()> {
     if let Some(missing) = Sink::missing() {
         run.table.notes.push(missing);
@@ -39,6 +42,10 @@ pub fn measure(run: &mut Run) -> Result<()> {
     let count = if run.options.quick { QUICK } else { FULL };
     let sink = Sink::start(&run.folder.path().join("sink"))?;
     let peer = source(run, &sink, count * 10)?;
+    match Postfix::missing() {
+        Some(missing) => run.table.notes.push(missing),
+        None => queue(run, &sink, count)?,
+    }
     for database in run.databases() {
         run.say(&format!("{count} mails out of the CRM on {database}"));
         let mut best: Option<Sent> = None;
@@ -70,6 +77,35 @@ fn source(run: &mut Run, sink: &Sink, count: usize) -> Result<f64> {
         ..Row::default()
     });
     Ok(rate)
+}
+
+/// A Postfix that takes the mails into its queue and hands them on: what a mail server does with a durable queue.
+fn queue(run: &mut Run, sink: &Sink, count: usize) -> Result<()> {
+    let letters = run.corpus.letters("queue", count, SIZE);
+    let mails: Vec<Mail> = letters.map(|(to, raw)| Mail::new(site::RECIPIENT, &to, &raw)).collect();
+    let mut best: Option<Row> = None;
+    for number in 1..=run.options.runs {
+        let folder = run.folder.path().join(format!("postfix-queue-{number}"));
+        let postfix = Postfix::start(&folder, Some(sink.address))?;
+        let (before, cpu, start) = (sink.count(), gauge::tree(postfix.id()), Instant::now());
+        sender::send(postfix.address, &mails, CONNECTIONS)?;
+        wait("Postfix's last mail", || Ok((sink.count() - before >= count as u64).then_some(())))?;
+        let rate = count as f64 / start.elapsed().as_secs_f64();
+        let cpu = gauge::tree(postfix.id()).saturating_sub(cpu);
+        run.say(&format!("Postfix run {number}: handed on {rate:.0}/s"));
+        if best.as_ref().is_none_or(|best| best.rate < Some(rate)) {
+            best = Some(Row {
+                scenario: format!("Postfix takes 9 KB and hands it on, {CONNECTIONS} sessions"),
+                database: "–".to_owned(),
+                messages: count as u64,
+                rate: Some(rate),
+                server_cpu: Some(cpu.as_secs_f64() * 1000.0 / count as f64),
+                ..Row::default()
+            });
+        }
+    }
+    run.table.rows.extend(best);
+    Ok(())
 }
 
 fn row(database: &str, count: usize, sent: &Sent, peer: f64) -> Row {
@@ -119,7 +155,8 @@ fn served(site: &Site, sink: &Sink, count: u64) -> Result<Sent> {
         thread::sleep(LOOK);
     }
     let took = start.elapsed();
-    while look.numbers("select count(*) from job where kind = 'mail.send' and state in ('ready', 'leased')")?[0]
+    while look
+        .numbers("select count(*) from job where kind = 'mail.send' and state in ('ready', 'leased')")?[0]
         > 0
     {
         thread::sleep(LOOK);

@@ -1,7 +1,7 @@
 //! A private Postfix: own configuration, queue, data and log in a folder, its port from the kernel.
 //!
 //! It takes each mail into its queue, synced to the disk, before it acknowledges it, as it does everywhere; then its own
-//! `discard` transport delivers it, the cheapest there is.
+//! `discard` transport delivers it, the cheapest there is, or it hands it to another server.
 
 use std::fs;
 use std::io::Read as _;
@@ -30,6 +30,7 @@ showq unix n - n - - showq
 error unix - - n - - error
 retry unix - - n - - error
 discard unix - - n - - discard
+smtp unix - - n - - smtp
 anvil unix - - n - 1 anvil
 scache unix - - n - 1 scache
 postlog unix-dgram n - n - 1 postlogd
@@ -53,9 +54,10 @@ impl Postfix {
         Some(format!("Postfix was not measured: {hint}"))
     }
 
-    pub fn start(folder: &Path) -> Result<Postfix> {
+    /// `next` is where mail goes on to; else it is thrown away.
+    pub fn start(folder: &Path, next: Option<SocketAddr>) -> Result<Postfix> {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        configure(folder, address)?;
+        configure(folder, address, next)?;
         let mut command = Command::new(program().unwrap_or("postfix"));
         command.arg("-c").arg(folder.join("config")).arg("start-fg");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -99,18 +101,22 @@ fn greets(mut stream: TcpStream) -> bool {
         && &greeting == b"220"
 }
 
-fn configure(folder: &Path, address: SocketAddr) -> Result<()> {
+fn configure(folder: &Path, address: SocketAddr, next: Option<SocketAddr>) -> Result<()> {
     for name in ["config", "queue", "data"] {
         fs::create_dir_all(folder.join(name))?;
     }
     output(Command::new("chown").arg("postfix").arg(folder.join("data")))?;
     let at = folder.display();
+    let transport = match next {
+        Some(next) => format!("smtp:[{}]:{}", next.ip(), next.port()),
+        None => "discard:".to_owned(),
+    };
     let main = format!(
         "compatibility_level = 3.6\nconfig_directory = {at}/config\nqueue_directory = {at}/queue\n\
          data_directory = {at}/data\nmaillog_file = {at}/data/log\nmaillog_file_prefixes = {at}\n\
          myhostname = mail.crm.example\nmydestination =\ninet_interfaces = loopback-only\ninet_protocols = ipv4\n\
          mynetworks = 127.0.0.0/8\nalias_maps =\nalias_database =\ndisable_dns_lookups = yes\n\
-         smtpd_peername_lookup = no\ndefault_transport = discard:\n"
+         smtpd_peername_lookup = no\ndefault_transport = {transport}\n"
     );
     fs::write(folder.join("config/main.cf"), main)?;
     fs::write(folder.join("config/master.cf"), format!("{address} inet n - n - - smtpd\n{MASTER}"))?;

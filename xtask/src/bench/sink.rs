@@ -27,7 +27,8 @@ impl Sink {
     pub fn missing() -> Option<String> {
         let there = program("smtp-sink").is_some() && program("smtp-source").is_some();
         (!there).then(|| {
-            "sending was not measured: smtp-sink is not installed (Debian: apt-get install postfix)".to_owned()
+            "sending was not measured: smtp-sink is not installed (Debian: apt-get install postfix)"
+                .to_owned()
         })
     }
 

@@ -101,7 +101,8 @@ fn flood(address: SocketAddr, token: &str, clients: usize, asks: usize, cases: u
 /// Every second one goes to a person with a case, the others to a person without.
 fn ask(number: usize, cases: usize) -> String {
     let person = number / 2 * 7919 % cases + if number.is_multiple_of(2) { 0 } else { cases };
-    json!({ "subject": "Your visit on Monday", "from": site::RECIPIENT, "to": [rows::person(person)] }).to_string()
+    json!({ "subject": "Your visit on Monday", "from": site::RECIPIENT, "to": [rows::person(person)] })
+        .to_string()
 }
 
 fn plural(clients: usize) -> String {

@@ -136,7 +136,11 @@ fn rule(place: usize, width: usize) -> String {
     }
 }
 
-fn line(f: &mut fmt::Formatter<'_>, cells: &[String; HEADS.len()], widths: &[usize; HEADS.len()]) -> fmt::Result {
+fn line(
+    f: &mut fmt::Formatter<'_>,
+    cells: &[String; HEADS.len()],
+    widths: &[usize; HEADS.len()],
+) -> fmt::Result {
     for (place, (cell, width)) in cells.iter().zip(widths).enumerate() {
         match is_text(place) {
             true => write!(f, "| {cell:<width$} ")?,

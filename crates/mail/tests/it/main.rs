@@ -16,6 +16,6 @@ mod session;
 mod smuggling;
 mod swaks;
 mod tls;
-mod transcript;
 mod tls_proxy;
+mod transcript;
 mod trust;

@@ -173,6 +173,11 @@ pub(super) const HELP: &[Help] = &[
         &[Exit::NotFound, Exit::Unreachable],
     ),
     help(
+        "message purge",
+        &["postroom message purge --dry-run", "postroom message purge --json"],
+        &[Exit::Unreachable],
+    ),
+    help(
         "message why",
         &["postroom message why mail.eml", "postroom message why - --json"],
         &[Exit::NotFound, Exit::Unreachable],
@@ -302,11 +307,7 @@ pub(super) const HELP: &[Help] = &[
     ),
     help(
         "queue list",
-        &[
-            "postroom queue list",
-            "postroom queue list --state held",
-            "postroom queue list --limit 0 --json",
-        ],
+        &["postroom queue list", "postroom queue list --state held", "postroom queue list --limit 0 --json"],
         &[Exit::Unreachable],
     ),
     help(
@@ -341,6 +342,15 @@ pub(super) const HELP: &[Help] = &[
             "postroom queue fail msg_01j8znm0000000000000000001 --yes",
         ],
         &[Exit::NotFound, Exit::Conflict, Exit::Unreachable, Exit::Refused],
+    ),
+    help(
+        "person erase",
+        &[
+            "postroom person erase anna@customer.example --dry-run",
+            "postroom person erase anna@customer.example --yes --expect-count 12",
+            "postroom person erase anna@customer.example --yes --json",
+        ],
+        &[Exit::Unreachable, Exit::PartlyDone, Exit::Refused],
     ),
     help(
         "token make",

@@ -29,6 +29,8 @@ pub enum MessageCommand {
         #[arg(add = ArgValueCandidates::new(candidates::messages))]
         id: MailId,
     },
+    /// Purge the bodies of mail that is not tracked, as is done every hour
+    Purge(DryRun),
     /// Say what would be decided about a file, writing nothing
     Why(WhyArgs),
     /// Mail that a person must decide

@@ -129,8 +129,7 @@ pub enum Protection {
 }
 
 fn moment(text: &str) -> Result<Timestamp, String> {
-    let midnight =
-        || text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
+    let midnight = || text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
     let moment = text.parse::<Timestamp>().ok().or_else(midnight);
     moment.ok_or_else(|| format!("{text:?} is no time: write it as 2026-01-31 or 2026-01-31T08:00:00Z"))
 }

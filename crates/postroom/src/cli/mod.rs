@@ -9,6 +9,7 @@ mod help;
 mod mail;
 mod mailbox;
 mod parse;
+mod person;
 mod queue;
 mod record;
 mod service;
@@ -19,13 +20,14 @@ use clap::{Parser, Subcommand};
 pub use globals::{DryRun, Globals, Limit, Yes};
 pub use help::command;
 pub use mail::{
-    ImportArgs, ListMessagesArgs, MessageCommand, MoveArgs, ReplayMessageArgs, ReviewCommand, ReviewRejectArgs,
-    WhyArgs,
+    ImportArgs, ListMessagesArgs, MessageCommand, MoveArgs, ReplayMessageArgs, ReviewCommand,
+    ReviewRejectArgs, WhyArgs,
 };
 pub use mailbox::{
     AddMailboxArgs, MailboxCommand, OrderArgs, Protection, RemoveMailboxArgs, RescanArgs, TestMailboxArgs,
 };
 pub use parse::{Usage, parse};
+pub use person::{ErasePersonArgs, PersonCommand};
 pub use queue::{FailArgs, ListQueueArgs, QueueArgs, QueueCommand, ReleaseArgs};
 pub use record::{Condition, ImportRecordsArgs, ListRecordsArgs, RecordCommand, ShowRecordArgs};
 pub use service::{
@@ -87,6 +89,9 @@ pub enum Command {
     /// Outgoing mail
     #[command(subcommand)]
     Queue(QueueCommand),
+    /// People: erase on request
+    #[command(subcommand)]
+    Person(PersonCommand),
     /// Tracking tokens
     #[command(subcommand)]
     Token(TokenCommand),

@@ -52,7 +52,10 @@ pub fn outgoing() -> Candidates {
     look(async |app| {
         let wanted = OutgoingWanted { limit: OFFERED, ..OutgoingWanted::default() };
         let found = app.operations.outgoing(&actor(), wanted).await?;
-        Ok(found.iter().map(|mail| candidate(mail.id, &format!("{}: {}", mail.state, mail.subject))).collect())
+        Ok(found
+            .iter()
+            .map(|mail| candidate(mail.id, &format!("{}: {}", mail.state, mail.subject)))
+            .collect())
     })
 }
 

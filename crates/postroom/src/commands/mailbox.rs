@@ -1,71 +1,181 @@
 //! `postroom mailbox …`
 
+mod add;
+
 use postroom_core::Code;
-use serde_json::json;
+use postroom_operations::MailboxOrder;
+use serde::Serialize;
 
 use crate::app::App;
-use crate::cli::MailboxCommand;
+use crate::cli::{Globals, MailboxCommand, RemoveMailboxArgs, TestMailboxArgs};
 use crate::commands::actor;
-use crate::report::{CliError, Column, Exit, Output};
+use crate::commands::trial::{self, Step};
+use crate::config::{self, Mailbox, Origin};
+use crate::report::{CliError, Column, Exit, Form, Output, one_line};
 
-const COLUMNS: [Column; 6] = [
+const COLUMNS: [Column; 8] = [
     Column::id("name", "/name"),
     Column::new("state", "/state"),
+    Column::new("behind", "/behind"),
+    Column::new("lag", "/lag_seconds"),
     Column::new("track", "/track"),
-    Column::new("unmatched", "/on_unmatched"),
     Column::new("messages", "/messages"),
     Column::new("last", "/last_received_at"),
+    Column::new("why", "/text"),
 ];
 
-pub async fn run(app: &App, command: &MailboxCommand, out: &mut Output) -> Result<Exit, CliError> {
+pub async fn run(
+    app: &App,
+    command: &MailboxCommand,
+    globals: &Globals,
+    out: &mut Output,
+) -> Result<Exit, CliError> {
+    let operations = &app.operations;
     match command {
+        MailboxCommand::Add(arguments) => add::run(app, arguments, globals, out).await,
         MailboxCommand::List => {
-            out.list(&COLUMNS, &app.operations.mailboxes(&actor()).await?)?;
+            out.list(&COLUMNS, &operations.mailboxes(&actor()).await?)?;
             Ok(Exit::Done)
         }
-        MailboxCommand::Test { name } => test(app, name.as_deref(), out).await,
+        MailboxCommand::Show(mailbox) => {
+            out.item(&operations.mailbox(&actor(), &mailbox.name).await?)?;
+            Ok(Exit::Done)
+        }
+        MailboxCommand::Test(arguments) => test(app, arguments, out).await,
+        MailboxCommand::Pause(order) => {
+            let done = operations.pause_mailbox(&actor(), &order.mailbox.name, order.dry_run.dry_run).await?;
+            ordered(&done, "paused", "go on with: postroom mailbox resume NAME", out)
+        }
+        MailboxCommand::Resume(order) => {
+            let done =
+                operations.resume_mailbox(&actor(), &order.mailbox.name, order.dry_run.dry_run).await?;
+            ordered(&done, "read again", "look at it with: postroom mailbox show NAME", out)
+        }
+        MailboxCommand::Rescan(order) => {
+            let (name, dry_run) = (&order.mailbox.name, order.dry_run.dry_run);
+            let done = operations.rescan_mailbox(&actor(), name, order.since, dry_run).await?;
+            let what = format!(
+                "read again since {}; {} messages since then are stored and stay as they are",
+                order.since,
+                done.stored.unwrap_or_default()
+            );
+            ordered(&done, &what, "postroom serve does it; look at it with: postroom mailbox show NAME", out)
+        }
+        MailboxCommand::Remove(arguments) => remove(app, arguments, globals, out).await,
     }
 }
 
-/// What can be tried without the mailbox's own server: whether the listeners take its addresses, and whom the CRM knows
-/// under them.
-async fn test(app: &App, name: Option<&str>, out: &mut Output) -> Result<Exit, CliError> {
-    let all = app.operations.mailboxes(&actor()).await?;
-    let chosen: Vec<_> =
-        all.into_iter().filter(|mailbox| name.is_none_or(|name| mailbox.name == name)).collect();
-    if let (Some(name), []) = (name, chosen.as_slice()) {
+/// Says what was ordered, and the next useful command.
+fn ordered(done: &MailboxOrder, what: &str, next: &str, out: &mut Output) -> Result<Exit, CliError> {
+    if out.is_json() {
+        out.item(done)?;
+        return Ok(Exit::Done);
+    }
+    match (done.changed, done.dry_run) {
+        (false, _) => out.text("Nothing to change: it stands so already.")?,
+        (true, true) => out.text(&format!("{} would be {what}", done.name))?,
+        (true, false) => {
+            out.text(&format!("{} is {what}", done.name))?;
+            out.note(next)?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// One mailbox and how its trial went.
+#[derive(Serialize)]
+struct Tested<'m> {
+    name: &'m str,
+    address: &'m str,
+    ok: bool,
+    steps: Vec<Step>,
+    /// The first thing to do.
+    #[serde(rename = "do")]
+    fix: Option<String>,
+}
+
+/// Tries one mailbox, or all, step by step.
+async fn test(app: &App, arguments: &TestMailboxArgs, out: &mut Output) -> Result<Exit, CliError> {
+    let chosen: Vec<(&String, &Mailbox)> = app
+        .config
+        .mailboxes
+        .iter()
+        .filter(|(name, _)| arguments.name.as_ref().is_none_or(|wanted| wanted == *name))
+        .collect();
+    if let (Some(name), []) = (&arguments.name, chosen.as_slice()) {
         return Err(CliError::new(Code::API_NOT_FOUND, format!("no mailbox {name:?} is configured")));
     }
-    let mut lines = Vec::new();
-    let mut healthy = true;
-    let listens = app.config.smtp_in.enabled || app.config.lmtp_in.enabled;
-    for mailbox in chosen.iter().filter(|mailbox| !mailbox.addresses.is_empty()) {
-        let owners = postroom_core::Crm::find_addresses(&app.embedded, &mailbox.addresses).await?;
-        let owner = owners.iter().find(|hit| matches!(hit.record.table.as_str(), "queue" | "systemuser"));
-        let fix = match (listens, owner) {
-            (false, _) => Some("no way in is enabled: set [smtp_in] or [lmtp_in] enabled = true"),
-            (_, None) => {
-                Some("no user or queue of the CRM has this address: give it to one, or its mail has no owner")
-            }
-            _ => None,
-        };
-        healthy &= fix.is_none();
-        lines.push(json!({
-            "name": mailbox.name,
-            "addresses": mailbox.addresses,
-            "way_in": listens,
-            "owner": owner.map(|hit| hit.record.to_string()),
-            "messages": mailbox.messages,
-            "ok": fix.is_none(),
-            "do": fix,
-        }));
+    let mut all = Vec::new();
+    for (name, mailbox) in chosen {
+        if mailbox.imap.is_some() {
+            out.note(&format!("testing {name} …"))?;
+        }
+        let steps = trial::mailbox(app, mailbox, arguments.round_trip).await?;
+        let failed = steps.iter().find(|step| !step.ok);
+        let (ok, fix) = (failed.is_none(), failed.and_then(|step| step.fix.clone()));
+        all.push(Tested { name, address: mailbox.address.as_str(), ok, steps, fix });
     }
-    let columns = [
-        Column::id("name", "/name"),
-        Column::new("ok", "/ok"),
-        Column::new("owner", "/owner"),
-        Column::new("do", "/do"),
-    ];
-    out.list(&columns, &lines)?;
-    Ok(if healthy { Exit::Done } else { Exit::No })
+    match out.style().form {
+        Form::Human => all.iter().try_for_each(|tested| told(tested, out))?,
+        Form::Plain | Form::Json => {
+            let columns = [Column::id("name", "/name"), Column::new("ok", "/ok"), Column::new("do", "/do")];
+            out.list(&columns, &all)?;
+        }
+    }
+    Ok(trial::exit(all.iter().flat_map(|tested| &tested.steps)))
+}
+
+fn told(tested: &Tested<'_>, out: &mut Output) -> Result<(), CliError> {
+    out.text(&format!("{} ({})", tested.name, tested.address))?;
+    for line in tested.steps.iter().flat_map(lines) {
+        out.text(&line)?;
+    }
+    Ok(())
+}
+
+/// A step for a person: a tick or a cross, what was found, and what to do.
+fn lines(step: &Step) -> Vec<String> {
+    let mark = if step.ok { '✓' } else { '✗' };
+    let mut lines = vec![format!("  {mark} {:<12}  {}", step.name, one_line(&step.text))];
+    lines.extend(step.fix.iter().map(|fix| format!("      do: {}", one_line(fix))));
+    lines
+}
+
+/// Forgets where a mailbox was read to, and says what is left to be done by hand.
+async fn remove(
+    app: &App,
+    arguments: &RemoveMailboxArgs,
+    globals: &Globals,
+    out: &mut Output,
+) -> Result<Exit, CliError> {
+    let (name, operations) = (&arguments.mailbox.name, &app.operations);
+    let mut done = operations.forget_mailbox(&actor(), name, true).await?;
+    if !arguments.dry_run.dry_run {
+        arguments.yes.check_count(1)?;
+        let question = format!("Forget where {name} was read to, in {} folders?", done.folders.len());
+        arguments.yes.confirm(&question, globals)?;
+        done = operations.forget_mailbox(&actor(), name, false).await?;
+    }
+    if out.is_json() {
+        out.item(&done)?;
+    } else {
+        let what = if done.dry_run { "would be forgotten" } else { "is forgotten" };
+        out.text(&format!("{name} {what}; its {} messages stay.", done.messages))?;
+    }
+    if done.configured {
+        let place = defined(name, globals).unwrap_or_else(|| "the configuration".into());
+        out.note(&format!(
+            "now delete [mailboxes.{name}] from {place} and start postroom serve again: else the mailbox begins anew at its start_at"
+        ))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// The file and line in which a mailbox stands.
+fn defined(name: &str, globals: &Globals) -> Option<String> {
+    let loaded = config::load(&globals.sources()).ok()?;
+    match loaded.origins.get(&format!("mailboxes.{name}.address"))? {
+        Origin::File(place) => Some(format!("{} (line {})", place.file.display(), place.line)),
+        _ => None,
+    }
 }

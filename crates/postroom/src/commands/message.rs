@@ -51,6 +51,13 @@ async fn stored(app: &App, command: &MessageCommand, out: &mut Output) -> Result
         }
         MessageCommand::Raw { id } => {
             out.bytes(&operations.message_raw(&actor, *id).await?)?;
+            if let Some(at) = operations.message(&actor, *id).await?.message.purged_at {
+                out.note(&format!("its body was purged on {at}: only the headers are left"))?;
+            }
+            Ok(Exit::Done)
+        }
+        MessageCommand::Purge(dry_run) => {
+            out.item(&operations.purge(&actor, dry_run.dry_run).await?)?;
             Ok(Exit::Done)
         }
         MessageCommand::Review(command) => review(app, command, out).await,

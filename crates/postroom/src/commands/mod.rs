@@ -4,12 +4,15 @@ mod apitoken;
 pub mod candidates;
 mod mailbox;
 pub mod message;
+mod person;
 mod queue;
 mod record;
+mod round_trip;
 mod service;
 mod session;
 mod shelf;
 mod token;
+mod trial;
 
 use std::future::Future;
 
@@ -43,6 +46,7 @@ pub fn run(cli: &Cli, out: &mut Output) -> Result<Exit, CliError> {
             Command::Record(command) => record::run(&app, command, out).await,
             Command::Mailbox(command) => mailbox::run(&app, command, globals, out).await,
             Command::Queue(command) => queue::run(&app, command, globals, out).await,
+            Command::Person(command) => person::run(&app, command, globals, out).await,
             Command::Token(command) => token::run(&app, command, out).await,
             Command::Shelf(command) => shelf::run(&app, command, globals, out).await,
             Command::Apitoken(command) => apitoken::run(&app, command, out).await,

@@ -18,7 +18,12 @@ const COLUMNS: [Column; 7] = [
     Column::new("why", "/reason"),
 ];
 
-pub async fn run(app: &App, command: &QueueCommand, globals: &Globals, out: &mut Output) -> Result<Exit, CliError> {
+pub async fn run(
+    app: &App,
+    command: &QueueCommand,
+    globals: &Globals,
+    out: &mut Output,
+) -> Result<Exit, CliError> {
     match command {
         QueueCommand::List(arguments) => list(app, arguments, out).await,
         QueueCommand::Show { id } => {
@@ -26,7 +31,8 @@ pub async fn run(app: &App, command: &QueueCommand, globals: &Globals, out: &mut
             Ok(Exit::Done)
         }
         QueueCommand::Hold(arguments) => {
-            let done = app.operations.hold_outgoing(&actor(), arguments.id, arguments.dry_run.dry_run).await?;
+            let done =
+                app.operations.hold_outgoing(&actor(), arguments.id, arguments.dry_run.dry_run).await?;
             changed(&[done], "let it go again with: postroom queue release ID", out)
         }
         QueueCommand::Release(arguments) => release(app, arguments, globals, out).await,
@@ -67,7 +73,12 @@ async fn release(
     changed(&done, "postroom serve sends it; look at it with: postroom queue show ID", out)
 }
 
-async fn fail(app: &App, arguments: &FailArgs, globals: &Globals, out: &mut Output) -> Result<Exit, CliError> {
+async fn fail(
+    app: &App,
+    arguments: &FailArgs,
+    globals: &Globals,
+    out: &mut Output,
+) -> Result<Exit, CliError> {
     let (id, dry_run) = (arguments.mail.id, arguments.mail.dry_run.dry_run);
     let foreseen = app.operations.fail_outgoing(&actor(), id, true).await?;
     if dry_run {

@@ -12,6 +12,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::cli::{BackupArgs, CheckArgs, Globals, InitArgs, Part, ReconcileArgs, RestoreArgs};
+use crate::commands::trial::{self, Step};
 use crate::commands::{actor, block_on};
 use crate::config::{self, Config};
 use crate::report::{CliError, Column, Exit, Output};
@@ -98,17 +99,40 @@ pub async fn check(app: &App, arguments: &CheckArgs, out: &mut Output) -> Result
         tried.push(Tried::of(name, door(address)));
     }
     if wanted(Part::Mailbox) {
-        let count = config.mailboxes.len();
-        let known = arguments.name.as_ref().is_none_or(|name| config.mailboxes.contains_key(name));
-        tried.push(Tried::of(
-            "mailbox",
-            match known {
-                true => Ok(format!("{count} configured; postroom mailbox test looks closer")),
-                false => Err(("no such mailbox".into(), "postroom mailbox list".into())),
-            },
-        ));
+        tried.extend(mailboxes(app, arguments.name.as_deref(), out).await?);
+    }
+    if wanted(Part::SmtpOut) {
+        tried.push(trial::smtp_out(app).await.into());
+    }
+    if wanted(Part::Relay) {
+        tried.push(trial::next_hop(app).await.into());
     }
     told(&tried, out)
+}
+
+impl From<Step> for Tried {
+    fn from(step: Step) -> Tried {
+        Tried { part: step.name, ok: step.ok, said: step.text, fix: step.fix }
+    }
+}
+
+/// The steps of one mailbox, or of all.
+async fn mailboxes(app: &App, name: Option<&str>, out: &mut Output) -> Result<Vec<Tried>, CliError> {
+    let all = &app.config.mailboxes;
+    if let Some(name) = name.filter(|name| !all.contains_key(*name)) {
+        let text = format!("no mailbox {name:?} is configured");
+        return Ok(vec![Tried::of("mailbox", Err((text, "postroom mailbox list".into())))]);
+    }
+    let mut tried = vec![Tried::of("mailbox", Ok(format!("{} configured", all.len())))];
+    for (known, mailbox) in all.iter().filter(|(known, _)| name.is_none_or(|name| name == *known)) {
+        if mailbox.imap.is_some() {
+            out.note(&format!("testing {known} …"))?;
+        }
+        for step in trial::mailbox(app, mailbox, false).await? {
+            tried.push(Tried { part: format!("mailbox {known} {}", step.name), ..step.into() });
+        }
+    }
+    Ok(tried)
 }
 
 /// A port that can be had, or that a running postroom has.

@@ -49,6 +49,9 @@ SignIn {
 words!(/// What is done to a mail in its mailbox once it is stored.
     Touch { Nothing = "nothing", MarkSeen = "mark_seen", Move = "move" });
 
+words!(/// Which roles open the bodies of a mailbox's mail.
+    Reader { Owner = "owner", Operator = "operator", Viewer = "viewer" });
+
 section! {
     /// A tracked mailbox: its addresses, and what becomes of its mail. The name is free.
     pub struct Mailbox {
@@ -64,6 +67,10 @@ section! {
         pub on_unmatched: OnUnmatched = Some(OnUnmatched::Review), "\"review\"";
         /// A record that all mail of this mailbox belongs to, whatever else stands in it.
         pub record: Option<RecordName> = optional(), "\"campaign/6f1ed002-ab5e-4a2c-8d0c-1f0e6e2a9b11\"";
+        /// Whose mailbox it is: the name under which this person signs in to the pages, and may open its mail there.
+        pub owner: Option<String> = optional(), "\"anna\"";
+        /// The roles that may open the bodies of its mail: "owner", "operator", "viewer". Each opening is audited.
+        pub readers: Vec<Reader> = Some(vec![Reader::Owner, Reader::Operator]), "[\"owner\"]";
         /// The IMAP folders to watch.
         pub imap: Option<Imap> = optional(), "";
         /// What is done to a mail in its mailbox once it is stored: "nothing", "mark_seen", "move".

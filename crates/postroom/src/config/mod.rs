@@ -54,7 +54,7 @@ use tree::{Node, Table, Value};
 pub use units::{Size, Span};
 pub use values::{
     Domain, Email, Fingerprint, FolderRecord, HeaderName, Host, HttpUrl, Listen, Network, NotesAlias,
-    RecordName, TableName,
+    RecordName, TableName, quoted,
 };
 
 /// Defines the whole: the sections in the order of the example file.

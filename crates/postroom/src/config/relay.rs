@@ -11,19 +11,19 @@ section! {
         /// Whether it listens.
         pub enabled: bool = Some(false), "false";
         /// Where it listens.
-        pub listen: Listen = Some(Listen::loopback(2526)), "\"127.0.0.1:2526\"";
+        pub listen: Listen = Some(Listen::loopback(2530)), "\"127.0.0.1:2530\"";
         /// Who may hand mail in; everybody else is refused.
         pub clients: Vec<Network> = Some(vec![Network("127.0.0.1".into())]), "[\"127.0.0.1\"]";
         /// Where the mail goes on: the mail server's port behind its content filter, or the next server.
         pub next_host: Option<Host> = optional(), "\"127.0.0.1\"";
         /// The port there.
-        pub next_port: u16 = Some(10026), "10026";
+        pub next_port: u16 = Some(2531), "2531";
         /// "implicit", "starttls" (required), or "none" (loopback only).
         pub next_tls: Tls = Some(Tls::None), "\"none\"";
         /// The SHA-256 of the only certificate that is believed there.
         pub next_tls_pin: Option<Fingerprint> = optional(), "\"3A…\"";
         /// How long a mail may wait for its stamp; then it goes on as it is.
-        pub patience: Span = Some(Span::seconds(2)), "\"2s\"";
+        pub patience: Span = Some(Span::millis(1500)), "\"1500ms\"";
         /// The largest mail taken.
         pub max_message: Size = Some(Size::mib(35)), "\"35MiB\"";
     }

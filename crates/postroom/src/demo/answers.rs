@@ -119,11 +119,7 @@ async fn mail_is_moved(stage: &mut Stage<'_>, known: &Story) -> Result<(), CliEr
     stage.scene("13 Tom moves Ingrid's mail (number 4) from the quote to the opportunity by hand.")?;
     let ingrid = message_id("ingrid", stage.run);
     let message = stage.message(&ingrid).await?;
-    stage
-        .app
-        .operations
-        .place(&actor(), message.id, known.opportunity_pool.clone(), false)
-        .await?;
+    stage.app.operations.place(&actor(), message.id, known.opportunity_pool.clone(), false).await?;
     stage.ends(&ingrid, &End::On(known.opportunity_pool.clone())).await.map(drop)
 }
 
@@ -149,11 +145,12 @@ async fn leaves(
     let id = write(stage, known, written).await?;
     let entry = settled(stage, id, &[MailState::Sent, MailState::Failed]).await?;
     let wanted = format!("<{}>", entry.message_id.as_deref().unwrap_or_default());
-    let caught = until(&format!("the mail {:?} at the mail server", written.subject), async || {
+    let caught = until(written.subject, async || {
         let mails = stage.world.catcher.mails();
         Ok(mails.into_iter().find(|mail| header(&mail.raw, "Message-ID") == wanted))
-    });
-    Ok((entry, caught.await?))
+    })
+    .await?;
+    Ok((entry, caught))
 }
 
 /// Creates the e-mail activity as a form in the CRM would.
@@ -198,9 +195,8 @@ async fn settled(stage: &Stage<'_>, activity: Uuid, states: &[MailState]) -> Res
 /// `statecode` and `statuscode` of an e-mail, once the CRM was told how it ended.
 async fn status(stage: &Stage<'_>, activity: Uuid) -> Result<(i64, i64), CliError> {
     use postroom_core::{Filter, Query};
-    let query = Query::of("email")
-        .select(&["statecode", "statuscode"])
-        .filter(Filter::eq("activityid", activity));
+    let query =
+        Query::of("email").select(&["statecode", "statuscode"]).filter(Filter::eq("activityid", activity));
     until("the e-mail's state in the CRM", async || {
         let row = stage.app.embedded.query(&query).await?.into_iter().next();
         let both = row.and_then(|row| row.int("statecode").zip(row.int("statuscode")));

@@ -52,7 +52,9 @@ pub async fn run(arguments: &DemoArgs, out: &mut Output) -> Result<Exit, CliErro
     services.stop().await;
     match wrong.is_empty() {
         true => Ok(Exit::Done),
-        false => Err(CliError::new(Code::INTERNAL, format!("the story ended otherwise: {}", wrong.join("; ")))),
+        false => {
+            Err(CliError::new(Code::INTERNAL, format!("the story ended otherwise: {}", wrong.join("; "))))
+        }
     }
 }
 
@@ -102,7 +104,7 @@ fn configuration(
     let mut text = format!(
         "[storage]\nurl = {database}\ndisk_reserve = \"16MiB\"\n\n[http]\nlisten = \"127.0.0.1:{}\"\n\n\
          [smtp_in]\nenabled = true\nlisten = \"127.0.0.1:{}\"\nhostname = \"localhost\"\n\
-         accept_domains = [\"demo.example\"]\n\n\
+         accept_domains = [\"demo.example\", \"reply.demo.example\"]\n\n\
          [lmtp_in]\nenabled = true\nlisten = \"127.0.0.1:{}\"\nhostname = \"localhost\"\n\n\
          [logs]\nlevel = \"warn\"\n",
         port(8080),
@@ -147,9 +149,7 @@ async fn tell(
     stage.out.text("")?;
     for letter in &story::letters(app.clock.now(), stage.run) {
         stage.scene(letter.what)?;
-        story::send(smtp, letter)
-            .await
-            .map_err(|error| Fault::retry(Code::STORE_AWAY, error.to_string()))?;
+        story::send(smtp, letter).await.map_err(|error| Fault::retry(Code::STORE_AWAY, error.to_string()))?;
         stage.ends(&letter.message_id, &letter.end).await?;
     }
     stage.out.text("")?;

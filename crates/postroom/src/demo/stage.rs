@@ -68,8 +68,7 @@ impl Stage<'_> {
             let text = Some(message_id.to_owned());
             let wanted = Wanted { text, limit: 1, ..Wanted::default() };
             let found = self.app.operations.messages(&actor(), wanted).await?.into_iter().next();
-            Ok(found
-                .filter(|message| !matches!(message.state, MailState::Received | MailState::Parsed)))
+            Ok(found.filter(|message| !matches!(message.state, MailState::Received | MailState::Parsed)))
         })
         .await
     }

@@ -2,4 +2,5 @@
 
 pub mod directory;
 pub mod outgoing;
+pub mod relay;
 pub mod watched;

@@ -128,3 +128,27 @@ fn a_person_s_decision_by_api_counts_like_one_by_command() {
     assert_eq!(answer["changed"], json!([id]), "{answer}");
     is_on(&house().settled(id), &case.at(), "person");
 }
+
+/// What a mail is stamped with is where it will be filed.
+#[test]
+fn a_reply_is_stamped_with_the_record_of_its_thread() {
+    let case = case();
+    let parent = letter(&case.token());
+    let message = house().filed(ANNA, &[DESK], parent.raw());
+    is_on(&message, &case.at(), "token");
+    let stamp = |asked: Value| {
+        let answer = agent(post("/agent/v1/stamp", "application/json", asked.to_string())).answers(200);
+        answer.json()
+    };
+    let ask = json!({"subject": "Re: your pump", "from": DESK, "to": ["kim@nobody.example"], "in_reply_to": message["message_id"], "references": []});
+    let stamped = stamp(ask);
+    assert_eq!(record(&stamped), case.at(), "{stamped:#}");
+    assert!(text(&stamped["subject"]).to_lowercase().contains(&case.guid()), "{stamped:#}");
+    assert!(text(&stamped["subject"]).starts_with("Re: your pump"), "{stamped:#}");
+    let unknown = stamp(json!({"subject": "Hello", "from": DESK, "to": ["kim@nobody.example"]}));
+    assert_eq!((&unknown["subject"], &unknown["record"]), (&json!("Hello"), &Value::Null), "{unknown:#}");
+    assert!(!text(&unknown["reason"]).is_empty());
+    let server = house().http.expect("it listens");
+    post("/agent/v1/stamp", "application/json", "{}").to(server).refuses(401);
+    post("/agent/v1/stamp", "application/json", "{}").bearer(&token("api")).to(server).refuses(403);
+}

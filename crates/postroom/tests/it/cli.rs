@@ -1,6 +1,8 @@
-//! The command line: help, usage errors, `explain`, `completion`, `record`.
+//! The command line: help, usage errors, `explain`, `completion`, `record`, `mailbox`, `queue`.
 
 mod completion;
+mod mailboxes;
+mod queue;
 mod records;
 
 use std::io::Read;

@@ -11,6 +11,7 @@ mod house;
 mod load;
 mod peers;
 mod power;
+mod privacy;
 mod real_mail;
 mod roundtrip;
 mod sending;

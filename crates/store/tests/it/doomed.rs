@@ -22,7 +22,11 @@ on_both!(
 struct Holds(Vec<BodyHash>);
 
 impl Holder for Holds {
-    fn held<'t>(&'t self, _: &'t mut Tx, among: &'t [BodyHash]) -> BoxFuture<'t, Result<Vec<BodyHash>, Error>> {
+    fn held<'t>(
+        &'t self,
+        _: &'t mut Tx,
+        among: &'t [BodyHash],
+    ) -> BoxFuture<'t, Result<Vec<BodyHash>, Error>> {
         async move { Ok(self.0.iter().copied().filter(|hash| among.contains(hash)).collect()) }.boxed()
     }
 }
@@ -83,7 +87,11 @@ async fn what_is_stored_again_is_spared(lab: Lab) {
 async fn a_body_stored_while_it_is_swept_is_there_afterwards(lab: Lab) {
     struct Notes(BodyHash);
     impl Holder for Notes {
-        fn held<'t>(&'t self, tx: &'t mut Tx, _: &'t [BodyHash]) -> BoxFuture<'t, Result<Vec<BodyHash>, Error>> {
+        fn held<'t>(
+            &'t self,
+            tx: &'t mut Tx,
+            _: &'t [BodyHash],
+        ) -> BoxFuture<'t, Result<Vec<BodyHash>, Error>> {
             async move {
                 let select = postroom_store::sql::Query::select().column("id").from("note").to_owned();
                 Ok(tx.query(&select).await?.iter().map(|_| self.0).collect())
@@ -112,8 +120,9 @@ async fn a_body_stored_while_it_is_swept_is_there_afterwards(lab: Lab) {
         assert!(is_there(&lab.store, hash).await, "turn {turn}: a noted body is gone");
         // Nobody holds it in the next turn.
         let clear = postroom_store::sql::Query::delete().from_table("note").to_owned();
-        let unit =
-            lab.store.write("test.clear", move |tx| async move { tx.execute(&clear).await.map(drop) }.boxed());
+        let unit = lab
+            .store
+            .write("test.clear", move |tx| async move { tx.execute(&clear).await.map(drop) }.boxed());
         let cleared: Result<(), Error> = unit.await;
         cleared.unwrap();
     }

@@ -11,7 +11,9 @@ use crate::sending::reports::{self, About, Reported};
 
 impl Filing {
     pub(super) async fn tell_senders(&self, readings: &[Reading]) -> Result<(), Fault> {
-        for reading in readings.iter().filter(|reading| reading.class == Class::Bounce) {
+        let reports =
+            readings.iter().filter(|reading| matches!(reading.class, Class::Bounce | Class::Receipt));
+        for reading in reports {
             let Some((about, told)) = reading.report.as_ref().and_then(told) else { continue };
             reports::reported(&self.store, about, told, self.clock.now()).await?;
         }
@@ -24,6 +26,12 @@ fn told(report: &Report) -> Option<(About, Vec<Reported>)> {
         ReportKind::Failure => reports::Report::Failed,
         ReportKind::Delay => reports::Report::Delayed,
         ReportKind::Success | ReportKind::Relayed => reports::Report::Delivered,
+        // Of a receipt the reason is the disposition; deleted unread says nothing about delivery that is not known.
+        ReportKind::Receipt
+            if report.recipients.iter().any(|one| one.reason.eq_ignore_ascii_case("displayed")) =>
+        {
+            reports::Report::Read
+        }
         ReportKind::Feedback | ReportKind::Receipt => return None,
     };
     let about = About {

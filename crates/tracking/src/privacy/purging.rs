@@ -14,7 +14,6 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::reduce::{self, Form};
-use crate::filing;
 use crate::intake::filing_job;
 
 /// The job kind.
@@ -170,11 +169,9 @@ async fn write(
     now: Timestamp,
 ) -> Result<(u64, u64), Error> {
     let lanes: Vec<String> = reduced.iter().map(|(one, _)| filing_job(MailId(one.id)).lane).collect();
-    let busy = jobs::busy_lanes(tx, filing::KIND, &lanes).await?;
+    let busy = jobs::busy_lanes(tx, &lanes).await?;
     let (mut messages, mut bytes) = (0, 0);
-    for ((candidate, forms), _) in
-        reduced.into_iter().zip(lanes).filter(|(_, lane)| !busy.contains(lane))
-    {
+    for ((candidate, forms), _) in reduced.into_iter().zip(lanes).filter(|(_, lane)| !busy.contains(lane)) {
         let Some(first) = forms.iter().find(|form| form.hash == candidate.bodies[0]) else { continue };
         if tx.execute(&emptied(candidate.id, first, before, now)).await? == 0 {
             continue;

@@ -50,6 +50,8 @@ Standing {
     Bounced = "bounced",
     /// Reported as delivered.
     Delivered = "delivered",
+    /// Opened by its reader, who let that be told (RFC 8098).
+    Read = "read",
 });
 
 words!(/// Why a mail is held.
@@ -69,7 +71,10 @@ impl Standing {
 
     /// Whether a mail server took the mail for this recipient.
     pub fn was_accepted(self) -> bool {
-        matches!(self, Standing::Accepted | Standing::Delayed | Standing::Bounced | Standing::Delivered)
+        matches!(
+            self,
+            Standing::Accepted | Standing::Delayed | Standing::Bounced | Standing::Delivered | Standing::Read
+        )
     }
 }
 

@@ -28,6 +28,8 @@ pub enum Report {
     /// Not delivered yet.
     Delayed,
     Delivered,
+    /// Shown to its reader.
+    Read,
 }
 
 /// Which mail a report is about: what the report gives, most reliable first.
@@ -86,7 +88,9 @@ fn with(mut entry: Entry, reports: &[Reported], now: Timestamp) -> Option<Entry>
         hit = true;
         let state = match report.what {
             Report::Failed => Standing::Bounced,
+            Report::Delivered if one.state == Standing::Read => continue, // overtaken by its own receipt
             Report::Delivered => Standing::Delivered,
+            Report::Read => Standing::Read,
             Report::Delayed if one.state == Standing::Accepted => Standing::Delayed,
             Report::Delayed => continue, // a late word about what is settled
         };

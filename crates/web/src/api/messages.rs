@@ -95,7 +95,8 @@ pub(super) async fn show(
     Ok(Json(app.operations.message(&actor, id).await?))
 }
 
-/// The bytes as they came. Each opening is written to the audit trail.
+/// The bytes as they came. Each opening is written to the audit trail. Of a mail whose body was purged, the headers; the header
+/// field `x-postroom-body-purged` says when.
 #[utoipa::path(get, path = "/api/v1/messages/{id}/raw", tag = "messages", params(("id" = String, Path, description = "`msg_…`")),
     extensions(("x-permission" = json!("read_bodies"))),
     responses((status = 200, body = Vec<u8>, content_type = "message/rfc822"), (status = "4XX", body = ProblemView)))]
@@ -106,9 +107,11 @@ pub(super) async fn raw(
 ) -> Result<Response, Problem> {
     let id: MailId = input::id(&id)?;
     let raw = app.operations.message_raw(&actor, id).await?;
+    let purged = app.operations.message(&actor, id).await?.message.purged_at;
     let name = format!("attachment; filename=\"{id}.eml\"");
     let headers = [(header::CONTENT_TYPE, "message/rfc822".to_owned()), (header::CONTENT_DISPOSITION, name)];
-    Ok((headers, raw).into_response())
+    let purged = purged.map(|at| [("x-postroom-body-purged", at.to_string())]);
+    Ok((headers, purged.map(axum::response::AppendHeaders), raw).into_response())
 }
 
 #[derive(Deserialize, IntoParams)]

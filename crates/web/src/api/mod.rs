@@ -6,6 +6,7 @@
 mod mailboxes;
 mod messages;
 mod outgoing;
+mod people;
 mod records;
 mod schema;
 mod shelf;
@@ -70,6 +71,7 @@ fn operations(max_message: u64) -> OpenApiRouter<App> {
         .routes(routes!(messages::replay))
         .routes(routes!(messages::replay_review))
         .routes(routes!(messages::undo))
+        .routes(routes!(people::erase))
         .routes(routes!(records::list))
         .routes(routes!(records::show))
         .routes(routes!(records::attachment))

@@ -51,8 +51,12 @@ pub struct Message {
     received_at: String,
     mailbox: String,
     flags: Vec<String>,
-    /// Bytes.
+    /// Bytes that it came with.
     size: u64,
+    /// When all but the headers was purged, because it is not tracked or was erased.
+    purged_at: Option<String>,
+    /// When it was erased on request.
+    erased_at: Option<String>,
 }
 
 /// A page of messages, newest first.
@@ -565,4 +569,43 @@ pub struct AuditEntry {
 #[derive(ToSchema)]
 pub struct Audit {
     items: Vec<AuditEntry>,
+}
+
+/// What was erased of a person, in numbers.
+#[derive(ToSchema)]
+pub struct Erasure {
+    id: String,
+    at: String,
+    /// Null while some of it is left to do.
+    #[schema(required)]
+    finished_at: Option<String>,
+    /// SHA-256 of the 16 bytes of `salt` and the address in lower case.
+    address_hash: String,
+    salt: String,
+    /// Nothing was done: the numbers say what would be.
+    dry_run: bool,
+    messages: u64,
+    sightings: u64,
+    /// Those of the messages that the CRM sent, or wanted to.
+    outgoing: u64,
+    /// Those of the messages that waited for a person.
+    review_closed: u64,
+    activities: u64,
+    attachments: u64,
+    bodies_removed: u64,
+    /// Bodies that other mail or other CRM rows refer to.
+    bodies_kept: u64,
+    /// What the CRM did not let go.
+    refusals: Vec<ErasureRefusal>,
+}
+
+/// A change that the CRM refused.
+#[derive(ToSchema)]
+pub struct ErasureRefusal {
+    /// GUID.
+    activity: String,
+    /// `attachments`, `text`, `addresses`, `parties`, `queue items`, `notes`.
+    what: String,
+    /// `PR-nnnn`.
+    code: String,
 }

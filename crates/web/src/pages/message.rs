@@ -3,8 +3,8 @@
 use axum::extract::State;
 use axum::response::{Html, IntoResponse, Response};
 use http::header::CONTENT_SECURITY_POLICY;
-use postroom_core::{MailId, RecordRef};
-use postroom_operations::{Bulk, Detail, MailView, Permission};
+use postroom_core::{MailId, Method, RecordRef};
+use postroom_operations::{Actor, Bulk, Detail, Hop, MailView, OutgoingView};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -36,8 +36,10 @@ pub(super) async fn show(
     let id: MailId = input::id(&id)?;
     let actor = &session.actor;
     let detail = app.operations.message(actor, id).await?;
-    let hops = app.operations.hops(actor, &detail).await?;
-    let content = match actor.role.may(Permission::ReadBodies) {
+    let outgoing = app.operations.outgoing_of(actor, id).await?;
+    let hops = hops(&app, actor, &detail, outgoing.as_ref()).await?;
+    let may_open = app.operations.may_open(actor, &detail);
+    let content = match may_open {
         true => Some(app.operations.message_view(actor, id, None).await?),
         false => None,
     };
@@ -54,9 +56,34 @@ pub(super) async fn show(
         "attachments": content.map(|content| content.attachments),
         "opening": opening,
         "hops": hops,
+        "can_undo": can_undo(&detail),
+        "may_open": may_open,
+        "outgoing": outgoing,
         "message": detail,
     });
     page(&app, &session, "message.html", values)
+}
+
+/// Every stop, of mail out too; a change that both ways remember stands once.
+async fn hops(
+    app: &App,
+    actor: &Actor,
+    detail: &Detail,
+    outgoing: Option<&OutgoingView>,
+) -> Result<Vec<Hop>, Problem> {
+    let mut hops = app.operations.hops(actor, detail).await?;
+    if let Some(mail) = outgoing {
+        hops.retain(|hop| hop.what != "changed" || !hop.text.starts_with("outgoing."));
+        hops.extend(app.operations.outgoing_hops(actor, mail).await?);
+        hops.sort_by_key(|hop| hop.at);
+    }
+    Ok(hops)
+}
+
+/// Whether a person spoke last, after something else had been decided.
+fn can_undo(detail: &Detail) -> bool {
+    let by_person = detail.decision.as_ref().is_some_and(|decision| decision.method == Method::Person);
+    by_person && detail.decisions.len() > 1
 }
 
 /// The place of the signal that won: the first, when a signal decided at all.
@@ -104,9 +131,9 @@ pub(super) async fn raw(
 ) -> Result<Html<String>, Problem> {
     let id: MailId = input::id(&id)?;
     let raw = app.operations.message_raw(&session.actor, id).await?;
+    let purged_at = app.operations.message(&session.actor, id).await?.message.purged_at;
     let text = String::from_utf8_lossy(&raw[..raw.len().min(RAW)]).replace("\r\n", "\n");
-    let values =
-        json!({ "here": "messages", "id": id, "raw": text, "size": raw.len(), "cut": raw.len() > RAW });
+    let values = json!({ "here": "messages", "id": id, "raw": text, "size": raw.len(), "cut": raw.len() > RAW, "purged_at": purged_at });
     page(&app, &session, "raw.html", values)
 }
 
@@ -131,8 +158,14 @@ pub(super) async fn part(
     Ok(file(&shown.name, bytes))
 }
 
-fn done(id: MailId, changed: &Bulk, word: &'static str) -> Response {
-    back(&format!("/messages/{id}"), if changed.changed.is_empty() { "unchanged" } else { word })
+/// Back to where the form stood: the mail's own page, or the review, which then offers to undo.
+fn done(sent: &Sent, id: MailId, changed: &Bulk, word: &'static str) -> Response {
+    let word = if changed.changed.is_empty() { "unchanged" } else { word };
+    match sent.field("back") {
+        "review" if word == "undone" => back("/review", word),
+        "review" => back(&format!("/review?undo={id}"), word),
+        _ => back(&format!("/messages/{id}"), word),
+    }
 }
 
 pub(super) async fn attach(
@@ -144,7 +177,7 @@ pub(super) async fn attach(
     let record: Result<RecordRef, _> = sent.field("record").parse();
     let record = record.map_err(|error| Problem::input(error.to_string()))?;
     let changed = app.operations.place(sent.actor(), id, record, false).await?;
-    Ok(done(id, &changed, "attached"))
+    Ok(done(&sent, id, &changed, "attached"))
 }
 
 pub(super) async fn reject(
@@ -154,7 +187,7 @@ pub(super) async fn reject(
 ) -> Result<Response, Problem> {
     let id = input::id(&id)?;
     let changed = app.operations.set_aside(sent.actor(), id, false, false).await?;
-    Ok(done(id, &changed, "rejected"))
+    Ok(done(&sent, id, &changed, "rejected"))
 }
 
 pub(super) async fn skip(
@@ -164,7 +197,7 @@ pub(super) async fn skip(
 ) -> Result<Response, Problem> {
     let id = input::id(&id)?;
     let changed = app.operations.set_aside(sent.actor(), id, true, false).await?;
-    Ok(done(id, &changed, "skipped"))
+    Ok(done(&sent, id, &changed, "skipped"))
 }
 
 pub(super) async fn replay(
@@ -173,6 +206,38 @@ pub(super) async fn replay(
     sent: Sent,
 ) -> Result<Response, Problem> {
     let id = input::id(&id)?;
-    let replay = app.operations.replay_message(sent.actor(), id, false).await?;
-    Ok(back(&format!("/messages/{id}"), if replay.looked_at == 0 { "unchanged" } else { "replayed" }))
+    app.operations.replay_message(sent.actor(), id, false).await?;
+    Ok(back(&format!("/messages/{id}"), "replayed"))
+}
+
+/// Takes back what a person decided last.
+pub(super) async fn undo(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    sent: Sent,
+) -> Result<Response, Problem> {
+    let id = input::id(&id)?;
+    let changed = app.operations.undo_message(sent.actor(), id, false).await?;
+    Ok(done(&sent, id, &changed, "undone"))
+}
+
+#[derive(Deserialize)]
+pub(super) struct Sought {
+    #[serde(default)]
+    q: String,
+}
+
+/// Choosing the record that a mail belongs to, by what people call it.
+pub(super) async fn find_record(
+    State(app): State<App>,
+    SignedIn(session): SignedIn,
+    Path(id): Path<String>,
+    Query(sought): Query<Sought>,
+) -> Result<Html<String>, Problem> {
+    let id: MailId = input::id(&id)?;
+    let detail = app.operations.message(&session.actor, id).await?;
+    let found = app.operations.find_records(&session.actor, &sought.q).await?;
+    let values =
+        json!({ "here": "messages", "q": sought.q.trim(), "found": found, "message": detail.message });
+    page(&app, &session, "find_record.html", values)
 }

@@ -5,14 +5,18 @@
 //! * Text out of mail goes through the templates' escaping, after [`text::visible`] made its control characters harmless.
 
 mod assets;
+mod mailboxes;
 mod message;
 mod messages;
+mod outgoing;
 mod records;
 pub(crate) mod render;
+mod review;
 mod shelf;
 mod sign_in;
 mod text;
 mod today;
+mod write;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -29,6 +33,7 @@ const FORM: usize = 64 * 1024;
 
 /// Every page.
 pub(crate) fn routes() -> Router<App> {
+    let written = get(write::form).post(write::send).layer(DefaultBodyLimit::max(write::FORM));
     Router::new()
         .route("/", get(today::show))
         .route("/sign-in", get(sign_in::show).post(sign_in::enter))
@@ -43,8 +48,22 @@ pub(crate) fn routes() -> Router<App> {
         .route("/messages/{id}/reject", post(message::reject))
         .route("/messages/{id}/skip", post(message::skip))
         .route("/messages/{id}/replay", post(message::replay))
+        .route("/messages/{id}/move", get(message::find_record))
+        .route("/messages/{id}/undo", post(message::undo))
+        .route("/review", get(review::list))
+        .route("/outgoing", get(outgoing::list))
+        .route("/outgoing/{id}", get(outgoing::show))
+        .route("/outgoing/{id}/hold", post(outgoing::hold))
+        .route("/outgoing/{id}/release", post(outgoing::release))
+        .route("/outgoing/{id}/fail", post(outgoing::fail))
+        .route("/mailboxes", get(mailboxes::list))
+        .route("/mailboxes/{name}", get(mailboxes::show))
+        .route("/mailboxes/{name}/pause", post(mailboxes::pause))
+        .route("/mailboxes/{name}/resume", post(mailboxes::resume))
+        .route("/mailboxes/{name}/rescan", post(mailboxes::rescan))
         .route("/records", get(records::list))
         .route("/records/{table}/{id}", get(records::show))
+        .route("/records/{table}/{id}/write", written)
         .route("/attachments/{id}", get(records::attachment))
         .route("/shelf", get(shelf::list))
         .route("/shelf/{id}/replay", post(shelf::replay))
@@ -89,6 +108,16 @@ fn done_sentence(done: Option<&str>) -> Option<&'static str> {
         "rejected" => Some("Rejected: it belongs to no record."),
         "skipped" => Some("Skipped: it stays untracked."),
         "replayed" => Some("It will be decided again in a moment."),
+        "undone" => Some("Undone: it stands as it did before."),
+        "held" => Some("Held: it does not leave until it is released."),
+        "released" => Some("Released: it leaves in a moment."),
+        "failed" => Some("Given up. The CRM will say so in a moment."),
+        "paused" => Some("Paused. Its watcher ends what it is at, then waits."),
+        "resumed" => Some("Resumed. Its watcher looks again in a moment."),
+        "as-it-was" => Some("Nothing changed: it was so already."),
+        "rescan" => Some("Ordered: mail since that day is read again. Nothing is added twice."),
+        "written" => Some("Written. It is queued and leaves in a moment."),
+        "written-before" => Some("This mail was written before: it is not sent twice."),
         "tried" => Some("It will be tried again in a moment."),
         "given-up" => Some("Given up. The mail itself is kept."),
         "signed-out" => Some("You are signed out."),

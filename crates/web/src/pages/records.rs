@@ -1,13 +1,17 @@
 //! Records of the CRM: tables, rows, and a record with its timeline.
 
+use std::collections::BTreeMap;
+
 use axum::extract::State;
 use axum::response::{Html, Response};
 use http::StatusCode;
 use postroom_core::{Record, RecordRef, Value};
+use postroom_operations::OutgoingView;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
+use super::done_sentence;
 use super::render::page;
 use crate::api::{filter_value, table_name};
 use crate::app::App;
@@ -101,18 +105,38 @@ fn column<'a>((name, value): (&'a String, &serde_json::Value)) -> ColumnView<'a>
     ColumnView { name, text, link, is_time }
 }
 
+#[derive(Deserialize)]
+pub(super) struct Opened {
+    done: Option<String>,
+}
+
 pub(super) async fn show(
     State(app): State<App>,
     SignedIn(session): SignedIn,
     Path((table, id)): Path<(String, String)>,
+    Query(opened): Query<Opened>,
 ) -> Result<Html<String>, Problem> {
     let id = input::guid(&id)?;
     let at = RecordRef::new(table_name(&table)?, id);
-    let record = app.operations.record(&session.actor, &at).await?;
+    let (operations, actor) = (&app.operations, &session.actor);
+    let record = operations.record(actor, &at).await?;
+    let deliveries = operations.deliveries(actor, id, &record.activities).await?;
+    let own = if at.table == "email" { operations.delivery(actor, id).await? } else { None };
     let text = |column: &&str| record.columns.get(*column).and_then(|value| value.as_str());
     let name = NAMES.iter().find_map(text).map(str::to_owned);
     let columns: Vec<ColumnView> = record.columns.iter().map(column).collect();
-    let values = json!({ "here": "records", "record": record, "columns": columns, "name": name, "at": at.to_string() });
+    // Other tables of activities and of settings take no mail.
+    let takes_mail = at.table == "email" || operations.rules().tables.contains(&at.table);
+    let deliveries: BTreeMap<String, OutgoingView> =
+        deliveries.into_iter().map(|(activity, mail)| (activity.to_string(), mail)).collect();
+    let values = json!({
+        "here": "records", "record": record, "columns": columns, "name": name, "at": at.to_string(),
+        "done": done_sentence(opened.done.as_deref()),
+        "deliveries": deliveries,
+        "own": own,
+        "takes_mail": takes_mail,
+        "writing_refused": operations.writing_refused(),
+    });
     page(&app, &session, "record.html", values)
 }
 

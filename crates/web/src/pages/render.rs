@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::problem::Problem;
 
 /// All templates, inside the binary.
-pub(crate) const TEMPLATES: [(&str, &str); 12] = [
+pub(crate) const TEMPLATES: [(&str, &str); 19] = [
     ("base.html", include_str!("../../templates/base.html")),
     ("parts.html", include_str!("../../templates/parts.html")),
     ("today.html", include_str!("../../templates/today.html")),
@@ -27,6 +27,13 @@ pub(crate) const TEMPLATES: [(&str, &str); 12] = [
     ("records.html", include_str!("../../templates/records.html")),
     ("record.html", include_str!("../../templates/record.html")),
     ("shelf.html", include_str!("../../templates/shelf.html")),
+    ("review.html", include_str!("../../templates/review.html")),
+    ("outgoing.html", include_str!("../../templates/outgoing.html")),
+    ("outgoing_mail.html", include_str!("../../templates/outgoing_mail.html")),
+    ("mailboxes.html", include_str!("../../templates/mailboxes.html")),
+    ("mailbox.html", include_str!("../../templates/mailbox.html")),
+    ("write.html", include_str!("../../templates/write.html")),
+    ("find_record.html", include_str!("../../templates/find_record.html")),
     ("sign_in.html", include_str!("../../templates/sign_in.html")),
     ("problem.html", include_str!("../../templates/problem.html")),
 ];
@@ -45,6 +52,7 @@ impl Pages {
         engine.add_filter("bytes", text::size);
         engine.add_filter("count", text::count);
         engine.add_filter("words", |word: &str| word.replace('_', " "));
+        engine.add_filter("delivery", text::delivery);
         engine.add_filter("path", |part: Value| text::in_path(&plain(&part)));
         engine.add_filter("stamp", |time: &str| {
             time.parse::<Timestamp>().map_or_else(|_| time.to_owned(), text::stamp)
@@ -79,10 +87,14 @@ pub(super) fn page(
         ("csrf", json!(session.csrf)),
         ("may_decide", json!(may(Permission::Decide))),
         ("may_open", json!(may(Permission::ReadBodies))),
+        ("may_write", json!(may(Permission::WriteRecords))),
         ("now", json!(app.clock.now())),
     ];
     for (key, value) in common {
-        values[key] = value;
+        // A page may know better: who opens a mail is also a matter of its mailbox.
+        if values.get(key).is_none() {
+            values[key] = value;
+        }
     }
     app.pages.render(name, values)
 }

@@ -53,6 +53,26 @@ pub(super) fn count(number: u64) -> String {
     out
 }
 
+/// A length of time, roundly.
+pub(super) fn span(seconds: i64) -> String {
+    match seconds.max(0) {
+        seconds @ 0..60 => format!("{seconds} s"),
+        seconds @ 60..3600 => format!("{} min", seconds / 60),
+        seconds @ 3600..86_400 => format!("{} h", seconds / 3600),
+        seconds => format!("{} d", seconds / 86_400),
+    }
+}
+
+/// Where a mail stands with one recipient, in words for people.
+pub(super) fn delivery(state: &str) -> String {
+    match state {
+        "later" => "tried again later".into(),
+        "expired" => "given up".into(),
+        "accepted" => "taken by the server".into(),
+        other => other.replace('_', " "),
+    }
+}
+
 /// One segment of a path.
 pub(super) fn in_path(text: &str) -> String {
     utf8_percent_encode(text, IN_PATH).to_string()
@@ -100,6 +120,12 @@ mod tests {
             (count(7), count(1234), count(1234567)),
             ("7".into(), "1\u{202f}234".into(), "1\u{202f}234\u{202f}567".into())
         );
+    }
+
+    #[test]
+    fn spans() {
+        let shown = [0, 59, 60, 7200, 200_000].map(span);
+        assert_eq!(shown, ["0 s", "59 s", "1 min", "2 h", "2 d"]);
     }
 
     #[track_caller]

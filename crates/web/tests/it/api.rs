@@ -256,7 +256,10 @@ async fn an_attaching_taken_back_leaves_no_activity() {
     assert_eq!(api.get(&email).await.status, 200);
     api.post(&format!("/api/v1/messages/{id}/undo"), "").await;
     let back = show().await;
-    assert_eq!((&back["state"], &back["activity_id"], &back["record"]), (&json!("review"), &json!(null), &json!(null)));
+    assert_eq!(
+        (&back["state"], &back["activity_id"], &back["record"]),
+        (&json!("review"), &json!(null), &json!(null))
+    );
     assert_eq!(api.get(&email).await.status, 404);
     assert_eq!(api.post(&format!("/api/v1/messages/{id}/undo"), "").await.status, 409);
     // It can be attached anew, and the books balance all the while.
@@ -301,7 +304,10 @@ async fn a_mailbox_that_is_sent_to_us_takes_no_orders() {
     let api = Api::open().await;
     api.house.tracked().await;
     let shown = api.get("/api/v1/mailboxes/support").await.json();
-    assert_eq!((&shown["watched"], &shown["lag_seconds"], &shown["messages"]), (&json!(false), &json!(null), &json!(1)));
+    assert_eq!(
+        (&shown["watched"], &shown["lag_seconds"], &shown["messages"]),
+        (&json!(false), &json!(null), &json!(1))
+    );
     assert_eq!(shown["last_decisions"][0]["state"], "tracked");
     assert_eq!(api.get("/api/v1/mailboxes/nobody").await.status, 404);
     assert_eq!(api.post("/api/v1/mailboxes/support/pause", "").await.status, 409);

@@ -10,17 +10,20 @@ use postroom_core::{Clock, Crm, Direction, Envelope, Ids, MailId};
 use postroom_embedded::Embedded;
 use postroom_embedded::demo::{self, Story};
 use postroom_jobs::{NewJob, Runner};
-use postroom_operations::{Actor, Operations, Posted, Role, Scope};
+use postroom_operations::{Actor, Operations, Posted, Role, Scope, Writing};
 use postroom_store::Store;
 use postroom_tracking::filing::Filing;
 use postroom_tracking::intake::Intake;
 use postroom_tracking::rules::{Mailbox, Rules};
+use postroom_tracking::sending::Sending;
+use postroom_tracking::watching::Book;
 use postroom_web::{Options, Web};
 use tempfile::TempDir;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
 use crate::client::Call;
+use crate::wire;
 
 /// Bytes of the largest mail in tests.
 pub const MAX_MESSAGE: u64 = 256 * 1024;
@@ -33,6 +36,7 @@ pub struct House {
     ids: Ids,
     clock: Clock,
     runner: Runner,
+    sending: Sending,
     sign_in_url: String,
     _stop: DropGuard,
     _folder: TempDir,
@@ -57,6 +61,16 @@ impl House {
     }
 
     pub async fn open_with(tls: Option<Arc<rustls::ServerConfig>>) -> House {
+        House::furnished(tls, &[], Writing::NoWayOut).await
+    }
+
+    /// With a way out, on which people may write, and with the mailbox *support* watched.
+    pub async fn with_way_out() -> House {
+        let senders = vec!["demo.example".into()];
+        House::furnished(None, &["support"], Writing::Ready { senders }).await
+    }
+
+    async fn furnished(tls: Option<Arc<rustls::ServerConfig>>, watched: &[&str], writing: Writing) -> House {
         let folder = tempfile::tempdir().unwrap();
         let (clock, ids) = (Clock::system(), Ids::random());
         let areas = [
@@ -82,12 +96,15 @@ impl House {
             directory: None,
         };
         let intake = Arc::new(Intake::new(store.clone(), clock.clone(), ids.clone()));
-        let operations = Operations::new(filing.clone(), intake, random);
+        let operations = Operations::new(filing.clone(), intake, random)
+            .with_watched(watched.iter().map(|name| (*name).to_owned()))
+            .with_writing(writing);
+        let sending = wire::sending(&filing);
         let runner = Runner::new(
             store.clone(),
             clock.clone(),
             ids.clone(),
-            vec![Arc::new(filing)],
+            vec![Arc::new(filing), Arc::new(sending.clone())],
             postroom_jobs::Options::default(),
         );
         let options = Options {
@@ -109,6 +126,7 @@ impl House {
             ids,
             clock,
             runner,
+            sending,
             sign_in_url,
             _stop: stop.drop_guard(),
             _folder: folder,
@@ -182,6 +200,18 @@ impl House {
 
     pub async fn drain(&self) {
         self.runner.drain().await.unwrap();
+    }
+
+    /// Claims what the CRM wants sent, and hands it to the [`wire`].
+    pub async fn send_all(&self) {
+        self.sending.scan().await.unwrap();
+        self.drain().await;
+    }
+
+    /// Where watchers keep their books.
+    pub fn book(&self) -> Book {
+        let rules = self.sending.rules.clone();
+        Book::new(self.store.clone(), self.clock.clone(), self.ids.clone(), rules)
     }
 
     /// Puts work on the shelf that can never succeed, and answers its id.

@@ -12,5 +12,8 @@ mod imports;
 mod openapi;
 mod openings;
 mod pages;
+mod pages_in;
+mod pages_out;
 mod roles;
 mod security;
+mod wire;

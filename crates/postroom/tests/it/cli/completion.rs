@@ -113,7 +113,7 @@ fn names_come_from_the_configuration_and_no_database_is_made() {
 #[test]
 fn ids_of_what_is_stored_are_offered() {
     let (place, id) = with_mail();
-    for verb in ["show", "raw", "move", "replay"] {
+    for verb in ["show", "raw", "move", "replay", "undo"] {
         check(&place, &["message", verb, "msg_"], &[&id]);
     }
     check(&place, &["message", "review", "reject", ""], &[&id]);
@@ -121,6 +121,7 @@ fn ids_of_what_is_stored_are_offered() {
     let token = place.run(&["apitoken", "create", "--scope", "agent", "--json"]).exits(0).json_lines();
     check(&place, &["apitoken", "revoke", "tok_"], &[token[0]["id"].as_str().expect("an id")]);
     check(&place, &["shelf", "show", ""], &[]);
+    check(&place, &["queue", "hold", ""], &[]);
     // What a stranger wrote stands beside the id where the shell shows it, and cannot act.
     let fish = asked(&place, "fish", &["message", "show", "msg_"]).output().expect("the binary starts");
     let said = String::from_utf8_lossy(&fish.stdout).into_owned();

@@ -162,7 +162,7 @@ async fn operations(store: Store, clock: Clock) -> Result<Operations, Fault> {
     let installation = settings::installation(&store, &ids, [0; 32], "crm.example").await?;
     let intake = Arc::new(Intake::new(store.clone(), clock.clone(), ids.clone()));
     let rules = Arc::new(Rules::new(installation.id));
-    let filing = Filing { store, clock, ids, crm, rules, signer: None };
+    let filing = Filing { store, clock, ids, crm, rules, signer: None, directory: None };
     Ok(Operations::new(filing, intake, |bytes| rand::fill(bytes)))
 }
 

@@ -11,7 +11,7 @@ mod inside;
 mod moments;
 mod nodes;
 mod outage;
-mod points;
+pub mod points;
 
 use agent::Agent;
 use postroom_testkit::mailer::{Book, Fate, Mail, Protocol, Run};

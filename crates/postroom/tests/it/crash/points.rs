@@ -32,6 +32,10 @@ enum Hit {
     Command,
     /// No command of this version comes here: the crate's own call, made by a process of this test program.
     Inside,
+    /// Killed in `sending/crash.rs`.
+    Sending,
+    /// Killed in `watching/points.rs`.
+    Watching,
 }
 
 const TABLE: &[(&str, Hit)] = &[
@@ -63,6 +67,27 @@ const TABLE: &[(&str, Hit)] = &[
     ("operations.session_used", Hit::Inside),
     ("operations.sign_out", Hit::Inside),
     ("operations.token_used", Hit::Token),
+    ("mail.claimed", Hit::Sending),
+    ("mail.rendered", Hit::Sending),
+    ("mail.sending", Hit::Sending),
+    ("mail.answered", Hit::Sending),
+    ("mail.told", Hit::Sending),
+    ("mail.again", Hit::Sending),
+    ("mail.unknown", Hit::Sending),
+    ("mail.evidence", Hit::Sending),
+    ("mail.resend", Hit::Sending),
+    ("mail.refused", Hit::Sending),
+    ("mail.held", Hit::Sending),
+    ("mail.freed", Hit::Sending),
+    ("mail.copied", Hit::Sending),
+    ("mail.person", Hit::Sending),
+    ("mail.reported", Hit::Sending),
+    ("mail.watched", Hit::Watching),
+    ("watch.reported", Hit::Watching),
+    ("watch.paused", Hit::Watching),
+    ("watch.rescan", Hit::Watching),
+    ("watch.rescanned", Hit::Watching),
+    ("watch.forgotten", Hit::Watching),
 ];
 
 /// Whether the process dies before its transaction becomes durable, or after it.
@@ -95,6 +120,16 @@ fn every_durable_step_has_a_row() {
     assert!(missing.is_empty(), "say in TABLE what makes the binary pass these steps: {missing:?}");
     let gone: Vec<_> = rows.difference(&found).collect();
     assert!(gone.is_empty(), "the code has these steps no more: {gone:?}");
+}
+
+/// What another drill kills it names itself: neither table forgets a step of the other.
+#[test]
+fn the_other_drills_kill_what_is_left_to_them() {
+    let rows = |wanted: Hit| -> BTreeSet<&str> {
+        TABLE.iter().filter(|(_, hit)| *hit == wanted).map(|(step, _)| *step).collect()
+    };
+    assert_eq!(rows(Hit::Sending), crate::sending::crash::steps().collect());
+    assert_eq!(rows(Hit::Watching), crate::watching::points::steps().collect());
 }
 
 #[test]
@@ -132,7 +167,7 @@ impl Drill {
                     Hit::Stop => self.at_the_stop(&point),
                     Hit::BadJob => self.with_a_bad_job(&point),
                     Hit::Token => self.with_a_new_token(&point),
-                    Hit::FirstStart | Hit::Command | Hit::Inside => {}
+                    Hit::FirstStart | Hit::Command | Hit::Inside | Hit::Sending | Hit::Watching => {}
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use futures_util::FutureExt;
 use postroom_store::Error;
-use postroom_store::sql::{Expr, ExprTrait, Query, QueryStatementWriter};
+use postroom_store::sql::{Expr, Query, QueryStatementWriter};
 use postroom_testkit::poll;
 use postroom_tracking::verify::{Books, verify};
 
@@ -46,7 +46,8 @@ async fn found(on: On, breaks: Vec<Break>) -> Vec<String> {
                 change(&bench, Query::update().table("message").value(column, value).to_owned()).await;
             }
             Break::Recipients(state) => {
-                change(&bench, Query::update().table("outgoing_recipient").value("state", state).to_owned()).await;
+                change(&bench, Query::update().table("outgoing_recipient").value("state", state).to_owned())
+                    .await;
             }
             Break::Gone(table) => change(&bench, Query::delete().from_table(table).to_owned()).await,
         }
@@ -97,7 +98,8 @@ async fn a_mail_that_waits_for_its_time_is_in_order() {
     let bench = Bench::new().await;
     bench.server.answers(&["anna@customer.example"], 451, "busy");
     bench.send(Draft::to_anna("Order 12")).await;
-    let held = Bench::with(postroom_tracking::sending::Options { max_recipients: 0, ..Default::default() }).await;
+    let held =
+        Bench::with(postroom_tracking::sending::Options { max_recipients: 0, ..Default::default() }).await;
     held.send(Draft::to_anna("Order 13")).await;
     for (bench, what) in [(&bench, "queued"), (&held, "held")] {
         let books = books(bench).await;

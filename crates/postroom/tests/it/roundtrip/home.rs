@@ -52,10 +52,21 @@ fn a_mail_of_the_crm_goes_out_and_its_answer_comes_home() {
     assert_eq!(sent.record, Some(RecordRef::new("incident", CASE)));
     // Her program knows no token; the thread is in the headers alone.
     let thread = format!("In-Reply-To: <{own}>\r\nReferences: <{own}>\r\n");
-    let answer = plain("Anna Adler <anna@customer.example>", "AW: ganz was anderes", "answer-12@customer.example", &thread);
+    let answer = plain(
+        "Anna Adler <anna@customer.example>",
+        "AW: ganz was anderes",
+        "answer-12@customer.example",
+        &thread,
+    );
     world.receives("anna@customer.example", &answer);
-    let answer = world.message("answer-12@customer.example", "a decision", |message| message.state != MailState::Received);
-    assert_eq!((answer.state, answer.record), (MailState::Tracked, Some(RecordRef::new("incident", CASE))), "{}", answer.reason);
+    let answer = world
+        .message("answer-12@customer.example", "a decision", |message| message.state != MailState::Received);
+    assert_eq!(
+        (answer.state, answer.record),
+        (MailState::Tracked, Some(RecordRef::new("incident", CASE))),
+        "{}",
+        answer.reason
+    );
     let activity = world.row("email", "activityid", answer.activity_id.expect("it is tracked"));
     assert_eq!(activity.lookup("parentactivityid"), Some(&RecordRef::new("email", id)), "{activity:#?}");
 }
@@ -68,7 +79,8 @@ fn what_leaves_is_signed() {
     world.outgoing(id, "the answer", |entry| entry.state == MailState::Sent);
     let zone = Arc::new(Zone::parse(&world.zone).expect("a zone"));
     let check = async |raw: &[u8]| {
-        let evaluator = Evaluator::start(zone.clone(), Options::new("mx.customer.example")).await.expect("it starts");
+        let evaluator =
+            Evaluator::start(zone.clone(), Options::new("mx.customer.example")).await.expect("it starts");
         let address = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
         evaluator.evaluate(Peer { address, hello: "crm.example", from: "sales@crm.example" }, raw).await.dkim
     };
@@ -87,7 +99,8 @@ fn a_bounce_finds_its_recipient() {
     let entry = world.outgoing(id, "the bounce", |entry| {
         of(entry, "ben@customer.example").is_some_and(|ben| ben.state == Standing::Bounced)
     });
-    let (anna, ben) = (of(&entry, "anna@customer.example"), of(&entry, "ben@customer.example").expect("seen above"));
+    let (anna, ben) =
+        (of(&entry, "anna@customer.example"), of(&entry, "ben@customer.example").expect("seen above"));
     assert!(anna.expect("she was asked for").state.was_accepted());
     assert_eq!((entry.state, ben.status.as_deref()), (MailState::Sent, Some("5.1.1")), "{}", ben.text);
     world.mails("anna", "INBOX", "Half of it comes back", 1);

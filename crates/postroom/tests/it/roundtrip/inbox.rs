@@ -22,7 +22,11 @@ fn what_is_moved_into_a_record_s_folder_is_tracked_there() {
     let first = decided(world, id);
     assert_eq!((first.state, &first.record), (MailState::Review, &None), "{}", first.reason);
     let found = world.dovecot.run("sales", &["SELECT INBOX", &format!("UID SEARCH HEADER Message-ID {id}")]);
-    let uid: u32 = found.iter().flat_map(|line| line.split_whitespace()).find_map(|word| word.parse().ok()).expect("it is there");
+    let uid: u32 = found
+        .iter()
+        .flat_map(|line| line.split_whitespace())
+        .find_map(|word| word.parse().ok())
+        .expect("it is there");
     world.dovecot.run("sales", &["SELECT INBOX", &format!("UID MOVE {uid} {FOLDER}")]);
     let moved = world.message(id, "another record", |message| message.state == MailState::Tracked);
     assert_eq!(moved.record, Some(RecordRef::new("account", ACME)), "{}", moved.reason);
@@ -45,7 +49,10 @@ fn what_a_user_sent_is_an_outgoing_activity() {
 #[test]
 fn never_track_rules_win_over_a_token() {
     let (world, id) = (world(), "private@clinic.example");
-    world.receives("doc@clinic.example", &plain("Doc <doc@clinic.example>", &format!("Your knee {}", token()), id, ""));
+    world.receives(
+        "doc@clinic.example",
+        &plain("Doc <doc@clinic.example>", &format!("Your knee {}", token()), id, ""),
+    );
     let message = decided(world, id);
     assert_eq!((message.state, &message.record), (MailState::NotTracked, &None), "{}", message.reason);
 }
@@ -56,7 +63,11 @@ fn mail_of_old_days_is_left_alone() {
     let (world, id) = (world(), "new-days@customer.example");
     let from = "Anna <anna@customer.example>";
     for folder in ["INBOX", "Sent", FOLDER] {
-        world.dovecot.deliver("sales", folder, &plain(from, "Of new days", &format!("{folder}-{id}").replace('/', "-"), ""));
+        world.dovecot.deliver(
+            "sales",
+            folder,
+            &plain(from, "Of new days", &format!("{folder}-{id}").replace('/', "-"), ""),
+        );
     }
     for folder in ["INBOX", "Sent", "CRM-Acme"] {
         decided(world, &format!("{folder}-{id}"));

@@ -191,7 +191,8 @@ impl World {
 fn servers() -> (Dovecot, Postfix, String) {
     let certificate = Certificate::local();
     let tls = Some(certificate.clone());
-    let dovecot = Dovecot::start(DovecotOptions { tls: tls.clone(), ..DovecotOptions::users(["sales", "anna"]) });
+    let dovecot =
+        Dovecot::start(DovecotOptions { tls: tls.clone(), ..DovecotOptions::users(["sales", "anna"]) });
     let old = |id| plain("Anna <anna@customer.example>", "Of old days", id, "");
     for (folder, id) in ["INBOX", "Sent", FOLDER].into_iter().zip(OLD) {
         dovecot.deliver("sales", folder, &old(id));
@@ -207,7 +208,8 @@ fn servers() -> (Dovecot, Postfix, String) {
 fn furnished(url: &str) -> (Store, Embedded) {
     wait_for(async {
         let store = bench::open(url).await;
-        let crm = Embedded::open(store.clone(), postroom_core::Clock::system()).await.expect("it is installed");
+        let crm =
+            Embedded::open(store.clone(), postroom_core::Clock::system()).await.expect("it is installed");
         bench::furnish(&crm).await;
         let acme = Record::new(RecordRef::new("account", ACME)).with("name", "Acme");
         let change = ChangeSet { changes: vec![Change::Upsert(acme)] };

@@ -306,6 +306,12 @@ impl Draft {
         self.email.at.id
     }
 
+    /// With this id; before anything is hung on it.
+    pub fn named(mut self, id: Uuid) -> Draft {
+        self.email.at.id = id;
+        self
+    }
+
     pub fn from(mut self, table: &str, id: Uuid) -> Draft {
         self.from = Some(RecordRef::new(table, id));
         self

@@ -66,3 +66,58 @@ fn replay_decides_under_what_is_known_now() {
     house().settled(id);
     assert_eq!(house().rows("email", "regardingobjectid", &at("incident", late)).len(), 1);
 }
+
+/// A mail moved to another record takes its later replies along; taken back, the next ones come back too.
+#[test]
+fn undo_puts_a_moved_mail_back_and_its_thread_follows() {
+    let (first, second, parent) = (case(), case(), letter("A thread"));
+    let parent_id = {
+        let message = house().filed(ANNA, &[DESK], parent.clone().header("Subject", &first.token()).raw());
+        is_on(&message, &first.at(), "token");
+        text(&message["id"]).to_owned()
+    };
+    assert_eq!(house().run(&["message", "undo", &parent_id]).exit, 6, "no person decided");
+    house().one(&["message", "move", &parent_id, &second.at()]);
+    let reply = || house().filed(ANNA, &[DESK], letter("Re: A thread").answering(&parent).raw());
+    is_on(&reply(), &second.at(), "thread");
+    let dry = house().one(&["message", "undo", &parent_id, "--dry-run"]);
+    assert_eq!(dry, json!({"changed": [parent_id], "dry_run": true}));
+    is_on(&house().settled(&parent_id), &second.at(), "person");
+    house().one(&["message", "undo", &parent_id]);
+    let message = house().settled(&parent_id);
+    is_on(&message, &first.at(), "token");
+    assert_eq!(house().email(&message)["regardingobjectid"], json!(first.at()));
+    is_on(&reply(), &first.at(), "thread");
+}
+
+#[test]
+fn undo_of_an_attaching_brings_it_back_to_review_without_an_activity() {
+    let (case, (_, id)) = (case(), waiting());
+    house().one(&["message", "review", "attach", &id, &case.at()]);
+    let activity = text(&house().settled(&id)["activity_id"]).to_owned();
+    house().one(&["message", "undo", &id]);
+    let message = house().settled(&id);
+    is_in_review(&message, "Undone by console");
+    assert_eq!(message["activity_id"], Value::Null);
+    assert_eq!(house().run(&["record", "show", "email", &activity]).exit, 5);
+    house().one(&["message", "review", "reject", &id]);
+    house().one(&["message", "undo", &id]);
+    is_in_review(&house().settled(&id), "Undone by console");
+}
+
+#[test]
+fn a_dry_replay_tells_what_would_change_and_writes_nothing() {
+    let late = 8801;
+    let message =
+        house().filed(ANNA, &[DESK], letter(&format!("Hello CRM: {{{}}}:MRC", guid("incident", late))).raw());
+    let id = text(&message["id"]);
+    let replay = || house().one(&["message", "replay", id, "--dry-run"]);
+    assert_eq!((&replay()["changed"], &replay()["looked_at"]), (&json!([]), &json!(1)));
+    house().records(&[row("incident", late, json!({"title": "Late", "customerid": at("account", 1)}))]);
+    let turn = &replay()["changes"][0];
+    assert_eq!(
+        (&turn["to"]["state"], &turn["to"]["record"]["id"]),
+        (&json!("tracked"), &json!(guid("incident", late)))
+    );
+    is_in_review(&house().settled(id), "");
+}

@@ -1,0 +1,172 @@
+//! Tries what the configuration names, step by step: a mailbox, the way out, the relay's next hop. Each step says what was
+//! found, or what failed and what to do.
+
+use postroom_core::{Crm, Fault, MailSender};
+use postroom_mail::imap::{self, Account, Dialer, SystemNames};
+use serde::Serialize;
+
+use super::round_trip;
+use crate::app::{App, host_name};
+use crate::config::Mailbox;
+use crate::report::{CliError, Exit};
+use crate::wiring::{outgoing, relay, watched};
+
+/// One step of a trial.
+#[derive(Debug, Clone, Serialize)]
+pub struct Step {
+    pub name: String,
+    pub ok: bool,
+    /// What was found, or what failed, in a sentence.
+    pub text: String,
+    /// What to do; also beside a step that is well.
+    #[serde(rename = "do")]
+    pub fix: Option<String>,
+    /// Whether it failed because nobody answered.
+    #[serde(skip)]
+    away: bool,
+}
+
+impl Step {
+    pub fn well(name: &str, text: impl Into<String>) -> Step {
+        Step { name: name.into(), ok: true, text: text.into(), fix: None, away: false }
+    }
+
+    pub fn failed(name: &str, text: impl Into<String>, fix: impl Into<String>) -> Step {
+        Step { name: name.into(), ok: false, text: text.into(), fix: Some(fix.into()), away: false }
+    }
+
+    /// A failure at a port, with the documented next step.
+    pub fn fault(name: &str, fault: &Fault) -> Step {
+        let entry = postroom_core::code::entry(fault.code);
+        let fix =
+            entry.map_or_else(|| format!("postroom explain {}", fault.code), |entry| entry.action.to_owned());
+        let away = Exit::of_fault(fault) == Exit::Unreachable;
+        Step { away, ..Step::failed(name, fault.to_string(), fix) }
+    }
+
+    /// A failure of what the configuration names.
+    fn refused(name: &str, error: &CliError) -> Step {
+        let fix = error.action.clone().unwrap_or_else(|| format!("postroom explain {}", error.code));
+        Step::failed(name, error.what.clone(), fix)
+    }
+}
+
+impl From<imap::Step> for Step {
+    fn from(step: imap::Step) -> Step {
+        let away = !step.ok && matches!(step.name, "dns" | "tcp");
+        Step { name: step.name.into(), ok: step.ok, text: step.text, fix: step.fix, away }
+    }
+}
+
+/// How a command ends that only tried: well, or nobody answered, or something is to be mended.
+pub fn exit<'s>(steps: impl IntoIterator<Item = &'s Step>) -> Exit {
+    let failed: Vec<&Step> = steps.into_iter().filter(|step| !step.ok).collect();
+    match failed.as_slice() {
+        [] => Exit::Done,
+        failed if failed.iter().all(|step| step.away) => Exit::Unreachable,
+        _ => Exit::No,
+    }
+}
+
+/// Tries one mailbox; with `round_trip` a mail is sent to it, too.
+pub async fn mailbox(app: &App, mailbox: &Mailbox, round_trip: bool) -> Result<Vec<Step>, CliError> {
+    let mut steps = Vec::new();
+    let mut account = None;
+    match &mailbox.imap {
+        None => steps.push(way_in(app)),
+        Some(imap) => match watched::account(imap).await {
+            Err(error) => steps.push(Step::refused("password", &error)),
+            Ok(found) => {
+                steps.extend(probe(app, &found).await);
+                account = Some(found);
+            }
+        },
+    }
+    steps.push(owner(app, mailbox).await?);
+    if round_trip {
+        match account.filter(|_| signed_in(&steps)) {
+            Some(account) => steps.extend(round_trip::of(app, mailbox.address.as_str(), &account).await),
+            None => steps.push(Step::failed(
+                "round_trip",
+                "a mail that is sent to this mailbox cannot be looked for in it",
+                "give the mailbox an [imap] section that can be signed in to",
+            )),
+        }
+    }
+    Ok(steps)
+}
+
+/// Tries a mailbox's server and sign-in.
+pub async fn probe(app: &App, account: &Account) -> Vec<Step> {
+    let names = match SystemNames::new() {
+        Ok(names) => names,
+        Err(error) => {
+            let text = format!("the name servers of this machine cannot be read: {error}");
+            return vec![Step::failed("dns", text, "correct /etc/resolv.conf")];
+        }
+    };
+    let steps = imap::probe(account, &Dialer::default(), &names, app.clock.now()).await;
+    steps.into_iter().map(Step::from).collect()
+}
+
+/// Whether a probe came past the sign-in.
+pub fn signed_in(steps: &[Step]) -> bool {
+    steps.iter().any(|step| step.name == "sign_in" && step.ok)
+}
+
+/// Mail of a mailbox without IMAP must be sent to us.
+fn way_in(app: &App) -> Step {
+    match (app.config.smtp_in.enabled, app.config.lmtp_in.enabled) {
+        (false, false) => Step::failed(
+            "way_in",
+            "its mail has no way in",
+            "no way in is enabled: set [smtp_in] or [lmtp_in] enabled = true, or give the mailbox an [imap] section",
+        ),
+        (true, _) => Step::well("way_in", "mail servers hand its mail in by SMTP"),
+        (false, true) => Step::well("way_in", "the mail server hands its mail in by LMTP"),
+    }
+}
+
+/// Whose mailbox it is in the CRM.
+async fn owner(app: &App, mailbox: &Mailbox) -> Result<Step, CliError> {
+    let addresses: Vec<String> = mailbox.all_addresses().map(ToString::to_string).collect();
+    let hits = app.embedded.find_addresses(&addresses).await?;
+    let owner = hits.iter().find(|hit| matches!(hit.record.table.as_str(), "queue" | "systemuser"));
+    Ok(match owner {
+        Some(hit) => Step::well("owner", hit.record.to_string()),
+        None => Step::failed(
+            "owner",
+            "the CRM does not know whose mailbox this is",
+            "no user or queue of the CRM has this address: give it to one, or its mail has no owner",
+        ),
+    })
+}
+
+/// Tries the way out.
+pub async fn smtp_out(app: &App) -> Step {
+    let Some(smtp_out) = &app.config.smtp_out else {
+        return Step::well("smtp_out", "not configured, nothing is sent");
+    };
+    match outgoing::sender(smtp_out, &host_name()).await {
+        Ok(sender) => checked("smtp_out", &sender).await,
+        Err(error) => Step::refused("smtp_out", &error),
+    }
+}
+
+/// Tries where the stamping relay hands mail on.
+pub async fn next_hop(app: &App) -> Step {
+    if !app.config.relay.enabled {
+        return Step::well("relay", "not enabled, nothing is stamped on its way");
+    }
+    match relay::next_hop(&app.config.relay) {
+        Ok(sender) => checked("relay", &sender).await,
+        Err(error) => Step::refused("relay", &error),
+    }
+}
+
+async fn checked(name: &str, sender: &dyn MailSender) -> Step {
+    match sender.check().await {
+        Ok(text) => Step::well(name, text),
+        Err(fault) => Step::fault(name, &fault),
+    }
+}
