@@ -18,9 +18,9 @@ pub struct Crash {
     /// Where the random numbers begin [default: another one each time]
     #[arg(long)]
     seed: Option<u32>,
-    /// Only tests whose name has this text, for instance crash::moments
-    #[arg(long, default_value = "crash::")]
-    only: String,
+    /// Only tests whose name has this text, for instance crash::moments; may be given several times
+    #[arg(long, default_values = ["crash::", "watching::"])]
+    only: Vec<String>,
 }
 
 /// Runs the sweep, showing its progress.
@@ -28,12 +28,13 @@ pub struct Crash {
 pub fn run(crash: &Crash) -> Result<()> {
     // Any number will do, as long as the next run has another.
     let seed = crash.seed.unwrap_or_else(std::process::id);
-    let repeat = format!("cargo xtask crash --moments {} --seed {seed} --only {}", crash.moments, crash.only);
+    let only = crash.only.join(" --only ");
+    let repeat = format!("cargo xtask crash --moments {} --seed {seed} --only {only}", crash.moments);
     println!("again: {repeat}");
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(program);
-    command.args(["test", "--package", "postroom", "--test", "it", &crash.only]);
-    command.args(["--", "--nocapture", "--test-threads", "2"]).current_dir(root());
+    command.args(["test", "--package", "postroom", "--test", "it", "--"]).args(&crash.only);
+    command.args(["--nocapture", "--test-threads", "2"]).current_dir(root());
     command.env("POSTROOM_CRASH_MOMENTS", crash.moments.to_string());
     command.env("POSTROOM_CRASH_SEED", seed.to_string());
     let status = command.status().context("cargo does not start")?;

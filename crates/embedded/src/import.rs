@@ -1,7 +1,5 @@
 //! `record import`: lines of JSON into rows, many at a time; or tried, and taken back.
 
-use std::convert::Infallible;
-
 use futures_util::FutureExt;
 use postroom_core::{Change, ChangeSet, Crm, Fault, Imported, Outcome, Record};
 use postroom_store::Error;
@@ -45,37 +43,21 @@ impl Embedded {
             sets = rest;
         }
         let (writer, cache) = (self.writer(), self.cache.clone());
-        let unit = self.store.write("crm.apply", move |tx| {
+        let unit = self.store.rehearse(move |tx| {
             async move {
                 let mut answers = Vec::with_capacity(count);
                 for (files, sets) in lots {
                     answers.extend(crm::put(tx, cache.clone(), writer, files, sets).await?.1);
                 }
-                Err(Tried::TakenBack(answers))
+                Ok(answers)
             }
             .boxed()
         });
-        let outcome: Result<Infallible, Tried> = unit.await;
-        match outcome {
-            Err(Tried::TakenBack(answers)) => answers,
-            Err(Tried::Failed(error)) => crm::same_for_all(error, count),
-            Ok(never) => match never {},
-        }
+        let answers: Result<Answers, Error> = unit.await;
+        answers.unwrap_or_else(|error| crm::same_for_all(error, count))
     }
 }
 
 fn upsert(row: &Record) -> ChangeSet {
     ChangeSet { changes: vec![Change::Upsert(row.clone())] }
-}
-
-/// How a unit ends that must leave nothing behind.
-enum Tried {
-    TakenBack(Answers),
-    Failed(Error),
-}
-
-impl From<Error> for Tried {
-    fn from(error: Error) -> Self {
-        Tried::Failed(error)
-    }
 }

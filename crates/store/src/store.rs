@@ -1,11 +1,13 @@
 //! The handle that everything else holds.
 
+use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use postroom_core::{BodyHash, kill};
 use tokio::sync::{Notify, oneshot};
@@ -80,6 +82,29 @@ impl Store {
         }
     }
 
+    /// Runs a unit and takes all of it back: answers what it would have answered. It waits and locks as a write does.
+    pub async fn rehearse<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+    {
+        let unit = self.write(REHEARSAL, move |tx| {
+            async move {
+                match work(tx).await {
+                    Ok(answer) => Err::<Infallible, _>(Rehearsal::TakenBack(answer)),
+                    Err(error) => Err(Rehearsal::Failed(error)),
+                }
+            }
+            .boxed()
+        });
+        match unit.await {
+            Err(Rehearsal::TakenBack(answer)) => Ok(answer),
+            Err(Rehearsal::Failed(error)) => Err(error),
+            Ok(never) => match never {},
+        }
+    }
+
     /// Runs a unit that only reads. On SQLite it sees one snapshot; on PostgreSQL each statement sees its own.
     pub async fn read<T, E, F>(&self, work: F) -> Result<T, E>
     where
@@ -137,6 +162,21 @@ impl Store {
             Database::Sqlite(sqlite) => Some(&sqlite.path),
             Database::Postgres(_) => None,
         }
+    }
+}
+
+/// Never durable, so it is no step that a kill point belongs to.
+const REHEARSAL: &str = "store.rehearsal";
+
+/// How a unit ends that must leave nothing behind.
+enum Rehearsal<T, E> {
+    TakenBack(T),
+    Failed(E),
+}
+
+impl<T, E: From<Error>> From<Error> for Rehearsal<T, E> {
+    fn from(error: Error) -> Self {
+        Rehearsal::Failed(error.into())
     }
 }
 

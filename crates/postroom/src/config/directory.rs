@@ -17,7 +17,7 @@ section! {
         /// "implicit", "starttls" (required), or "none" (loopback only).
         pub ldap_tls: Tls = Some(Tls::Implicit), "\"implicit\"";
         /// The SHA-256 of the only certificate that is believed.
-        pub ldap_tls_pin: Option<Fingerprint> = optional(), "\"3A…\"";
+        pub ldap_tls_pin: Option<Fingerprint> = optional(), "\"03D66DD08835C1CA3F128CCEACD1F31AC94163096B20F445AE84285BC0832D72\"";
         /// Where people are below.
         pub ldap_base: String = Some(String::new()), "\"o=Acme\"";
         /// Who asks; left out, nobody in particular.

@@ -96,7 +96,7 @@ section! {
         /// "auto", or "xoauth2".
         pub sign_in: SignIn = Some(SignIn::Auto), "\"auto\"";
         /// The SHA-256 of the only certificate that is believed: for old servers whose own cannot be verified.
-        pub tls_pin: Option<Fingerprint> = optional(), "\"3A…\"";
+        pub tls_pin: Option<Fingerprint> = optional(), "\"03D66DD08835C1CA3F128CCEACD1F31AC94163096B20F445AE84285BC0832D72\"";
         /// Dovecot's master user: signs in as username*master with the master's password.
         pub master: Option<String> = optional(), "\"postroom\"";
         /// The namespace of another user's mailbox that this login may read, as the server lists it.

@@ -21,7 +21,7 @@ section! {
         /// "implicit", "starttls" (required), or "none" (loopback only).
         pub next_tls: Tls = Some(Tls::None), "\"none\"";
         /// The SHA-256 of the only certificate that is believed there.
-        pub next_tls_pin: Option<Fingerprint> = optional(), "\"3A…\"";
+        pub next_tls_pin: Option<Fingerprint> = optional(), "\"03D66DD08835C1CA3F128CCEACD1F31AC94163096B20F445AE84285BC0832D72\"";
         /// How long a mail may wait for its stamp; then it goes on as it is.
         pub patience: Span = Some(Span::millis(1500)), "\"1500ms\"";
         /// The largest mail taken.

@@ -16,7 +16,7 @@ section! {
         /// "implicit", "starttls" (required), or "none" (loopback only).
         pub tls: Tls = Some(Tls::Starttls), "\"starttls\"";
         /// The SHA-256 of the only certificate that is believed: for old servers whose own cannot be verified.
-        pub tls_pin: Option<Fingerprint> = optional(), "\"3A…\"";
+        pub tls_pin: Option<Fingerprint> = optional(), "\"03D66DD08835C1CA3F128CCEACD1F31AC94163096B20F445AE84285BC0832D72\"";
         /// The user to sign in as.
         pub username: Option<String> = optional(), "\"postroom\"";
         /// The user's password, or the access token of xoauth2.

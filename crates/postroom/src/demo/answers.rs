@@ -4,7 +4,7 @@
 //! by SMTP when it cannot be delivered. The programs outside do what real ones do to a mail.
 
 use bytes::Bytes;
-use postroom_core::{Change, ChangeSet, Crm, MailState, Record, RecordRef, Value};
+use postroom_core::{Change, ChangeSet, Crm, Fault, Filter, MailState, Query, Record, RecordRef, Value};
 use postroom_embedded::demo::{Story, story};
 use postroom_sandbox::catcher::Caught;
 use postroom_tracking::sending::verbs;
@@ -92,8 +92,12 @@ async fn address_is_refused(stage: &mut Stage<'_>, known: &Story) -> Result<(), 
     };
     let id = write(stage, known, &written).await?;
     let entry = settled(stage, id, &[MailState::Failed, MailState::Sent]).await?;
-    let failed = entry.state == MailState::Failed && status(stage, id).await? == (0, 8);
-    stage.check(failed, &format!("it is {}", entry.state), "Failed in the CRM, with a note that says why")?;
+    let (status, note) = (status(stage, id).await?, note(stage, id).await?);
+    stage.check(
+        entry.state == MailState::Failed && status == (0, 8) && note.contains("No such user"),
+        &format!("it is {}, in the CRM {status:?}, with the note {note:?}", entry.state),
+        "Failed in the CRM, with a note that says why",
+    )?;
     stage.reason(&recipient(&entry).text)
 }
 
@@ -185,7 +189,7 @@ async fn write(stage: &Stage<'_>, known: &Story, written: &Written<'_>) -> Resul
 async fn settled(stage: &Stage<'_>, activity: Uuid, states: &[MailState]) -> Result<Entry, CliError> {
     until("an outgoing mail's end", async || {
         let wanted = verbs::Wanted { activity: Some(activity), limit: 1, ..verbs::Wanted::default() };
-        let found = verbs::list(&stage.app.store, wanted).await.map_err(postroom_core::Fault::from)?;
+        let found = verbs::list(&stage.app.store, wanted).await.map_err(Fault::from)?;
         let over = |entry: &Entry| states.contains(&entry.state) || entry.state == MailState::Held;
         Ok(found.into_iter().next().filter(over))
     })
@@ -204,6 +208,13 @@ async fn status(stage: &Stage<'_>, activity: Uuid) -> Result<(i64, i64), CliErro
         Ok(both.filter(|(_, status)| !matches!(status, 6 | 7)))
     })
     .await
+}
+
+/// The text of the first note on an e-mail.
+async fn note(stage: &Stage<'_>, activity: Uuid) -> Result<String, CliError> {
+    let of = Filter::eq("objectid", Value::lookup("email", activity));
+    let rows = stage.app.embedded.query(&Query::of("annotation").filter(of)).await?;
+    Ok(rows.first().and_then(|row| row.text("notetext")).unwrap_or_default().to_owned())
 }
 
 /// The only recipient of a mail of this act.

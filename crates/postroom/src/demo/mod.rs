@@ -53,7 +53,7 @@ pub async fn run(arguments: &DemoArgs, out: &mut Output) -> Result<Exit, CliErro
     match wrong.is_empty() {
         true => Ok(Exit::Done),
         false => {
-            Err(CliError::new(Code::INTERNAL, format!("the story ended otherwise: {}", wrong.join("; "))))
+            Err(CliError::new(Code::INTERNAL, format!("the story ended otherwise: {}", wrong.join(". "))))
         }
     }
 }

@@ -43,7 +43,7 @@ impl Stage<'_> {
             true => self.out.text(&format!("      -> {told}"))?,
             false => {
                 self.out.text(&format!("      !! {instead}; expected: {told}"))?;
-                self.wrong.push(instead.to_owned());
+                self.wrong.push(format!("{instead}; expected: {told}"));
             }
         }
         Ok(())

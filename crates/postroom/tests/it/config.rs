@@ -157,6 +157,7 @@ fn the_environment_alone_is_enough_and_takes_every_type() {
         .variable("POSTROOM_LMTP_IN__ACCEPT_DOMAINS", "[\"three.example\"]")
         .variable("POSTROOM_MAILBOXES__SUPPORT__ADDRESS", "a@b.example")
         .variable("POSTROOM_SMTP_OUT__HOST", "mail.example.org")
+        .variable("POSTROOM_SMTP_OUT__USERNAME", "postroom")
         .variable("POSTROOM_SMTP_OUT__PASSWORD_FILE", "/run/secret");
     let value = |key| shown(&place, &[], key).0;
     assert_eq!(value("smtp_in.enabled"), true);
@@ -239,17 +240,33 @@ fn rules_between_keys() {
 
 #[test]
 fn keys_of_later_versions_are_taken_with_a_warning() {
-    let run = validate(
-        "[smtp_out]\nhost = \"mail.example.org\"\nusername = \"u\"\n[mailboxes.support]\naddress = \"support@example.org\"\n\
-         imap = { host = \"domino.example.org\", port = 993, tls = \"implicit\", username = \"support\", folders = [\"INBOX\"] }\n\
-         touch = \"nothing\"\nstart_at = 2026-01-31\n[crm]\nkind = \"embedded\"\norg_url = \"https://example.crm4.dynamics.com\"\n",
-    )
-    .exits(0);
+    let run =
+        validate("[crm]\nkind = \"embedded\"\norg_url = \"https://example.crm4.dynamics.com\"\n").exits(0);
     let warnings: Vec<&str> = run.err.lines().collect();
-    assert_eq!(warnings.len(), 3, "{}", run.err);
-    for key in ["smtp_out is not used", "mailboxes.support.imap is not used", "crm.org_url is not used"] {
-        assert!(run.err.contains(key), "{}", run.err);
-    }
+    assert!(warnings.len() == 1 && warnings[0].contains("crm.org_url is not used"), "{}", run.err);
+}
+
+#[test]
+fn the_keys_of_a_mailbox_and_of_the_way_out() {
+    let mailbox = |imap: &str, more: &str| {
+        format!(
+            "[mailboxes.support]\naddress = \"support@example.org\"\nstart_at = 2026-01-31\n{more}\
+             imap = {{ host = \"domino.example.org\", port = 993, tls = \"implicit\", {imap} }}\n"
+        )
+    };
+    let signed_in = "username = \"support\", password = { file = \"/p\" }";
+    let run = validate(&mailbox(&format!("{signed_in}, folders = [\"INBOX\"]"), "touch = \"nothing\"\n"));
+    assert!(run.exits(0).err.is_empty(), "a file that is missing is told by those who need it");
+    let record = "records = [\"CRM/A = b = account/6f1ed002-ab5e-4a2c-8d0c-1f0e6e2a9b11\"]";
+    validate(&mailbox(&format!("{signed_in}, {record}"), "")).exits(0);
+    refused(&mailbox("username = \"support\"", ""), &["are needed to sign in"]);
+    refused(&mailbox(signed_in, "touch = \"move\"\n"), &["imap.move_to is missing"]);
+    refused(&mailbox(&format!("{signed_in}, records = [\"CRM/Acme\"]"), ""), &["a folder and a record"]);
+    refused(&mailbox(&format!("{signed_in}, tls_pin = \"3A\""), ""), &["SHA-256"]);
+    refused("[smtp_out]\nhost = \"mail.example.org\"\nusername = \"u\"\n", &["belong together"]);
+    refused("[smtp_out]\nhost = \"mail.example.org\"\ndkim_domain = \"example.org\"\n", &["belong together"]);
+    refused("[relay]\nenabled = true\n", &["relay.next_host is missing"]);
+    refused("[relay]\nclients = [\"10.0.0.0/40\"]\n", &["a network such as"]);
 }
 
 #[test]

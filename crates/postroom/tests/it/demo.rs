@@ -32,7 +32,7 @@ const OUTCOMES: [&str; 16] = [
     "waits in review",
     "waits in review",
     "sent",
-    "leaves with one token: Your mash pump CRM: {TOKEN}:MRC",
+    "leaves with one token: Your mash pump CRM: {c10b00b5-a79a-57b8-825e-df4911b4205a}:MRC",
     "filed on case \"Mash pump leaks at the shaft\"",
     "Failed in the CRM, with a note that says why",
     "filed on opportunity \"Three pumps for the outdoor pool\" (automatic, never answered)",

@@ -34,18 +34,21 @@ impl Holder for Holds {
 async fn put(store: &Store, bytes: &[u8]) -> BodyHash {
     let body = Body::prepare(bytes);
     let hash = body.hash;
-    store.write("test.put", move |tx| async move { body::put(tx, vec![body]).await }.boxed()).await.unwrap();
+    store
+        .write("test.put", move |tx| async move { body::put(tx, vec![body]).await }.boxed())
+        .await
+        .expect("the store works");
     hash
 }
 
 async fn doom(store: &Store, hash: BodyHash) {
     let unit = store.write("test.doom", move |tx| async move { doomed::doom(tx, &[hash]).await }.boxed());
-    unit.await.unwrap();
+    unit.await.expect("the store works");
 }
 
 async fn sweep(store: &Store, held: &[BodyHash]) -> Swept {
     let holder: Arc<dyn Holder> = Arc::new(Holds(held.to_vec()));
-    doomed::sweep(store, &[holder]).await.unwrap()
+    doomed::sweep(store, &[holder]).await.expect("the store works")
 }
 
 async fn is_there(store: &Store, hash: BodyHash) -> bool {
@@ -115,8 +118,8 @@ async fn a_body_stored_while_it_is_swept_is_there_afterwards(lab: Lab) {
             unit.await.map(drop)
         });
         let holder: Arc<dyn Holder> = Arc::new(Notes(hash));
-        doomed::sweep(&lab.store, &[holder]).await.unwrap();
-        writer.await.unwrap().unwrap();
+        doomed::sweep(&lab.store, &[holder]).await.expect("the store works");
+        writer.await.expect("no panic").expect("the store works");
         assert!(is_there(&lab.store, hash).await, "turn {turn}: a noted body is gone");
         // Nobody holds it in the next turn.
         let clear = postroom_store::sql::Query::delete().from_table("note").to_owned();
@@ -124,6 +127,6 @@ async fn a_body_stored_while_it_is_swept_is_there_afterwards(lab: Lab) {
             .store
             .write("test.clear", move |tx| async move { tx.execute(&clear).await.map(drop) }.boxed());
         let cleared: Result<(), Error> = unit.await;
-        cleared.unwrap();
+        cleared.expect("the store works");
     }
 }

@@ -1,5 +1,5 @@
-//! What the CRM says about tracking a mailbox: the user's or queue's own filter and approval (`dataverse.md`, `queue` and
-//! `systemuser`). It holds for mailboxes whose configuration says nothing.
+//! What the CRM says about tracking a mailbox: the user's or queue's own filter and approval (`dataverse.md`, `queue`,
+//! `systemuser` and `usersettings`). It holds for mailboxes whose configuration says nothing.
 
 use std::collections::HashMap;
 
@@ -10,8 +10,15 @@ use uuid::Uuid;
 use super::known::Known;
 use crate::rules::{Rules, Track};
 
-/// The columns that say it, on both tables.
-const COLUMNS: [&str; 2] = ["incomingemailfilteringmethod", "emailrouteraccessapproval"];
+const FILTER: &str = "incomingemailfilteringmethod";
+const APPROVAL: &str = "emailrouteraccessapproval";
+
+/// Where it stands: table, the column with the owner's id, and what is read. A user's filter is one of its settings.
+const PLACES: [(&str, &str, &str, &[&str]); 3] = [
+    ("queue", "queue", "queueid", &[FILTER, APPROVAL]),
+    ("systemuser", "systemuser", "systemuserid", &[APPROVAL]),
+    ("systemuser", "usersettings", "systemuserid", &["systemuserid", FILTER]),
+];
 
 /// Reads what the owners of the open mailboxes want, by mailbox name.
 pub(super) async fn gather(crm: &dyn Crm, rules: &Rules, known: &mut Known) -> Result<(), Fault> {
@@ -23,32 +30,42 @@ pub(super) async fn gather(crm: &dyn Crm, rules: &Rules, known: &mut Known) -> R
             .find(|record| matches!(record.table.as_str(), "queue" | "systemuser"));
         owners.extend(owner.map(|owner| (mailbox.name.as_str(), owner.clone())));
     }
-    let mut policies: HashMap<Uuid, Track> = HashMap::new();
-    for (table, key) in [("queue", "queueid"), ("systemuser", "systemuserid")] {
-        let ids: Vec<Value> = owners
-            .iter()
-            .filter(|(_, owner)| owner.table == table)
-            .map(|(_, owner)| Value::Guid(owner.id))
-            .collect();
+    let mut said: HashMap<Uuid, (Option<i64>, Option<i64>)> = HashMap::new();
+    for (owner, table, key, columns) in PLACES {
+        let of = owners.iter().filter(|(_, record)| record.table == owner);
+        let ids: Vec<Value> = of.map(|(_, record)| Value::Guid(record.id)).collect();
         if ids.is_empty() {
             continue;
         }
-        let query = Query::of(table).select(&COLUMNS).filter(Filter::In(key.into(), ids));
-        policies.extend(crm.query(&query).await?.iter().map(|row| (row.at.id, policy(row))));
+        let query = Query::of(table).select(columns).filter(Filter::In(key.into(), ids));
+        for row in crm.query(&query).await? {
+            let (filter, approval) = said.entry(owner_of(&row)).or_default();
+            *filter = row.int(FILTER).or(*filter);
+            *approval = row.int(APPROVAL).or(*approval);
+        }
     }
     known.policies = owners
         .into_iter()
-        .filter_map(|(name, owner)| Some((name.to_owned(), *policies.get(&owner.id)?)))
+        .filter_map(|(name, owner)| said.get(&owner.id).map(|said| (name.to_owned(), policy(said.0, said.1))))
         .collect();
     Ok(())
 }
 
-fn policy(row: &Record) -> Track {
+/// The user of a row of settings, else the row itself.
+fn owner_of(row: &Record) -> Uuid {
+    match row.get("systemuserid") {
+        Some(Value::Guid(id)) => *id,
+        Some(Value::Lookup(at)) => at.id,
+        _ => row.at.id,
+    }
+}
+
+fn policy(filter: Option<i64>, approval: Option<i64>) -> Track {
     // 0 Empty (nobody was asked), 1 Approved, 2 Pending Approval, 3 Rejected.
-    if matches!(row.int("emailrouteraccessapproval"), Some(2 | 3)) {
+    if matches!(approval, Some(2 | 3)) {
         return Track::None;
     }
-    match row.int("incomingemailfilteringmethod") {
+    match filter {
         // 1: in response to CRM email.
         Some(1) => Track::Replies,
         // 2: from leads, contacts and accounts; 3: from anything that has an address.
@@ -66,10 +83,7 @@ mod tests {
     #[test]
     fn what_the_columns_mean() {
         let check = |filter: i64, approval: i64, wanted: Track| {
-            let row = Record::new(RecordRef::new("queue", Uuid::nil()))
-                .with("incomingemailfilteringmethod", filter)
-                .with("emailrouteraccessapproval", approval);
-            assert_eq!(policy(&row), wanted, "{filter} {approval}");
+            assert_eq!(policy(Some(filter), Some(approval)), wanted, "{filter} {approval}");
         };
         check(0, 0, Track::All);
         check(0, 1, Track::All);
@@ -79,5 +93,6 @@ mod tests {
         check(4, 1, Track::None);
         check(0, 2, Track::None);
         check(0, 3, Track::None);
+        assert_eq!(policy(None, None), Track::All);
     }
 }

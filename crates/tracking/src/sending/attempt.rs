@@ -67,8 +67,7 @@ impl Sending {
             // Credentials or TLS: the queue slows down until somebody mends them.
             Err(fault) if fault.verdict == Verdict::Hold => Err(fault),
             _ if after.state == MailState::Held => {
-                self.change("mail.again", &after, after.clone(), Then::Finish(claim.clone())).await?;
-                Ok(Next::Done(postroom_jobs::Done::Finished))
+                self.end(&after, after.clone(), Then::Finish(claim.clone())).await
             }
             _ => Ok(Next::Look),
         }

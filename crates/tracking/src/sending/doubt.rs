@@ -70,8 +70,7 @@ impl Sending {
         }
         let due = self.next_look(&entry, now);
         after.next_try = Some(due);
-        self.change("mail.again", &entry, after, Then::Again(claim.clone(), due)).await?;
-        Ok(Next::Done(postroom_jobs::Done::Finished))
+        self.end(&entry, after, Then::Again(claim.clone(), due)).await
     }
 
     /// What shows that a server took the mail: somebody saw it, or it was answered or reported on.

@@ -71,7 +71,12 @@ impl Sending {
     async fn again(&self, claim: &Claim, entry: Entry) -> Result<Next, Fault> {
         let entry = self.tell(entry).await?;
         let due = entry.next_try.unwrap_or_else(|| self.clock.now());
-        self.change("mail.again", &entry, entry.clone(), Then::Again(claim.clone(), due)).await?;
+        self.end(&entry, entry.clone(), Then::Again(claim.clone(), due)).await
+    }
+
+    /// Ends this job in the unit that writes `after`; what is left to do is another job's, or a person's.
+    pub(super) async fn end(&self, before: &Entry, after: Entry, then: Then) -> Result<Next, Fault> {
+        self.change("mail.again", before, after, then).await?;
         Ok(Next::Done(Done::Finished))
     }
 

@@ -1,17 +1,23 @@
 //! The make of [`WatchBook`] on the store.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
 use jiff::Timestamp;
 use postroom_core::{Accepted, Clock, Cursor, Fault, Folder, Ids, Incoming, Orders, WatchBook, WatchReport};
 use postroom_store::sql::{Expr, ExprTrait, OnConflict, Query};
-use postroom_store::{Error, Store, Tx};
+use postroom_store::{Error, Row, Store, Tx};
+use tokio::sync::Mutex;
 
 use crate::intake::Arrival;
 use crate::journal;
 use crate::rules::Rules;
+
+/// How old an order may be when it is obeyed.
+const ORDERS: Duration = Duration::from_secs(1);
 
 /// Keeps the watchers' books. Cheap to clone.
 #[derive(Clone)]
@@ -20,12 +26,14 @@ pub struct Book {
     clock: Clock,
     ids: Ids,
     rules: Arc<Rules>,
+    /// All mailboxes' orders and when they were read: hundreds of watchers ask every few seconds.
+    orders: Arc<Mutex<Option<(Instant, HashMap<String, Orders>)>>>,
 }
 
 impl Book {
     /// `rules` say which mailboxes are journals.
     pub fn new(store: Store, clock: Clock, ids: Ids, rules: Arc<Rules>) -> Self {
-        Book { store, clock, ids, rules }
+        Book { store, clock, ids, rules, orders: Arc::default() }
     }
 }
 
@@ -80,17 +88,12 @@ impl WatchBook for Book {
     }
 
     async fn orders(&self, mailbox: &str) -> Result<Orders, Fault> {
-        let select = Query::select()
-            .columns(["paused", "rescan", "rescan_since"])
-            .from("watch_mailbox")
-            .and_where(Expr::col("mailbox").eq(mailbox.to_owned()))
-            .to_owned();
-        let row = self.store.read(move |tx| async move { tx.query_one(&select).await }.boxed()).await;
-        let row = row.map_err(|error: Error| Fault::from(error))?;
-        let Some(row) = row else { return Ok(Orders::default()) };
-        let order: Option<String> = row.at(1).map_err(Fault::from)?;
-        let since: Option<Timestamp> = row.at(2).map_err(Fault::from)?;
-        Ok(Orders { paused: row.at(0).map_err(Fault::from)?, rescan: order.zip(since) })
+        let mut read = self.orders.lock().await;
+        let fresh = read.as_ref().is_some_and(|(at, _)| at.elapsed() < ORDERS);
+        if !fresh {
+            *read = Some((Instant::now(), all_orders(&self.store).await?));
+        }
+        Ok(read.as_ref().and_then(|(_, orders)| orders.get(mailbox)).cloned().unwrap_or_default())
     }
 
     async fn done(&self, mailbox: &str, order: &str) -> Result<(), Fault> {
@@ -104,7 +107,9 @@ impl WatchBook for Book {
         let unit = self
             .store
             .write("watch.rescanned", move |tx| async move { tx.execute(&update).await.map(drop) }.boxed());
-        unit.await.map_err(|error: Error| Fault::from(error))
+        unit.await.map_err(|error: Error| Fault::from(error))?;
+        *self.orders.lock().await = None;
+        Ok(())
     }
 
     async fn report(&self, mailbox: &str, report: &WatchReport) -> Result<(), Fault> {
@@ -124,6 +129,22 @@ impl WatchBook for Book {
             .write("watch.reported", move |tx| async move { tx.execute(&insert).await.map(drop) }.boxed());
         unit.await.map_err(|error: Error| Fault::from(error))
     }
+}
+
+/// What people want of each mailbox they said something about.
+async fn all_orders(store: &Store) -> Result<HashMap<String, Orders>, Fault> {
+    let select = Query::select()
+        .columns(["mailbox", "paused", "rescan", "rescan_since"])
+        .from("watch_mailbox")
+        .to_owned();
+    let rows = store.read(move |tx| async move { tx.query(&select).await }.boxed()).await;
+    let rows: Vec<Row> = rows.map_err(|error: Error| Fault::from(error))?;
+    let orders = |row: &Row| -> Result<(String, Orders), Error> {
+        let order: Option<String> = row.at(2)?;
+        let since: Option<Timestamp> = row.at(3)?;
+        Ok((row.at(0)?, Orders { paused: row.at(1)?, rescan: order.zip(since) }))
+    };
+    Ok(rows.iter().map(orders).collect::<Result<_, _>>()?)
 }
 
 /// Hashing and compressing leave the async threads.

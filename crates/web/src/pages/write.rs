@@ -1,5 +1,6 @@
 //! Writing a mail about a record, or answering one. What was typed is never lost: a refused form comes back as it was.
 
+use axum::Extension;
 use axum::extract::State;
 use axum::response::{Html, IntoResponse, Response};
 use http::StatusCode;
@@ -15,7 +16,7 @@ use crate::api::table_name;
 use crate::app::App;
 use crate::auth::{Sent, SignedIn};
 use crate::input::{self, Path, Query};
-use crate::problem::Problem;
+use crate::problem::{Problem, Said};
 
 /// Bytes of a form with a mail's text in it.
 pub(super) const FORM: usize = 1 << 20;
@@ -81,7 +82,7 @@ pub(super) async fn send(
         Composed::Refused(errors) => {
             let draft = app.operations.draft(actor, &at, typed.answers).await?;
             let page = page(&app, sent.session(), "write.html", values(&at, &draft, &typed, &errors))?;
-            Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, Extension(Said), page).into_response())
         }
     }
 }

@@ -27,13 +27,27 @@ const page = await context.newPage();
 
 page.on("pageerror", (error) => fault(`${page.url()}: ${error.message}`));
 page.on("console", (message) => {
-  // The missing page answers 404, which Chromium also tells here.
-  if (message.type() === "error" && !message.text().includes("404")) fault(`${page.url()}: ${message.text()}`);
+  // The missing page answers 404 and the refused letter 422, which Chromium also tells here.
+  if (message.type() === "error" && !/status of (404|422)/.test(message.text())) fault(`${page.url()}: ${message.text()}`);
 });
 page.on("dialog", (dialog) => { fault(`${page.url()}: a dialog: ${dialog.message()}`); dialog.dismiss(); });
 page.on("request", (request) => {
   if (!request.url().startsWith(base) && !request.url().startsWith("data:")) fault(`${page.url()} asks for ${request.url()}`);
 });
+
+/** What must hold of every page, whatever its state. */
+async function audit(where) {
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  if (wide > 0) fault(`${where}: scrolls ${wide} px sideways`);
+  await page.evaluate(axe);
+  const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+  const found = await page.evaluate((tags) => window.axe.run(document, { runOnly: tags, iframes: false }), tags);
+  for (const violation of found.violations) {
+    const nodes = violation.nodes.slice(0, 3).map((node) => `${node.html.slice(0, 160)} ${node.any.map((any) => any.message).join("; ")}`);
+    fault(`${where}: ${violation.id}: ${violation.help}\n    ${nodes.join("\n    ")}`);
+  }
+  if (await page.evaluate(() => window.ran !== undefined)) fault(`${where}: script out of a mail ran`);
+}
 
 async function examine(name, path) {
   for (const scheme of ["light", "dark"]) {
@@ -42,16 +56,7 @@ async function examine(name, path) {
       await page.setViewportSize({ width, height: width === 390 ? 844 : 900 });
       await page.goto(base + path);
       const where = `${name} ${scheme} ${width}`;
-      const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-      if (wide > 0) fault(`${where}: scrolls ${wide} px sideways`);
-      await page.evaluate(axe);
-      const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
-      const found = await page.evaluate((tags) => window.axe.run(document, { runOnly: tags, iframes: false }), tags);
-      for (const violation of found.violations) {
-        const nodes = violation.nodes.slice(0, 3).map((node) => `${node.html.slice(0, 160)} ${node.any.map((any) => any.message).join("; ")}`);
-        fault(`${where}: ${violation.id}: ${violation.help}\n    ${nodes.join("\n    ")}`);
-      }
-      if (await page.evaluate(() => window.ran !== undefined)) fault(`${where}: script out of a mail ran`);
+      await audit(where);
       await shoot(`${name}-${scheme}-${width}`);
     }
   }
@@ -103,6 +108,51 @@ async function byKeyboard() {
   if (!(await page.textContent("main")).includes("Attached")) fault("attaching says nothing");
 }
 
+/** Review with keys alone: the first candidate, undo, skip. */
+async function reviewByKeys() {
+  await page.setViewportSize({ width: 1280, height: 900 });
+  await page.goto(`${base}/review`);
+  const titles = () => page.locator(".review h2").allInnerTexts();
+  const before = await titles();
+  const item = page.locator("[data-item]", { has: page.locator("[data-key='1']") }).first();
+  const subject = (await item.locator("h2").innerText()).trim();
+  await item.locator("[data-row]").focus();
+  await page.keyboard.press("1");
+  await page.waitForURL(/done=attached/);
+  if ((await titles()).join().includes(subject)) fault("1 attaches nothing");
+  await shoot("review-undo");
+  await page.keyboard.press("u");
+  await page.waitForURL(/done=undone/);
+  if ((await titles()).length !== before.length) fault("u takes nothing back");
+  await page.keyboard.press("s");
+  await page.waitForURL(/done=skipped/);
+  if ((await titles()).length !== before.length - 1) fault("s skips nothing");
+  await page.keyboard.press("u");
+  await page.waitForURL(/done=undone/);
+}
+
+/** A letter that is refused keeps its words; mended, it is queued. */
+async function letter() {
+  await page.goto(`${base}/records/${fact("RECORD")}`);
+  await page.click("text=Write a mail");
+  await page.fill("#to", "anna");
+  await page.fill("#subject", "A letter by hand");
+  await page.fill("#text", "Dear Anna,\n\nso it is.");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("#to-wrong");
+  if ((await page.inputValue("#text")).trim() !== "Dear Anna,\n\nso it is.") fault("the typed text is lost");
+  for (const width of [1280, 390]) {
+    await page.setViewportSize({ width, height: 900 });
+    await audit(`write-refused ${width}`);
+    await shoot(`write-refused-${width}`);
+  }
+  await page.fill("#to", "anna.adler@adler-brauerei.example");
+  await page.click("form.letter button.main");
+  await page.waitForURL(/done=written/);
+  if (!(await page.textContent("main")).includes("A letter by hand")) fault("the new mail is not on its record");
+}
+
 async function hostile() {
   await page.goto(`${base}/messages/${fact("EVIL")}`);
   await page.click("details.formatted summary");
@@ -118,7 +168,7 @@ async function hostile() {
 
 async function targets() {
   await page.setViewportSize({ width: 390, height: 844 });
-  for (const path of ["/", "/messages", `/messages/${fact("MAIL")}`, "/records", "/shelf"]) {
+  for (const path of ["/", "/messages", `/messages/${fact("MAIL")}`, "/records", "/shelf", "/review", "/outgoing", `/outgoing/${fact("DOUBT")}`, "/mailboxes", "/mailboxes/support"]) {
     await page.goto(base + path);
     const small = await page.evaluate(() => [...document.querySelectorAll("button, .button, nav a, summary, input:not([type=hidden])")]
       .filter((element) => element.checkVisibility()).map((element) => [element.textContent.trim() || element.name, element.getBoundingClientRect()])
@@ -139,10 +189,24 @@ try {
   await examine("records", "/records?table=contact");
   await examine("records-refused", "/records?table=contact&column=nothing&value=1");
   await examine("record", `/records/${fact("RECORD")}`);
+  await examine("record-email-out", await page.evaluate(() => document.querySelector(".timeline a[href*='/records/email/']").getAttribute("href")));
+  await examine("write", `/records/${fact("RECORD")}/write`);
+  await examine("review", "/review");
+  await examine("find-record", `/messages/${fact("MAIL")}/move?q=pump`);
+  await examine("outgoing", "/outgoing");
+  await examine("outgoing-none", "/outgoing?state=suppressed");
+  await examine("outgoing-sent", `/outgoing/${fact("SENT")}`);
+  await examine("outgoing-unknown", `/outgoing/${fact("DOUBT")}`);
+  await examine("message-out", `/messages/${fact("SENT")}`);
+  await examine("mailboxes", "/mailboxes");
+  await examine("mailbox", "/mailboxes/support?since=2026-03-01");
+  await examine("mailbox-refused", "/mailboxes/support?since=2999-01-01");
   await examine("shelf", "/shelf");
   await examine("problem", "/messages/msg_00000000000000000000000000");
   await hostile();
   await targets();
+  await reviewByKeys();
+  await letter();
   await byKeyboard();
 } catch (error) {
   fault(error.stack);

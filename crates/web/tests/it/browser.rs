@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::process::Stdio;
 
-use postroom_core::Direction;
+use postroom_core::{Direction, WatchState};
 use postroom_operations::Role;
 use tokio::process::Command;
 
 use crate::house::House;
+use crate::{pages_in, pages_out};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/browser");
 const CHROMIUM: &str = "/usr/bin/chromium";
@@ -51,6 +52,17 @@ async fn furnish(house: &House) -> [String; 2] {
     [tracked.to_string(), evil.to_string()]
 }
 
+/// Mail that went, that waits, that is held and that nobody knows of.
+async fn furnish_out(house: &House) -> [String; 2] {
+    let operator = house.browser(Role::Operator).await;
+    let to = "anna.adler@adler-brauerei.example, gone@adler-brauerei.example";
+    let sent = pages_out::sent(house, &operator, to, "Date for the repair of the leaking pump").await;
+    pages_out::sent(house, &operator, "busy@adler-brauerei.example", "Invoice for the shaft seals").await;
+    let doubt =
+        pages_out::sent(house, &operator, "lost@adler-brauerei.example", "Offer for a second pump").await;
+    [sent.to_string(), doubt.to_string()]
+}
+
 fn needs(path: &str, how: &str) {
     assert!(Path::new(path).exists(), "{path} is missing: {how}");
 }
@@ -62,8 +74,11 @@ async fn pages_in_chromium() {
         &format!("{FOLDER}/node_modules/playwright-core"),
         "run npm ci --ignore-scripts in crates/web/tests/browser",
     );
-    let house = House::open().await;
+    let house = House::with_way_out().await;
     let [tracked, evil] = furnish(&house).await;
+    pages_in::watch(&house, WatchState::Stopped, Some("PR-3102")).await;
+    pages_in::resembling(&house).await;
+    let [sent, doubt] = furnish_out(&house).await;
     let mut node = Command::new("node");
     node.arg("pages.js").current_dir(FOLDER).stdin(Stdio::null()).kill_on_drop(true);
     let facts = [
@@ -71,6 +86,8 @@ async fn pages_in_chromium() {
         ("PAGES_LINK", house.sign_in_url(Role::Owner).await),
         ("PAGES_MAIL", tracked),
         ("PAGES_EVIL", evil),
+        ("PAGES_SENT", sent),
+        ("PAGES_DOUBT", doubt),
         ("PAGES_RECORD", house.story.case_pump.to_string()),
         ("PAGES_CHROMIUM", CHROMIUM.to_owned()),
     ];

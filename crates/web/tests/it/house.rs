@@ -10,7 +10,7 @@ use postroom_core::{Clock, Crm, Direction, Envelope, Ids, MailId};
 use postroom_embedded::Embedded;
 use postroom_embedded::demo::{self, Story};
 use postroom_jobs::{NewJob, Runner};
-use postroom_operations::{Actor, Operations, Posted, Role, Scope, Writing};
+use postroom_operations::{Actor, Operations, Posted, Privacy, Role, Scope, Writing};
 use postroom_store::Store;
 use postroom_tracking::filing::Filing;
 use postroom_tracking::intake::Intake;
@@ -61,16 +61,26 @@ impl House {
     }
 
     pub async fn open_with(tls: Option<Arc<rustls::ServerConfig>>) -> House {
-        House::furnished(tls, &[], Writing::NoWayOut).await
+        House::furnished(tls, &[], Writing::NoWayOut, None).await
     }
 
     /// With a way out, on which people may write, and with the mailbox *support* watched.
     pub async fn with_way_out() -> House {
         let senders = vec!["demo.example".into()];
-        House::furnished(None, &["support"], Writing::Ready { senders }).await
+        House::furnished(None, &["support"], Writing::Ready { senders }, None).await
     }
 
-    async fn furnished(tls: Option<Arc<rustls::ServerConfig>>, watched: &[&str], writing: Writing) -> House {
+    /// With another mailbox.
+    pub async fn with_mailbox(mailbox: Mailbox) -> House {
+        House::furnished(None, &[], Writing::NoWayOut, Some(mailbox)).await
+    }
+
+    async fn furnished(
+        tls: Option<Arc<rustls::ServerConfig>>,
+        watched: &[&str],
+        writing: Writing,
+        mailbox: Option<Mailbox>,
+    ) -> House {
         let folder = tempfile::tempdir().unwrap();
         let (clock, ids) = (Clock::system(), Ids::random());
         let areas = [
@@ -86,6 +96,11 @@ impl House {
         let mut rules = Rules::new(Uuid::from_u128(1));
         let addresses = vec!["support@demo.example".into()];
         rules.mailboxes = vec![Mailbox { name: "support".into(), addresses, ..Mailbox::default() }];
+        rules.mailboxes.extend(mailbox);
+        let privacy = Privacy {
+            keep_untracked: jiff::SignedDuration::from_hours(72),
+            holders: vec![Arc::new(crm.clone())],
+        };
         let filing = Filing {
             store: store.clone(),
             clock: clock.clone(),
@@ -98,6 +113,7 @@ impl House {
         let intake = Arc::new(Intake::new(store.clone(), clock.clone(), ids.clone()));
         let operations = Operations::new(filing.clone(), intake, random)
             .with_watched(watched.iter().map(|name| (*name).to_owned()))
+            .with_privacy(privacy)
             .with_writing(writing);
         let sending = wire::sending(&filing);
         let runner = Runner::new(
@@ -205,7 +221,7 @@ impl House {
     /// Claims what the CRM wants sent, and hands it to the [`wire`].
     pub async fn send_all(&self) {
         self.sending.scan().await.unwrap();
-        self.drain().await;
+        self.runner.drain_due().await.unwrap();
     }
 
     /// Where watchers keep their books.

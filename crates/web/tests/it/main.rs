@@ -14,6 +14,7 @@ mod openings;
 mod pages;
 mod pages_in;
 mod pages_out;
+mod readers;
 mod roles;
 mod security;
 mod wire;

@@ -39,6 +39,7 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("GET", "/api/v1/tokens", "O"),
     ("POST", "/api/v1/tokens", "O"),
     ("DELETE", "/api/v1/tokens/tok_00000000000000000000000000", "O"),
+    ("POST", "/api/v1/people/erase?dry_run=true", "O"),
     ("GET", "/api/v1/today", "OPVA"),
     ("POST", "/api/v1/verify", "OPVA"),
     ("GET", "/api/v1/audit?object=x", "OPVA"),
@@ -92,6 +93,9 @@ async fn ask(
             }
             "/api/v1/records/import?dry_run=true" => call.body("application/x-ndjson", "{}"),
             "/api/v1/tokens" => call.body("application/json", r#"{"scope":"api"}"#),
+            path if path.contains("/people/erase") => {
+                call.body("application/json", r#"{"address":"somebody@elsewhere.example"}"#)
+            }
             path if path.ends_with("/rescan") => {
                 call.body("application/json", r#"{"since":"2026-01-31T00:00:00Z"}"#)
             }

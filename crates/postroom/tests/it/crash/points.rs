@@ -36,6 +36,8 @@ enum Hit {
     Sending,
     /// Killed in `watching/points.rs`.
     Watching,
+    /// Killed in `privacy/crash.rs`.
+    Privacy,
 }
 
 const TABLE: &[(&str, Hit)] = &[
@@ -88,6 +90,13 @@ const TABLE: &[(&str, Hit)] = &[
     ("watch.rescan", Hit::Watching),
     ("watch.rescanned", Hit::Watching),
     ("watch.forgotten", Hit::Watching),
+    ("mail.purged", Hit::Privacy),
+    ("store.sweep", Hit::Privacy),
+    ("erasing.begun", Hit::Privacy),
+    ("erasing.blanked", Hit::Privacy),
+    ("erasing.told", Hit::Privacy),
+    ("erasing.let_go", Hit::Privacy),
+    ("erasing.finished", Hit::Privacy),
 ];
 
 /// Whether the process dies before its transaction becomes durable, or after it.
@@ -130,6 +139,7 @@ fn the_other_drills_kill_what_is_left_to_them() {
     };
     assert_eq!(rows(Hit::Sending), crate::sending::crash::steps().collect());
     assert_eq!(rows(Hit::Watching), crate::watching::points::steps().collect());
+    assert_eq!(rows(Hit::Privacy), crate::privacy::crash::steps().collect());
 }
 
 #[test]
@@ -167,7 +177,12 @@ impl Drill {
                     Hit::Stop => self.at_the_stop(&point),
                     Hit::BadJob => self.with_a_bad_job(&point),
                     Hit::Token => self.with_a_new_token(&point),
-                    Hit::FirstStart | Hit::Command | Hit::Inside | Hit::Sending | Hit::Watching => {}
+                    Hit::FirstStart
+                    | Hit::Command
+                    | Hit::Inside
+                    | Hit::Sending
+                    | Hit::Watching
+                    | Hit::Privacy => {}
                 }
             }
         }

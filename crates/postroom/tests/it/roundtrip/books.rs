@@ -62,14 +62,14 @@ fn check(findings: &[String], expected: &str) {
 
 /// The state of the outgoing mail and its message.
 fn state(state: &'static str) -> Vec<Break> {
-    vec![Break::Outgoing("state", Expr::val(state).into()), Break::Message("state", Expr::val(state).into())]
+    vec![Break::Outgoing("state", Expr::val(state)), Break::Message("state", Expr::val(state))]
 }
 
 async fn every_check_finds_what_it_is_for(on: On) {
-    let message = vec![Break::Message("state", Expr::val("failed").into())];
+    let message = vec![Break::Message("state", Expr::val("failed"))];
     check(&found(on, message).await, "is sent, but its message is failed");
     check(&found(on, vec![Break::Gone("message")]).await, "is sent, but has no message");
-    let bytes = Break::Outgoing("body", Expr::val(Option::<Vec<u8>>::None).into());
+    let bytes = Break::Outgoing("body", Expr::val(Option::<Vec<u8>>::None));
     check(&found(on, vec![bytes]).await, "is sent, but has no bytes");
     check(&found(on, vec![Break::Gone("body")]).await, "1 outgoing mails whose bytes are gone");
     check(&found(on, vec![Break::Recipients("waiting")]).await, "is sent, but 2 recipients have no answer");
@@ -79,7 +79,7 @@ async fn every_check_finds_what_it_is_for(on: On) {
     for word in ["queued", "sending", "unknown"] {
         check(&found(on, state(word)).await, &format!("is {word}, but no job is left to go on with it"));
     }
-    let untold = Break::Outgoing("told", Expr::val(Option::<i64>::None).into());
+    let untold = Break::Outgoing("told", Expr::val(Option::<i64>::None));
     check(&found(on, vec![untold]).await, "is sent, but no job is left to tell the CRM");
 }
 

@@ -57,7 +57,8 @@ fn never_track_rules_win_over_a_token() {
     assert_eq!((message.state, &message.record), (MailState::NotTracked, &None), "{}", message.reason);
 }
 
-/// `start_at = "now"`: the watcher came to a mailbox with mail in every folder.
+/// `start_at = "now"`: the watcher came to a mailbox with mail in every folder. A folder that is counted anew is read
+/// again, and its old mail is old still: another test here has the server do so.
 #[test]
 fn mail_of_old_days_is_left_alone() {
     let (world, id) = (world(), "new-days@customer.example");
@@ -90,4 +91,5 @@ fn a_folder_that_is_counted_anew_adds_nothing_twice() {
     assert_eq!(decided(world, again).state, MailState::Tracked);
     assert_eq!(world.dovecot.uid_validity("sales", "INBOX"), moved);
     assert_eq!(world.messages(id).len(), 1);
+    assert!(world.messages(OLD[0]).is_empty(), "the folder was read from its beginning");
 }

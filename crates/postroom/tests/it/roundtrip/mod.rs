@@ -12,6 +12,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
+use std::time::{Duration, UNIX_EPOCH};
 
 use postroom_core::{Change, ChangeSet, Crm, Record, RecordRef};
 use postroom_embedded::Embedded;
@@ -23,6 +24,8 @@ use postroom_testkit::peers::{Certificate, Dovecot, DovecotOptions, PASSWORD, Po
 use postroom_testkit::poll;
 use postroom_tracking::messages::{self, Message};
 use postroom_tracking::sending::Entry;
+use postroom_tracking::settings;
+use postroom_tracking::token::Signer;
 use postroom_tracking::watching;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -180,6 +183,14 @@ impl World {
         });
     }
 
+    /// What signs this house's Message-IDs.
+    pub fn signer(&self) -> Signer {
+        let ids = postroom_core::Ids::random();
+        let ours = wait_for(settings::installation(&self.store, &ids, [0; 32], "unused.example"));
+        let ours = ours.expect("it was made at the first start");
+        Signer::new(ours.id, ours.keys, &ours.domain).expect("its keys are good")
+    }
+
     /// A row of the CRM.
     pub fn row(&self, table: &str, key: &str, id: Uuid) -> Record {
         let query = postroom_core::Query::of(table).filter(postroom_core::Filter::eq(key, id));
@@ -194,8 +205,9 @@ fn servers() -> (Dovecot, Postfix, String) {
     let dovecot =
         Dovecot::start(DovecotOptions { tls: tls.clone(), ..DovecotOptions::users(["sales", "anna"]) });
     let old = |id| plain("Anna <anna@customer.example>", "Of old days", id, "");
+    let long_ago = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
     for (folder, id) in ["INBOX", "Sent", FOLDER].into_iter().zip(OLD) {
-        dovecot.deliver("sales", folder, &old(id));
+        dovecot.deliver_at("sales", folder, &old(id), long_ago);
     }
     let submission = Some(dovecot.auth_socket());
     let shape = Shape { tls, submission, ..Shape::default() };

@@ -6,7 +6,7 @@ mod leaving;
 mod moments;
 pub mod points;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -17,9 +17,10 @@ use postroom_store::Store;
 use postroom_testkit::peers::{Dovecot, DovecotOptions, PASSWORD};
 use postroom_testkit::poll;
 use postroom_tracking::watching::{self, Overview};
+use serde_json::{Value, json};
 
 use crate::house::wait_for;
-use crate::load::{Database, House, PATIENCE, letters, number_of, record_of, records};
+use crate::load::{Database, House, PATIENCE, letters, message_id, number_of, record_of, records};
 use crate::sending::bench;
 
 /// A house that watches mailboxes, and the letters that were delivered to them.
@@ -110,21 +111,66 @@ impl Yard {
         let missing: Vec<_> = self.delivered.iter().filter(|(number, _)| !numbers.contains(number)).collect();
         assert!(all, "missed: {missing:?}\n{}\n{}", self.house.printed(), self.dovecot.log());
         self.house.settled();
-        let (messages, activities) = (self.house.messages(), self.house.activities());
-        assert_eq!((messages.len(), activities.len()), (self.delivered.len(), self.delivered.len()));
-        for (id, copies) in &messages {
-            assert_eq!(copies.len(), 1, "{copies:?}");
-            let expected = record_of(number_of(id));
-            let stands = (&copies[0]["state"], &copies[0]["record"]["id"]);
-            assert_eq!(stands, (&"tracked".into(), &expected.into()), "{}", copies[0]);
-            assert_eq!(activities.get(id), Some(&1), "activities of {id}");
-        }
+        let messages = self.house.messages();
+        let wrong = wrong(&self.delivered, &messages, &self.house.activities());
+        assert!(wrong.is_empty(), "{}\n{}", wrong.join("\n"), self.house.printed());
         let books = self.house.run(&["verify"]).succeeds();
         assert_eq!(books.lines()[0]["unread_count"], 0, "{}", books.out);
         messages.len()
     }
 }
 
+/// What is wrong with the messages and the activities of delivered letters.
+fn wrong(
+    delivered: &BTreeMap<u64, Vec<u64>>,
+    messages: &HashMap<String, Vec<Value>>,
+    activities: &HashMap<String, u32>,
+) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for number in delivered.keys() {
+        let id = message_id(*number);
+        match messages.get(&id).map_or(&[][..], Vec::as_slice) {
+            [message] if message["state"] != "tracked" || message["record"]["id"] != record_of(*number) => {
+                wrong.push(format!("letter {number} is elsewhere: {message}"));
+            }
+            [_] if activities.get(&id) != Some(&1) => {
+                wrong.push(format!("letter {number} has {} activities", activities.get(&id).unwrap_or(&0)));
+            }
+            [_] => {}
+            copies => wrong.push(format!("letter {number} is {} messages", copies.len())),
+        }
+    }
+    let ours: HashSet<String> = delivered.keys().map(|number| message_id(*number)).collect();
+    let others = messages.keys().chain(activities.keys()).filter(|id| !ours.contains(*id));
+    wrong.extend(others.map(|id| format!("nobody delivered {id}")));
+    wrong
+}
+
 fn overview(store: &Store) -> BTreeMap<String, Overview> {
     wait_for(watching::overview(store)).expect("the database answers")
+}
+
+#[test]
+fn the_judge_sees_what_is_wrong() {
+    let delivered: BTreeMap<u64, Vec<u64>> = [(1, vec![0]), (2, vec![0, 1])].into();
+    let message = |number, state: &str| json!({ "state": state, "record": { "id": record_of(number) } });
+    let check = |of_two: &[Value], activities: u32, expected: &str| {
+        let one = (message_id(1), vec![message(1, "tracked")]);
+        let messages = HashMap::from([one, (message_id(2), of_two.to_vec())]);
+        let activities = HashMap::from([(message_id(1), 1), (message_id(2), activities)]);
+        assert!(wrong(&delivered, &messages, &activities).join("\n").starts_with(expected), "{expected}");
+        assert_eq!(wrong(&delivered, &messages, &activities).is_empty(), expected.is_empty());
+    };
+    let two = message(2, "tracked");
+    check(std::slice::from_ref(&two), 1, "");
+    check(&[], 1, "letter 2 is 0 messages");
+    check(&[two.clone(), two.clone()], 1, "letter 2 is 2 messages");
+    check(&[message(1, "tracked")], 1, "letter 2 is elsewhere");
+    check(&[message(2, "review")], 1, "letter 2 is elsewhere");
+    check(std::slice::from_ref(&two), 2, "letter 2 has 2 activities");
+    let stray = HashMap::from([(message_id(3), vec![two])]);
+    assert_eq!(
+        wrong(&BTreeMap::new(), &stray, &HashMap::new()),
+        ["nobody delivered <letter-3@customer.example>"]
+    );
 }

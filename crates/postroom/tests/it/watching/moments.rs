@@ -15,6 +15,8 @@ use crate::load::{Database, Noise, PATIENCE};
 
 const MOMENTS: &str = "POSTROOM_CRASH_MOMENTS";
 const MAILBOXES: u64 = 8;
+/// After so many kills the mail is judged, and the books begin anew.
+const CHAPTER: u64 = 20;
 /// The latest moment after mail can come in, in milliseconds.
 const LATEST: u64 = 700;
 /// Letters before each start, and after it.
@@ -36,7 +38,15 @@ fn watched_mail_survives_random_kills_on_postgresql() {
 }
 
 fn sweep(database: Database, turns: u64) {
-    let (mut noise, mut line) = (Noise(seed()), None);
+    let mut noise = Noise(seed());
+    (0..turns)
+        .step_by(CHAPTER as usize)
+        .for_each(|from| chapter(database, CHAPTER.min(turns - from), &mut noise));
+}
+
+/// One database and one server, killed so many times.
+fn chapter(database: Database, turns: u64, noise: &mut Noise) {
+    let mut line = None;
     let mut yard = Yard::new(database, MAILBOXES, |server| line.insert(Chaos::start(server)).address());
     let line = line.expect("the yard asked for it");
     yard.meet();
@@ -44,20 +54,20 @@ fn sweep(database: Database, turns: u64) {
     yard.house.server.kill();
     let mut behind = 0;
     for turn in 0..turns {
-        deliver(&mut yard, &mut noise);
-        line.always(script(&mut noise));
+        deliver(&mut yard, noise);
+        line.always(script(noise));
         yard.house.begin(None);
         if turn % 2 == 1 {
             assert!(yard.house.is_up(PATIENCE), "it does not start:\n{}", yard.house.printed());
         }
-        deliver(&mut yard, &mut noise);
+        deliver(&mut yard, noise);
         // The random moment itself: nothing is waited for.
         std::thread::sleep(Duration::from_millis(noise.below(LATEST)));
         assert!(yard.house.server.ended().is_none(), "it ended by itself:\n{}", yard.house.printed());
         yard.house.server.kill();
         let all = postroom_tracking::messages::list(&store, postroom_tracking::messages::Wanted::default());
         behind += u64::from(wait_for(all).expect("the database answers").len() < yard.delivered.len());
-        count_anew(&yard, turn, &mut noise);
+        count_anew(&yard, turn, noise);
     }
     assert!(behind * 2 >= turns, "most kills found nothing on its way: {behind} of {turns}");
     line.calm();

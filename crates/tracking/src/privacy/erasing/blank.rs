@@ -87,9 +87,7 @@ async fn blank_in(
     body::put(tx, vec![tombstone]).await?;
     for one in free {
         rows(tx, one, hash, now).await?;
-        note(tx, one, receipt.id).await?;
-        let bodies: Vec<BodyHash> = one.bodies.iter().copied().filter(|body| *body != hash).collect();
-        doomed::doom(tx, &bodies).await?;
+        note(tx, one, hash, receipt.id).await?;
         receipt.counts.add(&one.found);
     }
     receipt::put(tx, &receipt).await?;
@@ -268,11 +266,28 @@ async fn outgoing(tx: &mut Tx, found: &Found, body: BodyHash, now: Timestamp) ->
     tx.execute(&recipients).await.map(drop)
 }
 
-/// Notes the activities that the CRM must be told of.
-async fn note(tx: &mut Tx, going: &Going, erasure: Uuid) -> Result<(), Error> {
+/// Notes the activities that the CRM must be told of, and the bodies that go when that is done: until then its rows refer to
+/// them, and a sweep of somebody else's would take them for held.
+async fn note(tx: &mut Tx, going: &Going, tombstone: BodyHash, erasure: Uuid) -> Result<(), Error> {
     let mut todo = Insert::into("erasure_todo", &["erasure", "activity", "message"]).or_skip();
     for activity in &going.activities {
         todo.row([erasure.into(), (*activity).into(), going.found.id.into()]);
     }
-    tx.insert(&todo).await.map(drop)
+    tx.insert(&todo).await?;
+    let mut bodies = Insert::into("erasure_body", &["erasure", "hash"]).or_skip();
+    for hash in going.bodies.iter().filter(|hash| **hash != tombstone) {
+        bodies.row([erasure.into(), bytes(*hash)]);
+    }
+    tx.insert(&bodies).await.map(drop)
+}
+
+/// Names the bodies of an erasure to the sweep.
+pub(super) async fn let_go(tx: &mut Tx, erasure: Uuid) -> Result<(), Error> {
+    let of = || Expr::col("erasure").eq(erasure);
+    let select = Query::select().column("hash").from("erasure_body").and_where(of()).to_owned();
+    let bodies: Vec<BodyHash> =
+        tx.query(&select).await?.iter().map(|row| row.at(0)).collect::<Result<_, _>>()?;
+    doomed::doom(tx, &bodies).await?;
+    let delete = Query::delete().from_table("erasure_body").and_where(of()).to_owned();
+    tx.execute(&delete).await.map(drop)
 }

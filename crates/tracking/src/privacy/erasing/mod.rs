@@ -8,7 +8,7 @@
 //!    activities are noted for the CRM.
 //! 4. [`crm`]: each noted activity loses its attachments, subject, description and addresses; what the CRM refuses stands in
 //!    the receipt.
-//! 5. Bodies that nobody refers to any more are removed, and the receipt is finished.
+//! 5. The bodies are let go; those that nobody refers to any more are removed, and the receipt is finished.
 //!
 //! Our side goes first: what is worked after it cannot write anew what the CRM was just told to forget. Mail that a worker
 //! has in hand is waited for. A repeat finishes what a crash left; when nothing is left it changes nothing.
@@ -55,6 +55,11 @@ impl Erasing {
         let mut receipt = self.begin(&address).await?;
         self.blank_all(&address, &mut receipt).await?;
         self.tell_crm(&address, &mut receipt).await?;
+        let erasure = receipt.id;
+        let unit = self
+            .store
+            .write("erasing.let_go", move |tx| async move { blank::let_go(tx, erasure).await }.boxed());
+        unit.await.map_err(|error: Error| Fault::from(error))?;
         let swept = doomed::sweep(&self.store, &self.holders).await.map_err(Fault::from)?;
         receipt.counts.bodies_removed += swept.removed;
         receipt.counts.bodies_kept += swept.kept;
