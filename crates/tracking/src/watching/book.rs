@@ -26,9 +26,12 @@ pub struct Book {
     clock: Clock,
     ids: Ids,
     rules: Arc<Rules>,
-    /// All mailboxes' orders and when they were read: hundreds of watchers ask every few seconds.
-    orders: Arc<Mutex<Option<(Instant, HashMap<String, Orders>)>>>,
+    /// Kept for a moment: hundreds of watchers ask every few seconds.
+    orders: Arc<Mutex<Option<Read>>>,
 }
+
+/// All mailboxes' orders, and when they were read.
+type Read = (Instant, HashMap<String, Orders>);
 
 impl Book {
     /// `rules` say which mailboxes are journals.

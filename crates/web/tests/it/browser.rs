@@ -76,7 +76,7 @@ async fn pages_in_chromium() {
     );
     let house = House::with_way_out().await;
     let [tracked, evil] = furnish(&house).await;
-    pages_in::watch(&house, WatchState::Stopped, Some("PR-3102")).await;
+    pages_in::watch(&house, WatchState::Stopped, Some("PR-3103")).await;
     pages_in::resembling(&house).await;
     let [sent, doubt] = furnish_out(&house).await;
     let mut node = Command::new("node");

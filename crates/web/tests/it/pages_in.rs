@@ -41,12 +41,12 @@ pub async fn watch(house: &House, state: WatchState, code: Option<&str>) {
 #[tokio::test]
 async fn a_mailbox_that_needs_a_person_says_what_to_do() {
     let house = House::with_way_out().await;
-    watch(&house, WatchState::Stopped, Some("PR-3102")).await;
+    watch(&house, WatchState::Stopped, Some("PR-3103")).await;
     house.review().await;
     let viewer = house.browser(Role::Viewer).await;
     let list = house.look(&viewer, "/mailboxes").send().await.page();
-    let next = postroom_core::code::entry("PR-3102".parse().unwrap()).unwrap().action;
-    for words in ["needs you", "refused the sign-in", "PR-3102", next, "/mailboxes/support", "3 behind"] {
+    let next = postroom_core::code::entry("PR-3103".parse().unwrap()).unwrap().action;
+    for words in ["needs you", "refused the sign-in", "PR-3103", next, "/mailboxes/support", "3 behind"] {
         assert!(list.contains(words), "{words}: {list}");
     }
     let page = house.look(&viewer, "/mailboxes/support").send().await.page();
