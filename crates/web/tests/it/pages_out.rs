@@ -6,6 +6,9 @@ use postroom_operations::{Actor, OutgoingView, OutgoingWanted, Role};
 use crate::client::Answer;
 use crate::house::{Browser, House};
 
+/// Fields of a form by name.
+type Fields<'f> = &'f [(&'f str, &'f str)];
+
 /// A form as a browser encodes it.
 fn form(fields: &[(&str, &str)]) -> String {
     let escaped = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
@@ -100,7 +103,7 @@ async fn a_form_with_faults_comes_back_with_what_was_typed() {
     let (operator, case) = (house.browser(Role::Operator).await, house.story.case_pump.clone());
     let anna = house.story.contact_anna.to_string();
     let paul = format!("systemuser/{}", house.story.case_pump.id);
-    let cases: [(&[(&str, &str)], &str, &str); 9] = [
+    let cases: [(Fields<'_>, &str, &str); 9] = [
         (&[("to", "")], "to-wrong", "Name at least one recipient."),
         (&[("to", " , ;")], "to-wrong", "Name at least one recipient."),
         (&[("to", "anna")], "to-wrong", "is no e-mail address"),

@@ -12,6 +12,7 @@ mod moments;
 mod nodes;
 mod outage;
 pub mod points;
+mod visitor;
 
 use agent::Agent;
 use postroom_testkit::mailer::{Book, Fate, Mail, Protocol, Run};

@@ -10,7 +10,7 @@ use std::time::Duration;
 use postroom_testkit::poll;
 use xtask::tree::Tree;
 
-use crate::crash::{Load, inside, token};
+use crate::crash::{Load, inside, token, visitor};
 use crate::load::{
     Answer, Database, House, KILL_AT, Noise, PATIENCE, is_killed, message_id, record_of, records,
 };
@@ -30,6 +30,8 @@ enum Hit {
     Token,
     /// A command; see [`command`].
     Command,
+    /// Somebody at the pages.
+    Visitor,
     /// No command of this version comes here: the crate's own call, made by a process of this test program.
     Inside,
     /// Killed in `sending/crash.rs`.
@@ -64,10 +66,10 @@ const TABLE: &[(&str, Hit)] = &[
     ("jobs.schedule_set", Hit::Inside),
     ("jobs.schedule", Hit::Inside),
     ("jobs.settle_held", Hit::Inside),
-    ("operations.link", Hit::Inside),
-    ("operations.sign_in", Hit::Inside),
-    ("operations.session_used", Hit::Inside),
-    ("operations.sign_out", Hit::Inside),
+    ("operations.link", Hit::Command),
+    ("operations.sign_in", Hit::Visitor),
+    ("operations.session_used", Hit::Visitor),
+    ("operations.sign_out", Hit::Visitor),
     ("operations.token_used", Hit::Token),
     ("mail.claimed", Hit::Sending),
     ("mail.rendered", Hit::Sending),
@@ -182,7 +184,8 @@ impl Drill {
                     | Hit::Inside
                     | Hit::Sending
                     | Hit::Watching
-                    | Hit::Privacy => {}
+                    | Hit::Privacy
+                    | Hit::Visitor => {}
                 }
             }
         }
@@ -197,6 +200,7 @@ impl Drill {
                 match hit {
                     Hit::Command => by_command(house, step, moment),
                     Hit::Inside => inside::kill(house, step, moment),
+                    Hit::Visitor => visitor::kill(house, step, moment),
                     _ => {}
                 }
             }
@@ -295,6 +299,7 @@ fn command(house: &House, step: &str) -> Vec<String> {
         }
         "operations.replay" => format!("message replay {}", message(house, LEFT)),
         "operations.token" => "apitoken create --scope agent".to_owned(),
+        "operations.link" => "session link".to_owned(),
         "operations.token_revoke" => {
             let made = house.lines(&["apitoken", "create", "--scope", "agent"]);
             format!("apitoken revoke {}", made[0]["id"].as_str().expect("a token has an id"))
