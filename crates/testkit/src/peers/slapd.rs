@@ -5,7 +5,7 @@
 //! Reading needs a bind, as [`Slapd::bind_dn`] with [`Slapd::PASSWORD`].
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Stdio;
@@ -168,7 +168,9 @@ impl Slapd {
         command.args(["-d", "stats", "-h", &doors, "-f"]).arg(self.daemon.path("slapd.conf"));
         command.process_group(0);
         let before = self.log().matches("slapd starting").count();
-        self.daemon.start(command, || self.log().matches("slapd starting").count() > before)
+        // It says so a moment before it listens.
+        let listens = || TcpStream::connect(("127.0.0.1", self.ports.0)).is_ok();
+        self.daemon.start(command, || self.log().matches("slapd starting").count() > before && listens())
     }
 
     fn load(&self, ldif: &str) {
