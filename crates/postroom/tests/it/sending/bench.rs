@@ -317,7 +317,7 @@ impl Draft {
         self
     }
 
-    pub fn from_nobody(mut self) -> Draft {
+    pub fn without_sender(mut self) -> Draft {
         self.from = None;
         self
     }
@@ -329,7 +329,7 @@ impl Draft {
     }
 
     /// Another party: an address only.
-    pub fn to_address(mut self, mask: i64, address: &str) -> Draft {
+    pub fn addressed(mut self, mask: i64, address: &str) -> Draft {
         self.parts.push(party(self.id(), mask, None, Some(address)));
         self
     }

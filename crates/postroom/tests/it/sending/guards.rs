@@ -49,7 +49,7 @@ async fn a_mail_without_parties_fails() {
     check_failed(&bench, Draft::new("Hello"), Code::OUT_UNWRITABLE, "no recipient").await;
     check_failed(
         &bench,
-        Draft::new("Hello").to_address(2, "nobody at all"),
+        Draft::new("Hello").addressed(2, "nobody at all"),
         Code::OUT_UNWRITABLE,
         "cannot be written",
     )
@@ -118,7 +118,7 @@ async fn too_many_about_one_record_in_an_hour_are_a_loop() {
 async fn our_own_reply_address_is_a_loop() {
     let bench = Bench::new().await;
     let own = bench.sending.signer.reply_address(postroom_tracking::token::Kind::Record, CASE);
-    check_held(&bench, Draft::new("Hello").to_address(2, &own), Code::OUT_LOOP).await;
+    check_held(&bench, Draft::new("Hello").addressed(2, &own), Code::OUT_LOOP).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

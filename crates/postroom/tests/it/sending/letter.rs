@@ -32,7 +32,7 @@ async fn the_subject_ends_with_exactly_one_token() {
 #[tokio::test(flavor = "multi_thread")]
 async fn blind_copies_are_not_in_the_bytes() {
     let bench = Bench::new().await;
-    bench.send(Draft::to_anna("Order").to(4, BEN).to_address(4, "hidden@x.example")).await;
+    bench.send(Draft::to_anna("Order").to(4, BEN).addressed(4, "hidden@x.example")).await;
     let mail = &bench.server.book()[0];
     assert_eq!(mail.to, ["anna@customer.example", "ben@customer.example", "hidden@x.example"]);
     let raw = String::from_utf8_lossy(&mail.raw).to_lowercase();
@@ -80,7 +80,7 @@ async fn who_sends_in_anothers_name_is_shown() {
     let eva = Value::lookup("systemuser", EVA);
     bench.send(Draft::to_anna("As Bo").from("systemuser", boss.id).with("ownerid", eva.clone())).await;
     bench.send(Draft::to_anna("As queue").with("ownerid", eva.clone())).await;
-    bench.send(Draft::to_anna("As owner").from_nobody().with("ownerid", eva)).await;
+    bench.send(Draft::to_anna("As owner").without_sender().with("ownerid", eva)).await;
     let book = bench.server.book();
     let who = |place: usize| {
         let mail = read(&book[place]);

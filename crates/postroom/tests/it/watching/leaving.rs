@@ -113,7 +113,7 @@ async fn write(crm: &Embedded, number: u64) {
     let account = record_of(number + 1).parse::<Uuid>().expect("a GUID");
     let draft = Draft::new(&format!("Mail {number}")).named(id(number));
     let draft = draft.with("regardingobjectid", Value::lookup("account", account));
-    bench::put(crm, draft.to_address(2, &customer(number))).await;
+    bench::put(crm, draft.addressed(2, &customer(number))).await;
 }
 
 /// How many of the mails are not sent yet.
