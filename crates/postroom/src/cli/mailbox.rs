@@ -89,7 +89,7 @@ pub struct AddMailboxArgs {
     /// The mailbox's address
     #[arg(value_name = "ADDRESS", value_parser = address)]
     pub address: String,
-    /// What to call it [default: the address before the @]
+    /// What to call it; left out, what stands before the at sign
     #[arg(long, value_parser = name)]
     pub name: Option<String>,
     /// The mail server [default: looked for in the DNS]
@@ -104,7 +104,7 @@ pub struct AddMailboxArgs {
     /// The SHA-256 of the only certificate that is believed
     #[arg(long, value_name = "FINGERPRINT", requires = "host")]
     pub tls_pin: Option<String>,
-    /// The user to sign in as [default: the address, then what stands before its @]
+    /// The user to sign in as; left out, the address, then what stands before its at sign
     #[arg(long)]
     pub username: Option<String>,
     /// The file with the user's password; without it nothing is signed in to
