@@ -1,4 +1,4 @@
-//! Hands finished mail to one mail server: SMTP submission (RFC 6409) or a relay, as [`MailSender`](postroom_core::MailSender).
+//! Hands finished mail to one mail server: SMTP submission (RFC 6409) or a relay, as [`MailSender`].
 //! Start reading at [`SmtpSender`]; its rooms:
 //!
 //! | module | holds |

@@ -1,4 +1,4 @@
-//! The books of watched mailboxes: the make of [`WatchBook`], and what people see and order of it.
+//! The books of watched mailboxes: the make of [`WatchBook`](postroom_core::WatchBook), and what people see and order of it.
 //!
 //! * `watch_folder`: where the watcher stands in each folder. The cursor and the mails that it moves past are written in
 //!   one unit, so neither is ever ahead of the other (promise P8).
