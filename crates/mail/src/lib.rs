@@ -18,4 +18,5 @@ pub mod imap;
 pub mod listener;
 pub mod relay;
 pub mod sender;
+mod tls;
 pub mod trust;

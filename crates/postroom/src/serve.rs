@@ -285,7 +285,11 @@ async fn lmtp(app: &App, ports: &Ports) -> Result<Option<Listener>, CliError> {
 
 async fn listener(app: &App, ports: &Ports, door: Door<'_>) -> Result<Listener, CliError> {
     let addresses = app.config.mailboxes.values().flat_map(|mailbox| mailbox.all_addresses());
-    let recipients = Recipients::new(door.domains, addresses.map(ToString::to_string));
+    // Replies and bounces to signed addresses of ours come back here, whatever else is taken.
+    let signed = app.config.smtp_out.as_ref().filter(|out| out.reply_address || out.bounce_address);
+    let signed = signed.map(|_| app.signer.reply_domain().to_owned());
+    let domains = door.domains.into_iter().chain(signed);
+    let recipients = Recipients::new(domains, addresses.map(ToString::to_string));
     let mut options = Options::new(door.protocol, door.listen, door.host, recipients);
     options.limits = Limits {
         max_message: door.max_message.get(),

@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use jiff::Timestamp;
 use postroom_core::{Direction, Secret};
+
+use crate::tls::Fingerprint;
 
 /// A server and an identity on it.
 #[derive(Debug, Clone)]
@@ -63,48 +64,6 @@ pub enum TlsMode {
     StartTls,
     /// For loopback only.
     None,
-}
-
-/// The SHA-256 of a certificate.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Fingerprint(pub [u8; 32]);
-
-impl fmt::Display for Fingerprint {
-    /// `AB:CD:…`, as browsers and openssl show it.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, byte) in self.0.iter().enumerate() {
-            write!(f, "{}{byte:02X}", if index == 0 { "" } else { ":" })?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Debug for Fingerprint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-/// A text that is no fingerprint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a SHA-256 fingerprint has 64 hexadecimal digits; colons may stand between them")]
-pub struct NoFingerprint;
-
-impl FromStr for Fingerprint {
-    type Err = NoFingerprint;
-
-    fn from_str(text: &str) -> Result<Self, NoFingerprint> {
-        let digits: Vec<u8> = text.bytes().filter(|byte| !matches!(byte, b':' | b' ')).collect();
-        let mut out = [0; 32];
-        if digits.len() != 64 {
-            return Err(NoFingerprint);
-        }
-        for (byte, pair) in out.iter_mut().zip(digits.chunks_exact(2)) {
-            let pair = std::str::from_utf8(pair).map_err(|_| NoFingerprint)?;
-            *byte = u8::from_str_radix(pair, 16).map_err(|_| NoFingerprint)?;
-        }
-        Ok(Fingerprint(out))
-    }
 }
 
 /// How one signs in.
@@ -213,16 +172,6 @@ pub enum Touch {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn fingerprints_read_back() {
-        let print = Fingerprint(std::array::from_fn(|index| index as u8));
-        assert_eq!(print.to_string().parse(), Ok(print));
-        assert_eq!(print.to_string().replace(':', "").to_lowercase().parse(), Ok(print));
-        for wrong in ["", "AB:CD", &"é".repeat(32), &"+f".repeat(32)[..63]] {
-            assert_eq!(wrong.parse::<Fingerprint>(), Err(NoFingerprint), "{wrong}");
-        }
-    }
 
     #[test]
     fn a_master_signs_in_for_a_user() {

@@ -4,9 +4,9 @@
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use sha2::{Digest as _, Sha256};
+use tokio_rustls::rustls::pki_types::CertificateDer;
 
-use super::account::Fingerprint;
+use crate::tls::Fingerprint;
 
 /// A certificate as the server showed it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub struct Certificate {
 impl Certificate {
     /// Reads a certificate in DER.
     pub fn read(der: &[u8]) -> Self {
-        Certificate { fingerprint: Fingerprint(Sha256::digest(der).into()), not_after: not_after(der) }
+        Certificate { fingerprint: Fingerprint::of(&CertificateDer::from(der)), not_after: not_after(der) }
     }
 
     /// Whole days from `now` to its end; negative when it has ended.

@@ -16,7 +16,6 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::client::Resumption;
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use tokio_rustls::rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::{
@@ -24,9 +23,10 @@ use tokio_rustls::rustls::{
     PeerIncompatible, SignatureScheme,
 };
 
-use super::account::{Account, Fingerprint, Tls, TlsMode};
+use super::account::{Account, Tls, TlsMode};
 use super::certificate::Certificate;
 use super::error::Error;
+use crate::tls::{Pinned, provider};
 
 /// How long finding the server, and each address of it, may take; the TLS handshake as long again.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -142,6 +142,8 @@ fn explain(error: &io::Error) -> Option<String> {
             "it does not speak TLS on this port: check the port (993 is TLS, 143 is STARTTLS), or its TLS is too old".to_owned()
         }
         TlsError::InvalidCertificate(problem) => certificate_problem(problem),
+        // The pin's own words.
+        TlsError::General(text) => text.clone(),
         other => format!("the TLS handshake failed ({other})"),
     };
     Some(text)
@@ -164,17 +166,8 @@ fn certificate_problem(problem: &CertificateError) -> String {
                 "its certificate comes from an issuer that is not trusted here: set ca_file to the issuer's certificate, {pin}"
             )
         }
-        CertificateError::ApplicationVerificationFailure => {
-            "its certificate is not the one that was pinned: if it was renewed, pin the new fingerprint"
-                .to_owned()
-        }
         other => format!("its certificate cannot be trusted ({other:?}): replace it, {pin}"),
     }
-}
-
-fn provider() -> Arc<CryptoProvider> {
-    static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
-    PROVIDER.get_or_init(|| Arc::new(ring::default_provider())).clone()
 }
 
 fn client_config(judge: Arc<dyn ServerCertVerifier>) -> ClientConfig {
@@ -205,48 +198,6 @@ fn judge(tls: &Tls) -> Result<Arc<dyn ServerCertVerifier>, Error> {
         false => Verifier::new_with_extra_roots(extra, provider()),
     };
     Ok(Arc::new(verifier.map_err(|error| fault(&error))?))
-}
-
-/// Trusts one certificate, whatever else it says.
-#[derive(Debug)]
-struct Pinned(Fingerprint);
-
-impl ServerCertVerifier for Pinned {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, TlsError> {
-        match Certificate::read(end_entity).fingerprint == self.0 {
-            true => Ok(ServerCertVerified::assertion()),
-            false => Err(TlsError::InvalidCertificate(CertificateError::ApplicationVerificationFailure)),
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, TlsError> {
-        verify_tls12_signature(message, cert, dss, &provider().signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, TlsError> {
-        verify_tls13_signature(message, cert, dss, &provider().signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        provider().signature_verification_algorithms.supported_schemes()
-    }
 }
 
 /// Notes the certificate, and lets another judge it.

@@ -36,9 +36,8 @@ mod utf7;
 mod watcher;
 pub mod wire;
 
-pub use account::{
-    Account, Auth, Fingerprint, FolderName, FolderRule, NoFingerprint, Start, Tls, TlsMode, Touch, Watched,
-};
+pub use crate::tls::{Fingerprint, NotAFingerprint};
+pub use account::{Account, Auth, FolderName, FolderRule, Start, Tls, TlsMode, Touch, Watched};
 pub use append::append;
 pub use certificate::Certificate;
 pub use client::{Client, Patience};

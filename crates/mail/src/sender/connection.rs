@@ -15,9 +15,10 @@ use super::fault::Step;
 use super::offers::Offers;
 use super::options::{Auth, Mechanism};
 use super::stream::{Broken, Stream};
-use super::tls::{Fingerprint, explain};
+use super::tls::explain;
 use super::wire::Reply;
 use super::{Error, Options, Security};
+use crate::tls::Fingerprint;
 
 /// A server that waits for MAIL.
 pub(crate) struct Connection {

@@ -43,9 +43,9 @@ section! {
         pub resend_unknown: bool = Some(true), "true";
         /// How long evidence is waited for first.
         pub resend_after: Span = Some(Span::seconds(15 * 60)), "\"15m\"";
-        /// Replies go to a signed address of ours. Mail for the token's domain must come here.
+        /// Replies go to a signed address of ours, in `reply.` below the token's domain: its mail must be routed here.
         pub reply_address: bool = Some(false), "false";
-        /// Bounces go to a signed address of ours. Mail for the token's domain must come here.
+        /// Bounces go to a signed address of ours, in the same domain.
         pub bounce_address: bool = Some(false), "false";
         /// A copy is put into the sender's Sent folder, where the mailbox has IMAP.
         pub sent_copy: bool = Some(false), "false";

@@ -104,7 +104,7 @@ fn configuration(
     let mut text = format!(
         "[storage]\nurl = {database}\ndisk_reserve = \"16MiB\"\n\n[http]\nlisten = \"127.0.0.1:{}\"\n\n\
          [smtp_in]\nenabled = true\nlisten = \"127.0.0.1:{}\"\nhostname = \"localhost\"\n\
-         accept_domains = [\"demo.example\", \"reply.demo.example\"]\n\n\
+         accept_domains = [\"demo.example\"]\n\n\
          [lmtp_in]\nenabled = true\nlisten = \"127.0.0.1:{}\"\nhostname = \"localhost\"\n\n\
          [logs]\nlevel = \"warn\"\n",
         port(8080),

@@ -147,6 +147,11 @@ impl Signer {
         Ok(self)
     }
 
+    /// Where replies and bounces to addresses of ours go.
+    pub fn reply_domain(&self) -> &str {
+        &self.reply_domain
+    }
+
     /// A Message-ID with its angle brackets. The same kind and id give the same text as long as the first key stays.
     pub fn sign_message_id(&self, kind: Kind, id: Uuid) -> String {
         format!("<{}@{}>", self.sign(Purpose::MessageId, kind, id), self.domain)

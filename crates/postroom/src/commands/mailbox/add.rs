@@ -139,7 +139,7 @@ async fn tested<'c>(
     password: &Secret,
 ) -> Result<(&'c Candidate, &'c str, Vec<Step>), CliError> {
     let pin = arguments.tls_pin.as_deref().map(str::parse).transpose();
-    let pin = pin.map_err(|error: imap::NoFingerprint| CliError::usage(error.to_string()))?;
+    let pin = pin.map_err(|error: imap::NotAFingerprint| CliError::usage(error.to_string()))?;
     let mut last = None;
     for at in candidates {
         for user in users {
