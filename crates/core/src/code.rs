@@ -112,6 +112,12 @@ codes! {
     CRM_NOT_FOUND = 2007, CrmAdmin, false, "No such record",
         "The id names no row of that table.",
         "Check the id: postroom record list TABLE";
+    CRM_VERSION = 2008, CrmAdmin, false, "The row was changed by someone else",
+        "Its version is no longer the one that was read.",
+        "Read the row again and repeat the change";
+    CRM_DUPLICATE = 2009, CrmAdmin, false, "There is such a row already",
+        "A row with this id or this key exists.",
+        "Change that row, or use another key";
     MAIL_UNREADABLE = 3001, MailAdmin, false, "A mail could not be read",
         "The mail is stored whole, but no meaning could be got out of it.",
         "Look at it with: postroom message raw ID, then attach it by hand";

@@ -28,9 +28,15 @@ pub enum Change {
     Create(Record),
     /// Changes the columns named; a missing row is an error.
     Update(Record),
+    /// The same, when the row's `versionnumber` is still this one (`If-Match`); else [`Code::CRM_VERSION`].
+    UpdateIf(Record, i64),
     /// Creates or changes.
     Upsert(Record),
     Delete(RecordRef),
+    /// Makes a row; one that is there already refuses the set with [`Code::CRM_DUPLICATE`].
+    CreateNew(Record),
+    /// Deletes a row that must be there, and must still have this `versionnumber` when one is named.
+    DeleteIf(RecordRef, Option<i64>),
 }
 
 /// Writes that happen together or not at all.

@@ -26,6 +26,7 @@ pub mod id;
 mod inbox;
 pub mod kill;
 pub mod mail;
+pub mod metadata;
 pub mod query;
 pub mod record;
 mod secret;

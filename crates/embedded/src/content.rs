@@ -16,8 +16,13 @@ const INLINE: usize = 4096;
 pub(crate) fn store_files(sets: &mut [ChangeSet]) -> Vec<Body> {
     let mut bodies = Vec::new();
     for change in sets.iter_mut().flat_map(|set| &mut set.changes) {
-        let (Change::Create(record) | Change::Update(record) | Change::Upsert(record)) = change else {
-            continue;
+        let record = match change {
+            Change::Create(record)
+            | Change::CreateNew(record)
+            | Change::Update(record)
+            | Change::UpdateIf(record, _)
+            | Change::Upsert(record) => record,
+            Change::Delete(_) | Change::DeleteIf(..) => continue,
         };
         for (_, value) in record.columns.iter_mut().filter(|(column, _)| column == "body") {
             let Value::Content(Content::Bytes(bytes)) = value else { continue };

@@ -134,6 +134,10 @@ impl Context<'_> {
                 self.compare(self.comparable(column)?, *comparison, value)?
             }
             Filter::In(column, values) => self.one_of(self.comparable(column)?, values)?,
+            Filter::Columns(column, ..) | Filter::Like(column, _) | Filter::Operator(column, ..) => {
+                return Err(self.wrong(self.comparable(column)?, &Value::Null));
+            }
+            Filter::Linked(link) => return Err(self.wrong(self.comparable(&link.to)?, &Value::Null)),
         })
     }
 

@@ -29,6 +29,7 @@ const RULES: &[&str] = &[
     "partyid",
     "participationtypemask",
     "filesize",
+    "versionnumber",
 ];
 
 /// Rows to read, by table.
@@ -45,15 +46,15 @@ pub(super) fn gather(schema: &Schema, acting: Uuid, sets: &[ChangeSet]) -> Wante
     wanted.name(schema, &RecordRef::new("systemuser", acting));
     for change in sets.iter().flat_map(|set| &set.changes) {
         match change {
-            Change::Create(record) => {
+            Change::Create(record) | Change::CreateNew(record) => {
                 wanted.name(schema, &record.at);
                 wanted.lookups(schema, record);
             }
-            Change::Update(record) | Change::Upsert(record) => {
+            Change::Update(record) | Change::UpdateIf(record, _) | Change::Upsert(record) => {
                 wanted.change(schema, record);
                 wanted.lookups(schema, record);
             }
-            Change::Delete(at) => wanted.row(schema, at, |_| false),
+            Change::Delete(at) | Change::DeleteIf(at, _) => wanted.row(schema, at, |_| false),
         }
     }
     wanted

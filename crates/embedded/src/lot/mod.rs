@@ -115,10 +115,10 @@ impl Lot {
 
     fn scope(&self, set: &ChangeSet) -> Scope {
         let key = |change: &Change| match change {
-            Change::Create(record) | Change::Upsert(record) => {
+            Change::Create(record) | Change::CreateNew(record) | Change::Upsert(record) => {
                 self.schema.find(&record.at.table).map(|table| (table, record.at.id))
             }
-            Change::Update(_) | Change::Delete(_) => None,
+            Change::Update(_) | Change::UpdateIf(..) | Change::Delete(_) | Change::DeleteIf(..) => None,
         };
         Scope { created: set.changes.iter().filter_map(key).collect() }
     }
@@ -132,6 +132,31 @@ impl Lot {
                 false => self.create(scope, record),
             },
             Change::Delete(at) => self.delete(&at),
+            Change::CreateNew(record) => match self.exists(self.key(&record.at)?) {
+                true => Err(Refusal::Duplicate(record.at)),
+                false => self.create(scope, record),
+            },
+            Change::UpdateIf(record, version) => {
+                self.unmoved(&record.at, Some(version))?;
+                self.update(scope, record)
+            }
+            Change::DeleteIf(at, version) => {
+                self.unmoved(&at, version)?;
+                self.delete(&at)
+            }
+        }
+    }
+
+    /// The row is there, and nobody changed it since `version`.
+    fn unmoved(&self, at: &RecordRef, version: Option<i64>) -> Result<(), Refusal> {
+        let key = self.key(at)?;
+        let entry = self.rows.get(&key).filter(|entry| entry.phase != Phase::Gone);
+        let Some(entry) = entry else { return Err(Refusal::NotFound(at.clone())) };
+        let changed = entry.phase != Phase::Loaded;
+        let now = entry.fields.int(self.schema.at(key.0), "versionnumber");
+        match version {
+            Some(version) if changed || now != Some(version) => Err(Refusal::Version(at.clone())),
+            _ => Ok(()),
         }
     }
 

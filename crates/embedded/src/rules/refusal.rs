@@ -29,6 +29,12 @@ pub enum Refusal {
     Required { table: String, column: String },
     #[error("{0} does not exist")]
     NotFound(RecordRef),
+    #[error("{0} was changed since it was read")]
+    Version(RecordRef),
+    #[error("{0} exists already")]
+    Duplicate(RecordRef),
+    #[error("{table} has a row with the same {columns} already (key {key})")]
+    DuplicateKey { table: String, key: String, columns: String },
     #[error(
         "{table}.{column} names {target}, which is completed: its attachments come in the change set that creates it"
     )]
@@ -49,6 +55,8 @@ impl Refusal {
             Refusal::State { .. } => Code::CRM_STATE,
             Refusal::Required { .. } => Code::CRM_REQUIRED,
             Refusal::NotFound(_) => Code::CRM_NOT_FOUND,
+            Refusal::Version(_) => Code::CRM_VERSION,
+            Refusal::Duplicate(_) | Refusal::DuplicateKey { .. } => Code::CRM_DUPLICATE,
             Refusal::ReadOnly { .. }
             | Refusal::Type { .. }
             | Refusal::TooLong { .. }
