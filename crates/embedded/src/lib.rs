@@ -15,9 +15,11 @@
 
 mod address;
 mod bodies;
+mod changes;
 mod content;
 mod crm;
 pub mod demo;
+mod failure;
 mod import;
 pub mod json;
 mod lot;
@@ -26,6 +28,7 @@ mod row;
 mod rules;
 pub mod schema;
 pub mod seed;
+pub mod session;
 
 use std::sync::Arc;
 
@@ -34,10 +37,13 @@ use postroom_core::{Clock, Fault, RecordRef};
 use postroom_store::{Error, Store};
 use uuid::Uuid;
 
+pub use failure::Failure;
+use query::Me;
 pub use rules::Refusal;
 pub use schema::registry::MIGRATIONS;
 use schema::registry::{self, Cache};
 use schema::{Column, Schema, Table};
+use session::Session;
 
 /// A handle on the embedded CRM. Cheap to clone.
 #[derive(Clone)]
@@ -101,6 +107,12 @@ impl Embedded {
         );
         wanted.index();
         self.create_table(wanted).await
+    }
+
+    /// The CRM as this user sees and changes it.
+    pub async fn session(&self, user: Uuid) -> Result<Session, Failure> {
+        let me = Me { user, unit: None, teams: Vec::new() };
+        Ok(Session::new(self.clone(), me))
     }
 
     /// The user in whose name this handle writes.

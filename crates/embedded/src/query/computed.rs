@@ -2,7 +2,9 @@
 
 use postroom_core::query::{Aggregate, DatePart, Function, Group};
 use postroom_core::{Query, Value};
-use postroom_store::sql::{Expr, ExprTrait, Func, NullOrdering, Order as Direction, SelectStatement};
+use postroom_store::sql::{
+    Asterisk, Expr, ExprTrait, Func, NullOrdering, Order as Direction, SelectStatement,
+};
 use postroom_store::{Dialect, Error, Row};
 
 use super::scope::Scope;
@@ -71,7 +73,7 @@ type Of = Option<(String, usize)>;
 
 fn aggregated(scope: &Scope, aggregate: &Aggregate) -> Result<(Expr, Of), Refusal> {
     if aggregate.function == Function::Count {
-        return Ok((Func::count(Expr::val(1)).into(), None));
+        return Ok((Func::count(Expr::col(Asterisk)).into(), None));
     }
     let (at, place) = scope.resolve(0, &aggregate.column)?;
     let table = scope.table(at);
@@ -112,19 +114,21 @@ fn aggregated(scope: &Scope, aggregate: &Aggregate) -> Result<(Expr, Of), Refusa
 
 /// Times are microseconds since 1970.
 fn date_part(dialect: Dialect, part: DatePart, cell: Expr) -> Expr {
-    let seconds = cell.div(1_000_000);
+    let seconds = cell.div(literal(1_000_000_i64));
     match dialect {
         Dialect::Sqlite => {
             let part_of = |format: &str| -> Expr {
-                let args = [Expr::val(format), seconds.clone(), Expr::val("unixepoch")];
+                let args = [literal(format), seconds.clone(), literal("unixepoch")];
                 let text: Expr = Func::cust("strftime").args(args).into();
                 text.cast_as("integer")
             };
             match part {
                 DatePart::Day => part_of("%d"),
-                DatePart::Week => part_of("%W").add(1),
+                DatePart::Week => part_of("%W").add(literal(1_i64)),
                 DatePart::Month => part_of("%m"),
-                DatePart::Quarter | DatePart::FiscalPeriod => part_of("%m").add(2).div(3),
+                DatePart::Quarter | DatePart::FiscalPeriod => {
+                    part_of("%m").add(literal(2_i64)).div(literal(3_i64))
+                }
                 DatePart::Year | DatePart::FiscalYear => part_of("%Y"),
             }
         }
@@ -137,11 +141,16 @@ fn date_part(dialect: Dialect, part: DatePart, cell: Expr) -> Expr {
                 DatePart::Year | DatePart::FiscalYear => "year",
             };
             let time: Expr = Func::cust("to_timestamp").args([seconds.cast_as("double precision")]).into();
-            let utc: Expr = Func::cust("timezone").args([Expr::val("UTC"), time]).into();
-            let part: Expr = Func::cust("date_part").args([Expr::val(name), utc]).into();
+            let utc: Expr = Func::cust("timezone").args([literal("UTC"), time]).into();
+            let part: Expr = Func::cust("date_part").args([literal(name), utc]).into();
             part.cast_as("bigint")
         }
     }
+}
+
+/// Written into the statement: PostgreSQL compares the expressions of GROUP BY as they stand, parameters and all.
+fn literal(value: impl Into<postroom_store::sql::Value>) -> Expr {
+    Expr::Constant(value.into())
 }
 
 /// A computed number: whole, or with a fraction.

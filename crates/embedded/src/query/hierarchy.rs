@@ -3,10 +3,11 @@
 
 use postroom_core::query::{Link, Operator};
 use postroom_core::{Filter, Query, Value};
+use postroom_store::Tx;
 use postroom_store::sql::{Expr, ExprTrait, Query as Sql};
-use postroom_store::{Error, Tx};
 use uuid::Uuid;
 
+use crate::failure::Failure;
 use crate::rules::Refusal;
 use crate::schema::Schema;
 
@@ -31,25 +32,6 @@ pub(crate) async fn resolve(tx: &mut Tx, schema: &Schema, query: &mut Query) -> 
         *filter = if *operator == Operator::NotUnder { Filter::Not(Box::new(list)) } else { list };
     }
     Ok(())
-}
-
-/// A refusal of the query, or of the database.
-#[derive(Debug)]
-pub(crate) enum Failure {
-    Refused(Refusal),
-    Store(Error),
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Failure::Store(error)
-    }
-}
-
-impl From<Refusal> for Failure {
-    fn from(refusal: Refusal) -> Self {
-        Failure::Refused(refusal)
-    }
 }
 
 fn links<'q>(all: &'q mut [Link], found: &mut Vec<(String, &'q mut Filter)>) {
@@ -135,13 +117,4 @@ async fn ids(
         all.push(start);
     }
     Ok(all)
-}
-
-impl From<Failure> for postroom_core::Fault {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Refused(refusal) => refusal.into(),
-            Failure::Store(error) => error.into(),
-        }
-    }
 }

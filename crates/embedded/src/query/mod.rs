@@ -29,7 +29,7 @@ use crate::schema::{Kind, Schema, Table, shape};
 pub(crate) use filter::settled;
 use scope::Scope;
 pub(crate) use text::fold;
-pub(crate) use window::{Start, Window};
+pub use window::{Start, Window};
 
 /// What a query is asked with besides itself.
 pub(crate) struct Frame<'a> {
@@ -165,10 +165,10 @@ fn rows(
     Ok(Plan { select, count, table: table.name.clone(), key, outputs: outputs.list, marks, named })
 }
 
-/// The number of rows of a select, before order and window.
+/// The number of rows of a select, before order and window, as far as the platform counts.
 fn counting(select: &SelectStatement) -> SelectStatement {
-    let all = sql::Func::count(Expr::val(1));
-    Sql::select().expr(all).from_subquery(select.clone(), "counted").to_owned()
+    let some = select.clone().limit(crate::session::COUNTED + 1).to_owned();
+    Sql::select().expr(sql::Func::count(Expr::col(sql::Asterisk))).from_subquery(some, "counted").to_owned()
 }
 
 struct Outputs {

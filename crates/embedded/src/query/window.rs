@@ -13,7 +13,7 @@ use crate::schema::{Kind, shape};
 
 /// Which part of the answer.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Window {
+pub struct Window {
     /// At most this many rows; the query's own `top` holds too.
     pub size: Option<u64>,
     pub start: Start,
@@ -21,7 +21,7 @@ pub(crate) struct Window {
 
 /// Where it begins.
 #[derive(Debug, Clone, Default)]
-pub(crate) enum Start {
+pub enum Start {
     #[default]
     First,
     /// After the row with these sort keys.
