@@ -30,6 +30,7 @@
 pub mod auth_results;
 pub mod compose;
 pub mod dsn;
+pub mod fetchxml;
 pub mod html;
 pub mod journal;
 pub mod mbox;
@@ -37,3 +38,4 @@ pub mod mime;
 pub mod notes_name;
 pub mod restamp;
 pub mod tnef;
+pub mod xml;
