@@ -30,6 +30,7 @@
 pub mod auth_results;
 pub mod compose;
 pub mod dsn;
+pub mod fetchxml;
 pub mod html;
 pub mod journal;
 pub mod mbox;
@@ -38,3 +39,4 @@ pub mod notes_name;
 pub mod odata;
 pub mod restamp;
 pub mod tnef;
+pub mod xml;
