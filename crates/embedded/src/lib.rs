@@ -29,6 +29,7 @@ mod rules;
 pub mod schema;
 pub mod seed;
 pub mod session;
+pub mod webapi;
 
 use std::sync::Arc;
 

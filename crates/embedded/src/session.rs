@@ -34,7 +34,8 @@ pub struct Page {
     pub records: Vec<Record>,
     /// There are rows after these.
     pub more: bool,
-    /// The sort keys of the first and the last row.
+    /// The names of the sort keys, and their values in the first and the last row.
+    pub keys: Vec<String>,
     pub first: Vec<Value>,
     pub last: Vec<Value>,
     /// How many rows there are in all, when that was asked for: at most [`COUNTED`] + 1.
@@ -73,6 +74,11 @@ impl Session {
     /// The caller's `systemuserid`.
     pub fn user(&self) -> Uuid {
         self.me.user
+    }
+
+    /// What time it is at this CRM.
+    pub fn now(&self) -> Timestamp {
+        self.crm.clock.now()
     }
 
     /// The caller's business unit.
@@ -211,7 +217,7 @@ async fn run(
     };
     let (first, last) = (mark(rows.first())?, mark(rows.last())?);
     let records = rows.iter().map(|row| plan.record(&schema, row)).collect::<Result<_, _>>()?;
-    Ok(Page { records, more, first, last, total })
+    Ok(Page { records, more, keys: plan.keys(), first, last, total })
 }
 
 async fn count(tx: &mut Tx, select: postroom_store::sql::SelectStatement) -> Result<u64, Failure> {

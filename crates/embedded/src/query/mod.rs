@@ -107,6 +107,11 @@ impl Plan {
         Ok(record)
     }
 
+    /// The names of the sort keys.
+    pub(crate) fn keys(&self) -> Vec<String> {
+        self.marks.iter().map(|mark| mark.name.clone()).collect()
+    }
+
     /// Where this row stands in the order.
     pub(crate) fn mark(&self, schema: &Schema, row: &Row) -> Result<Vec<Value>, Error> {
         self.marks.iter().map(|mark| mark.read(schema, row)).collect()

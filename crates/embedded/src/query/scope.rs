@@ -29,6 +29,11 @@ impl<'s> Scope<'s> {
         self.tables[at].1
     }
 
+    /// The alias in the query; empty for the table asked for.
+    pub(super) fn alias(&self, at: usize) -> &str {
+        &self.tables[at].0
+    }
+
     /// The alias in the statement.
     pub(super) fn sql(&self, at: usize) -> String {
         format!("t{}", self.outer + at)

@@ -32,6 +32,8 @@ pub enum Start {
 
 /// One sort key.
 struct Key {
+    /// As a query names it.
+    name: String,
     at: usize,
     place: usize,
     descending: bool,
@@ -60,7 +62,11 @@ pub(super) fn apply(
         };
         let table = scope.table(key.at);
         if window.size.is_some() {
-            outputs.push(Output { name: String::new(), cell, column: Some((table.name.clone(), key.place)) });
+            outputs.push(Output {
+                name: key.name.clone(),
+                cell,
+                column: Some((table.name.clone(), key.place)),
+            });
             for name in shape::cells(&table.columns[key.place]) {
                 select.column((scope.sql(key.at), name));
                 cell += 1;
@@ -118,7 +124,11 @@ fn key(frame: &Frame, scope: &Scope, here: usize, order: &Order) -> Result<Key, 
         (Kind::Decimal | Kind::Money, _) => expr.cast_as("double precision"),
         _ => expr,
     };
-    Ok(Key { at, place, descending: order.descending, expr })
+    let name = match scope.alias(at) {
+        "" => column.name.clone(),
+        alias => format!("{alias}.{}", column.name),
+    };
+    Ok(Key { name, at, place, descending: order.descending, expr })
 }
 
 /// The rows after these sort keys: equal in the first ones, and beyond in the next.
@@ -161,6 +171,10 @@ fn bound(scope: &Scope, key: &Key, mark: &Value) -> Result<Option<Expr>, Refusal
         (_, Value::Null) => return Ok(None),
         (Kind::Lookup, Value::Lookup(to)) => return Ok(Some(Expr::val(to.id))),
         (Kind::Lookup, Value::Guid(id)) => return Ok(Some(Expr::val(*id))),
+        (Kind::Lookup, Value::Text(text)) => {
+            let id: uuid::Uuid = text.trim_matches(['{', '}']).parse().map_err(|_| Refusal::Cookie)?;
+            return Ok(Some(Expr::val(id)));
+        }
         _ => settled(table, column, mark).map_err(|_| Refusal::Cookie)?,
     };
     Ok(Some(match (column.kind, &value) {

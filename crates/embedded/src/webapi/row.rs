@@ -4,9 +4,7 @@
 
 use std::collections::HashMap;
 
-use postroom_core::metadata::{
-    ColumnInfo, ColumnKind, DateTimeBehavior, Metadata, OptionSet, TableInfo,
-};
+use postroom_core::metadata::{ColumnInfo, ColumnKind, DateTimeBehavior, Metadata, OptionSet, TableInfo};
 use postroom_core::{Record, RecordRef, Value};
 
 use super::format;
@@ -48,7 +46,11 @@ struct Field<'m> {
 }
 
 enum What<'m> {
-    Column { table: &'m TableInfo, column: &'m ColumnInfo, metadata: &'m Metadata },
+    Column {
+        table: &'m TableInfo,
+        column: &'m ColumnInfo,
+        metadata: &'m Metadata,
+    },
     /// A computed number or text.
     Plain,
 }
@@ -73,6 +75,16 @@ impl<'m> Shape<'m> {
             .collect();
         let version = columns.iter().position(|name| name == "versionnumber");
         Shape { fields, version }
+    }
+
+    /// The same with columns under other names: `columns` are those of [`Shape::new`].
+    pub(crate) fn renamed(mut self, columns: &[String], names: &[(String, String)]) -> Self {
+        for (field, column) in self.fields.iter_mut().zip(columns) {
+            if let Some((_, name)) = names.iter().find(|(renamed, _)| renamed == column) {
+                field.property = Some(name.clone());
+            }
+        }
+        self
     }
 
     /// For the answer of a computed query: every column by the name it has.
@@ -204,7 +216,8 @@ fn annotate(
 pub(crate) fn put(json: &mut Json, column: &ColumnInfo, value: &Value) {
     match (&column.kind, value) {
         (ColumnKind::DateTime { date_only, behavior }, Value::Time(time)) => {
-            let date = *date_only && *behavior != DateTimeBehavior::UserLocal || *behavior == DateTimeBehavior::DateOnly;
+            let date = *date_only && *behavior != DateTimeBehavior::UserLocal
+                || *behavior == DateTimeBehavior::DateOnly;
             match date {
                 true => json.plain(time.strftime("%Y-%m-%d")),
                 false => json.plain(time.strftime("%Y-%m-%dT%H:%M:%SZ")),
