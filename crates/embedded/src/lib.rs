@@ -3,7 +3,7 @@
 //!
 //! # Design
 //!
-//! * **Descriptions** ([`schema`]): 43 standard tables from a file of public facts, put right in code; tables made at run
+//! * **Descriptions** ([`schema`]): 58 standard tables from files of public facts, put right in code; tables made at run
 //!   time beside them. What a database has stands in its `crm_table`; every process notices a change at its next unit.
 //! * **Rows** are rows: `crm_contact` with real columns, on SQLite and PostgreSQL. Bodies are handles on the stored mail.
 //! * **Rules** are pure and name the column in every refusal. The server's own columns are not for others to write.
@@ -18,6 +18,7 @@ mod bodies;
 mod changes;
 mod content;
 mod crm;
+pub mod definitions;
 pub mod demo;
 mod failure;
 mod import;
