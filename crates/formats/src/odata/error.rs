@@ -63,7 +63,8 @@ impl Error {
 
     /// Columns that are not the columns of an alternate key.
     pub fn no_key(columns: &str, table: &str) -> Self {
-        let message = format!("The specified key attributes are not a defined key for the {table} entity: {columns}");
+        let message =
+            format!("The specified key attributes are not a defined key for the {table} entity: {columns}");
         Error { code: NO_SUCH_KEY, ..Error::bad(message) }
     }
 

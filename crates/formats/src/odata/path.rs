@@ -195,7 +195,8 @@ impl Key {
         match self {
             Key::Id(id) => format!("({id})"),
             Key::Named(named) => {
-                let one = |(name, value): &(String, Literal)| format!("{name}={}", encode(&value.to_string()));
+                let one =
+                    |(name, value): &(String, Literal)| format!("{name}={}", encode(&value.to_string()));
                 format!("({})", named.iter().map(one).collect::<Vec<_>>().join(","))
             }
         }

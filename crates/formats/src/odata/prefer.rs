@@ -83,7 +83,8 @@ impl Preferences {
         let list = self.annotations.as_deref().unwrap_or_default();
         let patterns = || list.split(',').map(str::trim);
         let wanted = patterns().any(|pattern| !pattern.starts_with('-') && matches(pattern, annotation));
-        wanted && !patterns().filter_map(|pattern| pattern.strip_prefix('-')).any(|not| matches(not, annotation))
+        wanted
+            && !patterns().filter_map(|pattern| pattern.strip_prefix('-')).any(|not| matches(not, annotation))
     }
 
     /// Whether nothing is asked for: then there is no header.
@@ -118,7 +119,10 @@ fn plain(name: &str) -> String {
 }
 
 fn is_preference(name: &str) -> bool {
-    matches!(plain(name).as_str(), "track-changes" | "continue-on-error" | "respond-async" | "allow-entityreferences")
+    matches!(
+        plain(name).as_str(),
+        "track-changes" | "continue-on-error" | "respond-async" | "allow-entityreferences"
+    )
 }
 
 /// What may stand in a list that is echoed in a header.
@@ -176,12 +180,21 @@ mod tests {
         check(&["odata.maxpagesize=0"], "");
         check(&["odata.maxpagesize=-1", "odata.maxpagesize=x"], "");
         check(&["odata.track-changes, odata.maxpagesize=3"], "odata.maxpagesize=3,odata.track-changes");
-        check(&["odata.track-changes", "odata.continue-on-error"], "odata.track-changes,odata.continue-on-error");
+        check(
+            &["odata.track-changes", "odata.continue-on-error"],
+            "odata.track-changes,odata.continue-on-error",
+        );
         check(&["respond-async; wait=10, handling=lenient"], "respond-async");
         check(&["odata.include-annotations=\"*\""], "odata.include-annotations=\"*\"");
         check(&["odata.include-annotations=*"], "odata.include-annotations=\"*\"");
-        check(&["odata.include-annotations=*,odata.track-changes"], "odata.include-annotations=\"*\",odata.track-changes");
-        check(&["odata.include-annotations=a.b,c.d,return=representation"], "return=representation,odata.include-annotations=\"a.b,c.d\"");
+        check(
+            &["odata.include-annotations=*,odata.track-changes"],
+            "odata.include-annotations=\"*\",odata.track-changes",
+        );
+        check(
+            &["odata.include-annotations=a.b,c.d,return=representation"],
+            "return=representation,odata.include-annotations=\"a.b,c.d\"",
+        );
         check(&["odata.include-annotations=\"a,b\",c"], "odata.include-annotations=\"a,b\"");
         check(&["nonsense", "\"", ",,;;==", "odata.include-annotations=\"\u{e9}\""], "");
     }
@@ -195,7 +208,11 @@ mod tests {
         included(&format!("odata.include-annotations={FORMATTED},{LOOKUP}"), LOOKUP, true);
         included("odata.include-annotations=\"Microsoft.Dynamics.CRM.*\"", LOOKUP, true);
         included("odata.include-annotations=\"Microsoft.Dynamics.CRM.*\"", FORMATTED, false);
-        included("odata.include-annotations=\"Microsoft.PowerApps.CDS.ErrorDetails*\"", "@Microsoft.PowerApps.CDS.ErrorDetails.SubErrorCode", true);
+        included(
+            "odata.include-annotations=\"Microsoft.PowerApps.CDS.ErrorDetails*\"",
+            "@Microsoft.PowerApps.CDS.ErrorDetails.SubErrorCode",
+            true,
+        );
         included("odata.include-annotations=\"*,-Microsoft.*\"", LOOKUP, false);
         included("return=representation", FORMATTED, false);
         included("odata.include-annotations=\"\"", FORMATTED, false);

@@ -41,7 +41,12 @@ impl Response {
 
 pub(super) fn read_request(part: &Part<'_>) -> Result<Request, Error> {
     let message = read(part)?;
-    let wrong = || Error::bad(format!("'{}' is not the first line of a request.", crate::odata::error::clipped(&message.first)));
+    let wrong = || {
+        Error::bad(format!(
+            "'{}' is not the first line of a request.",
+            crate::odata::error::clipped(&message.first)
+        ))
+    };
     let (method, rest) = message.first.split_once(' ').ok_or_else(wrong)?;
     // Some clients do not escape the spaces of a filter: the version is what follows the last one.
     let (url, version) = rest.trim().rsplit_once(' ').ok_or_else(wrong)?;
@@ -66,7 +71,8 @@ pub(super) fn read_response(part: &Part<'_>) -> Result<Response, Error> {
     let message = read(part)?;
     let mut words = message.first.split(' ');
     let version = words.next().filter(|version| version.starts_with("HTTP/"));
-    let status = words.next().and_then(|status| status.parse().ok()).filter(|status| (100..600).contains(status));
+    let status =
+        words.next().and_then(|status| status.parse().ok()).filter(|status| (100..600).contains(status));
     let (Some(_), Some(status)) = (version, status) else {
         let first = crate::odata::error::clipped(&message.first);
         return Err(Error::bad(format!("'{first}' is not the first line of a response.")));
@@ -85,7 +91,9 @@ fn read(part: &Part<'_>) -> Result<Http, Error> {
     let kind = header(&part.headers, "Content-Type").unwrap_or_default().trim().to_ascii_lowercase();
     if !kind.starts_with("application/http") {
         let kind = crate::odata::error::clipped(&kind);
-        return Err(Error::bad(format!("A part of the batch is '{kind}': only application/http can be in it.")));
+        return Err(Error::bad(format!(
+            "A part of the batch is '{kind}': only application/http can be in it."
+        )));
     }
     let mut bytes = part.body;
     // An empty line too many before the first line (RFC 9112 section 2.2).
@@ -93,7 +101,8 @@ fn read(part: &Part<'_>) -> Result<Http, Error> {
         bytes = rest;
     }
     let (first, rest) = line(bytes);
-    let first = std::str::from_utf8(first).map_err(|_| Error::bad("A URL of the batch is not UTF-8 text."))?;
+    let first =
+        std::str::from_utf8(first).map_err(|_| Error::bad("A URL of the batch is not UTF-8 text."))?;
     let (fields, body) = headers(rest)?;
     let content_id = header(&part.headers, "Content-ID").or_else(|| header(&fields, "Content-ID"));
     Ok(Http {

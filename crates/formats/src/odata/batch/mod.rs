@@ -135,7 +135,8 @@ pub fn reference(url: &str) -> Option<(&str, &str)> {
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
     let (id, rest) = rest.split_at(end);
     let known = ["batch", "metadata", "count", "value", "ref", "entity", "all", "crossjoin"];
-    let plain = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    let plain =
+        !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
     (plain && !known.contains(&id)).then_some((id, rest.strip_prefix('/').unwrap_or(rest)))
 }
 
@@ -175,10 +176,12 @@ fn fits_change_set(request: &Request, before: &[Request]) -> Result<(), Error> {
         )));
     }
     match &request.content_id {
-        Some(id) if before.iter().any(|other| other.content_id.as_ref() == Some(id)) => Err(Error::bad(format!(
-            "The content ID '{}' was found more than once in the same change set. Content IDs have to be unique.",
-            super::error::clipped(id)
-        ))),
+        Some(id) if before.iter().any(|other| other.content_id.as_ref() == Some(id)) => {
+            Err(Error::bad(format!(
+                "The content ID '{}' was found more than once in the same change set. Content IDs have to be unique.",
+                super::error::clipped(id)
+            )))
+        }
         _ => Ok(()),
     }
 }

@@ -20,11 +20,24 @@ pub enum Expr {
     /// A boolean property or literal that stands alone.
     Is(Operand),
     /// `contains(subject,pattern)` and its like.
-    Match { how: Match, subject: Operand, pattern: Operand },
+    Match {
+        how: Match,
+        subject: Operand,
+        pattern: Operand,
+    },
     /// A query function: `path/Microsoft.Dynamics.CRM.name(…)`; the path is a lambda's variable or empty.
-    Function { path: Names, name: String, parameters: Vec<(String, Operand)> },
+    Function {
+        path: Names,
+        name: String,
+        parameters: Vec<(String, Operand)>,
+    },
     /// `path/any(variable:body)`; a body of `None` is true.
-    Lambda { path: Names, all: bool, variable: String, body: Option<Box<Expr>> },
+    Lambda {
+        path: Names,
+        all: bool,
+        variable: String,
+        body: Option<Box<Expr>>,
+    },
 }
 
 /// One side of a comparison.
@@ -153,7 +166,9 @@ impl<'t> Parser<'t> {
 
     /// A whole condition.
     pub fn condition(&mut self) -> Result<Expr, Error> {
-        self.nested(|parser| parser.chain("or", |parser| parser.chain("and", Self::unary, Expr::And), Expr::Or))
+        self.nested(|parser| {
+            parser.chain("or", |parser| parser.chain("and", Self::unary, Expr::And), Expr::Or)
+        })
     }
 
     fn chain(
@@ -306,7 +321,9 @@ impl<'t> Parser<'t> {
 
     fn aliased(&mut self, name: &str) -> Result<Operand, Error> {
         let Some((_, text)) = self.aliases.iter().find(|(alias, _)| alias == name) else {
-            return Err(self.fail(&format!("The parameter alias '@{name}' has no value: expression expected")));
+            return Err(
+                self.fail(&format!("The parameter alias '@{name}' has no value: expression expected"))
+            );
         };
         self.aliased += text.len();
         if self.aliased > MAX_ALIASED {

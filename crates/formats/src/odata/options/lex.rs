@@ -56,7 +56,9 @@ impl<'t> Lexer<'t> {
             '"' => self.json_string().map(|text| Token::Literal(Literal::Text(text))),
             '{' => self.json_object().map(|json| Token::Literal(Literal::Json(json))),
             '$' => self.after_sign().map(Token::Dollar).map_or_else(|| self.invalid(first), Ok),
-            '@' => self.after_sign().map(|word| Token::Alias(&word[1..])).map_or_else(|| self.invalid(first), Ok),
+            '@' => {
+                self.after_sign().map(|word| Token::Alias(&word[1..])).map_or_else(|| self.invalid(first), Ok)
+            }
             '-' | '0'..='9' => self.number().map(Token::Literal),
             'A'..='Z' | 'a'..='z' | '_' => self.word(),
             _ => self.invalid(first),
@@ -141,7 +143,8 @@ impl<'t> Lexer<'t> {
     fn json_string(&mut self) -> Result<String, Error> {
         let start = self.at;
         let end = json_string_end(&self.text[start..]);
-        let string = end.and_then(|end| serde_json::from_str(&self.text[start..start + end]).ok().zip(Some(end)));
+        let string =
+            end.and_then(|end| serde_json::from_str(&self.text[start..start + end]).ok().zip(Some(end)));
         let Some((string, end)) = string else {
             return Err(Error::at("There is an unterminated string literal", self.text, start));
         };

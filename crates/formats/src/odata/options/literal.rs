@@ -1,8 +1,8 @@
 //! Values as they stand in URLs: `'text'`, numbers, guids, dates, lists, JSON, parameter aliases.
 
+use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
-use jiff::Timestamp;
 use uuid::Uuid;
 
 /// One value. What column it is meant for is not known here, so nothing is converted.

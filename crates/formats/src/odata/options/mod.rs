@@ -103,7 +103,9 @@ impl Options {
             "$deltatoken" => self.delta_token = Some(value),
             "$id" => self.id = Some(value),
             "$format" if value == "json" || value.starts_with("application/json") => {}
-            "$format" => return Err(Error::bad(format!("The format '{value}' is not supported: only json is."))),
+            "$format" => {
+                return Err(Error::bad(format!("The format '{value}' is not supported: only json is.")));
+            }
             "$apply" => {
                 let mut parser = Parser::new(&value, &self.aliases)?;
                 self.apply = Some(Apply::parse(&mut parser)?);

@@ -12,17 +12,30 @@ fn fails(query: &str, expected: &str) {
 
 #[track_caller]
 fn filter(text: &str) -> Expr {
-    Options::parse(&format!("$filter={text}")).unwrap_or_else(|error| panic!("{text}: {error}")).wanted.filter.unwrap()
+    Options::parse(&format!("$filter={text}"))
+        .unwrap_or_else(|error| panic!("{text}: {error}"))
+        .wanted
+        .filter
+        .unwrap()
 }
 
 #[test]
 fn options_are_read() {
-    let options = Options::parse("%24filter=LogicalName+eq+%27contact%27&$select=a,b/c&$orderby=a+asc,b%2Fc desc&$top=5&$count=true").unwrap();
+    let options = Options::parse(
+        "%24filter=LogicalName+eq+%27contact%27&$select=a,b/c&$orderby=a+asc,b%2Fc desc&$top=5&$count=true",
+    )
+    .unwrap();
     let wanted = &options.wanted;
     let path = |text: &str| Operand::Path(vec![text.to_owned()]);
-    assert_eq!(wanted.filter, Some(Expr::Compare(path("LogicalName"), Sign::Eq, Operand::Literal(Literal::Text("contact".into())))));
+    assert_eq!(
+        wanted.filter,
+        Some(Expr::Compare(path("LogicalName"), Sign::Eq, Operand::Literal(Literal::Text("contact".into()))))
+    );
     assert_eq!(wanted.select.as_deref(), Some(["a".to_owned(), "b/c".to_owned()].as_slice()));
-    assert_eq!(wanted.order.iter().map(|key| (key.path.join("/"), key.descending)).collect::<Vec<_>>(), [("a".into(), false), ("b/c".into(), true)]);
+    assert_eq!(
+        wanted.order.iter().map(|key| (key.path.join("/"), key.descending)).collect::<Vec<_>>(),
+        [("a".into(), false), ("b/c".into(), true)]
+    );
     assert_eq!((wanted.top, wanted.count), (Some(5), true));
     let options = Options::parse("fetchXml=%3Cfetch%2F%3E&savedQuery=70bf4d48-34cb-ed11-b596-0022481d68cd&tag=x&annotations=true&sql=SELECT+1&@p1='x'").unwrap();
     assert_eq!(options.fetch_xml.as_deref(), Some("<fetch/>"));
@@ -31,7 +44,9 @@ fn options_are_read() {
     assert_eq!(options.others, [("annotations".to_owned(), "true".to_owned())]);
     assert_eq!(options.alias("p1"), Ok(Some(Literal::Text("x".into()))));
     assert_eq!(options.alias("p2"), Ok(None));
-    let options = Options::parse("$skiptoken=%3Ccookie%2F%3E&$deltatoken=919042%2108%2f22&$id=contacts(1)&$select=").unwrap();
+    let options =
+        Options::parse("$skiptoken=%3Ccookie%2F%3E&$deltatoken=919042%2108%2f22&$id=contacts(1)&$select=")
+            .unwrap();
     assert_eq!(options.skip_token.as_deref(), Some("<cookie/>"));
     assert_eq!(options.delta_token.as_deref(), Some("919042!08/22"));
     assert_eq!((options.id.as_deref(), options.wanted.select), (Some("contacts(1)"), None));
@@ -44,7 +59,10 @@ fn aliases_of_functions() {
     let text = "@p1={\"Properties\":{\"PropertyNames\":[\"LogicalName\"]},\"Criteria\":{\"Conditions\":[{\"Value\":{\"Value\":\"it's\"}}]}}";
     let options = Options::parse(text).unwrap();
     assert_eq!(options.alias("p1"), Ok(Some(Literal::Json(text[4..].into()))));
-    let options = Options::parse("@p1=Microsoft.Dynamics.CRM.EndpointAccessType'Default'&@p2={'@odata.id':'x''y'}&@p3=[{'a':1}]").unwrap();
+    let options = Options::parse(
+        "@p1=Microsoft.Dynamics.CRM.EndpointAccessType'Default'&@p2={'@odata.id':'x''y'}&@p3=[{'a':1}]",
+    )
+    .unwrap();
     assert!(matches!(options.alias("p1"), Ok(Some(Literal::Enum(..)))));
     assert_eq!(options.alias("p2"), Ok(Some(Literal::Json("{\"@odata.id\":\"x'y\"}".into()))));
     assert_eq!(options.alias("p3"), Ok(Some(Literal::List(vec![Literal::Json("{\"a\":1}".into())]))));
@@ -112,7 +130,9 @@ fn injections_stay_values() {
 
 #[test]
 fn deep_nesting_is_refused_without_overflow() {
-    let deep = |open: &str, close: &str, times: usize| format!("$filter={}a eq 1{}", open.repeat(times), close.repeat(times));
+    let deep = |open: &str, close: &str, times: usize| {
+        format!("$filter={}a eq 1{}", open.repeat(times), close.repeat(times))
+    };
     assert!(Options::parse(&deep("(", ")", 90)).is_ok());
     for (open, close) in [("(", ")"), ("not ", ""), ("not(", ")"), ("a/any(b:", ")")] {
         fails(&deep(open, close, 5000), "Recursion depth exceeded");

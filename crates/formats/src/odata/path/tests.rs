@@ -46,27 +46,74 @@ fn paths() {
     check(&format!("contacts({})", ID.to_uppercase()), &[row()]);
     check(&format!("contacts%28{ID}%29"), &[row()]);
     check(&format!("contacts({ID})/fullname/$value"), &[row(), name("fullname"), Segment::Value]);
-    check(&format!("contacts({ID})/parentcustomerid_account/$ref"), &[row(), name("parentcustomerid_account"), Segment::Ref]);
+    check(
+        &format!("contacts({ID})/parentcustomerid_account/$ref"),
+        &[row(), name("parentcustomerid_account"), Segment::Ref],
+    );
     check("contacts/$count", &[name("contacts"), Segment::Count]);
     check("$metadata", &[Segment::Metadata]);
     check("$batch", &[Segment::Batch]);
-    check("$1/primarycontactid/$ref", &[Segment::Content("1".into()), name("primarycontactid"), Segment::Ref]);
-    check("accounts(accountnumber='A''1',n=2)", &[with("accounts", vec![(Some("accountnumber"), text("A'1")), (Some("n"), Literal::Int(2))])]);
+    check(
+        "$1/primarycontactid/$ref",
+        &[Segment::Content("1".into()), name("primarycontactid"), Segment::Ref],
+    );
+    check(
+        "accounts(accountnumber='A''1',n=2)",
+        &[with("accounts", vec![(Some("accountnumber"), text("A'1")), (Some("n"), Literal::Int(2))])],
+    );
     check("accounts(name='a%2Fb/c')", &[with("accounts", vec![(Some("name"), text("a/b/c"))])]);
     check("accounts(name='a+b%20c')", &[with("accounts", vec![(Some("name"), text("a+b c"))])]);
-    check("EntityDefinitions(LogicalName='contact')/Attributes", &[with("EntityDefinitions", vec![(Some("LogicalName"), text("contact"))]), name("Attributes")]);
-    check("EntityDefinitions/Microsoft.Dynamics.CRM.PicklistAttributeMetadata", &[name("EntityDefinitions"), qualified("PicklistAttributeMetadata")]);
+    check(
+        "EntityDefinitions(LogicalName='contact')/Attributes",
+        &[with("EntityDefinitions", vec![(Some("LogicalName"), text("contact"))]), name("Attributes")],
+    );
+    check(
+        "EntityDefinitions/Microsoft.Dynamics.CRM.PicklistAttributeMetadata",
+        &[name("EntityDefinitions"), qualified("PicklistAttributeMetadata")],
+    );
     check(&format!("contacts({ID})/Microsoft.Dynamics.CRM.SendEmail"), &[row(), qualified("SendEmail")]);
     check("WhoAmI()", &[with("WhoAmI", vec![])]);
-    check("F(A='x',B=@p1)", &[with("F", vec![(Some("A"), text("x")), (Some("B"), Literal::Alias("p1".into()))])]);
-    check("F(A=Microsoft.Dynamics.CRM.T'Default')", &[with("F", vec![(Some("A"), Literal::Enum("Microsoft.Dynamics.CRM.T".into(), "Default".into()))])]);
-    check("F(A=['x',\"y\"],B=null)", &[with("F", vec![(Some("A"), Literal::List(vec![text("x"), text("y")])), (Some("B"), Literal::Null)])]);
-    check("F(A={'@odata.id':'accounts(1)'})", &[with("F", vec![(Some("A"), Literal::Json("{\"@odata.id\":\"accounts(1)\"}".into()))])]);
+    check(
+        "F(A='x',B=@p1)",
+        &[with("F", vec![(Some("A"), text("x")), (Some("B"), Literal::Alias("p1".into()))])],
+    );
+    check(
+        "F(A=Microsoft.Dynamics.CRM.T'Default')",
+        &[with("F", vec![(Some("A"), Literal::Enum("Microsoft.Dynamics.CRM.T".into(), "Default".into()))])],
+    );
+    check(
+        "F(A=['x',\"y\"],B=null)",
+        &[with(
+            "F",
+            vec![(Some("A"), Literal::List(vec![text("x"), text("y")])), (Some("B"), Literal::Null)],
+        )],
+    );
+    check(
+        "F(A={'@odata.id':'accounts(1)'})",
+        &[with("F", vec![(Some("A"), Literal::Json("{\"@odata.id\":\"accounts(1)\"}".into()))])],
+    );
 }
 
 #[test]
 fn what_is_no_path() {
-    for path in ["/x", "x//y", "x(", "x)", "x('a", "x(a=)", "x(a=1,a=2)", "x;y", "$nonsense", "x(a='b'c)", "x y", "x\0", "%ff", "Other.Name.x", "x(a=1", "\u{1F4E7}"] {
+    for path in [
+        "/x",
+        "x//y",
+        "x(",
+        "x)",
+        "x('a",
+        "x(a=)",
+        "x(a=1,a=2)",
+        "x;y",
+        "$nonsense",
+        "x(a='b'c)",
+        "x y",
+        "x\0",
+        "%ff",
+        "Other.Name.x",
+        "x(a=1",
+        "\u{1F4E7}",
+    ] {
         refused(path);
     }
     refused(&"a/".repeat(21));

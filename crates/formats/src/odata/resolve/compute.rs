@@ -11,7 +11,12 @@ use crate::odata::options::{Aggregation, Apply, Names, Wanted};
 
 impl<'m> Resolver<'m> {
     /// `$filter` and `$top` may stand beside it, `$orderby` by what it is grouped by.
-    pub(super) fn computed(&mut self, table: &'m TableInfo, apply: &Apply, wanted: &Wanted) -> Result<Query, Error> {
+    pub(super) fn computed(
+        &mut self,
+        table: &'m TableInfo,
+        apply: &Apply,
+        wanted: &Wanted,
+    ) -> Result<Query, Error> {
         if !wanted.expand.is_empty() {
             return Err(Error::bad("$expand cannot be used with $apply."));
         }
@@ -42,7 +47,10 @@ impl<'m> Resolver<'m> {
     fn group(&mut self, scope: &mut Scope<'m>, path: &Names) -> Result<Group, Error> {
         let column = self.column(scope, path)?;
         if !groups(column.info) {
-            return Err(Error::bad(format!("Grouping by the date and time '{}' is not supported.", path.join("/"))));
+            return Err(Error::bad(format!(
+                "Grouping by the date and time '{}' is not supported.",
+                path.join("/")
+            )));
         }
         let alias = group_alias(path, &column.table.logical_name);
         Ok(Group { column: column.name, alias, part: None })

@@ -39,7 +39,13 @@ impl<'m> Resolver<'m> {
         }
     }
 
-    fn compare(&mut self, scope: &mut Scope<'m>, left: &Operand, sign: Sign, right: &Operand) -> Result<Filter, Error> {
+    fn compare(
+        &mut self,
+        scope: &mut Scope<'m>,
+        left: &Operand,
+        sign: Sign,
+        right: &Operand,
+    ) -> Result<Filter, Error> {
         let (path, sign, literal) = match (left, right) {
             (Operand::Path(left), Operand::Path(right)) => {
                 let (left, right) = (self.column(scope, left)?, self.column(scope, right)?);
@@ -48,7 +54,9 @@ impl<'m> Resolver<'m> {
             (Operand::Path(path), Operand::Literal(literal)) => (path, sign, literal),
             (Operand::Literal(literal), Operand::Path(path)) => (path, turned(sign), literal),
             (Operand::Literal(_), Operand::Literal(_)) => {
-                return Err(Error::bad("A comparison of two constants is not supported: one side is a property."));
+                return Err(Error::bad(
+                    "A comparison of two constants is not supported: one side is a property.",
+                ));
             }
         };
         let column = self.column(scope, path)?;
@@ -61,7 +69,13 @@ impl<'m> Resolver<'m> {
         }
     }
 
-    fn search(&mut self, scope: &mut Scope<'m>, how: Match, subject: &Operand, pattern: &Operand) -> Result<Filter, Error> {
+    fn search(
+        &mut self,
+        scope: &mut Scope<'m>,
+        how: Match,
+        subject: &Operand,
+        pattern: &Operand,
+    ) -> Result<Filter, Error> {
         let (Operand::Path(path), Operand::Literal(Literal::Text(text))) = (subject, pattern) else {
             return Err(no_signature(how));
         };
@@ -101,22 +115,38 @@ impl<'m> Resolver<'m> {
 
     /// One name of a lambda's path; the last is a collection, those before it single rows. `NotAny` belongs to the first:
     /// there is no way along the path to a row that the body finds.
-    fn step(&mut self, table: &'m TableInfo, path: &[String], at: usize, join: Join, body: Body<'_, 'm>) -> Result<Filter, Error> {
-        let name = path.get(at).ok_or_else(|| Error::bad("any and all stand behind a collection of rows."))?;
+    fn step(
+        &mut self,
+        table: &'m TableInfo,
+        path: &[String],
+        at: usize,
+        join: Join,
+        body: Body<'_, 'm>,
+    ) -> Result<Filter, Error> {
+        let name =
+            path.get(at).ok_or_else(|| Error::bad("any and all stand behind a collection of rows."))?;
         let relation = navigation(self.metadata, &table.logical_name, name)
             .ok_or_else(|| Error::no_property(name, &table.logical_name))?;
         let (last, target) = (at + 1 == path.len(), table_of(self.metadata, relation.target())?);
         if last == relation.single() || path.len() > 10 {
-            return Err(Error::bad(format!("'{name}' must be followed by {}.", if last { "a collection" } else { "any or all" })));
+            return Err(Error::bad(format!(
+                "'{name}' must be followed by {}.",
+                if last { "a collection" } else { "any or all" }
+            )));
         }
         let alias = self.alias(&path[..=at])?;
         let link = match &relation {
-            Relation::ManyToOne(r) => Link::new(&target.logical_name, &r.referenced_column, &r.referencing_column, alias),
-            Relation::OneToMany(r) => Link::new(&target.logical_name, &r.referencing_column, &r.referenced_column, alias),
+            Relation::ManyToOne(r) => {
+                Link::new(&target.logical_name, &r.referenced_column, &r.referencing_column, alias)
+            }
+            Relation::OneToMany(r) => {
+                Link::new(&target.logical_name, &r.referencing_column, &r.referenced_column, alias)
+            }
             Relation::ManyToMany { relation, near, far } => {
                 let far_alias = self.alias(&[alias.clone(), far.table.clone()])?;
                 let (filter, links) = body(self, target)?;
-                let mut rows = Link::new(&far.table, &target.primary_id, &far.column, far_alias).join(Join::Any);
+                let mut rows =
+                    Link::new(&far.table, &target.primary_id, &far.column, far_alias).join(Join::Any);
                 (rows.filter, rows.links) = (filter, links);
                 let pairs = Link::new(&relation.intersect_table, &near.column, &table.primary_id, alias);
                 return Ok(Filter::Linked(Box::new(pairs.join(join).filter(Filter::Linked(Box::new(rows))))));

@@ -1,14 +1,22 @@
 //! A few tables with every kind of column and relation, for the tests.
 
 use postroom_core::metadata::{
-    Cascade, ColumnInfo, ColumnKind, DateTimeBehavior, End, KeyInfo, KeyStatus, Label, ManyToMany, Metadata, OneToMany,
-    OptionSet, OwnershipType, RequiredLevel, TableInfo,
+    Cascade, ColumnInfo, ColumnKind, DateTimeBehavior, End, KeyInfo, KeyStatus, Label, ManyToMany, Metadata,
+    OneToMany, OptionSet, OwnershipType, RequiredLevel, TableInfo,
 };
 use uuid::Uuid;
 
 fn options() -> OptionSet {
     let (label, description) = (Label::default(), Label::default());
-    OptionSet { id: Uuid::nil(), name: "x".into(), is_global: false, is_custom: false, label, description, options: vec![] }
+    OptionSet {
+        id: Uuid::nil(),
+        name: "x".into(),
+        is_global: false,
+        is_custom: false,
+        label,
+        description,
+        options: vec![],
+    }
 }
 
 /// `name:kind`, the lookups' targets behind another colon.
@@ -141,21 +149,49 @@ pub fn metadata() -> Metadata {
                  statuscode:status",
                 &[&["accountnumber"], &["name", "primarycontactid"]],
             ),
-            table("task", "tasks", "taskid:id subject:text scheduledend:time regardingobjectid:lookup:account ownerid:owner:systemuser", &[]),
+            table(
+                "task",
+                "tasks",
+                "taskid:id subject:text scheduledend:time regardingobjectid:lookup:account ownerid:owner:systemuser",
+                &[],
+            ),
             table("list", "lists", "listid:id listname:text", &[]),
             table("listmember", "listmembers", "listmemberid:id listid:id entityid:id", &[]),
-            table("systemuser", "systemusers", "systemuserid:id fullname:text isdisabled:bool businessunitid:lookup:businessunit", &[]),
+            table(
+                "systemuser",
+                "systemusers",
+                "systemuserid:id fullname:text isdisabled:bool businessunitid:lookup:businessunit",
+                &[],
+            ),
             table("businessunit", "businessunits", "businessunitid:id name:text", &[]),
         ],
         one_to_many: vec![
-            relation("contact", "parentcustomerid", "account", "parentcustomerid_account", "contact_customer_accounts"),
-            relation("contact", "parentcustomerid", "contact", "parentcustomerid_contact", "contact_customer_contacts"),
+            relation(
+                "contact",
+                "parentcustomerid",
+                "account",
+                "parentcustomerid_account",
+                "contact_customer_accounts",
+            ),
+            relation(
+                "contact",
+                "parentcustomerid",
+                "contact",
+                "parentcustomerid_contact",
+                "contact_customer_contacts",
+            ),
             relation("contact", "ownerid", "systemuser", "ownerid", "owned_contacts"),
             relation("contact", "createdby", "systemuser", "createdby", "created_contacts"),
             relation("account", "primarycontactid", "contact", "primarycontactid", "account_primary_contact"),
             relation("account", "parentaccountid", "account", "parentaccountid", "account_parent_account"),
             relation("account", "ownerid", "systemuser", "ownerid", "owned_accounts"),
-            relation("task", "regardingobjectid", "account", "regardingobjectid_account_task", "Account_Tasks"),
+            relation(
+                "task",
+                "regardingobjectid",
+                "account",
+                "regardingobjectid_account_task",
+                "Account_Tasks",
+            ),
             relation("task", "ownerid", "systemuser", "ownerid", "owned_tasks"),
             relation("systemuser", "businessunitid", "businessunit", "businessunitid", "business_unit_users"),
         ],

@@ -48,7 +48,9 @@ impl Given {
             match (parameter.as_str(), operand) {
                 ("PropertyName", Operand::Literal(Literal::Text(text))) => property = Some(text.clone()),
                 ("PropertyName", Operand::Path(path)) => property = Some(path.join("/")),
-                ("PropertyValues", Operand::Literal(Literal::List(items))) => values.extend(items.iter().cloned()),
+                ("PropertyValues", Operand::Literal(Literal::List(items))) => {
+                    values.extend(items.iter().cloned())
+                }
                 ("PropertyValue" | "PropertyValue1" | "PropertyValue2", Operand::Literal(literal)) => {
                     values.push(literal.clone());
                 }
@@ -95,10 +97,16 @@ impl Call<'_> {
         self.values.iter().map(|value| fitting(self.info, value, Strictness::Loose)).collect()
     }
 
-    fn between(&self, first: Comparison, second: Comparison, join: fn(Vec<Filter>) -> Filter) -> Result<Filter, Error> {
+    fn between(
+        &self,
+        first: Comparison,
+        second: Comparison,
+        join: fn(Vec<Filter>) -> Filter,
+    ) -> Result<Filter, Error> {
         let values = self.fitted()?;
         let [low, high] = values.as_slice() else { return Err(self.wrong("two values")) };
-        let compare = |comparison, value: &Value| Filter::Compare(self.column.clone(), comparison, value.clone());
+        let compare =
+            |comparison, value: &Value| Filter::Compare(self.column.clone(), comparison, value.clone());
         Ok(join(vec![compare(first, low), compare(second, high)]))
     }
 
@@ -128,7 +136,8 @@ impl Call<'_> {
             let wanted = if most == usize::MAX { format!("at least {fewest}") } else { format!("{fewest}") };
             return Err(self.wrong(&format!("{wanted} values")));
         }
-        let values: Result<Vec<Value>, Error> = self.values.iter().map(|value| self.argument(operator, value)).collect();
+        let values: Result<Vec<Value>, Error> =
+            self.values.iter().map(|value| self.argument(operator, value)).collect();
         Ok(Filter::Operator(self.column.clone(), operator, values?))
     }
 
@@ -138,9 +147,14 @@ impl Call<'_> {
             (Operator::On | Operator::NotOn | Operator::OnOrBefore | Operator::OnOrAfter, literal) => {
                 return fitting(self.info, literal, Strictness::Loose);
             }
-            (Operator::Under | Operator::UnderOrEqual | Operator::NotUnder | Operator::Above | Operator::AboveOrEqual, id) => {
-                id.as_guid().map(Value::Guid)
-            }
+            (
+                Operator::Under
+                | Operator::UnderOrEqual
+                | Operator::NotUnder
+                | Operator::Above
+                | Operator::AboveOrEqual,
+                id,
+            ) => id.as_guid().map(Value::Guid),
             (_, Literal::Int(number)) => Some(Value::Int(*number)),
             (_, Literal::Text(text)) => text.trim().parse().ok().map(Value::Int),
             _ => None,
@@ -162,7 +176,9 @@ pub(in crate::odata) fn arity(operator: Operator) -> (usize, usize) {
         Under | UnderOrEqual | NotUnder | Above | AboveOrEqual => (1, 1),
         InFiscalPeriodAndYear | InOrBeforeFiscalPeriodAndYear | InOrAfterFiscalPeriodAndYear => (2, 2),
         ContainValues | DoesNotContainValues => (1, usize::MAX),
-        _ if name.starts_with("LastX") || name.starts_with("NextX") || name.starts_with("OlderThanX") => (1, 1),
+        _ if name.starts_with("LastX") || name.starts_with("NextX") || name.starts_with("OlderThanX") => {
+            (1, 1)
+        }
         _ => (0, 0),
     }
 }

@@ -42,7 +42,8 @@ pub fn navigation(metadata: &Metadata, table: &str, name: &str) -> Option<Relati
     }
     metadata.many_to_many_of(table).find_map(|relation| {
         let ends = [(&relation.first, &relation.second), (&relation.second, &relation.first)];
-        let (near, far) = ends.into_iter().find(|(near, _)| near.table == table && near.navigation == name)?;
+        let (near, far) =
+            ends.into_iter().find(|(near, _)| near.table == table && near.navigation == name)?;
         Some(Relation::ManyToMany { relation: relation.clone(), near: near.clone(), far: far.clone() })
     })
 }

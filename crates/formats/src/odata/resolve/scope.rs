@@ -92,7 +92,9 @@ impl<'m> Resolver<'m> {
             return Err(Error::bad("A lambda's variable is a row, not a value."));
         };
         if steps.len() > MAX_STEPS {
-            return Err(Error::bad(format!("A path goes through more than {MAX_STEPS} navigation properties.")));
+            return Err(Error::bad(format!(
+                "A path goes through more than {MAX_STEPS} navigation properties."
+            )));
         }
         let (mut table, mut links, mut alias) = (scope.table, &mut scope.links, None);
         for (at, step) in steps.iter().enumerate() {

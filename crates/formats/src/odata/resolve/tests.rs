@@ -31,7 +31,8 @@ fn not(filter: Filter) -> Filter {
 /// A condition on contacts.
 #[track_caller]
 fn check(filter: &str, expected: Filter) {
-    let plan = planned("contact", &format!("$filter={filter}")).unwrap_or_else(|error| panic!("{filter}: {error}"));
+    let plan =
+        planned("contact", &format!("$filter={filter}")).unwrap_or_else(|error| panic!("{filter}: {error}"));
     assert_eq!(plan.query.filter, expected, "{filter}");
     assert!(plan.query.links.is_empty(), "{filter} joins");
 }
@@ -85,8 +86,14 @@ fn lookups() {
 fn logic() {
     let (a, b, c) = (null("firstname"), null("lastname"), null("fullname"));
     let (one, two, three) = ("firstname eq null", "lastname eq null", "fullname eq null");
-    check(&format!("{one} or {two} and {three}"), Filter::Any(vec![a.clone(), Filter::All(vec![b.clone(), c.clone()])]));
-    check(&format!("({one} or {two}) and {three}"), Filter::All(vec![Filter::Any(vec![a.clone(), b.clone()]), c]));
+    check(
+        &format!("{one} or {two} and {three}"),
+        Filter::Any(vec![a.clone(), Filter::All(vec![b.clone(), c.clone()])]),
+    );
+    check(
+        &format!("({one} or {two}) and {three}"),
+        Filter::All(vec![Filter::Any(vec![a.clone(), b.clone()]), c]),
+    );
     check(&format!("not ({one} and {two})"), not(Filter::All(vec![a.clone(), b])));
     check(&format!("not not {one}"), not(not(a.clone())));
     check(&format!("({one}) eq false"), not(a));
@@ -111,40 +118,86 @@ fn searches() {
 #[test]
 fn query_functions() {
     let crm = |call: &str| format!("Microsoft.Dynamics.CRM.{call}");
-    let operator = |column: &str, operator, values: Vec<Value>| Filter::Operator(column.into(), operator, values);
-    check(&crm("In(PropertyName=@p1,PropertyValues=@p2)&@p1='lastname'&@p2=[\"O'Brian\",\"x\"]"), Filter::In("lastname".into(), vec!["O'Brian".into(), "x".into()]));
-    check(&crm("In(PropertyName='lastname',PropertyValues=['a','b'])"), Filter::In("lastname".into(), vec!["a".into(), "b".into()]));
-    check(&crm("NotIn(PropertyName='statuscode',PropertyValues=[\"1\",\"2\"])"), not(Filter::In("statuscode".into(), vec![1.into(), 2.into()])));
-    check(&crm("Between(PropertyName='numberofchildren',PropertyValues=[\"1\",\"3\"])"), Filter::All(vec![compare("numberofchildren", C::Ge, 1), compare("numberofchildren", C::Le, 3)]));
-    check(&crm("NotBetween(PropertyName='numberofchildren',PropertyValues=[1,3])"), Filter::Any(vec![compare("numberofchildren", C::Lt, 1), compare("numberofchildren", C::Gt, 3)]));
-    check(&crm("LastXDays(PropertyName='createdon',PropertyValue=7)"), operator("createdon", Operator::LastXDays, vec![7.into()]));
-    check(&crm("LastXDays(PropertyName='createdon',PropertyValue='7')"), operator("createdon", Operator::LastXDays, vec![7.into()]));
+    let operator =
+        |column: &str, operator, values: Vec<Value>| Filter::Operator(column.into(), operator, values);
+    check(
+        &crm("In(PropertyName=@p1,PropertyValues=@p2)&@p1='lastname'&@p2=[\"O'Brian\",\"x\"]"),
+        Filter::In("lastname".into(), vec!["O'Brian".into(), "x".into()]),
+    );
+    check(
+        &crm("In(PropertyName='lastname',PropertyValues=['a','b'])"),
+        Filter::In("lastname".into(), vec!["a".into(), "b".into()]),
+    );
+    check(
+        &crm("NotIn(PropertyName='statuscode',PropertyValues=[\"1\",\"2\"])"),
+        not(Filter::In("statuscode".into(), vec![1.into(), 2.into()])),
+    );
+    check(
+        &crm("Between(PropertyName='numberofchildren',PropertyValues=[\"1\",\"3\"])"),
+        Filter::All(vec![compare("numberofchildren", C::Ge, 1), compare("numberofchildren", C::Le, 3)]),
+    );
+    check(
+        &crm("NotBetween(PropertyName='numberofchildren',PropertyValues=[1,3])"),
+        Filter::Any(vec![compare("numberofchildren", C::Lt, 1), compare("numberofchildren", C::Gt, 3)]),
+    );
+    check(
+        &crm("LastXDays(PropertyName='createdon',PropertyValue=7)"),
+        operator("createdon", Operator::LastXDays, vec![7.into()]),
+    );
+    check(
+        &crm("LastXDays(PropertyName='createdon',PropertyValue='7')"),
+        operator("createdon", Operator::LastXDays, vec![7.into()]),
+    );
     check(&crm("Today(PropertyName='createdon')"), operator("createdon", Operator::Today, vec![]));
     check(&crm("EqualUserId(PropertyName='ownerid')"), operator("ownerid", Operator::EqualUserId, vec![]));
-    check(&crm("On(PropertyName='birthdate',PropertyValue='2026-01-31')"), operator("birthdate", Operator::On, vec!["2026-01-31".into()]));
-    check(&crm("ContainValues(PropertyName='interests',PropertyValues=[\"1\",\"3\"])"), operator("interests", Operator::ContainValues, vec![1.into(), 3.into()]));
-    check(&crm(&format!("Under(PropertyName='parentcustomerid',PropertyValue='{ID}')")), operator("parentcustomerid", Operator::Under, vec![id().into()]));
-    check(&crm("InFiscalPeriodAndYear(PropertyName='createdon',PropertyValue1=2,PropertyValue2=2026)"), operator("createdon", Operator::InFiscalPeriodAndYear, vec![2.into(), 2026.into()]));
+    check(
+        &crm("On(PropertyName='birthdate',PropertyValue='2026-01-31')"),
+        operator("birthdate", Operator::On, vec!["2026-01-31".into()]),
+    );
+    check(
+        &crm("ContainValues(PropertyName='interests',PropertyValues=[\"1\",\"3\"])"),
+        operator("interests", Operator::ContainValues, vec![1.into(), 3.into()]),
+    );
+    check(
+        &crm(&format!("Under(PropertyName='parentcustomerid',PropertyValue='{ID}')")),
+        operator("parentcustomerid", Operator::Under, vec![id().into()]),
+    );
+    check(
+        &crm("InFiscalPeriodAndYear(PropertyName='createdon',PropertyValue1=2,PropertyValue2=2026)"),
+        operator("createdon", Operator::InFiscalPeriodAndYear, vec![2.into(), 2026.into()]),
+    );
     check(&crm("Contains(PropertyName='fullname',PropertyValue='x')"), compare("fullname", C::Contains, "x"));
     refused("contact", &format!("$filter={}", crm("Nonsense(PropertyName='createdon')")), "is not known");
-    refused("contact", &format!("$filter={}", crm("Today(PropertyName='createdon',PropertyValue=1)")), "needs 0 values");
+    refused(
+        "contact",
+        &format!("$filter={}", crm("Today(PropertyName='createdon',PropertyValue=1)")),
+        "needs 0 values",
+    );
     refused("contact", &format!("$filter={}", crm("LastXDays(PropertyName='createdon')")), "needs 1 values");
-    refused("contact", &format!("$filter={}", crm("Today(PropertyName='none')")), "Could not find a property named 'none'");
+    refused(
+        "contact",
+        &format!("$filter={}", crm("Today(PropertyName='none')")),
+        "Could not find a property named 'none'",
+    );
     refused("contact", &format!("$filter={}", crm("Today(Property='none')")), "cannot be used");
 }
 
 #[test]
 fn paths_join() {
     let plan = planned("account", "$filter=primarycontactid/createdby/fullname eq 'x' and primarycontactid/fullname ne null&$orderby=primarycontactid/fullname desc,name").unwrap();
-    let mut contact = Link::new("contact", "contactid", "primarycontactid", "primarycontactid").join(Join::Outer);
-    contact.links.push(Link::new("systemuser", "systemuserid", "createdby", "primarycontactid_createdby").join(Join::Outer));
+    let mut contact =
+        Link::new("contact", "contactid", "primarycontactid", "primarycontactid").join(Join::Outer);
+    contact.links.push(
+        Link::new("systemuser", "systemuserid", "createdby", "primarycontactid_createdby").join(Join::Outer),
+    );
     assert_eq!(plan.query.links, [contact]);
     let expected = Filter::All(vec![
         compare("primarycontactid_createdby.fullname", C::Eq, "x"),
         not(null("primarycontactid.fullname")),
     ]);
     assert_eq!(plan.query.filter, expected);
-    let order: Vec<(&str, bool)> = plan.query.order.iter().map(|key| (key.column.as_str(), key.descending)).collect();
+    let order: Vec<(&str, bool)> =
+        plan.query.order.iter().map(|key| (key.column.as_str(), key.descending)).collect();
     assert_eq!(order, [("primarycontactid.fullname", true), ("name", false)]);
     refused("account", "$filter=Account_Tasks/subject eq 'x'", "is not a single value");
     refused("account", "$filter=nothing/subject eq 'x'", "Could not find a property named 'nothing'");
@@ -176,11 +229,13 @@ fn lambdas() {
 fn lambdas_go_far() {
     let filter = |table, text: &str| planned(table, &format!("$filter={text}")).unwrap().query.filter;
     let name = compare("listname", C::Eq, "news");
-    let list = Link::new("list", "listid", "listid", "listcontact_association_list").join(Join::Any).filter(name);
+    let list =
+        Link::new("list", "listid", "listid", "listcontact_association_list").join(Join::Any).filter(name);
     let pairs = Link::new("listmember", "entityid", "contactid", "listcontact_association").join(Join::Any);
     let expected = Filter::Linked(Box::new(pairs.filter(Filter::Linked(Box::new(list)))));
     assert_eq!(filter("contact", "listcontact_association/any(l:l/listname eq 'news')"), expected);
-    let mut tasks = Link::new("task", "regardingobjectid", "accountid", "parentaccountid_Account_Tasks").join(Join::Any);
+    let mut tasks =
+        Link::new("task", "regardingobjectid", "accountid", "parentaccountid_Account_Tasks").join(Join::Any);
     tasks.links.push(Link::new("systemuser", "systemuserid", "ownerid", "ownerid").join(Join::Outer));
     tasks.filter = compare("ownerid.fullname", C::Eq, "x");
     let up = Link::new("account", "accountid", "parentaccountid", "parentaccountid").join(Join::Any);
@@ -191,7 +246,8 @@ fn lambdas_go_far() {
 #[test]
 fn aliases_are_unlike_each_other() {
     let one = "Account_Tasks/any(t:t/subject eq 'x')";
-    let Filter::All(parts) = planned("account", &format!("$filter={one} and {one}")).unwrap().query.filter else {
+    let Filter::All(parts) = planned("account", &format!("$filter={one} and {one}")).unwrap().query.filter
+    else {
         panic!("two conditions")
     };
     let alias = |filter: &Filter| match filter {
@@ -209,14 +265,17 @@ fn columns_and_expansions() {
     assert_eq!(plan.query.columns.unwrap(), ["fullname", "ownerid"]);
     assert_eq!(plan.select.unwrap(), ["fullname", "_ownerid_value", "ownerid"]);
     assert_eq!((plan.query.top, plan.count), (Some(3), true));
-    let told = |one: &Expansion| (one.navigation.clone(), one.single, one.reference, one.query.table.clone(), one.query.top);
+    let told = |one: &Expansion| {
+        (one.navigation.clone(), one.single, one.reference, one.query.table.clone(), one.query.top)
+    };
     let found: Vec<_> = plan.expand.iter().map(told).collect();
     assert_eq!(found[0], ("parentcustomerid_account".into(), true, false, "account".into(), None));
     assert_eq!(found[1], ("listcontact_association".into(), false, false, "list".into(), Some(2)));
     assert_eq!(found[2], ("ownerid".into(), true, true, "systemuser".into(), None));
     assert_eq!(plan.expand[0].query.columns.as_deref(), Some(["name".to_owned()].as_slice()));
     assert_eq!(plan.expand[1].query.filter, compare("listname", C::Eq, "x"));
-    let deep = planned("account", "$expand=primarycontactid($expand=ownerid($expand=businessunitid))").unwrap();
+    let deep =
+        planned("account", "$expand=primarycontactid($expand=ownerid($expand=businessunitid))").unwrap();
     assert_eq!(deep.expand[0].expand[0].expand[0].query.table, "businessunit");
     refused("contact", "$expand=ownerid,ownerid", "expanded twice");
     refused("contact", "$expand=fullname", "Could not find a property named 'fullname'");
@@ -226,7 +285,10 @@ fn columns_and_expansions() {
 fn unknown_names() {
     for query in ["$select=x", "$filter=x eq 1", "$orderby=x", "$expand=x", "$apply=groupby((x))"] {
         let error = planned("contact", query).unwrap_err();
-        assert_eq!(error.message, "Could not find a property named 'x' on type 'Microsoft.Dynamics.CRM.contact'.");
+        assert_eq!(
+            error.message,
+            "Could not find a property named 'x' on type 'Microsoft.Dynamics.CRM.contact'."
+        );
         assert_eq!((error.status, error.code), (400, 0x8006_0888));
     }
     refused("contact", "$select=fullnameview", "Could not find");
@@ -240,9 +302,19 @@ fn computing() {
     let plan = planned("account", "$apply=filter(statuscode eq 1)/groupby((primarycontactid/fullname,_ownerid_value),aggregate($count as n,revenue with sum as total))&$orderby=contact_fullname desc").unwrap();
     let query = plan.query;
     let group = |column: &str, alias: &str| Group { column: column.into(), alias: alias.into(), part: None };
-    assert_eq!(query.groups, [group("primarycontactid.fullname", "contact_fullname"), group("ownerid", "_ownerid_value")]);
-    let aggregate = |column: &str, function, alias: &str| Aggregate { column: column.into(), function, alias: alias.into() };
-    assert_eq!(query.aggregates, [aggregate("accountid", Function::Count, "n"), aggregate("revenue", Function::Sum, "total")]);
+    assert_eq!(
+        query.groups,
+        [group("primarycontactid.fullname", "contact_fullname"), group("ownerid", "_ownerid_value")]
+    );
+    let aggregate = |column: &str, function, alias: &str| Aggregate {
+        column: column.into(),
+        function,
+        alias: alias.into(),
+    };
+    assert_eq!(
+        query.aggregates,
+        [aggregate("accountid", Function::Count, "n"), aggregate("revenue", Function::Sum, "total")]
+    );
     assert_eq!(query.filter, compare("statuscode", C::Eq, 1));
     assert_eq!(query.order, [Order { column: "contact_fullname".into(), descending: true }]);
     refused("account", "$apply=aggregate($count as n)&$orderby=n", "SingleValueOpenPropertyAccess");
@@ -253,7 +325,14 @@ fn computing() {
 
 #[test]
 fn types_are_checked() {
-    for filter in ["fullname eq 5", "statuscode eq '1'", "donotemail eq 1", "createdon eq 5", "fullname eq true", "numberofchildren eq 2026-01-31"] {
+    for filter in [
+        "fullname eq 5",
+        "statuscode eq '1'",
+        "donotemail eq 1",
+        "createdon eq 5",
+        "fullname eq true",
+        "numberofchildren eq 2026-01-31",
+    ] {
         refused("contact", &format!("$filter={filter}"), "incompatible types");
     }
     refused("contact", "$filter=1 eq 1", "two constants");
@@ -268,7 +347,10 @@ fn rows_by_key() {
     };
     assert_eq!(key(&format!("accounts({ID})")), Ok(Row::Id(id())));
     assert_eq!(key(&format!("accounts(accountid={ID})")), Ok(Row::Id(id())));
-    assert_eq!(key("accounts(accountnumber='A''1')"), Ok(Row::Alternate(vec![("accountnumber".into(), "A'1".into())])));
+    assert_eq!(
+        key("accounts(accountnumber='A''1')"),
+        Ok(Row::Alternate(vec![("accountnumber".into(), "A'1".into())]))
+    );
     let two = vec![("name".into(), "n".into()), ("primarycontactid".into(), id().into())];
     assert_eq!(key(&format!("accounts(name='n',_primarycontactid_value={ID})")), Ok(Row::Alternate(two)));
     assert_eq!(key("accounts(name='n')").unwrap_err().code, 0x8006_0890);

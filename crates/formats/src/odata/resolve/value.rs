@@ -21,7 +21,11 @@ pub(in crate::odata) enum Strictness {
 ///
 /// # Errors
 /// When it cannot be one.
-pub(in crate::odata) fn fitting(column: &ColumnInfo, literal: &Literal, strict: Strictness) -> Result<Value, Error> {
+pub(in crate::odata) fn fitting(
+    column: &ColumnInfo,
+    literal: &Literal,
+    strict: Strictness,
+) -> Result<Value, Error> {
     let value = match strict {
         Strictness::Typed => typed(column, literal),
         Strictness::Loose => typed(column, literal).or_else(|| loose(column, literal)),
@@ -50,9 +54,10 @@ fn typed(column: &ColumnInfo, literal: &Literal) -> Option<Value> {
         (kind, Literal::Number(text)) if is_whole(kind) => Some(Value::Decimal(text.clone())),
         (Kind::DateTime { date_only, .. }, literal) => moment(*date_only, literal),
         (Kind::MultiSelect { .. }, Literal::Int(number)) => Some(Value::Text(number.to_string())),
-        (Kind::String { .. } | Kind::Memo { .. } | Kind::EntityName | Kind::MultiSelect { .. }, Literal::Text(text)) => {
-            Some(Value::Text(text.clone()))
-        }
+        (
+            Kind::String { .. } | Kind::Memo { .. } | Kind::EntityName | Kind::MultiSelect { .. },
+            Literal::Text(text),
+        ) => Some(Value::Text(text.clone())),
         (kind, literal) if is_guid(kind) => literal.as_guid().map(Value::Guid),
         _ => None,
     }
@@ -63,7 +68,8 @@ fn loose(column: &ColumnInfo, literal: &Literal) -> Option<Value> {
     let Literal::Text(text) = literal else {
         // Numbers and the like stand bare in lists for text columns.
         let text = matches!(column.kind, ColumnKind::String { .. } | ColumnKind::Memo { .. });
-        let bare = matches!(literal, Literal::Int(_) | Literal::Number(_) | Literal::Guid(_) | Literal::Date(_));
+        let bare =
+            matches!(literal, Literal::Int(_) | Literal::Number(_) | Literal::Guid(_) | Literal::Date(_));
         return (text && bare).then(|| Value::Text(literal.to_string()));
     };
     let text = text.trim();
@@ -87,12 +93,17 @@ fn is_whole(kind: &ColumnKind) -> bool {
     use ColumnKind as Kind;
     matches!(
         kind,
-        Kind::Integer { .. } | Kind::BigInt | Kind::Picklist { .. } | Kind::State { .. } | Kind::Status { .. }
+        Kind::Integer { .. }
+            | Kind::BigInt
+            | Kind::Picklist { .. }
+            | Kind::State { .. }
+            | Kind::Status { .. }
     )
 }
 
 fn is_guid(kind: &ColumnKind) -> bool {
-    is_lookup(kind) || matches!(kind, ColumnKind::Uniqueidentifier | ColumnKind::File { .. } | ColumnKind::Image { .. })
+    is_lookup(kind)
+        || matches!(kind, ColumnKind::Uniqueidentifier | ColumnKind::File { .. } | ColumnKind::Image { .. })
 }
 
 fn decimal(literal: &Literal) -> Option<Value> {
@@ -122,7 +133,9 @@ fn moment(date_only: bool, literal: &Literal) -> Option<Value> {
     match (date_only, day, at) {
         (true, Some(day), _) => Some(Value::Text(day.to_string())),
         (true, None, Some(at)) => Some(Value::Text(TimeZone::UTC.to_datetime(at).date().to_string())),
-        (false, Some(day), _) => TimeZone::UTC.to_timestamp(day.to_datetime(Default::default())).ok().map(Value::Time),
+        (false, Some(day), _) => {
+            TimeZone::UTC.to_timestamp(day.to_datetime(Default::default())).ok().map(Value::Time)
+        }
         (false, None, Some(at)) => Some(Value::Time(at)),
         (_, None, None) => None,
     }
@@ -133,7 +146,9 @@ fn edm(column: &ColumnInfo) -> &'static str {
     use ColumnKind as Kind;
     match &column.kind {
         Kind::Boolean { .. } => "Edm.Boolean",
-        Kind::Integer { .. } | Kind::Picklist { .. } | Kind::State { .. } | Kind::Status { .. } => "Edm.Int32",
+        Kind::Integer { .. } | Kind::Picklist { .. } | Kind::State { .. } | Kind::Status { .. } => {
+            "Edm.Int32"
+        }
         Kind::BigInt => "Edm.Int64",
         Kind::Decimal { .. } | Kind::Money { .. } => "Edm.Decimal",
         Kind::Double { .. } => "Edm.Double",

@@ -23,7 +23,8 @@ impl<'m> Names<'m> {
             Filter::Not(inner) => self.negated(inner),
             Filter::Compare(column, comparison, value) => self.compared(column, *comparison, value),
             Filter::Columns(left, comparison, right) => {
-                let sign = sign(*comparison).ok_or_else(|| Unsayable::new("a search for one column in another"))?;
+                let sign =
+                    sign(*comparison).ok_or_else(|| Unsayable::new("a search for one column in another"))?;
                 Ok(format!("{} {sign} {}", self.column(left)?.property, self.column(right)?.property))
             }
             Filter::In(_, values) if values.is_empty() => self.condition(&Filter::Any(Vec::new())),
@@ -91,14 +92,17 @@ impl<'m> Names<'m> {
             (Some(text), ..) => ("contains", text),
             (None, None, Some(text)) => ("startswith", text),
             (None, Some(text), _) => ("endswith", text),
-            (None, None, None) => return Err(Unsayable::new(format!("the pattern {pattern:?}, open at neither end"))),
+            (None, None, None) => {
+                return Err(Unsayable::new(format!("the pattern {pattern:?}, open at neither end")));
+            }
         };
         Ok(format!("{name}({property},{})", quoted(text)))
     }
 
     fn list(&self, name: &str, column: &str, values: &[Value]) -> Result<String, Unsayable> {
         let named = self.column(column)?;
-        let items: Result<Vec<Literal>, Unsayable> = values.iter().map(|value| item(named.info, value)).collect();
+        let items: Result<Vec<Literal>, Unsayable> =
+            values.iter().map(|value| item(named.info, value)).collect();
         Ok(self.call(name, &named, &[("PropertyValues", Literal::List(items?))]))
     }
 
@@ -143,9 +147,13 @@ impl<'m> Names<'m> {
         let path = self.path(&chain.path);
         let filter = with(&chain.rows.filter, joined);
         match filter {
-            Filter::All(parts) if parts.is_empty() => Ok(format!("{}{path}/any()", if not { "not " } else { "" })),
+            Filter::All(parts) if parts.is_empty() => {
+                Ok(format!("{}{path}/any()", if not { "not " } else { "" }))
+            }
             // No row is otherwise.
-            Filter::Not(body) if not => Ok(format!("{path}/all({}:{})", inner.variable, inner.condition(&body)?)),
+            Filter::Not(body) if not => {
+                Ok(format!("{path}/all({}:{})", inner.variable, inner.condition(&body)?))
+            }
             body => {
                 let not = if not { "not " } else { "" };
                 Ok(format!("{not}{path}/any({}:{})", inner.variable, inner.condition(&body)?))
@@ -182,7 +190,8 @@ impl<'m> Names<'m> {
                     let rows = beyond_pairs(link).filter(|rows| {
                         rows.table == far.table && rows.to == far.column && rows.from == target.primary_id
                     });
-                    let what = || Unsayable::new(format!("a condition on the rows of {} themselves", link.table));
+                    let what =
+                        || Unsayable::new(format!("a condition on the rows of {} themselves", link.table));
                     return Ok(Some(Chain { path, rows: rows.ok_or_else(what)?, table: target }));
                 }
                 Step::Single(name) => {

@@ -15,7 +15,9 @@ pub(super) fn literal(column: &ColumnInfo, value: &Value) -> Result<Literal, Uns
     let unfit = || Unsayable::new(format!("this value of {}", column.logical_name));
     // Text may stand for anything where a query came from FetchXML.
     let fitted = match value {
-        Value::Text(text) => fitting(column, &Literal::Text(text.clone()), Strictness::Loose).map_err(|_| unfit())?,
+        Value::Text(text) => {
+            fitting(column, &Literal::Text(text.clone()), Strictness::Loose).map_err(|_| unfit())?
+        }
         value => value.clone(),
     };
     let plain = match fitted {

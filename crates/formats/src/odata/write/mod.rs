@@ -61,7 +61,8 @@ fn more(metadata: &Metadata, to: &mut Named, count: bool, expand: &[Expansion]) 
         to.push(("$count", "true".to_owned()));
     }
     if !expand.is_empty() {
-        let each: Result<Vec<String>, Unsayable> = expand.iter().map(|one| expansion(metadata, one)).collect();
+        let each: Result<Vec<String>, Unsayable> =
+            expand.iter().map(|one| expansion(metadata, one)).collect();
         to.push(("$expand", each?.join(",")));
     }
     Ok(())

@@ -42,7 +42,14 @@ pub(super) enum Step<'m> {
 
 impl<'m> Names<'m> {
     pub fn of(metadata: &'m Metadata, table: &'m TableInfo) -> Self {
-        Names { metadata, table, variable: String::new(), before: String::new(), aliases: Vec::new(), depth: 0 }
+        Names {
+            metadata,
+            table,
+            variable: String::new(),
+            before: String::new(),
+            aliases: Vec::new(),
+            depth: 0,
+        }
     }
 
     /// The rows of a collection, within a lambda.
@@ -54,7 +61,12 @@ impl<'m> Names<'m> {
     /// The row that a navigation property of this one leads to.
     pub fn beyond(&self, step: &str, table: &'m TableInfo) -> Self {
         let before = format!("{}{step}/", self.before);
-        Names { variable: self.variable.clone(), before, depth: self.depth, ..Names::of(self.metadata, table) }
+        Names {
+            variable: self.variable.clone(),
+            before,
+            depth: self.depth,
+            ..Names::of(self.metadata, table)
+        }
     }
 
     /// Learns the aliases of joins; answers those that are conditions.
@@ -66,14 +78,22 @@ impl<'m> Names<'m> {
         self.joined(links, &before, table)
     }
 
-    fn joined(&mut self, links: &[Link], before: &str, table: &'m TableInfo) -> Result<Vec<Filter>, Unsayable> {
+    fn joined(
+        &mut self,
+        links: &[Link],
+        before: &str,
+        table: &'m TableInfo,
+    ) -> Result<Vec<Filter>, Unsayable> {
         let mut conditions = Vec::new();
         for link in links {
             let outer = match link.join {
                 Join::Any | Join::NotAny => {
                     // A condition on a joined row would have to be said of that row.
                     if before != self.before {
-                        return Err(Unsayable::new(format!("a condition on rows of {} linked to a joined row", link.table)));
+                        return Err(Unsayable::new(format!(
+                            "a condition on rows of {} linked to a joined row",
+                            link.table
+                        )));
                     }
                     conditions.push(Filter::Linked(Box::new(link.clone())));
                     continue;
@@ -88,7 +108,8 @@ impl<'m> Names<'m> {
                 return Err(Unsayable::new(format!("a join of many rows of {}", link.table)));
             };
             if !outer || !bare {
-                let what = if outer { "columns, order or conditions of the joined" } else { "an inner join of" };
+                let what =
+                    if outer { "columns, order or conditions of the joined" } else { "an inner join of" };
                 return Err(Unsayable::new(format!("{what} {}", link.table)));
             }
             let (path, target) = (format!("{before}{name}/"), self.table(&link.table)?);
@@ -107,18 +128,23 @@ impl<'m> Names<'m> {
     pub fn step(&self, table: &'m TableInfo, link: &Link) -> Result<Step<'m>, Unsayable> {
         let (metadata, name) = (self.metadata, table.logical_name.as_str());
         let up = metadata.many_to_one_of(name).find(|up| {
-            up.referencing_column == link.to && up.referenced_table == link.table && up.referenced_column == link.from
+            up.referencing_column == link.to
+                && up.referenced_table == link.table
+                && up.referenced_column == link.from
         });
         if let Some(up) = up {
             return Ok(Step::Single(&up.referencing_navigation));
         }
         let down = metadata.one_to_many_of(name).find(|down| {
-            down.referenced_column == link.to && down.referencing_table == link.table && down.referencing_column == link.from
+            down.referenced_column == link.to
+                && down.referencing_table == link.table
+                && down.referencing_column == link.from
         });
         if let Some(down) = down {
             return Ok(Step::Many(&down.referenced_navigation));
         }
-        let unknown = || Unsayable::new(format!("a join of {} by {} without a relationship", link.table, link.from));
+        let unknown =
+            || Unsayable::new(format!("a join of {} by {} without a relationship", link.table, link.from));
         through(metadata, table, link).ok_or_else(unknown)
     }
 
@@ -137,7 +163,8 @@ impl<'m> Names<'m> {
         let info = table.column(column).ok_or_else(unknown)?;
         let path = format!("{before}{column}");
         let property = if is_lookup(&info.kind) { format!("{before}_{column}_value") } else { path.clone() };
-        let property = if self.variable.is_empty() { property } else { format!("{}/{property}", self.variable) };
+        let property =
+            if self.variable.is_empty() { property } else { format!("{}/{property}", self.variable) };
         Ok(Named { property, path, info, table })
     }
 
