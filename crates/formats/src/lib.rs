@@ -37,5 +37,6 @@ pub mod mbox;
 pub mod mime;
 pub mod notes_name;
 pub mod restamp;
+pub mod soap;
 pub mod tnef;
 pub mod xml;
