@@ -127,7 +127,7 @@ fn lookup(schema_name: &str) -> ColumnInfo {
 }
 
 async fn told(crm: &Embedded) -> Arc<Metadata> {
-    definitions::metadata(&*crm.schema().await.unwrap())
+    definitions::metadata(&crm.schema().await.unwrap())
 }
 
 async fn with_table(on: On) -> Bench {
@@ -328,7 +328,7 @@ async fn lookups_name_one_table_and_then_another(on: On) {
         .await
         .unwrap();
     let second = holds(&account);
-    bench.create(&[second.clone()]).await;
+    bench.create(std::slice::from_ref(&second)).await;
     assert_eq!(bench.found(&first.at).await.lookup("new_holderid"), Some(&contact.at));
     let names: Vec<(String, String)> = told(crm)
         .await
