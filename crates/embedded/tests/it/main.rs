@@ -5,6 +5,7 @@
 mod bench;
 mod bodies;
 mod conformance;
+mod definitions;
 mod demo;
 mod imports;
 mod joins;
