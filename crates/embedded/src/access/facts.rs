@@ -68,7 +68,9 @@ fn grouped(schema: &Schema, wanted: &[RecordRef]) -> Vec<(Arc<Table>, Vec<Uuid>)
     let mut groups: HashMap<usize, HashSet<Uuid>> = HashMap::new();
     for at in wanted {
         if at.table == "activitypointer" {
-            schema.activities().for_each(|(place, _)| drop(groups.entry(place).or_default().insert(at.id)));
+            for (place, _) in schema.activities() {
+                groups.entry(place).or_default().insert(at.id);
+            }
         } else if let Some(place) = schema.find(&at.table) {
             groups.entry(place).or_default().insert(at.id);
         }
