@@ -12,8 +12,11 @@
 //!   each all or nothing.
 //! * **Queries** are `postroom_core::Query` made into SQL; text compares without case.
 //!
-//! Not here: the Web API and SOAP doors, privileges, and what a person may see.
+//! * **Rights** ([`access`]): who may do what with which rows. The port itself asks nobody; the doors do.
+//!
+//! Not here: the Web API and SOAP doors.
 
+pub mod access;
 mod address;
 mod bodies;
 mod changes;
@@ -25,6 +28,7 @@ mod failure;
 mod import;
 pub mod json;
 mod lot;
+pub mod messages;
 mod query;
 mod row;
 mod rules;
@@ -67,6 +71,7 @@ impl Embedded {
             crm.shape("crm.install", Schema::standard()).await?;
         }
         seed::organisation(&crm).await?;
+        crm.ensure_roles().await?;
         Ok(crm)
     }
 
@@ -97,9 +102,33 @@ impl Embedded {
     }
 
     async fn shape(&self, step: &'static str, tables: Vec<Table>) -> Result<(), Fault> {
-        let unit =
-            self.store.write(step, move |tx| async move { registry::ensure(tx, tables).await }.boxed());
+        let cache = self.cache.clone();
+        let unit = self.store.write(step, move |tx| {
+            async move {
+                registry::ensure(tx, tables).await?;
+                let schema = cache.current(tx).await?;
+                access::seed::ensure(tx, &schema).await
+            }
+            .boxed()
+        });
         Ok(unit.await?)
+    }
+
+    /// The privileges and roles that an older version did not have. A read comes first: a start on a database that is in
+    /// use waits for nobody.
+    async fn ensure_roles(&self) -> Result<(), Fault> {
+        let schema = self.schema().await?;
+        let known = schema.clone();
+        let look =
+            self.store.read(move |tx| async move { access::seed::lacks(tx, &known).await }.boxed());
+        let lacks: Result<bool, Error> = look.await;
+        if lacks? {
+            let unit = self.store.write("crm.roles", move |tx| {
+                async move { access::seed::ensure(tx, &schema).await }.boxed()
+            });
+            unit.await?;
+        }
+        Ok(())
     }
 
     /// Adds columns to a table; those that are there already are left as they are.

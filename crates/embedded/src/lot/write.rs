@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::delete::PARTS;
 use super::load::CHUNK;
 use super::{Key, Lot, Phase, VERSION};
+use crate::access;
 use crate::changes;
 use crate::row;
 use crate::schema::{Table, shape};
@@ -18,6 +19,7 @@ impl Lot {
     pub(super) async fn write(mut self, tx: &mut Tx) -> Result<(), Error> {
         let keys = self.touched();
         self.number(tx, &keys).await?;
+        self.note_rights(tx, &keys).await?;
         self.delete_rows(tx, &keys).await?;
         self.insert_rows(tx, &keys).await?;
         self.update_rows(tx, &keys).await?;
@@ -43,6 +45,18 @@ impl Lot {
             let entry = self.rows.get_mut(&key).expect("listed from these rows");
             entry.fields.set(place, Value::Int(number));
             entry.dirty.push(place);
+        }
+        Ok(())
+    }
+
+    /// Whoever keeps what somebody may do reads it again.
+    async fn note_rights(&self, tx: &mut Tx, keys: &[Key]) -> Result<(), Error> {
+        let decides = |key: &Key| {
+            self.rows[key].phase != Phase::Loaded
+                && access::tables::DECIDING.contains(&self.schema.at(key.0).name.as_str())
+        };
+        if keys.iter().any(decides) {
+            tx.next_numbers(access::VERSION, 1).await?;
         }
         Ok(())
     }
