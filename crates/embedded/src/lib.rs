@@ -44,8 +44,8 @@ use postroom_core::{Clock, Fault, RecordRef};
 use postroom_store::{Error, Store};
 use uuid::Uuid;
 
+use access::Callers;
 pub use failure::Failure;
-use query::Me;
 pub use rules::Refusal;
 pub use schema::registry::MIGRATIONS;
 use schema::registry::{self, Cache};
@@ -58,6 +58,7 @@ pub struct Embedded {
     store: Store,
     clock: Clock,
     cache: Cache,
+    callers: Callers,
     /// The user in whose name rows are written.
     acting: Uuid,
 }
@@ -66,7 +67,13 @@ impl Embedded {
     /// Makes what is missing: the standard tables and the organisation's first rows. The store must have run
     /// [`MIGRATIONS`]. Rows are written in the administrator's name; see [`Embedded::acting_as`].
     pub async fn open(store: Store, clock: Clock) -> Result<Self, Fault> {
-        let crm = Embedded { store, clock, cache: Cache::default(), acting: seed::ADMINISTRATOR };
+        let crm = Embedded {
+            store,
+            clock,
+            cache: Cache::default(),
+            callers: Callers::default(),
+            acting: seed::ADMINISTRATOR,
+        };
         if registry::lacks(&*crm.schema().await?, &Schema::standard()) {
             crm.shape("crm.install", Schema::standard()).await?;
         }
@@ -119,13 +126,12 @@ impl Embedded {
     async fn ensure_roles(&self) -> Result<(), Fault> {
         let schema = self.schema().await?;
         let known = schema.clone();
-        let look =
-            self.store.read(move |tx| async move { access::seed::lacks(tx, &known).await }.boxed());
+        let look = self.store.read(move |tx| async move { access::seed::lacks(tx, &known).await }.boxed());
         let lacks: Result<bool, Error> = look.await;
         if lacks? {
-            let unit = self.store.write("crm.roles", move |tx| {
-                async move { access::seed::ensure(tx, &schema).await }.boxed()
-            });
+            let unit = self
+                .store
+                .write("crm.roles", move |tx| async move { access::seed::ensure(tx, &schema).await }.boxed());
             unit.await?;
         }
         Ok(())
@@ -142,9 +148,13 @@ impl Embedded {
     }
 
     /// The CRM as this user sees and changes it.
-    pub async fn session(&self, user: Uuid) -> Result<Session, Failure> {
-        let me = Me { user, unit: None, teams: Vec::new() };
-        Ok(Session::new(self.clone(), me))
+    pub fn session(&self, user: Uuid) -> Session {
+        Session::new(self.clone(), user, None)
+    }
+
+    /// The CRM as `user` sees and changes it in another one's name.
+    pub fn session_as(&self, user: Uuid, impersonated: Uuid) -> Session {
+        Session::new(self.clone(), user, Some(impersonated))
     }
 
     /// The user in whose name this handle writes.

@@ -82,10 +82,7 @@ const CHILDREN: &[(&str, &[Parent])] = &[
     ("systemuserroles", &[parent("systemuserid", "systemuser", Need::Message)]),
     ("teamroles", &[parent("teamid", "team", Need::Message)]),
     ("teammembership", &[parent("teamid", "team", Need::Message)]),
-    (
-        "systemuserprofiles",
-        &[parent("fieldsecurityprofileid", "fieldsecurityprofile", Need::Message)],
-    ),
+    ("systemuserprofiles", &[parent("fieldsecurityprofileid", "fieldsecurityprofile", Need::Message)]),
     ("teamprofiles", &[parent("fieldsecurityprofileid", "fieldsecurityprofile", Need::Message)]),
 ];
 
@@ -106,6 +103,14 @@ pub(super) fn governed(table: &Table) -> Governed {
         _ if UNITS.contains(&name) => Governed::Unit,
         Ownership::User => Governed::Owner,
         Ownership::None | Ownership::Organization => Governed::Organization,
+    }
+}
+
+/// The lookups that name the row which a row of this table is a part of; none for a table that decides itself.
+pub(crate) fn parents(table: &Table) -> Vec<&'static str> {
+    match governed(table) {
+        Governed::Parents(parents) => parents.iter().map(|parent| parent.column).collect(),
+        _ => Vec::new(),
     }
 }
 

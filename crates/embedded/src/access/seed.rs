@@ -43,8 +43,11 @@ async fn new_privileges(tx: &mut Tx, schema: &Schema) -> Result<Vec<Privilege>, 
 
 async fn new_roles(tx: &mut Tx) -> Result<Vec<roles::Standard>, Error> {
     let ids = STANDARD.iter().map(|role| role.id);
-    let select =
-        Query::select().column("roleid").from("crm_role").and_where(Expr::col("roleid").is_in(ids)).to_owned();
+    let select = Query::select()
+        .column("roleid")
+        .from("crm_role")
+        .and_where(Expr::col("roleid").is_in(ids))
+        .to_owned();
     let have: Result<HashSet<Uuid>, Error> = tx.query(&select).await?.iter().map(|row| row.at(0)).collect();
     let have = have?;
     Ok(STANDARD.into_iter().filter(|role| !have.contains(&role.id)).collect())
@@ -87,11 +90,9 @@ async fn put_privileges(tx: &mut Tx, privileges: &[Privilege]) -> Result<(), Err
 }
 
 async fn put_roles(tx: &mut Tx, schema: &Schema, new: &[roles::Standard]) -> Result<(), Error> {
-    let mut rows = Insert::into(
-        "crm_role",
-        &["roleid", "name", "businessunitid", "roletemplateid", "versionnumber"],
-    )
-    .or_skip();
+    let mut rows =
+        Insert::into("crm_role", &["roleid", "name", "businessunitid", "roletemplateid", "versionnumber"])
+            .or_skip();
     let mut given = Insert::into(
         "crm_roleprivileges",
         &["roleprivilegeid", "roleid", "privilegeid", "privilegedepthmask", "versionnumber"],

@@ -6,6 +6,7 @@ use postroom_formats::{fetchxml, odata};
 
 use super::Reply;
 use super::json::Json;
+use crate::access::AccessError;
 use crate::failure::Failure;
 use crate::rules::Refusal;
 
@@ -103,8 +104,21 @@ impl From<Failure> for Problem {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Refused(refusal) => refusal.into(),
+            Failure::Denied(error) => error.into(),
             Failure::Store(fault) => fault.into(),
         }
+    }
+}
+
+impl From<AccessError> for Problem {
+    fn from(error: AccessError) -> Self {
+        let code = error.crm_code().unwrap_or(codes::UNEXPECTED);
+        let status = match code {
+            codes::NOT_FOUND => StatusCode::NOT_FOUND,
+            codes::INVALID_ARGUMENT => StatusCode::BAD_REQUEST,
+            _ => StatusCode::FORBIDDEN,
+        };
+        Problem::new(status, code, error.to_string())
     }
 }
 

@@ -223,10 +223,8 @@ async fn secured_columns(on: On) {
     let error = me.check_columns(&contact, ["firstname", "creditlimit"], false).unwrap_err();
     assert_eq!(error.crm_code(), Some(0x8004_f507));
     assert!(me.check_columns(&contact, ["firstname"], true).is_ok());
-    let member = bench
-        .row("teamprofiles")
-        .with("teamid", town.team.id)
-        .with("fieldsecurityprofileid", seen.at.id);
+    let member =
+        bench.row("teamprofiles").with("teamid", town.team.id).with("fieldsecurityprofileid", seen.at.id);
     bench.create(&[member]).await;
     let me = load(bench, town.me.id, None).await.unwrap();
     assert!(me.secured(&contact).hidden.is_empty());

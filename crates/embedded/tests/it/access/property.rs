@@ -99,7 +99,8 @@ async fn tell(bench: &Bench, story: &Story, kind: PrivilegeKind) -> Told {
     let mut units: Vec<Uuid> = vec![seed::BUSINESS_UNIT];
     let mut rows: Vec<Record> = Vec::new();
     for parent in &story.parents[1..] {
-        let unit = bench.row("businessunit").with("name", "Unit").with("parentbusinessunitid", units[*parent]);
+        let unit =
+            bench.row("businessunit").with("name", "Unit").with("parentbusinessunitid", units[*parent]);
         units.push(unit.at.id);
         rows.push(unit);
     }
@@ -124,7 +125,8 @@ async fn tell(bench: &Bench, story: &Story, kind: PrivilegeKind) -> Told {
         rows.extend(role(bench, kind, &principals[one], one == 1, levels).await);
     }
     let owned = |row: Record, owner: usize| row.with("ownerid", principals[owner].clone());
-    let contacts: Vec<Record> = story.owners[0].iter().map(|owner| owned(bench.contact("x"), *owner)).collect();
+    let contacts: Vec<Record> =
+        story.owners[0].iter().map(|owner| owned(bench.contact("x"), *owner)).collect();
     let mails: Vec<Record> = story.owners[1].iter().map(|owner| owned(bench.email(), *owner)).collect();
     let parties: Vec<Record> = mails.iter().map(|mail| bench.party(mail, 2, "a@b.example")).collect();
     rows.extend(story.shares.iter().map(|(contact, with, mask)| {
@@ -180,8 +182,7 @@ async fn check(bench: &Bench, story: Story) {
         true => load(bench, other, Some(user)).await.unwrap(),
         false => load(bench, user, None).await.unwrap(),
     };
-    let tables =
-        ["contact", "activityparty", "activitypointer", "email", "principalobjectaccess"];
+    let tables = ["contact", "activityparty", "activitypointer", "email", "principalobjectaccess"];
     let world = World::read(bench, &tables).await;
     let right = AccessRights::of(kind);
     for (what, rows) in [&told.contacts, &told.parties].into_iter().enumerate() {
