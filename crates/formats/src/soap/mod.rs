@@ -12,6 +12,7 @@
 
 pub mod envelope;
 pub mod fault;
+pub mod metadata;
 pub mod names;
 pub mod operation;
 pub mod query;
