@@ -32,8 +32,9 @@ pub mod seed;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use postroom_core::{Clock, Fault, RecordRef};
-use postroom_store::{Error, Store};
+use postroom_store::{Error, Store, Tx};
 use uuid::Uuid;
 
 pub use rules::Refusal;
@@ -57,7 +58,7 @@ impl Embedded {
     pub async fn open(store: Store, clock: Clock) -> Result<Self, Fault> {
         let crm = Embedded { store, clock, cache: Cache::default(), acting: seed::ADMINISTRATOR };
         if registry::lacks(&*crm.schema().await?, &Schema::standard()) {
-            crm.shape("crm.install", Schema::standard()).await?;
+            crm.install().await?;
         }
         seed::organisation(&crm).await?;
         Ok(crm)
@@ -86,13 +87,22 @@ impl Embedded {
     /// Makes a table, or adds to one that is there the columns it lacks. Every process knows it at once.
     pub async fn create_table(&self, table: Table) -> Result<(), Fault> {
         registry::check(&*self.schema().await?, &table)?;
-        self.shape("crm.shape", vec![table]).await
+        let made: Result<(), Error> = self.shape(move |tx| registry::ensure(tx, vec![table]).boxed()).await;
+        Ok(made?)
     }
 
-    async fn shape(&self, step: &'static str, tables: Vec<Table>) -> Result<(), Fault> {
-        let unit =
-            self.store.write(step, move |tx| async move { registry::ensure(tx, tables).await }.boxed());
-        Ok(unit.await?)
+    /// The unit of every change to definitions.
+    pub(crate) async fn shape<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+    {
+        self.store.write("crm.shape", work).await
+    }
+
+    async fn install(&self) -> Result<(), Error> {
+        self.store.write("crm.install", |tx| registry::ensure(tx, Schema::standard()).boxed()).await
     }
 
     /// Adds columns to a table; those that are there already are left as they are.
