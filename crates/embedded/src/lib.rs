@@ -40,8 +40,9 @@ pub mod webapi;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use postroom_core::{Clock, Fault, RecordRef};
-use postroom_store::{Error, Store};
+use postroom_store::{Error, Store, Tx};
 use uuid::Uuid;
 
 use access::Callers;
@@ -75,7 +76,7 @@ impl Embedded {
             acting: seed::ADMINISTRATOR,
         };
         if registry::lacks(&*crm.schema().await?, &Schema::standard()) {
-            crm.shape("crm.install", Schema::standard()).await?;
+            crm.install().await?;
         }
         seed::organisation(&crm).await?;
         crm.ensure_roles().await?;
@@ -105,20 +106,41 @@ impl Embedded {
     /// Makes a table, or adds to one that is there the columns it lacks. Every process knows it at once.
     pub async fn create_table(&self, table: Table) -> Result<(), Fault> {
         registry::check(&*self.schema().await?, &table)?;
-        self.shape("crm.shape", vec![table]).await
+        let made: Result<(), Error> = self.shape(move |tx| registry::ensure(tx, vec![table]).boxed()).await;
+        Ok(made?)
     }
 
-    async fn shape(&self, step: &'static str, tables: Vec<Table>) -> Result<(), Fault> {
+    /// The unit of every change to definitions. New tables have their privileges when it ends.
+    pub(crate) async fn shape<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+    {
         let cache = self.cache.clone();
-        let unit = self.store.write(step, move |tx| {
+        let unit = self.store.write("crm.shape", move |tx| {
             async move {
-                registry::ensure(tx, tables).await?;
+                let done = work(tx).await?;
+                let schema = cache.current(tx).await?;
+                access::seed::ensure(tx, &schema).await?;
+                Ok(done)
+            }
+            .boxed()
+        });
+        unit.await
+    }
+
+    async fn install(&self) -> Result<(), Error> {
+        let cache = self.cache.clone();
+        let unit = self.store.write("crm.install", move |tx| {
+            async move {
+                registry::ensure(tx, Schema::standard()).await?;
                 let schema = cache.current(tx).await?;
                 access::seed::ensure(tx, &schema).await
             }
             .boxed()
         });
-        Ok(unit.await?)
+        unit.await
     }
 
     /// The privileges and roles that an older version did not have. A read comes first: a start on a database that is in

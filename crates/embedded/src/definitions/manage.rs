@@ -19,7 +19,7 @@ impl Embedded {
         T: Send + 'static,
         F: FnOnce(&Schema) -> Result<(Revision, T), Refusal> + Send + 'static,
     {
-        self.store.write("crm.shape", move |tx| registry::revise(tx, plan).boxed()).await
+        self.shape(move |tx| registry::revise(tx, plan).boxed()).await
     }
 
     async fn revised<F>(&self, plan: F) -> Result<(), Fault>
