@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::FutureExt;
+use jiff::Timestamp;
 use postroom_core::{
     AddressHit, ChangeSet, Content, Crm, Fault, Imported, Outcome, Query, Record, RecordRef,
 };
@@ -14,9 +15,10 @@ use postroom_store::{Error, Tx};
 use uuid::Uuid;
 
 use crate::lot::{self, Writer, load};
+use crate::query::{self, Frame, Me, Window, all_visible};
 use crate::schema::registry::Cache;
 use crate::schema::{Schema, Table};
-use crate::{Embedded, address, content, query};
+use crate::{Embedded, address, content};
 
 /// The columns that say how a row stands, where its table has them.
 const STANDING: &[&str] = &["statecode", "statuscode", "ownerid", "merged", "masterid"];
@@ -65,11 +67,11 @@ impl Crm for Embedded {
     }
 
     async fn query(&self, query: &Query) -> Result<Vec<Record>, Fault> {
-        let (query, cache) = (query.clone(), self.cache.clone());
+        let (query, cache, now) = (query.clone(), self.cache.clone(), self.clock.now());
         let rows = self.store.read(move |tx| {
             async move {
                 let schema = cache.current(tx).await?;
-                ask(tx, schema, &query).await
+                ask(tx, schema, now, &query).await
             }
             .boxed()
         });
@@ -140,8 +142,12 @@ async fn find_in(tx: &mut Tx, table: &Table, ids: &[Uuid], found: &mut Vec<Recor
     Ok(())
 }
 
-async fn ask(tx: &mut Tx, schema: Arc<Schema>, query: &Query) -> Result<Vec<Record>, Fault> {
-    let plan = query::plan(&schema, tx.dialect(), query)?;
+async fn ask(tx: &mut Tx, schema: Arc<Schema>, now: Timestamp, query: &Query) -> Result<Vec<Record>, Fault> {
+    let mut query = query.clone();
+    query::hierarchy::resolve(tx, &schema, &mut query).await?;
+    let frame =
+        Frame { schema: &schema, dialect: tx.dialect(), now, me: Me::default(), visible: &all_visible };
+    let plan = query::plan(&frame, &query, &Window::default())?;
     let rows = tx.query(&plan.select).await?;
     let records = rows.iter().map(|row| plan.record(&schema, row));
     Ok(records.collect::<Result<Vec<_>, Error>>()?)

@@ -66,7 +66,7 @@ pub fn value_of(table: &Table, column: &Column, value: &Json) -> Result<Value, R
     };
     let settled = match (column.kind, value) {
         (_, Json::Null) => Some(Value::Null),
-        (Kind::Text | Kind::Body, Json::String(text)) => Some(Value::Text(text.clone())),
+        (Kind::Text | Kind::Body | Kind::MultiChoice, Json::String(text)) => Some(Value::Text(text.clone())),
         (Kind::File, Json::String(text)) => {
             BASE64.decode(text).ok().map(|bytes| Value::Content(Content::Bytes(Bytes::from(bytes))))
         }

@@ -3,7 +3,7 @@
 //!
 //! # Design
 //!
-//! * **Descriptions** ([`schema`]): 43 standard tables from a file of public facts, put right in code; tables made at run
+//! * **Descriptions** ([`schema`]): 58 standard tables from files of public facts, put right in code; tables made at run
 //!   time beside them. What a database has stands in its `crm_table`; every process notices a change at its next unit.
 //! * **Rows** are rows: `crm_contact` with real columns, on SQLite and PostgreSQL. Bodies are handles on the stored mail.
 //! * **Rules** are pure and name the column in every refusal. The server's own columns are not for others to write.
@@ -18,9 +18,12 @@
 pub mod access;
 mod address;
 mod bodies;
+mod changes;
 mod content;
 mod crm;
+pub mod definitions;
 pub mod demo;
+mod failure;
 mod import;
 pub mod json;
 mod lot;
@@ -29,6 +32,8 @@ mod row;
 mod rules;
 pub mod schema;
 pub mod seed;
+pub mod session;
+pub mod webapi;
 
 use std::sync::Arc;
 
@@ -37,10 +42,13 @@ use postroom_core::{Clock, Fault, RecordRef};
 use postroom_store::{Error, Store};
 use uuid::Uuid;
 
+pub use failure::Failure;
+use query::Me;
 pub use rules::Refusal;
 pub use schema::registry::MIGRATIONS;
 use schema::registry::{self, Cache};
 use schema::{Column, Schema, Table};
+use session::Session;
 
 /// A handle on the embedded CRM. Cheap to clone.
 #[derive(Clone)]
@@ -129,6 +137,12 @@ impl Embedded {
         );
         wanted.index();
         self.create_table(wanted).await
+    }
+
+    /// The CRM as this user sees and changes it.
+    pub async fn session(&self, user: Uuid) -> Result<Session, Failure> {
+        let me = Me { user, unit: None, teams: Vec::new() };
+        Ok(Session::new(self.clone(), me))
     }
 
     /// The user in whose name this handle writes.

@@ -67,7 +67,7 @@ pub(crate) fn cells(column: &Column, value: Option<&Value>) -> Vec<sql::Value> {
         (Kind::Double, Some(Value::Float(number))) => vec![Some(*number).into()],
         (Kind::Double, _) => vec![Option::<f64>::None.into()],
         (Kind::Time, Some(Value::Time(time))) => vec![Some(time.as_microsecond()).into()],
-        (Kind::Text | Kind::Decimal | Kind::Money, value) => {
+        (Kind::Text | Kind::MultiChoice | Kind::Decimal | Kind::Money, value) => {
             vec![value.and_then(Value::as_str).map(str::to_owned).into()]
         }
         (Kind::Body | Kind::File, value) => body_cells(value),
@@ -122,7 +122,7 @@ fn value(row: &Row, at: usize, column: &Column) -> Result<Value, Error> {
         Kind::Lookup => lookup(row, at, column)?,
         Kind::Boolean => row.at::<Option<bool>>(at)?.into(),
         Kind::Double => row.at::<Option<f64>>(at)?.into(),
-        Kind::Text => row.at::<Option<String>>(at)?.into(),
+        Kind::Text | Kind::MultiChoice => row.at::<Option<String>>(at)?.into(),
         Kind::Decimal | Kind::Money => row.at::<Option<String>>(at)?.map_or(Value::Null, Value::Decimal),
         Kind::Time => row.at::<Option<jiff::Timestamp>>(at)?.into(),
         Kind::Body | Kind::File => body(row, at, column)?,

@@ -25,15 +25,18 @@
 //!
 //! [`mbox`] reads mailbox files message by message from any `BufRead`. [`compose`] goes the other way and writes mail;
 //! [`auth_results`] and [`journal`] read what a trusted server adds to it, [`notes_name`] the names of Domino's users;
-//! [`restamp`] gives a finished mail another subject.
+//! [`restamp`] gives a finished mail another subject. [`odata`] is the Web API's language, read and written.
 
 pub mod auth_results;
 pub mod compose;
 pub mod dsn;
+pub mod fetchxml;
 pub mod html;
 pub mod journal;
 pub mod mbox;
 pub mod mime;
 pub mod notes_name;
+pub mod odata;
 pub mod restamp;
 pub mod tnef;
+pub mod xml;

@@ -111,6 +111,17 @@ impl Tx {
         Ok(last - count + 1)
     }
 
+    /// The last number of a counter that was given out and is visible here; 0 when none was.
+    pub async fn last_number(&mut self, counter: &str) -> Result<i64, Error> {
+        use sea_query::{Expr, ExprTrait, Query};
+        let select = Query::select()
+            .column("value")
+            .from("counter")
+            .and_where(Expr::col("name").eq(counter))
+            .to_owned();
+        self.query_one(&select).await?.map_or(Ok(0), |row| row.at(0))
+    }
+
     pub(crate) async fn run(&mut self, sql: &str, values: &[Value]) -> Result<u64, Error> {
         let done = match &mut self.driver {
             Driver::Sqlite(tx) => tx.execute(sql, values),

@@ -11,6 +11,7 @@ use super::delete::PARTS;
 use super::load::CHUNK;
 use super::{Key, Lot, Phase, VERSION};
 use crate::access;
+use crate::changes;
 use crate::row;
 use crate::schema::{Table, shape};
 
@@ -72,14 +73,30 @@ impl Lot {
         for (place, ids) in gone {
             let table = self.schema.at(place);
             for ids in ids.chunks(CHUNK) {
+                changes::remember(tx, table, ids, self.writer.now).await?;
                 delete_where(tx, table, &table.primary_key, ids).await?;
                 for (part, column) in PARTS {
                     let part = self.schema.table(part).ok().filter(|part| self.may_hold(part, column, table));
                     if let Some(part) = part {
-                        delete_where(tx, part, column, ids).await?;
+                        self.delete_parts(tx, part, column, ids).await?;
                     }
                 }
             }
+        }
+        Ok(())
+    }
+
+    async fn delete_parts(&self, tx: &mut Tx, part: &Table, column: &str, ids: &[Uuid]) -> Result<(), Error> {
+        let select = Query::select()
+            .column(part.primary_key.clone())
+            .from(part.storage())
+            .and_where(Expr::col(column.to_owned()).is_in(ids.iter().copied()))
+            .to_owned();
+        let rows = tx.query(&select).await?;
+        let parts: Vec<Uuid> = rows.iter().map(|row| row.at(0)).collect::<Result<_, _>>()?;
+        if !parts.is_empty() {
+            changes::remember(tx, part, &parts, self.writer.now).await?;
+            delete_where(tx, part, column, ids).await?;
         }
         Ok(())
     }

@@ -21,7 +21,9 @@ pub(crate) fn coerce(table: &Table, column: &Column, value: Value) -> Result<Val
     let got = shown(&value);
     let settled = match (column.kind, value) {
         (_, Value::Null) => Value::Null,
-        (Kind::Text | Kind::Body | Kind::File, Value::Text(text)) if text.is_empty() => Value::Null,
+        (Kind::Text | Kind::Body | Kind::File | Kind::MultiChoice, Value::Text(text)) if text.is_empty() => {
+            Value::Null
+        }
         (Kind::Text, Value::Text(text)) => Value::Text(text),
         (Kind::Id | Kind::Guid, Value::Guid(id)) => Value::Guid(id),
         (Kind::Id | Kind::Guid, Value::Text(text)) => Value::Guid(text.parse().map_err(|_| wrong(got))?),
@@ -39,6 +41,8 @@ pub(crate) fn coerce(table: &Table, column: &Column, value: Value) -> Result<Val
             Some(target) => Value::Lookup(RecordRef::new(target, id)),
             None => return Err(wrong("a bare GUID, though it may name several tables")),
         },
+        (Kind::MultiChoice, Value::Int(number)) => several(table, column, &number.to_string())?,
+        (Kind::MultiChoice, Value::Text(text)) => several(table, column, &text)?,
         (Kind::Body, Value::Text(text)) => Value::Text(text),
         (Kind::Body, Value::Content(Content::Bytes(bytes))) => match String::from_utf8(bytes.into()) {
             Ok(text) => Value::Text(text),
@@ -57,6 +61,27 @@ pub(crate) fn coerce(table: &Table, column: &Column, value: Value) -> Result<Val
     };
     within(table, column, &settled)?;
     Ok(settled)
+}
+
+/// Several choices in their one form: rising, without repeats.
+fn several(table: &Table, column: &Column, text: &str) -> Result<Value, Refusal> {
+    let mut numbers = Vec::new();
+    for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+        let number: i64 = part.parse().map_err(|_| Refusal::Type {
+            table: table.name.clone(),
+            column: column.name.clone(),
+            wanted: column.kind.wanted(),
+            got: "this text",
+        })?;
+        if !column.choices.is_empty() {
+            known_choice(table, column, number)?;
+        }
+        numbers.push(number);
+    }
+    numbers.sort_unstable();
+    numbers.dedup();
+    let text = numbers.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
+    Ok(if text.is_empty() { Value::Null } else { Value::Text(text) })
 }
 
 /// What a value of the wrong type is called in an error.

@@ -39,6 +39,10 @@ pub enum Refusal {
         "{table}.{column} names {target}, which is completed: its attachments come in the change set that creates it"
     )]
     Completed { table: String, column: String, target: RecordRef },
+    #[error("the query names {0:?}, which is none of its aliases, or names it twice")]
+    Alias(String),
+    #[error("the page asked for does not belong to this query; begin again with the first page")]
+    Cookie,
     #[error("{table}.{column} cannot be {what}")]
     Use { table: String, column: String, what: &'static str },
 }
@@ -64,6 +68,8 @@ impl Refusal {
             | Refusal::Choice { .. }
             | Refusal::Target { .. }
             | Refusal::Completed { .. }
+            | Refusal::Alias(_)
+            | Refusal::Cookie
             | Refusal::Use { .. } => Code::CRM_REFUSED,
         }
     }

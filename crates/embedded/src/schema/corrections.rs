@@ -3,8 +3,8 @@
 //! Sources: the entity reference pages of the product (which columns are read-only, which tables a lookup may name) and
 //! what the platform is seen to do by itself (presets).
 
+use super::column::Kind;
 use super::overlay::ACTIVITIES;
-use super::table::Kind;
 
 /// One correction.
 pub(super) struct Correction {
@@ -262,6 +262,31 @@ pub(super) const CORRECTIONS: &[Correction] = &[
         "the file has a placeholder for its choices",
     ),
     fix("annotation", &["objectid"], Fix::Indexed, "the notes of a record"),
+    // people, roles and what they may
+    fix(
+        "systemuserroles",
+        &["systemuserid", "roleid"],
+        Fix::Indexed,
+        "the roles of a user, the users of a role",
+    ),
+    fix("teamroles", &["teamid", "roleid"], Fix::Indexed, "see systemuserroles"),
+    fix("teammembership", &["teamid", "systemuserid"], Fix::Indexed, "see systemuserroles"),
+    fix(
+        "systemuserprofiles",
+        &["systemuserid", "fieldsecurityprofileid"],
+        Fix::Indexed,
+        "see systemuserroles",
+    ),
+    fix("teamprofiles", &["teamid", "fieldsecurityprofileid"], Fix::Indexed, "see systemuserroles"),
+    fix("roleprivileges", &["roleid"], Fix::Indexed, "asked at every request"),
+    fix("principalobjectaccess", &["objectid", "principalid"], Fix::Indexed, "asked at every request"),
+    fix("fieldpermission", &["fieldsecurityprofileid"], Fix::Indexed, "the columns of a profile"),
+    fix(
+        "campaignitem",
+        &["campaignid", "entityid"],
+        Fix::Indexed,
+        "the lists of a campaign, the campaigns of a list",
+    ),
     // selling, marketing
     fix(
         "*",

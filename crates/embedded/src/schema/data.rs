@@ -1,4 +1,4 @@
-//! Reads the table descriptions that come with the crate (`data/dataverse-tables.json`).
+//! Reads the table descriptions that come with the crate (`data/dataverse-tables*.json`).
 //!
 //! They are facts taken from public documents and not complete; [`super::overlay`] puts right what is missing or wrong.
 
@@ -6,9 +6,12 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::table::{Choice, Column, Kind, Ownership, Preset, Table, Targets};
+use super::column::{Choice, Column, Format, Kind, Preset, Targets};
+use super::table::{Ownership, Table};
 
 const FILE: &str = include_str!("../../data/dataverse-tables.json");
+/// Further tables, and further columns of some of the others.
+const MORE: &str = include_str!("../../data/dataverse-tables-more.json");
 
 #[derive(Deserialize)]
 struct File {
@@ -48,10 +51,17 @@ impl Bound {
     }
 }
 
-/// The tables as the file has them, in order of their names.
+/// The tables as the files have them, in order of their names.
 pub(super) fn tables() -> Vec<Table> {
-    let file: File = serde_json::from_str(FILE).expect("the embedded table file is valid: a test reads it");
-    file.tables.into_iter().map(|(name, entries)| table(name, &entries)).collect()
+    let mut all: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
+    for text in [FILE, MORE] {
+        let file: File =
+            serde_json::from_str(text).expect("the embedded table files are valid: a test reads them");
+        for (name, entries) in file.tables {
+            all.entry(name).or_default().extend(entries);
+        }
+    }
+    all.into_iter().map(|(name, entries)| table(name, &entries)).collect()
 }
 
 fn table(name: String, entries: &[Entry]) -> Table {
@@ -67,9 +77,12 @@ fn table(name: String, entries: &[Entry]) -> Table {
 fn primary_key(table: &str, entries: &[Entry]) -> String {
     let has = |name: &str| entries.iter().any(|entry| entry.name == name);
     let own = format!("{table}id");
+    let of_one = format!("{}id", table.strip_suffix('s').unwrap_or(table));
     match table {
         "usersettings" => "systemuserid".into(),
         _ if has(&own) => own,
+        // Tables of pairs are named in the plural: `systemuserroles`, `systemuserroleid`.
+        _ if has(&of_one) => of_one,
         // Activities share one key; three of them lack it in the file and get it from the overlay.
         _ => "activityid".into(),
     }
@@ -99,6 +112,7 @@ fn column(entry: &Entry, key: &str) -> Column {
         required,
         // `…_base` amounts are computed by the server from the amount and the exchange rate.
         read_only: entry.kind == "baseCurrency",
+        format: format(&entry.kind),
         ..Column::new(entry.name.clone(), kind)
     };
     if kind == Kind::Lookup {
@@ -125,6 +139,19 @@ fn kind(entry: &Entry) -> Kind {
         "partylist" => Kind::PartyList,
         _ => Kind::Text,
     }
+}
+
+fn format(kind: &str) -> Option<Format> {
+    Some(match kind {
+        "email" => Format::Email,
+        "url" => Format::Url,
+        "phone" => Format::Phone,
+        "tickerSymbol" => Format::TickerSymbol,
+        "minutes" => Format::Duration,
+        "timezone" => Format::TimeZone,
+        "language" => Format::Language,
+        _ => return None,
+    })
 }
 
 /// What the platform puts into a required column by itself, and `false` for the consent columns, which are never null.

@@ -3,40 +3,73 @@
 //! The standard tables come from a file of facts (`data`) put right in code (`overlay`); tables made at run time stand
 //! beside them. What a database has is written in its own `crm_table` (`registry`), so every process sees the same.
 
+mod column;
 mod corrections;
 mod data;
+pub(crate) mod names;
 pub(crate) mod overlay;
 pub(crate) mod registry;
 pub(crate) mod shape;
 mod table;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock, OnceLock};
 
-pub use table::{Choice, Column, Kind, Ownership, Preset, Table, Targets};
+use postroom_core::metadata::Metadata;
+use serde::{Deserialize, Serialize};
+
+pub use column::{Behavior, Choice, Column, Format, Kind, Link, Preset, Targets, Texts, Wanted};
+pub(crate) use table::standard_columns;
+pub use table::{Intersect, Key, Ownership, Side, Table};
 
 use crate::rules::Refusal;
 
 /// All tables of a database at one moment.
 #[derive(Debug, Default)]
 pub struct Schema {
-    /// Rises with every change to any table.
+    /// Rises with every change to any definition.
     pub(crate) version: i64,
+    /// The global ones.
+    pub(crate) option_sets: Vec<GlobalSet>,
+    /// What is said of all this, once somebody asked.
+    pub(crate) metadata: OnceLock<Arc<Metadata>>,
     tables: Vec<Arc<Table>>,
     names: HashMap<String, usize>,
+}
+
+/// A set of choices that columns of several tables share.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct GlobalSet {
+    pub name: String,
+    #[serde(default)]
+    pub labels: Texts,
+    #[serde(default)]
+    pub description: Texts,
+    #[serde(default)]
+    pub choices: Vec<Choice>,
+}
+
+/// A table as this version of postroom brings it along.
+pub(crate) fn standard_table(name: &str) -> Option<&'static Arc<Table>> {
+    static STANDARD: LazyLock<Schema> = LazyLock::new(|| Schema::new(0, Schema::standard()));
+    STANDARD.table(name).ok()
 }
 
 impl Schema {
     pub(crate) fn new(version: i64, tables: Vec<Table>) -> Self {
         let names = tables.iter().enumerate().map(|(place, table)| (table.name.clone(), place)).collect();
-        Schema { version, tables: tables.into_iter().map(Arc::new).collect(), names }
+        let tables = tables.into_iter().map(Arc::new).collect();
+        Schema { version, tables, names, ..Schema::default() }
+    }
+
+    pub(crate) fn with_option_sets(self, option_sets: Vec<GlobalSet>) -> Self {
+        Schema { option_sets, ..self }
     }
 
     /// The tables that this version of postroom brings along.
     pub(crate) fn standard() -> Vec<Table> {
         let mut tables = data::tables();
         overlay::apply(&mut tables);
-        crate::access::tables::add(&mut tables);
         tables
     }
 

@@ -1,8 +1,10 @@
 //! Puts the tables of the embedded file right: single columns by the list of [`super::corrections`], columns and whole
 //! tables that the file lacks or misjudges here.
 
+use super::column::{Behavior, Choice, Column, Format, Kind, Preset, Targets};
 use super::corrections::{CORRECTIONS, Fix};
-use super::table::{Choice, Column, Kind, Ownership, Preset, Table, Targets};
+use super::names;
+use super::table::{Ownership, Table};
 
 const REGARDED: &[&str] = &[
     "account",
@@ -43,6 +45,32 @@ pub(super) const ACTIVITIES: &[&str] = &[
     "task",
 ];
 
+/// Tables whose rows may have notes.
+const NOTED: &[&str] = &[
+    "account",
+    "contact",
+    "lead",
+    "opportunity",
+    "incident",
+    "campaign",
+    "campaignactivity",
+    "campaignresponse",
+    "list",
+    "salesorder",
+    "quote",
+    "invoice",
+    "contract",
+    "bulkoperation",
+    "email",
+    "task",
+    "phonecall",
+    "letter",
+    "fax",
+    "appointment",
+    "mailbox",
+    "emailserverprofile",
+];
+
 /// Columns that the file lacks: table, column.
 fn additions() -> Vec<(&'static str, Column)> {
     let mut added = vec![
@@ -56,6 +84,7 @@ fn additions() -> Vec<(&'static str, Column)> {
         ("activityparty", Column::text("unresolvedpartyname", 200)),
         ("activityparty", Column::text("externalid", 200)),
         ("activityparty", Column::text("externalidtype", 200)),
+        ("campaignresponse", Column::new("from", Kind::PartyList)),
     ];
     for table in ["campaignactivity", "campaignresponse", "bulkoperation"] {
         let regarding = match table {
@@ -150,6 +179,39 @@ fn by_table(table: &mut Table) {
             || column.name.ends_with("_composite")
     };
     table.columns.iter_mut().filter(derived).for_each(|column| column.read_only = true);
+    table.has_notes = NOTED.contains(&table.name.as_str());
+    for column in &mut table.columns {
+        column.format = column.format.or_else(|| format(column));
+        if column.format == Some(Format::DateOnly) && column.name != "lastusedincampaign" {
+            column.behavior = Behavior::DateOnly;
+        }
+    }
+}
+
+/// Longer texts are memos; some are memos though they are short.
+const LONGEST_STRING: u32 = 4000;
+const MEMOS: &[&str] =
+    &["description", "objective", "message", "query", "fetchxml", "layoutxml", "companyhistory", "comments"];
+/// Times of which the platform's forms show the date alone.
+const DATES: &[&str] = &[
+    "birthdate",
+    "anniversary",
+    "lastusedincampaign",
+    "estimatedclosedate",
+    "actualclosedate",
+    "finaldecisiondate",
+];
+
+fn format(column: &Column) -> Option<Format> {
+    let name = column.name.as_str();
+    match column.kind {
+        Kind::Text if name.ends_with("typecode") => Some(Format::EntityName),
+        Kind::Text if MEMOS.contains(&name) || name.ends_with("_composite") => Some(Format::Memo),
+        Kind::Text if column.max_length.is_none_or(|length| length > LONGEST_STRING) => Some(Format::Memo),
+        Kind::Time if DATES.contains(&name) => Some(Format::DateOnly),
+        Kind::Lookup if ["customerid", "parentcustomerid"].contains(&name) => Some(Format::Customer),
+        _ => None,
+    }
 }
 
 /// Tables that get a number by themselves: table, column, prefix.
@@ -160,28 +222,9 @@ pub(crate) const AUTO_NUMBERS: &[(&str, &str, &str)] = &[
     ("invoice", "invoicenumber", "INV"),
 ];
 
-/// The object type codes of the tables that are referred to by number: in queue items and list members.
+/// The object type code of a standard table: in queue items and list members.
 pub(crate) fn type_code(table: &str) -> Option<i64> {
-    let code = match table {
-        "account" => 1,
-        "contact" => 2,
-        "opportunity" => 3,
-        "lead" => 4,
-        "incident" => 112,
-        "activitypointer" => 4200,
-        "appointment" => 4201,
-        "email" => 4202,
-        "fax" => 4204,
-        "letter" => 4207,
-        "phonecall" => 4210,
-        "task" => 4212,
-        "campaign" => 4400,
-        "campaignresponse" => 4401,
-        "campaignactivity" => 4402,
-        "bulkoperation" => 4406,
-        _ => return None,
-    };
-    Some(code)
+    names::of(table).map(|names| names.type_code.into())
 }
 
 #[cfg(test)]
@@ -200,6 +243,6 @@ mod tests {
                 assert!(hit, "{}.{column}: {}", correction.table, correction.why);
             }
         }
-        assert_eq!(tables.len(), 43);
+        assert_eq!(tables.len(), 58);
     }
 }

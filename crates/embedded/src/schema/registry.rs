@@ -14,8 +14,10 @@ use postroom_store::{Error, Insert, Tx};
 use super::{Column, Kind, Schema, Table, Targets, shape};
 
 /// The steps that a store must have run before [`crate::Embedded::open`].
-pub const MIGRATIONS: &[Migration] =
-    &[Migration { area: "embedded", number: 1, name: "the list of tables", statements: tables }];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration { area: "embedded", number: 1, name: "the list of tables", statements: tables },
+    crate::changes::MIGRATION,
+];
 
 const COUNTER: &str = "crm_schema";
 /// Room for the prefix `crm_` and the suffix `_type` within PostgreSQL's 63 bytes.

@@ -41,7 +41,9 @@ fn definitions(column: &Column, dialect: Dialect) -> Vec<ColumnDef> {
             Kind::Double => first.double(),
             Kind::Text => first.text().extra(collation(dialect)),
             // Decimals and money are text, so that no digit is lost.
-            Kind::Decimal | Kind::Money | Kind::Body | Kind::File | Kind::PartyList => first.text(),
+            Kind::Decimal | Kind::Money | Kind::Body | Kind::File | Kind::MultiChoice | Kind::PartyList => {
+                first.text()
+            }
         };
     }
     definitions

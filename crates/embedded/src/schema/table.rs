@@ -1,197 +1,10 @@
-//! What a table is: columns with their kinds, lengths, choices and targets. No values and no rules here.
+//! What a table is: its columns, its keys and its names. No values and no rules here.
 
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-/// What a column holds. The words of `postroom_core::Value` that fit are named with each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// The primary key: `Guid`.
-    Id,
-    Guid,
-    /// `Text`, at most `max_length` UTF-16 units, as SQL Server's `nvarchar` counts.
-    Text,
-    Integer,
-    BigInteger,
-    Boolean,
-    /// `Int`, one of `choices` unless that list is empty.
-    Choice,
-    /// The `statecode` column.
-    State,
-    /// The `statuscode` column: each choice belongs to a state.
-    Status,
-    Double,
-    Decimal,
-    Money,
-    Time,
-    Lookup,
-    /// `from`, `to` and their like: kept as rows of `activityparty`, never as a column.
-    PartyList,
-    /// A body: `Text` or `Content`, HTML or plain text.
-    Body,
-    /// A file's bytes: `Content`, or `Text` in base64.
-    File,
-}
-
-impl Kind {
-    /// What a value of this kind is called in an error.
-    pub fn wanted(self) -> &'static str {
-        match self {
-            Kind::Id | Kind::Guid => "a GUID",
-            Kind::Text => "text",
-            Kind::Integer | Kind::BigInteger => "a whole number",
-            Kind::Boolean => "true or false",
-            Kind::Choice | Kind::State | Kind::Status => "the number of a choice",
-            Kind::Double => "a number",
-            Kind::Decimal | Kind::Money => "a decimal number",
-            Kind::Time => "a time",
-            Kind::Lookup => "a record (TABLE/GUID)",
-            Kind::PartyList => "a party list, which is written as activityparty rows",
-            Kind::Body => "text or a body",
-            Kind::File => "bytes (base64 text)",
-        }
-    }
-}
-
-/// One value of a choice column.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Choice {
-    pub value: i64,
-    pub label: String,
-    /// For a status: the state it belongs to.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub state: Option<i64>,
-}
-
-/// Which tables a lookup may name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Targets {
-    Named(Vec<String>),
-    /// Every table with [`Table::has_activities`], those made at run time too.
-    AnyWithActivities,
-}
-
-impl Default for Targets {
-    fn default() -> Self {
-        Targets::Named(Vec::new())
-    }
-}
-
-impl Targets {
-    pub fn named(tables: &[&str]) -> Self {
-        Targets::Named(tables.iter().map(|table| (*table).to_owned()).collect())
-    }
-
-    /// True when a value must say which table it means.
-    pub fn several(&self) -> bool {
-        !matches!(self, Targets::Named(tables) if tables.len() == 1)
-    }
-
-    /// The one table, when there is only one.
-    pub fn only(&self) -> Option<&str> {
-        match self {
-            Targets::Named(tables) if tables.len() == 1 => Some(&tables[0]),
-            _ => None,
-        }
-    }
-}
-
-/// What the server puts into a column that a new row leaves out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Preset {
-    Boolean(bool),
-    Number(i64),
-    Text(String),
-}
-
-/// One column.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Column {
-    pub name: String,
-    pub kind: Kind,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub label: Option<String>,
-    /// In UTF-16 units.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_length: Option<u32>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub min: Option<f64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max: Option<f64>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub choices: Vec<Choice>,
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub targets: Targets,
-    /// A row without it is refused, after the server's own defaults.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub required: bool,
-    /// Kept by the server: a write from outside is refused.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub read_only: bool,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub preset: Option<Preset>,
-    /// Has an index of its own; text is indexed in lower case.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub indexed: bool,
-}
-
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
-}
-
-impl Column {
-    pub fn new(name: impl Into<String>, kind: Kind) -> Self {
-        Column {
-            name: name.into(),
-            kind,
-            label: None,
-            max_length: None,
-            min: None,
-            max: None,
-            choices: Vec::new(),
-            targets: Targets::default(),
-            required: false,
-            read_only: false,
-            preset: None,
-            indexed: false,
-        }
-    }
-
-    /// A text column of at most `max_length` UTF-16 units.
-    pub fn text(name: impl Into<String>, max_length: u32) -> Self {
-        Column { max_length: Some(max_length), ..Column::new(name, Kind::Text) }
-    }
-
-    pub fn lookup(name: impl Into<String>, targets: &[&str]) -> Self {
-        Column { targets: Targets::named(targets), ..Column::new(name, Kind::Lookup) }
-    }
-
-    pub fn choice(name: impl Into<String>, choices: &[(i64, &str)]) -> Self {
-        let choice =
-            |(value, label): &(i64, &str)| Choice { value: *value, label: (*label).to_owned(), state: None };
-        Column { choices: choices.iter().map(choice).collect(), ..Column::new(name, Kind::Choice) }
-    }
-
-    pub fn required(self) -> Self {
-        Column { required: true, ..self }
-    }
-
-    pub fn read_only(self) -> Self {
-        Column { read_only: true, ..self }
-    }
-
-    pub fn indexed(self) -> Self {
-        Column { indexed: true, ..self }
-    }
-
-    pub fn preset(self, preset: Preset) -> Self {
-        Column { preset: Some(preset), ..self }
-    }
-}
+use super::column::{Choice, Column, Kind, Texts, is_default};
 
 /// Who owns a table's rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -201,6 +14,36 @@ pub enum Ownership {
     User,
     /// The organisation, or the row's parent: no owner of its own.
     None,
+    /// The organisation, in a table made at run time.
+    Organization,
+}
+
+/// An alternate key: no two rows have the same values in these columns. A row that lacks one of them is free.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Key {
+    /// Logical name.
+    pub name: String,
+    pub schema_name: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Texts,
+    pub columns: Vec<String>,
+}
+
+/// What makes a table the rows of a many-to-many relationship.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intersect {
+    pub schema_name: String,
+    pub first: Side,
+    pub second: Side,
+}
+
+/// One side of a many-to-many relationship.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Side {
+    pub table: String,
+    /// The column of the intersect table with the ids of this side.
+    pub column: String,
+    pub navigation: String,
 }
 
 /// One table.
@@ -219,7 +62,34 @@ pub struct Table {
     /// Activities may regard its rows.
     #[serde(default, skip_serializing_if = "is_default")]
     pub has_activities: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub has_notes: bool,
     pub columns: Vec<Column>,
+    /// The name with its case; without it the published one of a standard table, else the logical name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema_name: Option<String>,
+    /// The name in URLs of a table made at run time; it never changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entity_set: Option<String>,
+    /// The object type code of a table made at run time; it never changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub type_code: Option<i32>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Texts,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub plural: Texts,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub description: Texts,
+    /// Nobody may ask what changed in it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub untracked: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<Key>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intersect: Option<Intersect>,
+    /// Its own definition was changed at run time: what comes with a newer postroom does not replace it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub changed: bool,
     #[serde(skip)]
     places: HashMap<String, usize>,
     #[serde(skip)]
@@ -240,7 +110,18 @@ impl Table {
             ownership: Ownership::None,
             activity: false,
             has_activities: false,
+            has_notes: false,
             columns,
+            schema_name: None,
+            entity_set: None,
+            type_code: None,
+            labels: Vec::new(),
+            plural: Vec::new(),
+            description: Vec::new(),
+            untracked: false,
+            keys: Vec::new(),
+            intersect: None,
+            changed: false,
             places: HashMap::new(),
             required: Vec::new(),
             presets: Vec::new(),
@@ -314,8 +195,8 @@ impl Table {
     }
 }
 
-fn standard_columns() -> Vec<Column> {
-    let status = |value, label: &str, state| Choice { value, label: label.into(), state };
+pub(crate) fn standard_columns() -> Vec<Column> {
+    let status = |value, label: &str, state| Choice { value, label: label.into(), state, labels: Vec::new() };
     let mut state = Column::new("statecode", Kind::State).required();
     state.choices = vec![status(0, "Active", None), status(1, "Inactive", None)];
     let mut reason = Column::new("statuscode", Kind::Status);

@@ -8,6 +8,7 @@ mod bodies;
 mod conformance;
 mod demo;
 mod imports;
+mod joins;
 mod mails;
 mod model;
 mod queries;

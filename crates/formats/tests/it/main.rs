@@ -4,6 +4,7 @@
 
 mod dsn;
 mod enmime;
+mod fetchxml;
 mod hostile;
 mod html;
 mod mime;

@@ -54,6 +54,8 @@ fn all() -> Vec<(&'static str, Run)> {
         writes::an_update_changes_the_columns_it_names,
         writes::a_repeated_update_changes_nothing,
         writes::null_clears_a_column,
+        writes::a_guarded_update_needs_the_version_read,
+        writes::a_new_row_is_not_there_yet,
         writes::an_upsert_creates_or_changes,
         writes::a_delete_can_be_repeated,
         writes::a_status_follows_its_state,

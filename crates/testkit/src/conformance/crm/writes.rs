@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use postroom_core::{Change, ChangeSet, Outcome, Record, Value};
+use postroom_core::{Change, ChangeSet, Code, Outcome, Record, Value};
 
 use super::{Bench, Verdict, ensure, holds};
 
@@ -77,6 +77,33 @@ pub(super) async fn null_clears_a_column(bench: Bench) -> Verdict {
     let change = Record::new(contact.at.clone()).with("jobtitle", Value::Null);
     bench.must(Change::Update(change.clone())).await?;
     holds(&bench.found(&contact.at).await?, &change)
+}
+
+pub(super) async fn a_guarded_update_needs_the_version_read(bench: Bench) -> Verdict {
+    let contact = bench.contact("Anna");
+    bench.create(std::slice::from_ref(&contact)).await?;
+    let change = |name: &str| Record::new(contact.at.clone()).with("firstname", name);
+    let read = bench.found(&contact.at).await?.int("versionnumber").ok_or("a row has no versionnumber")?;
+    let outcome = bench.must(Change::UpdateIf(change("Berta"), read)).await?;
+    ensure!(outcome == Outcome::Updated, "the version read gave {outcome:?}");
+    let (id, code) = (contact.at.id.to_string(), Code::CRM_VERSION);
+    bench.refused("an old version", Change::UpdateIf(change("Carla"), read), code, &id).await?;
+    let delete = Change::DeleteIf(contact.at.clone(), Some(read));
+    bench.refused("an old version", delete, code, &id).await?;
+    holds(&bench.found(&contact.at).await?, &change("Berta"))
+}
+
+pub(super) async fn a_new_row_is_not_there_yet(bench: Bench) -> Verdict {
+    let contact = bench.contact("Anna");
+    let outcome = bench.must(Change::CreateNew(contact.clone())).await?;
+    ensure!(outcome == Outcome::Created, "a new row gave {outcome:?}");
+    let other = Record::new(contact.at.clone()).with("firstname", "Bert").with("lastname", "Busch");
+    let id = contact.at.id.to_string();
+    bench.refused("a row that is there", Change::CreateNew(other), Code::CRM_DUPLICATE, &id).await?;
+    holds(&bench.found(&contact.at).await?, &contact)?;
+    bench.must(Change::DeleteIf(contact.at.clone(), None)).await?;
+    let gone = Change::DeleteIf(contact.at, None);
+    bench.refused("a row that is gone", gone, Code::CRM_NOT_FOUND, &id).await
 }
 
 pub(super) async fn an_upsert_creates_or_changes(bench: Bench) -> Verdict {

@@ -33,6 +33,13 @@ impl Chooser {
                 any.reduce(|left, right| Some(left? || right?)).flatten()
             }
             Filter::Compare(column, comparison, value) => self.compare(row.get(column), *comparison, value),
+            Filter::Columns(left, comparison, right) => match row.get(right) {
+                Value::Null => None,
+                right => self.compare(row.get(left), *comparison, &right),
+            },
+            Filter::Like(..) | Filter::Operator(..) | Filter::Linked(_) => {
+                panic!("the model knows one table and plain text: {filter:?}")
+            }
         }
     }
 

@@ -42,6 +42,7 @@ flaws! {
     TextIsTrimmed => "texts_read_back_exactly",
     LookThenWrite => "a_row_created_at_once_is_created_once",
     BodiesAreLost => "a_mail_is_written_in_one_set",
+    VersionsAreFree => "a_guarded_update_needs_the_version_read",
     CompletedIsFrozen => "a_mail_moves_to_another_record",
     FirstTableOnly => "ids_are_found_in_any_of_the_tables",
     MergedIsForgotten => "a_merged_row_names_its_survivor",
@@ -160,6 +161,30 @@ impl Model {
                 Err(self.fault(Code::CRM_NOT_FOUND, &at.table, "no such row"))
             }
             Change::Delete(_) => Ok(Outcome::Unchanged),
+            Change::CreateNew(record) if there(&record.at) => {
+                let id = record.at.id.to_string();
+                Err(self.fault(Code::CRM_DUPLICATE, &id, "is there already"))
+            }
+            Change::CreateNew(record) => self.create(rows, record),
+            Change::UpdateIf(record, version) => {
+                self.unmoved(rows, &record.at, Some(version))?;
+                self.update(rows, record)
+            }
+            Change::DeleteIf(at, version) => {
+                self.unmoved(rows, &at, version)?;
+                rows.remove(&at);
+                Ok(Outcome::Deleted)
+            }
+        }
+    }
+
+    fn unmoved(&self, rows: &Rows, at: &RecordRef, version: Option<i64>) -> Result<(), Fault> {
+        let id = at.id.to_string();
+        let Some(row) = rows.get(at) else { return Err(self.fault(Code::CRM_NOT_FOUND, &id, "no such row")) };
+        let moved = version.is_some_and(|version| row.get("versionnumber") != Value::Int(version));
+        match moved && !self.has(Flaw::VersionsAreFree) {
+            true => Err(self.fault(Code::CRM_VERSION, &id, "was changed meanwhile")),
+            false => Ok(()),
         }
     }
 
@@ -211,6 +236,10 @@ impl Model {
         self.check_status(table, &row)?;
         if table.kind("modifiedon").is_some() {
             row.set("modifiedon", Timestamp::UNIX_EPOCH.into());
+        }
+        if table.kind("versionnumber").is_some() {
+            let newest = rows.values().filter_map(|row| row.get("versionnumber").as_int()).max();
+            row.set("versionnumber", Value::Int(newest.unwrap_or_default() + 1));
         }
         rows.insert(row.0.at.clone(), row);
         Ok(())
@@ -295,7 +324,13 @@ fn named<'f>(filter: &'f Filter, names: &mut Vec<&'f str>) {
     match filter {
         Filter::All(parts) | Filter::Any(parts) => parts.iter().for_each(|part| named(part, names)),
         Filter::Not(inner) => named(inner, names),
-        Filter::Compare(column, ..) | Filter::In(column, _) | Filter::Null(column) => names.push(column),
+        Filter::Compare(column, ..)
+        | Filter::In(column, _)
+        | Filter::Null(column)
+        | Filter::Like(column, _)
+        | Filter::Operator(column, ..) => names.push(column),
+        Filter::Columns(left, _, right) => names.extend([left.as_str(), right.as_str()]),
+        Filter::Linked(link) => names.push(&link.to),
     }
 }
 

@@ -31,6 +31,7 @@ const OWNER: (&str, Kind) = ("ownerid", Kind::Lookup(&["systemuser"]));
 const ACTIVE: (&str, Kind) = ("statecode", Kind::State(&[(0, &[1]), (1, &[2])]));
 const STATUS: (&str, Kind) = ("statuscode", Kind::Status);
 const CHANGED: (&str, Kind) = ("modifiedon", Kind::Time);
+const VERSION: (&str, Kind) = ("versionnumber", Kind::Int);
 const RECORDS: &[&str] = &["contact", "account", "lead"];
 
 const CONTACT: Columns = &[
@@ -54,6 +55,7 @@ const CONTACT: Columns = &[
     ACTIVE,
     STATUS,
     CHANGED,
+    VERSION,
 ];
 
 const ACCOUNT: Columns = &[

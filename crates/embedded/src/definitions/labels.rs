@@ -1,0 +1,49 @@
+//! What standard tables are called by people, where their names do not say it.
+
+use postroom_core::metadata::Label;
+
+use crate::schema::{Column, Table, Texts, names};
+
+/// Table, singular, plural.
+const TABLES: &[(&str, &str, &str)] = &[
+    ("activitypointer", "Activity", "Activities"),
+    ("activitymimeattachment", "Attachment", "Attachments"),
+    ("annotation", "Note", "Notes"),
+    ("asyncoperation", "System Job", "System Jobs"),
+    ("bulkoperation", "Quick Campaign", "Quick Campaigns"),
+    ("email", "Email Message", "Email Messages"),
+    ("incident", "Case", "Cases"),
+    ("list", "Marketing List", "Marketing Lists"),
+    ("listmember", "Marketing List Member", "Marketing List Members"),
+    ("role", "Security Role", "Security Roles"),
+    ("salesorder", "Order", "Orders"),
+    ("savedquery", "View", "Views"),
+    ("systemuser", "User", "Users"),
+    ("template", "Email Template", "Email Templates"),
+    ("transactioncurrency", "Currency", "Currencies"),
+    ("userquery", "Saved View", "Saved Views"),
+];
+
+pub(super) fn label(texts: &Texts) -> Label {
+    Label(texts.clone())
+}
+
+/// Singular and plural.
+pub(super) fn of_table(table: &Table, schema_name: &str) -> (Label, Label) {
+    let standard = TABLES.iter().find(|(name, ..)| *name == table.name);
+    let one = standard.map_or_else(|| names::words(schema_name), |(_, one, _)| (*one).to_owned());
+    let many = standard.map_or_else(|| names::plural(&one), |(.., many)| (*many).to_owned());
+    let given = |texts: &Texts, text: String| match texts.is_empty() {
+        true => Label::english(text),
+        false => label(texts),
+    };
+    (given(&table.labels, one), given(&table.plural, many))
+}
+
+pub(super) fn of_column(column: &Column, schema_name: &str) -> Label {
+    match (&column.labels, &column.label) {
+        (texts, _) if !texts.is_empty() => label(texts),
+        (_, Some(text)) => Label::english(text.clone()),
+        _ => Label::english(names::words(schema_name)),
+    }
+}

@@ -1,0 +1,59 @@
+//! What the CRM says of itself in Dataverse's words, made from the [`Schema`], and how definitions are changed.
+//!
+//! The doors read [`metadata`]; nothing here knows a wire format. Ids are UUIDv5 of names, so every process and every
+//! database says the same of the same table.
+//!
+//! # Names
+//!
+//! Standard tables bear their published names. What a table made at run time is called is settled when it is made and
+//! stays. Activity tables name their own lookups as other tables do (`ownerid`), not by the platform's second form
+//! (`ownerid_email`).
+
+mod columns;
+mod labels;
+mod relations;
+pub(crate) mod tables;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use postroom_core::metadata::Metadata;
+use uuid::Uuid;
+
+use crate::schema::{Key, Schema, Table};
+use crate::seed::NAMESPACE;
+
+/// Every definition, made once for each version of the schema.
+pub fn metadata(schema: &Schema) -> Arc<Metadata> {
+    schema.metadata.get_or_init(|| Arc::new(describe(schema))).clone()
+}
+
+fn describe(schema: &Schema) -> Metadata {
+    let one_to_many = relations::one_to_many(schema);
+    Metadata {
+        version: schema.version,
+        tables: schema.tables().map(|table| tables::describe(schema, table)).collect(),
+        one_to_many,
+        many_to_many: relations::many_to_many(schema),
+        option_sets: schema.option_sets.iter().map(columns::global).collect(),
+    }
+}
+
+/// The `MetadataId` of what is called so: `table:contact`, `column:contact.firstname`.
+pub(crate) fn id(kind: &str, name: &str) -> Uuid {
+    Uuid::new_v5(&NAMESPACE, format!("{kind}:{name}").as_bytes())
+}
+
+/// The key of a table over exactly these columns, in any order.
+pub fn key_of<'t>(table: &'t Table, columns: &[&str]) -> Option<&'t Key> {
+    table.keys.iter().find(|key| {
+        key.columns.len() == columns.len()
+            && key.columns.iter().all(|column| columns.contains(&column.as_str()))
+    })
+}
+
+/// The id of the row of an intersect table that ties two rows together: the same pair has the same id.
+pub fn association(relationship: &str, first: Uuid, second: Uuid) -> Uuid {
+    Uuid::new_v5(&NAMESPACE, format!("association:{relationship}:{first}:{second}").as_bytes())
+}

@@ -1,0 +1,42 @@
+//! Why something was not done: refused by a rule, denied to the caller, or the database's own trouble.
+//!
+//! The port makes a [`Fault`] of it, the doors an error with Dynamics' own code.
+
+use postroom_core::Fault;
+use postroom_store::Error;
+
+use crate::rules::Refusal;
+
+/// One failure.
+#[derive(Debug)]
+pub enum Failure {
+    Refused(Refusal),
+    Store(Fault),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Failure::Store(error.into())
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Failure::Refused(refusal)
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Failure::Store(fault)
+    }
+}
+
+impl From<Failure> for Fault {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Refused(refusal) => refusal.into(),
+            Failure::Store(fault) => fault,
+        }
+    }
+}

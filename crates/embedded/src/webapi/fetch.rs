@@ -1,0 +1,198 @@
+//! FetchXML, stored views and computed queries (dataverse.md A7, A10, A11).
+
+use std::collections::HashMap;
+
+use http::StatusCode;
+use postroom_core::metadata::TableInfo;
+use postroom_core::query::{Function, Link};
+use postroom_core::{Query, Value};
+use postroom_formats::fetchxml::{self, Cookie, Fetch, Key};
+use uuid::Uuid;
+
+use super::call::Call;
+use super::page::{self, Token, marks};
+use super::problem::Problem;
+use super::read::{self, Answer};
+use super::row::Shape;
+use super::{Reply, json::Json};
+use crate::session::{Page, Start, Window};
+
+/// The rows that a FetchXML text asks for.
+pub(crate) async fn answer(call: &Call<'_>, table: &TableInfo, xml: &str) -> Result<Reply, Problem> {
+    let fetch = fetchxml::parse(xml)?;
+    if fetch.query.table != table.logical_name {
+        return Err(Problem::bad(format!(
+            "The FetchXML asks for '{}', but the URL for '{}'",
+            fetch.query.table, table.entity_set
+        )));
+    }
+    run(call, table, fetch).await
+}
+
+async fn run(call: &Call<'_>, table: &TableInfo, fetch: Fetch) -> Result<Reply, Problem> {
+    if fetch.query.computes() {
+        let window = numbered(call, &fetch);
+        let page = call.session.page(fetch.query.clone(), window, fetch.total).await?;
+        return grouped(call, table, &fetch.query, page);
+    }
+    let mut query = fetch.query.clone();
+    let wanted = page::columns(&call.schema, table, query.columns.as_deref(), Vec::new());
+    if !query.distinct {
+        query.columns = Some(wanted.asked.clone());
+    }
+    let aliases = aliases(call, &mut query.links)?;
+    let asked = asked(&query);
+    let window = start(call, &fetch);
+    let page = call.session.page(query, window, fetch.total).await?;
+    let hidden: Vec<&str> = wanted.hidden.iter().map(String::as_str).collect();
+    let shape = Shape::new(&call.metadata, table, &asked, &aliases, &hidden).renamed(&asked, &fetch.renamed);
+    let extra = paging(call, &fetch, &page);
+    let answer = Answer { context: call.context(&table.entity_set), link: None, extra };
+    read::rows(call, &shape, page, &[], answer).await
+}
+
+/// The columns of a record in the order in which the engine answers them.
+fn asked(query: &Query) -> Vec<String> {
+    let mut all: Vec<String> = query.columns.clone().unwrap_or_default();
+    fn walk(links: &[Link], all: &mut Vec<String>) {
+        use postroom_core::query::Join;
+        for link in links.iter().filter(|link| matches!(link.join, Join::Inner | Join::Outer)) {
+            let columns = link.columns.as_deref().unwrap_or_default();
+            all.extend(columns.iter().map(|column| format!("{}.{column}", link.alias)));
+            walk(&link.links, all);
+        }
+    }
+    walk(&query.links, &mut all);
+    all
+}
+
+/// Names the columns of links that want all of them, and says which table each alias means.
+fn aliases<'c>(call: &'c Call<'_>, links: &mut [Link]) -> Result<HashMap<String, &'c TableInfo>, Problem> {
+    let mut all = HashMap::new();
+    for link in links {
+        let table = call.table(&link.table)?;
+        if link.columns.is_none() {
+            let columns = page::columns(&call.schema, table, None, Vec::new());
+            link.columns =
+                Some(columns.asked.into_iter().filter(|name| !columns.hidden.contains(name)).collect());
+        }
+        all.insert(link.alias.clone(), table);
+        all.extend(aliases(call, &mut link.links)?);
+    }
+    Ok(all)
+}
+
+/// By the cookie when it fits, else by the page's number.
+fn start(call: &Call<'_>, fetch: &Fetch) -> Window {
+    let window = numbered(call, fetch);
+    let cookie = fetch.cookie.as_deref().and_then(|text| Cookie::parse(text).ok());
+    match cookie {
+        Some(cookie) if fetch.page > 1 && cookie.page + 1 == fetch.page && !fetch.query.distinct => {
+            let last = cookie.keys.into_iter().map(|key| key.last.map_or(Value::Null, Value::Text));
+            Window { start: Start::After(last.collect()), ..window }
+        }
+        _ => window,
+    }
+}
+
+fn numbered(call: &Call<'_>, fetch: &Fetch) -> Window {
+    let most = call.door.settings.page;
+    let preferred = call.prefer.max_page_size;
+    let size = u64::from(fetch.count.or(preferred).unwrap_or(most).clamp(1, most));
+    let before = u64::from(fetch.page.saturating_sub(1)) * size;
+    let start = if before == 0 { Start::First } else { Start::Offset(before) };
+    Window { size: Some(size), start }
+}
+
+fn paging(call: &Call<'_>, fetch: &Fetch, page: &Page) -> Vec<(&'static str, String)> {
+    let mut extra = Vec::new();
+    let text = |text: &str| serde_json::to_string(text).expect("text has a JSON form");
+    const COOKIE: &str = "@Microsoft.Dynamics.CRM.fetchxmlpagingcookie";
+    const MORE: &str = "@Microsoft.Dynamics.CRM.morerecords";
+    // Clients go on as long as there is a cookie.
+    if page.more && fetch.query.top.is_none() && call.prefer.includes(COOKIE) {
+        extra.push((COOKIE, text(&cookie(fetch.page, page).annotation())));
+    }
+    if call.prefer.includes(MORE) {
+        extra.push((MORE, page.more.to_string()));
+    }
+    extra
+}
+
+/// Where a page ended. GUIDs stand in braces and upper case.
+pub(crate) fn cookie(number: u32, page: &Page) -> Cookie {
+    let shown = |(mark, value): (Option<String>, &Value)| match value {
+        Value::Guid(_) | Value::Lookup(_) => mark.map(|id| format!("{{{}}}", id.to_uppercase())),
+        _ => mark,
+    };
+    let last = marks(&page.last).into_iter().zip(&page.last).map(shown);
+    let first = marks(&page.first).into_iter().zip(&page.first).map(shown);
+    let keys = page.keys.iter().zip(last.zip(first));
+    Cookie {
+        page: number,
+        keys: keys.map(|(column, (last, first))| Key { column: column.clone(), last, first }).collect(),
+    }
+}
+
+/// A view of the organisation (`savedQuery`) or of a user (`userQuery`).
+pub(crate) async fn stored(call: &Call<'_>, table: &TableInfo) -> Result<Reply, Problem> {
+    let (view, id): (&str, Uuid) = match (call.options.saved_query, call.options.user_query) {
+        (Some(id), _) => ("savedquery", id),
+        (None, Some(id)) => ("userquery", id),
+        (None, None) => return Err(Problem::bad("Name a view")),
+    };
+    let query =
+        Query::of(view).select(&["fetchxml"]).filter(postroom_core::Filter::eq(format!("{view}id"), id));
+    let mut rows = call.session.all(query).await?;
+    read::bodies(call, &mut rows).await?;
+    let row = rows.first().ok_or_else(|| Problem::no_row(view, id))?;
+    let xml = row.text("fetchxml").ok_or_else(|| Problem::bad("The view has no FetchXML"))?;
+    answer(call, table, xml).await
+}
+
+/// `$apply`.
+pub(crate) async fn computed(call: &Call<'_>, table: &TableInfo, query: Query) -> Result<Reply, Problem> {
+    let token = call.options.skip_token.as_deref().map(Token::read).transpose()?;
+    let size = page::window(call, None).size.unwrap_or(u64::from(call.door.settings.page));
+    let before = token.map_or(0, |token| token.p.saturating_sub(1)) * size;
+    let start = if before == 0 { Start::First } else { Start::Offset(before) };
+    let page = call.session.page(query.clone(), Window { size: Some(size), start }, false).await?;
+    grouped(call, table, &query, page)
+}
+
+/// Writes groups: rows without keys.
+fn grouped(call: &Call<'_>, table: &TableInfo, query: &Query, page: Page) -> Result<Reply, Problem> {
+    let mut links = query.links.clone();
+    let aliases = aliases(call, &mut links)?;
+    let of = |name: &str| {
+        let (table, column) = match name.split_once('.') {
+            Some((alias, column)) => (*aliases.get(alias)?, column),
+            None => (table, name),
+        };
+        Some((table, table.column(column)?))
+    };
+    let groups = query
+        .groups
+        .iter()
+        .map(|group| (group.alias.clone(), of(&group.column).filter(|_| group.part.is_none())));
+    let aggregates = query.aggregates.iter().map(|one| {
+        let same = matches!(one.function, Function::Min | Function::Max | Function::Sum);
+        (one.alias.clone(), of(&one.column).filter(|_| same))
+    });
+    let columns: Vec<_> = groups.chain(aggregates).collect();
+    let shape = Shape::computed(&call.metadata, &columns);
+    let ask = call.annotations();
+    let mut json = Json::default();
+    json.object(|json| {
+        json.key("@odata.context").value(&call.context(&table.entity_set));
+        if call.prefer.includes("Microsoft.Dynamics.CRM.morerecords") {
+            json.key("@Microsoft.Dynamics.CRM.morerecords").value(&page.more);
+        }
+        json.key("value").array(|json| {
+            for record in &page.records {
+                json.object(|json| shape.write(json, record, ask, &HashMap::new()));
+            }
+        });
+    });
+    Ok(read::applied(call, Reply::json(StatusCode::OK, json.into_bytes())))
+}

@@ -1,0 +1,113 @@
+//! The Web API door: OData 4 JSON as Dynamics speaks it, at `/api/data/v8.0` to `v9.2` (dataverse.md part A).
+//!
+//! # Design
+//!
+//! * A [`Request`] goes in, a [`Reply`] comes out: no sockets here. Who asks was found out before ([`Session`]).
+//! * [`call`] reads a request: path, options, preferences, definitions. [`dispatch`] says whose it is.
+//! * [`read`] answers rows: queries, single rows, properties, navigation, pages ([`page`]), expansions ([`expand`]), FetchXML
+//!   ([`fetch`]), changes ([`delta`]). [`row`] and [`format`] write them.
+//! * Writes are *prepared*: a request becomes changes and a promise of what to answer, so that a change set of many requests
+//!   is one set of changes.
+//! * Every error is a [`Problem`] with the platform's own code and text.
+
+mod call;
+mod delta;
+mod dispatch;
+mod expand;
+mod fetch;
+mod format;
+mod json;
+mod page;
+mod problem;
+mod read;
+mod row;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode};
+use postroom_core::Ids;
+
+pub use problem::Problem;
+
+use crate::session::Session;
+
+/// The door. Cheap to clone.
+#[derive(Clone)]
+pub struct Door {
+    ids: Ids,
+    settings: Arc<Settings>,
+}
+
+/// What an administrator may set.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Rows in a page at most, and when the caller names no size: 5000 as the platform.
+    pub page: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings { page: 5000 }
+    }
+}
+
+/// A request as it came in.
+#[derive(Debug, Clone)]
+pub struct Request {
+    pub method: Method,
+    /// Path and query as they stood in the request line.
+    pub url: String,
+    /// Scheme and authority as the caller wrote them: `https://crm.example:8443`.
+    pub origin: String,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+/// An answer.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl Door {
+    /// `ids` makes the ids of new rows.
+    pub fn new(ids: Ids, settings: Settings) -> Self {
+        Door { ids, settings: Arc::new(settings) }
+    }
+
+    /// Answers a request of this caller.
+    pub async fn answer(&self, session: &Session, request: Request) -> Reply {
+        let mut reply = match call::Call::read(self, session, request).await {
+            Ok(call) => dispatch::answer(&call).await.unwrap_or_else(Reply::from),
+            Err(problem) => problem.into(),
+        };
+        let id = self.ids.next().to_string();
+        reply =
+            reply.header("odata-version", "4.0").header("x-ms-service-request-id", &id).header("req_id", &id);
+        reply
+    }
+}
+
+impl Reply {
+    /// An answer without a body.
+    pub fn empty(status: StatusCode) -> Self {
+        Reply { status, headers: HeaderMap::new(), body: Bytes::new() }
+    }
+
+    /// An answer in JSON.
+    pub fn json(status: StatusCode, body: impl Into<Bytes>) -> Self {
+        let reply = Reply { body: body.into(), ..Reply::empty(status) };
+        reply.header("content-type", "application/json; odata.metadata=minimal")
+    }
+
+    /// The same with a header; one whose value cannot stand in a header is left out.
+    pub fn header(mut self, name: &'static str, value: &str) -> Self {
+        if let Ok(value) = value.parse() {
+            self.headers.insert(name, value);
+        }
+        self
+    }
+}

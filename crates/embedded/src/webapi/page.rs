@@ -1,0 +1,141 @@
+//! Pages of rows and the links between them (dataverse.md A9).
+//!
+//! A `$skiptoken` holds the sort keys of the last row in base64, so a link needs nothing kept here: it works after a restart,
+//! on another node, and when its parameters are read and written again by the client.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use postroom_core::Value;
+use postroom_core::metadata::{ColumnKind, TableInfo};
+use serde::{Deserialize, Serialize};
+
+use super::call::Call;
+use super::problem::Problem;
+use crate::schema::Schema;
+use crate::session::{Start, Window};
+
+/// What a link to the next page carries.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Token {
+    /// The page's number, from 1.
+    pub p: u64,
+    /// Sort keys of the row before it.
+    pub m: Vec<Option<String>>,
+    /// In a run through changes: the version it goes up to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub u: Option<i64>,
+}
+
+impl Token {
+    pub(crate) fn read(text: &str) -> Result<Token, Problem> {
+        let bad = || Problem::bad("Malformed skip token: follow the nextLink of the page before as it is");
+        let bytes = BASE64.decode(text).map_err(|_| bad())?;
+        serde_json::from_slice(&bytes).map_err(|_| bad())
+    }
+
+    pub(crate) fn write(&self) -> String {
+        BASE64.encode(serde_json::to_vec(self).expect("plain data has a JSON form"))
+    }
+
+    pub(crate) fn start(&self) -> Start {
+        Start::After(self.m.iter().map(|mark| mark.clone().map_or(Value::Null, Value::Text)).collect())
+    }
+}
+
+/// Sort keys as text.
+pub(crate) fn marks(values: &[Value]) -> Vec<Option<String>> {
+    values.iter().map(mark).collect()
+}
+
+fn mark(value: &Value) -> Option<String> {
+    match value {
+        Value::Null | Value::Content(_) => None,
+        Value::Bool(value) => Some(value.to_string()),
+        Value::Int(number) => Some(number.to_string()),
+        Value::Float(number) => Some(number.to_string()),
+        Value::Decimal(text) | Value::Text(text) => Some(text.clone()),
+        Value::Guid(id) => Some(id.to_string()),
+        Value::Time(time) => Some(time.to_string()),
+        Value::Lookup(at) => Some(at.id.to_string()),
+    }
+}
+
+/// The page that the call asks for. `$top` alone asks for no more pages than one.
+pub(crate) fn window(call: &Call<'_>, token: Option<&Token>) -> Window {
+    let most = call.door.settings.page;
+    let size = call.prefer.max_page_size.map_or(most, |size| size.clamp(1, most));
+    Window { size: Some(u64::from(size)), start: token.map_or(Start::First, Token::start) }
+}
+
+/// The link to the next page: this request with another token.
+pub(crate) fn next_link(call: &Call<'_>, set: &str, query: &str, token: &Token) -> String {
+    let kept = query.split('&').filter(|pair| {
+        let name = pair.split('=').next().unwrap_or_default();
+        !pair.is_empty() && !["$skiptoken", "%24skiptoken"].contains(&name.to_ascii_lowercase().as_str())
+    });
+    let mut pairs: Vec<&str> = kept.collect();
+    let token = format!("$skiptoken={}", token.write());
+    pairs.push(&token);
+    format!("{}/{set}?{}", call.root, pairs.join("&"))
+}
+
+/// The columns to ask for, and which of them are not shown.
+pub(crate) struct Columns {
+    pub asked: Vec<String>,
+    pub hidden: Vec<String>,
+}
+
+/// What to select: the columns wanted (or all), the key and the version, the currency of money, and `more` for expansions.
+pub(crate) fn columns(
+    schema: &Schema,
+    table: &TableInfo,
+    wanted: Option<&[String]>,
+    more: impl IntoIterator<Item = String>,
+) -> Columns {
+    let stored = schema.table(&table.logical_name).ok();
+    let real = |name: &str| stored.is_some_and(|table| table.column(name).is_some());
+    let mut asked: Vec<String> = match wanted {
+        Some(names) => names.to_vec(),
+        None => table
+            .columns
+            .iter()
+            .filter(|column| column.valid_for_read && real(&column.logical_name))
+            .filter(|column| !matches!(column.kind, ColumnKind::PartyList { .. } | ColumnKind::Virtual))
+            .map(|column| column.logical_name.clone())
+            .collect(),
+    };
+    let money = |name: &String| {
+        table.column(name).is_some_and(|column| matches!(column.kind, ColumnKind::Money { .. }))
+    };
+    let currency = asked.iter().any(money).then_some("transactioncurrencyid");
+    for name in [Some(table.primary_id.as_str()), currency].into_iter().flatten() {
+        if real(name) && !asked.iter().any(|asked| asked == name) {
+            asked.push(name.to_owned());
+        }
+    }
+    let mut hidden = Vec::new();
+    for name in std::iter::once("versionnumber".to_owned()).chain(more) {
+        if real(&name) && !asked.contains(&name) {
+            hidden.push(name.clone());
+            asked.push(name);
+        }
+    }
+    Columns { asked, hidden }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_survive_a_client_that_reads_and_writes_them() {
+        let token = Token { p: 2, m: vec![Some("ö&=+;\"".into()), None], u: Some(7) };
+        let text = token.write();
+        assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)), "{text}");
+        let read = Token::read(&text).unwrap();
+        assert_eq!((read.p, read.m, read.u), (2, token.m, Some(7)));
+        for bad in ["", "!", "e30", "bnVsbA"] {
+            assert!(Token::read(bad).is_err(), "{bad}");
+        }
+    }
+}
