@@ -4,6 +4,7 @@ use std::io::Cursor;
 
 use postroom_formats::mbox::{Mbox, Quoting};
 use postroom_formats::mime::{Limits, Mail, scan_headers};
+use postroom_formats::odata::{MAX_TEXT, batch, options::Options, path, prefer::Preferences};
 use postroom_formats::{dsn, html, tnef};
 
 /// What the fuzzer calls with its bytes.
@@ -17,6 +18,7 @@ pub const TARGETS: &[(&str, Entry)] = &[
     ("dsn", report),
     ("tnef", winmail),
     ("html", markup),
+    ("odata", web_api),
 ];
 
 /// Reads a mail and everything that can be asked of it.
@@ -68,4 +70,24 @@ pub fn markup(data: &[u8]) {
     let clean = html::clean(&text);
     assert!(!clean.to_ascii_lowercase().contains("<script"), "no script is left: {clean}");
     let _ = html::to_text(&clean);
+}
+
+/// The Web API's language: the bytes are a URL, a preference, and a batch with its content type as the first line.
+pub fn web_api(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let resource = path::resource(&text);
+    if let Ok(path) = path::Path::parse(resource.path) {
+        let keys = path.segments.iter().filter_map(|segment| segment.key().ok().flatten());
+        for key in keys {
+            // Escaping may make it longer than what is read.
+            let url = format!("x{}", key.to_url());
+            let again = path::Path::parse(&url);
+            assert!(again.is_ok() || url.len() > MAX_TEXT, "a key that was read can be written");
+        }
+    }
+    let _ = (Options::parse(resource.query), Preferences::parse([text.as_ref()]).to_string());
+    if let Some(end) = data.iter().position(|byte| *byte == b'\n') {
+        let (kind, body) = (String::from_utf8_lossy(&data[..end]), &data[end + 1..]);
+        let _ = (batch::read_requests(&kind, body), batch::read_responses(&kind, body));
+    }
 }

@@ -5,6 +5,7 @@
 //!
 //! * **Descriptions** ([`schema`]): 58 standard tables from files of public facts, put right in code; tables made at run
 //!   time beside them. What a database has stands in its `crm_table`; every process notices a change at its next unit.
+//! * **Definitions** ([`definitions`]): the same descriptions in Dataverse's words for the doors, and how they are changed.
 //! * **Rows** are rows: `crm_contact` with real columns, on SQLite and PostgreSQL. Bodies are handles on the stored mail.
 //! * **Rules** are pure and name the column in every refusal. The server's own columns are not for others to write.
 //! * **Writes** come in lots ([`Embedded::apply`](postroom_core::Crm::apply)): one unit of the store for many change sets,

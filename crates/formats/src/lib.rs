@@ -38,5 +38,6 @@ pub mod mime;
 pub mod notes_name;
 pub mod odata;
 pub mod restamp;
+pub mod soap;
 pub mod tnef;
 pub mod xml;

@@ -1,8 +1,9 @@
 //! Statements in the builder's form, rendered for the database at hand.
 
 use sea_query::{
-    IndexCreateStatement, OnConflict as SeaOnConflict, PostgresQueryBuilder, Query, QueryStatementWriter,
-    SqliteQueryBuilder, TableAlterStatement, TableCreateStatement, TableDropStatement, Value, Values,
+    IndexCreateStatement, IndexDropStatement, OnConflict as SeaOnConflict, PostgresQueryBuilder, Query,
+    QueryStatementWriter, SqliteQueryBuilder, TableAlterStatement, TableCreateStatement, TableDropStatement,
+    Value, Values,
 };
 
 /// Which database a statement is for. Only the store and migrations need to know.
@@ -29,6 +30,7 @@ pub enum Ddl {
     AlterTable(TableAlterStatement),
     DropTable(TableDropStatement),
     CreateIndex(IndexCreateStatement),
+    DropIndex(IndexDropStatement),
 }
 
 impl Ddl {
@@ -46,6 +48,7 @@ impl Ddl {
             Ddl::AlterTable(statement) => both!(statement),
             Ddl::DropTable(statement) => both!(statement),
             Ddl::CreateIndex(statement) => both!(statement),
+            Ddl::DropIndex(statement) => both!(statement),
         }
     }
 }

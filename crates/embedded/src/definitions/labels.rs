@@ -1,8 +1,8 @@
 //! What standard tables are called by people, where their names do not say it.
 
-use postroom_core::metadata::Label;
+use postroom_core::metadata::{ColumnKind, Label};
 
-use crate::schema::{Column, Table, Texts, names};
+use crate::schema::{Column, Kind, Table, Texts, names};
 
 /// Table, singular, plural.
 const TABLES: &[(&str, &str, &str)] = &[
@@ -45,5 +45,25 @@ pub(super) fn of_column(column: &Column, schema_name: &str) -> Label {
         (texts, _) if !texts.is_empty() => label(texts),
         (_, Some(text)) => Label::english(text.clone()),
         _ => Label::english(names::words(schema_name)),
+    }
+}
+
+/// Whether a column of this kind is told of in this way.
+pub(super) fn same_kind(told: &ColumnKind, kind: Kind) -> bool {
+    match told {
+        ColumnKind::BigInt => kind == Kind::BigInteger,
+        ColumnKind::DateTime { .. } => kind == Kind::Time,
+        ColumnKind::MultiSelect { .. } => kind == Kind::MultiChoice,
+        ColumnKind::State { .. } => kind == Kind::State,
+        ColumnKind::Status { .. } => kind == Kind::Status,
+        ColumnKind::Lookup { .. } | ColumnKind::Customer { .. } | ColumnKind::Owner { .. } => {
+            kind == Kind::Lookup
+        }
+        ColumnKind::PartyList { .. } => kind == Kind::PartyList,
+        ColumnKind::Uniqueidentifier => matches!(kind, Kind::Id | Kind::Guid | Kind::Lookup),
+        ColumnKind::Memo { .. } => matches!(kind, Kind::Body | Kind::File),
+        ColumnKind::EntityName => kind == Kind::Text,
+        ColumnKind::File { .. } | ColumnKind::Image { .. } => kind == Kind::File,
+        _ => false,
     }
 }

@@ -9,8 +9,15 @@
 //! stays. Activity tables name their own lookups as other tables do (`ownerid`), not by the platform's second form
 //! (`ownerid_email`).
 
+mod accept;
+mod change;
 mod columns;
 mod labels;
+mod links;
+mod manage;
+mod naming;
+mod options;
+mod problem;
 mod relations;
 pub(crate) mod tables;
 #[cfg(test)]
@@ -19,8 +26,13 @@ mod tests;
 use std::sync::Arc;
 
 use postroom_core::metadata::Metadata;
+use postroom_core::{Filter, Query, Value};
 use uuid::Uuid;
 
+pub use options::Options;
+pub use problem::Problem;
+
+use crate::rules::Refusal;
 use crate::schema::{Key, Schema, Table};
 use crate::seed::NAMESPACE;
 
@@ -56,4 +68,26 @@ pub fn key_of<'t>(table: &'t Table, columns: &[&str]) -> Option<&'t Key> {
 /// The id of the row of an intersect table that ties two rows together: the same pair has the same id.
 pub fn association(relationship: &str, first: Uuid, second: Uuid) -> Uuid {
     Uuid::new_v5(&NAMESPACE, format!("association:{relationship}:{first}:{second}").as_bytes())
+}
+
+/// The query that finds the row with these values of a key; `None` when one of them is missing, as such rows are free.
+pub fn key_query(table: &Table, key: &Key, value_of: impl Fn(&str) -> Option<Value>) -> Option<Query> {
+    let equal = |column: &String| match value_of(column)? {
+        Value::Null => None,
+        value => Some(Filter::eq(column.as_str(), value)),
+    };
+    let all: Option<Vec<Filter>> = key.columns.iter().map(equal).collect();
+    let mut query = Query::of(&table.name).filter(Filter::All(all?));
+    query.columns = Some(Vec::new());
+    query.top = Some(1);
+    Some(query)
+}
+
+/// What a write says that would give two rows the same values of a key.
+pub fn key_taken(table: &Table, key: &Key) -> Refusal {
+    Refusal::DuplicateKey {
+        table: table.name.clone(),
+        key: key.name.clone(),
+        columns: key.columns.join(", "),
+    }
 }

@@ -17,7 +17,7 @@ const PARTS: &[(&str, &str)] = &[
     ("listmember", "listid"),
     ("fieldpermission", "fieldsecurityprofileid"),
 ];
-/// The tables that a regarding lookup of activities is said to name, beside those that may have activities.
+/// What users and teams have in common.
 const OWNERS: &str = "owner";
 
 /// Name, intersect table, then table and column of each side.
@@ -217,6 +217,16 @@ const CASCADES: &[(&str, CascadeType)] = &[
 
 fn cascade_type(word: &str) -> Option<CascadeType> {
     CASCADES.iter().find(|(name, _)| *name == word).map(|(_, kind)| *kind)
+}
+
+/// The words that [`cascade`] reads.
+pub(super) fn cascade_words(cascade: Cascade) -> Vec<String> {
+    let word = |kind: CascadeType| {
+        CASCADES.iter().find(|(_, known)| *known == kind).map_or("NoCascade", |(word, _)| *word).to_owned()
+    };
+    let kinds =
+        [cascade.assign, cascade.delete, cascade.merge, cascade.reparent, cascade.share, cascade.unshare];
+    kinds.map(word).into()
 }
 
 pub(super) fn many_to_many(schema: &Schema) -> Vec<ManyToMany> {

@@ -2,6 +2,8 @@
 
 use postroom_core::{Code, Fault, RecordRef};
 
+use crate::definitions::Problem;
+
 /// One refusal. It never carries a value of a mail, only names, lengths and numbers.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Refusal {
@@ -45,6 +47,9 @@ pub enum Refusal {
     Cookie,
     #[error("{table}.{column} cannot be {what}")]
     Use { table: String, column: String, what: &'static str },
+    /// A definition that cannot be made, changed or deleted so.
+    #[error(transparent)]
+    Definition(#[from] Problem),
 }
 
 fn meant(nearest: &Option<String>) -> String {
@@ -58,9 +63,11 @@ impl Refusal {
             Refusal::Reference { .. } => Code::CRM_REFERENCE,
             Refusal::State { .. } => Code::CRM_STATE,
             Refusal::Required { .. } => Code::CRM_REQUIRED,
-            Refusal::NotFound(_) => Code::CRM_NOT_FOUND,
+            Refusal::NotFound(_) | Refusal::Definition(Problem::Missing { .. }) => Code::CRM_NOT_FOUND,
             Refusal::Version(_) => Code::CRM_VERSION,
-            Refusal::Duplicate(_) | Refusal::DuplicateKey { .. } => Code::CRM_DUPLICATE,
+            Refusal::Duplicate(_)
+            | Refusal::DuplicateKey { .. }
+            | Refusal::Definition(Problem::Taken { .. } | Problem::Duplicates { .. }) => Code::CRM_DUPLICATE,
             Refusal::ReadOnly { .. }
             | Refusal::Type { .. }
             | Refusal::TooLong { .. }
@@ -70,6 +77,7 @@ impl Refusal {
             | Refusal::Completed { .. }
             | Refusal::Alias(_)
             | Refusal::Cookie
+            | Refusal::Definition(_)
             | Refusal::Use { .. } => Code::CRM_REFUSED,
         }
     }

@@ -8,18 +8,31 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use postroom_core::{Code, Fault};
 use postroom_store::migrate::{Ddl, Migration};
-use postroom_store::sql::{ColumnDef, Expr, ExprTrait, Func, Query, Table as SqlTable};
+use postroom_store::sql::{ColumnDef, Expr, ExprTrait, Func, Query, Table as SqlTable, UpdateStatement};
 use postroom_store::{Error, Insert, Tx};
 
-use super::{Column, Kind, Schema, Table, Targets, shape};
+use super::{Column, GlobalSet, Kind, Schema, Table, Targets, names, shape};
+use crate::definitions::Problem;
+use crate::rules::Refusal;
 
 /// The steps that a store must have run before [`crate::Embedded::open`].
 pub const MIGRATIONS: &[Migration] = &[
     Migration { area: "embedded", number: 1, name: "the list of tables", statements: tables },
+    Migration {
+        area: "embedded",
+        number: 2,
+        name: "the list of global option sets",
+        statements: option_sets,
+    },
     crate::changes::MIGRATION,
 ];
 
 const COUNTER: &str = "crm_schema";
+/// Object type codes of tables made at run time, counted from [`FIRST_CODE`].
+const CODES: &str = "crm_type_code";
+const FIRST_CODE: i64 = 10_000;
+/// The table whose row bears the version of changes that leave no row of their own: it is always there.
+const MARK: &str = "organization";
 /// Room for the prefix `crm_` and the suffix `_type` within PostgreSQL's 63 bytes.
 const LONGEST: usize = 58;
 
@@ -28,6 +41,15 @@ fn tables() -> Vec<Ddl> {
         .table("crm_table")
         .col(ColumnDef::new("name").text().not_null().primary_key())
         .col(ColumnDef::new("version").big_integer().not_null())
+        .col(ColumnDef::new("description").text().not_null())
+        .to_owned();
+    vec![Ddl::CreateTable(list)]
+}
+
+fn option_sets() -> Vec<Ddl> {
+    let list = SqlTable::create()
+        .table("crm_option_set")
+        .col(ColumnDef::new("name").text().not_null().primary_key())
         .col(ColumnDef::new("description").text().not_null())
         .to_owned();
     vec![Ddl::CreateTable(list)]
@@ -72,7 +94,118 @@ async fn load(tx: &mut Tx, version: i64) -> Result<Schema, Error> {
         tables.push(table);
     }
     tables.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(Schema::new(version, tables))
+    Ok(Schema::new(version, tables).with_option_sets(load_option_sets(tx).await?))
+}
+
+async fn load_option_sets(tx: &mut Tx) -> Result<Vec<GlobalSet>, Error> {
+    let select = Query::select().columns(["name", "description"]).from("crm_option_set").to_owned();
+    let mut sets = Vec::new();
+    for row in tx.query(&select).await? {
+        let text: String = row.at(1)?;
+        let set: GlobalSet = serde_json::from_str(&text).map_err(|_| Error::Cell {
+            column: "crm_option_set.description".into(),
+            wanted: "option set of this version",
+        })?;
+        sets.push(set);
+    }
+    sets.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(sets)
+}
+
+/// What is to become of the definitions: made from the schema as it is, put down by [`revise`].
+#[derive(Debug, Default)]
+pub(crate) struct Revision {
+    /// Tables as they shall be, new ones too.
+    pub(crate) tables: Vec<Table>,
+    pub(crate) gone: Vec<String>,
+    pub(crate) option_sets: Vec<GlobalSet>,
+    pub(crate) option_sets_gone: Vec<String>,
+    /// What happens to rows before the shape changes.
+    pub(crate) rows: Vec<UpdateStatement>,
+}
+
+/// Changes definitions in one unit: `plan` sees them as they are, and nobody else changes them meanwhile.
+pub(crate) async fn revise<T, F>(tx: &mut Tx, plan: F) -> Result<T, Fault>
+where
+    F: FnOnce(&Schema) -> Result<(Revision, T), Refusal> + Send,
+{
+    let version = tx.next_numbers(COUNTER, 1).await?;
+    let have = load(tx, 0).await?;
+    let (mut revision, answer) = plan(&have)?;
+    for update in &revision.rows {
+        tx.execute(update).await?;
+    }
+    for table in &mut revision.tables {
+        reshape(tx, have.table(&table.name).ok().map(|have| &**have), table).await?;
+    }
+    for name in &revision.gone {
+        let Ok(table) = have.table(name) else { continue };
+        run(tx, vec![Ddl::DropTable(SqlTable::drop().table(table.storage()).to_owned())]).await?;
+    }
+    forget(tx, "crm_table", &revision.gone).await?;
+    record(tx, version, &revision.tables).await?;
+    record_option_sets(tx, &revision).await?;
+    let mark = Query::update()
+        .table("crm_table")
+        .value("version", version)
+        .and_where(Expr::col("name").eq(MARK))
+        .to_owned();
+    tx.execute(&mark).await?;
+    Ok(answer)
+}
+
+/// One table in the database becomes what it shall be.
+async fn reshape(tx: &mut Tx, have: Option<&Table>, table: &mut Table) -> Result<(), Fault> {
+    let dialect = tx.dialect();
+    table.index();
+    let mut cells = HashSet::new();
+    if let Some(cell) = table.columns.iter().flat_map(shape::cells).find(|cell| !cells.insert(cell.clone())) {
+        return Err(Refusal::from(Problem::Taken { what: "column", name: cell }).into());
+    }
+    let Some(have) = have else {
+        table.type_code = Some(next_code(tx).await?);
+        run(tx, shape::create(table, dialect)).await?;
+        return Ok(());
+    };
+    for key in table.keys.iter().filter(|key| !have.keys.contains(key)) {
+        if let Some(row) = tx.query_one(&shape::duplicates(table, key, dialect)).await? {
+            let rows: i64 = row.at(0)?;
+            let (table, columns) = (table.name.clone(), key.columns.join(", "));
+            return Err(Refusal::from(Problem::Duplicates { table, columns, rows }).into());
+        }
+    }
+    run(tx, shape::narrow(table, have)).await?;
+    run(tx, shape::widen(table, have, dialect)).await?;
+    Ok(())
+}
+
+async fn next_code(tx: &mut Tx) -> Result<i32, Error> {
+    let number = tx.next_numbers(CODES, 1).await?;
+    Ok(i32::try_from(FIRST_CODE + number - 1).expect("fewer than two thousand million tables"))
+}
+
+async fn forget(tx: &mut Tx, list: &'static str, names: &[String]) -> Result<(), Error> {
+    if names.is_empty() {
+        return Ok(());
+    }
+    let stale =
+        Query::delete().from_table(list).and_where(Expr::col("name").is_in(names.iter().cloned())).to_owned();
+    tx.execute(&stale).await.map(drop)
+}
+
+async fn record_option_sets(tx: &mut Tx, revision: &Revision) -> Result<(), Error> {
+    let changed = revision.option_sets.iter().map(|set| set.name.clone());
+    let stale: Vec<String> = changed.chain(revision.option_sets_gone.iter().cloned()).collect();
+    forget(tx, "crm_option_set", &stale).await?;
+    if revision.option_sets.is_empty() {
+        return Ok(());
+    }
+    let mut insert = Insert::into("crm_option_set", &["name", "description"]);
+    for set in &revision.option_sets {
+        let text = serde_json::to_string(set).expect("an option set is plain data");
+        insert.row([set.name.clone().into(), text.into()]);
+    }
+    tx.insert(&insert).await.map(drop)
 }
 
 /// Makes what is missing of `wanted`: whole tables, or columns of tables that are there. One process at a time: the
@@ -82,8 +215,11 @@ pub(crate) async fn ensure(tx: &mut Tx, wanted: Vec<Table>) -> Result<(), Error>
     let version = tx.next_numbers(COUNTER, 1).await?;
     let have = load(tx, 0).await?;
     let mut changed = Vec::new();
-    for table in wanted {
+    for mut table in wanted {
         let Some(place) = have.find(&table.name) else {
+            if names::of(&table.name).is_none() {
+                table.type_code = Some(next_code(tx).await?);
+            }
             run(tx, shape::create(&table, dialect)).await?;
             changed.push(table);
             continue;
@@ -108,8 +244,28 @@ pub(crate) fn lacks(have: &Schema, wanted: &[Table]) -> bool {
     })
 }
 
-/// The new description, with the columns that only the old one has kept at the end.
+/// The new description, with the columns that only the old one has kept at the end, and with what was changed at run time.
 fn merge(have: &Table, mut wanted: Table) -> Table {
+    wanted.keys.clone_from(&have.keys);
+    wanted.type_code = have.type_code.or(wanted.type_code);
+    wanted.entity_set = have.entity_set.clone().or(wanted.entity_set);
+    wanted.schema_name = have.schema_name.clone().or(wanted.schema_name);
+    wanted.intersect = have.intersect.clone().or(wanted.intersect);
+    if have.changed {
+        wanted.changed = true;
+        wanted.labels.clone_from(&have.labels);
+        wanted.plural.clone_from(&have.plural);
+        wanted.description.clone_from(&have.description);
+        wanted.untracked = have.untracked;
+        wanted.has_notes |= have.has_notes;
+        wanted.has_activities |= have.has_activities;
+    }
+    for column in &mut wanted.columns {
+        let old = have.column(&column.name).filter(|old| old.changed && old.kind == column.kind);
+        if let Some(old) = old {
+            column.clone_from(old);
+        }
+    }
     let extra = have.columns.iter().filter(|column| wanted.place(&column.name).is_none());
     let extra: Vec<Column> = extra.cloned().collect();
     wanted.columns.extend(extra);
@@ -129,6 +285,9 @@ async fn run(tx: &mut Tx, statements: Vec<Ddl>) -> Result<(), Error> {
 }
 
 async fn record(tx: &mut Tx, version: i64, tables: &[Table]) -> Result<(), Error> {
+    if tables.is_empty() {
+        return Ok(());
+    }
     let names = tables.iter().map(|table| table.name.clone());
     let stale = Query::delete().from_table("crm_table").and_where(Expr::col("name").is_in(names)).to_owned();
     tx.execute(&stale).await?;
@@ -196,7 +355,7 @@ fn same_shape(have: &Table, wanted: &Table) -> Result<(), String> {
     }
 }
 
-fn name_is_good(name: &str) -> bool {
+pub(crate) fn name_is_good(name: &str) -> bool {
     let letters = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_';
     name.len() <= LONGEST
         && name.starts_with(|first: char| first.is_ascii_lowercase())

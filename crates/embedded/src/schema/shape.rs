@@ -5,10 +5,12 @@
 
 use postroom_store::Dialect;
 use postroom_store::migrate::Ddl;
-use postroom_store::sql::{ColumnDef, Expr, Func, Index, Table as SqlTable};
+use postroom_store::sql::{
+    ColumnDef, Expr, ExprTrait, Func, Index, Query, SelectStatement, Table as SqlTable,
+};
 use uuid::Uuid;
 
-use super::{Column, Kind, Table};
+use super::{Column, Key, Kind, Table};
 
 /// PostgreSQL cuts names after 63 bytes.
 const NAME: usize = 63;
@@ -67,7 +69,29 @@ pub(super) fn create(table: &Table, dialect: Dialect) -> Vec<Ddl> {
     all.extend(
         table.columns.iter().filter(|column| column.indexed).map(|column| index(table, column, dialect)),
     );
+    all.extend(table.keys.iter().map(|key| key_index(table, key, dialect)));
     all
+}
+
+/// What takes columns and keys away that a table no longer has. A lookup that may name one table only loses its second
+/// column.
+pub(super) fn narrow(table: &Table, have: &Table) -> Vec<Ddl> {
+    let gone = have.keys.iter().filter(|key| !table.keys.contains(key));
+    let mut all: Vec<Ddl> = gone.map(|key| drop_index(key_index_name(table, key))).collect();
+    for old in &have.columns {
+        let stays = table.column(&old.name).map_or(0, |column| cells(column).len());
+        if stays == 0 && old.indexed {
+            all.push(drop_index(index_name(table, old)));
+        }
+        for cell in cells(old).into_iter().skip(stays) {
+            all.push(Ddl::AlterTable(SqlTable::alter().table(table.storage()).drop_column(cell).to_owned()));
+        }
+    }
+    all
+}
+
+fn drop_index(name: String) -> Ddl {
+    Ddl::DropIndex(Index::drop().name(name).to_owned())
 }
 
 /// What adds columns to a table that is there. A lookup that was widened to several tables gets its second column.
@@ -86,7 +110,43 @@ pub(super) fn widen(table: &Table, have: &Table, dialect: Dialect) -> Vec<Ddl> {
             all.push(index(table, column, dialect));
         }
     }
+    let new = table.keys.iter().filter(|key| !have.keys.contains(key));
+    all.extend(new.map(|key| key_index(table, key, dialect)));
     all
+}
+
+/// Unique; a row that lacks a value is free, as on the platform.
+fn key_index(table: &Table, key: &Key, dialect: Dialect) -> Ddl {
+    let mut index = Index::create();
+    index.name(key_index_name(table, key)).table(table.storage()).unique();
+    for column in &key.columns {
+        match folded(table, column, dialect) {
+            true => index.col(Func::lower(Expr::col(column.clone()))),
+            false => index.col(column.clone()),
+        };
+    }
+    Ddl::CreateIndex(index)
+}
+
+/// Text on PostgreSQL compares without case by an expression, on SQLite by its collation.
+fn folded(table: &Table, column: &str, dialect: Dialect) -> bool {
+    dialect == Dialect::Postgres && table.column(column).is_some_and(|column| column.kind == Kind::Text)
+}
+
+/// Rows that have the same values in the columns of a key: how often the first such values stand there.
+pub(super) fn duplicates(table: &Table, key: &Key, dialect: Dialect) -> SelectStatement {
+    let mut select = Query::select();
+    let count = || Func::count(Expr::col(table.primary_key.clone()));
+    select.expr(count()).from(table.storage()).and_having(Expr::from(count()).gt(1)).limit(1);
+    for column in &key.columns {
+        let expr = Expr::col(column.clone());
+        select.and_where(expr.clone().is_not_null());
+        match folded(table, column, dialect) {
+            true => select.add_group_by([Func::lower(expr).into()]),
+            false => select.add_group_by([expr]),
+        };
+    }
+    select
 }
 
 fn index(table: &Table, column: &Column, dialect: Dialect) -> Ddl {
@@ -100,7 +160,14 @@ fn index(table: &Table, column: &Column, dialect: Dialect) -> Ddl {
 }
 
 fn index_name(table: &Table, column: &Column) -> String {
-    let name = format!("{}_{}_ix", table.storage(), column.name);
+    fitting(format!("{}_{}_ix", table.storage(), column.name))
+}
+
+fn key_index_name(table: &Table, key: &Key) -> String {
+    fitting(format!("{}_{}_key", table.storage(), key.name))
+}
+
+fn fitting(name: String) -> String {
     match name.len() > NAME {
         true => format!("crm_{}_ix", Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).simple()),
         false => name,

@@ -216,3 +216,24 @@ pub(crate) fn standard_columns() -> Vec<Column> {
         Column::new("versionnumber", Kind::BigInteger).read_only().indexed(),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a database made by the first version has in its `crm_table`.
+    #[test]
+    fn old_descriptions_read() {
+        let old = r#"{"name":"esc_send","primary_key":"esc_sendid","primary_name":"esc_name","ownership":"user",
+            "has_activities":true,"columns":[{"name":"esc_sendid","kind":"id","required":true},
+            {"name":"esc_result","kind":"choice","choices":[{"value":1,"label":"Sent"}]},
+            {"name":"esc_contactid","kind":"lookup","targets":{"named":["contact"]},"indexed":true}]}"#;
+        let mut table: Table = serde_json::from_str(old).expect("it is read as it was written");
+        table.index();
+        assert_eq!((table.entity_set.clone(), table.type_code, table.untracked), (None, None, false));
+        assert_eq!(table.column("esc_result").map(|column| column.choices[0].labels.len()), Some(0));
+        let text = serde_json::to_string(&table).expect("plain data");
+        let parsed = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("JSON");
+        assert_eq!(parsed(&text), parsed(old), "nothing is added to what did not change");
+    }
+}

@@ -6,6 +6,7 @@ mod access;
 mod bench;
 mod bodies;
 mod conformance;
+mod definitions;
 mod demo;
 mod imports;
 mod joins;

@@ -3,7 +3,9 @@
 //! The platform's own ones (`last-x-days`, `eq-userid`) are in [`Operator`].
 
 use postroom_core::Value;
-use postroom_core::query::{Comparison, Filter, Operator};
+use postroom_core::query::{Comparison, Filter, Join, Operator};
+
+use super::Error;
 
 /// A form of the tree, and whether it is negated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -187,6 +189,36 @@ fn other(operator: Operator) -> Option<Operator> {
         operator if operator == *a => Some(*b),
         operator if operator == *b => Some(*a),
         _ => None,
+    })
+}
+
+/// A filter that is true where this one is false, without a negation in front: De Morgan, because the platform negates
+/// conditions only. True under SQL's three values too.
+pub(crate) fn opposite_of(filter: &Filter) -> Result<Filter, Error> {
+    let not = |filters: &[Filter]| -> Vec<Filter> {
+        filters.iter().map(|filter| Filter::Not(Box::new(filter.clone()))).collect()
+    };
+    Ok(match filter {
+        Filter::All(parts) if !parts.is_empty() => Filter::Any(not(parts)),
+        Filter::Any(parts) if !parts.is_empty() => Filter::All(not(parts)),
+        Filter::Not(inner) => (**inner).clone(),
+        Filter::Columns(column, comparison, other) => {
+            let refused = || Error::Unsupported(format!("{column:?} does not begin or end with a column"));
+            Filter::Columns(column.clone(), opposite(*comparison).ok_or_else(refused)?, other.clone())
+        }
+        Filter::Linked(link) => {
+            let mut link = link.clone();
+            link.join = match link.join {
+                Join::Any => Join::NotAny,
+                Join::NotAny => Join::Any,
+                other => other,
+            };
+            Filter::Linked(link)
+        }
+        Filter::Operator(column, operator, _) => {
+            return Err(Error::Unsupported(format!("{column:?} is not {}", operator.fetch_name())));
+        }
+        _ => return Err(Error::Unsupported("the opposite of a condition that is always or never true".into())),
     })
 }
 

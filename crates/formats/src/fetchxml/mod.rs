@@ -16,8 +16,10 @@ mod write;
 
 use postroom_core::query::Query;
 
+pub(crate) use conditions::{Form, opposite_of};
 pub use cookie::{Cookie, Key, from_annotation};
 pub use read::parse;
+pub(crate) use read::{Linked, all, joined, name_links};
 pub use write::write;
 
 use crate::xml;

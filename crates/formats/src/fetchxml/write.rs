@@ -3,7 +3,7 @@
 use postroom_core::Value;
 use postroom_core::query::{Comparison, DatePart, Filter, Function, Join, Link, Order};
 
-use super::conditions::{Form, literal, text};
+use super::conditions::{Form, literal, opposite_of, text};
 use super::{Error, Fetch};
 use crate::xml::{self, Element};
 
@@ -202,7 +202,7 @@ fn part(filter: &Filter) -> Result<Element, Error> {
             let form = Form::Compare(*comparison);
             Ok(compared(column, form)?.attribute("valueof", other.as_str()))
         }
-        Filter::Not(inner) => negated(inner),
+        Filter::Not(inner) => part(&opposite_of(inner)?),
         Filter::Compare(..) | Filter::In(..) | Filter::Null(_) | Filter::Like(..) | Filter::Operator(..) => {
             Err(Error::Unsupported("this condition".into()))
         }
@@ -217,43 +217,6 @@ fn nothing() -> postroom_core::Query {
 fn several(kind: &str, parts: &[Filter]) -> Result<Element, Error> {
     let parts: Result<Vec<Element>, Error> = parts.iter().map(part).collect();
     Ok(Element::new("", "filter").attribute("type", kind).with_all(parts?))
-}
-
-/// De Morgan: FetchXML negates conditions only. True under SQL's three values too.
-fn negated(inner: &Filter) -> Result<Element, Error> {
-    let not = |filters: &[Filter]| -> Vec<Filter> {
-        filters.iter().map(|filter| Filter::Not(Box::new(filter.clone()))).collect()
-    };
-    match inner {
-        Filter::All(parts) if !parts.is_empty() => several("or", &not(parts)),
-        Filter::Any(parts) if !parts.is_empty() => several("and", &not(parts)),
-        Filter::Not(inner) => part(inner),
-        Filter::Columns(column, comparison, other) => {
-            let form = match comparison {
-                Comparison::Eq => Form::Compare(Comparison::Ne),
-                Comparison::Ne => Form::Compare(Comparison::Eq),
-                Comparison::Lt => Form::Compare(Comparison::Ge),
-                Comparison::Le => Form::Compare(Comparison::Gt),
-                Comparison::Gt => Form::Compare(Comparison::Le),
-                Comparison::Ge => Form::Compare(Comparison::Lt),
-                text => Form::NotCompare(*text),
-            };
-            Ok(compared(column, form)?.attribute("valueof", other.as_str()))
-        }
-        Filter::Linked(link) => {
-            let mut link = link.clone();
-            link.join = match link.join {
-                Join::Any => Join::NotAny,
-                Join::NotAny => Join::Any,
-                other => other,
-            };
-            part(&Filter::Linked(link))
-        }
-        Filter::Operator(column, operator, _) => {
-            Err(Error::Unsupported(format!("{column:?} is not {}", operator.fetch_name())))
-        }
-        _ => Err(Error::Unsupported("the opposite of a condition that is always or never true".into())),
-    }
 }
 
 fn compared(column: &str, form: Form) -> Result<Element, Error> {

@@ -188,6 +188,12 @@ impl Element {
         self
     }
 
+    /// With one more child in front of the others.
+    pub fn first(mut self, child: Element) -> Self {
+        self.children.insert(0, child);
+        self
+    }
+
     /// With an attribute in no namespace.
     pub fn attribute(self, local: &str, value: impl Into<String>) -> Self {
         self.attribute_in("", local, value)

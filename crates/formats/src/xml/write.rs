@@ -30,6 +30,7 @@ fn usual(ns: &str) -> Option<&'static str> {
         "http://schemas.xmlsoap.org/ws/2004/09/policy" => Some("wsp"),
         "http://www.w3.org/2001/04/xmlenc#" => Some("xenc"),
         "http://docs.oasis-open.org/wss/oasis-wss-wssecurity-secext-1.1.xsd" => Some("k"),
+        "http://schemas.microsoft.com/net/2005/12/windowscommunicationfoundation/dispatcher" => Some("w"),
         _ => None,
     }
 }
@@ -62,6 +63,9 @@ impl Writer {
         } else {
             self.qualified(ns, &element.name.local, head)
         };
+        for ns in &element.declares {
+            self.prefix(ns, head);
+        }
         let mut attributes = String::new();
         if let Some(kind) = &element.kind {
             // A name without a namespace cannot be written while there is a default one; no type of ours is such.
@@ -70,9 +74,6 @@ impl Writer {
                 false => self.qualified(&kind.ns, &kind.local, head),
             };
             self.attribute(&Ns::Known(XSI), "type", &kind, head, &mut attributes);
-        }
-        for ns in &element.declares {
-            self.prefix(ns, head);
         }
         if element.nil {
             self.attribute(&Ns::Known(XSI), "nil", "true", head, &mut attributes);
@@ -140,7 +141,7 @@ impl Writer {
 
     /// The next letter that stands for nothing here; the ones with a usual meaning are left out.
     fn letter(&self) -> String {
-        let letters = ('a'..='z').filter(|letter| !matches!(letter, 'i' | 's' | 'o' | 'u' | 'k'));
+        let letters = ('a'..='z').filter(|letter| !matches!(letter, 'i' | 's' | 'o' | 'u' | 'k' | 'w'));
         let mut free = letters.map(|letter| letter.to_string()).filter(|letter| self.find(letter).is_none());
         free.next().unwrap_or_else(|| format!("n{}", self.bound.len()))
     }

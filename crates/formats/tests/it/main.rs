@@ -9,4 +9,5 @@ mod hostile;
 mod html;
 mod mime;
 mod mime4j;
+mod soap;
 mod tnef;

@@ -76,7 +76,7 @@ pub(super) fn bare(text: &str) -> Option<Literal> {
 }
 
 /// Digits with at most one point and exponent; the suffixes are those of OData 3 (`5L`, `1.5m`), which old clients send.
-fn number(text: &str) -> Option<Literal> {
+pub(crate) fn number(text: &str) -> Option<Literal> {
     let digits = text.trim_end_matches(['L', 'l', 'M', 'm', 'D', 'd', 'F', 'f']);
     if text.len() - digits.len() > 1 {
         return None;

@@ -14,6 +14,7 @@ pub use clause::{Expand, OrderBy, Wanted};
 pub(crate) use expr::Parser;
 pub use expr::{Aliases, Expr, Match, Names, Operand, Sign};
 pub(crate) use lex::Token;
+pub(crate) use literal::number;
 pub use literal::{Literal, date, guid, time};
 use uuid::Uuid;
 

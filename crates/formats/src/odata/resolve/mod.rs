@@ -15,8 +15,12 @@ use postroom_core::query::Order;
 use postroom_core::{Filter, Query};
 use uuid::Uuid;
 
+pub(in crate::odata) use compute::group_alias;
+pub(in crate::odata) use function::arity;
 pub use relation::{Relation, navigation};
+pub(in crate::odata) use scope::is_lookup;
 use scope::{Resolver, Scope};
+pub(in crate::odata) use value::{Strictness, fitting};
 
 use super::Error;
 use super::options::{Literal, Options, OrderBy, Wanted};

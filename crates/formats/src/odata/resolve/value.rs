@@ -10,7 +10,7 @@ use crate::odata::options::{Literal, date, time};
 
 /// How far a text may be taken for something else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Strictness {
+pub(in crate::odata) enum Strictness {
     /// In comparisons: guids and dates may be quoted, numbers not.
     Typed,
     /// In the parameters of query functions and in keys, where everything may be text.
@@ -21,7 +21,11 @@ pub(super) enum Strictness {
 ///
 /// # Errors
 /// When it cannot be one.
-pub(super) fn fitting(column: &ColumnInfo, literal: &Literal, strict: Strictness) -> Result<Value, Error> {
+pub(in crate::odata) fn fitting(
+    column: &ColumnInfo,
+    literal: &Literal,
+    strict: Strictness,
+) -> Result<Value, Error> {
     let value = match strict {
         Strictness::Typed => typed(column, literal),
         Strictness::Loose => typed(column, literal).or_else(|| loose(column, literal)),

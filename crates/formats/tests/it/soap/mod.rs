@@ -1,0 +1,7 @@
+//! The SOAP service's messages: captures of real servers read and are written with the same elements in the same order,
+//! and what is written reads as it was.
+
+mod captures;
+mod query;
+mod values;
+mod xml;
