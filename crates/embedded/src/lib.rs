@@ -118,13 +118,12 @@ impl Embedded {
     async fn ensure_roles(&self) -> Result<(), Fault> {
         let schema = self.schema().await?;
         let known = schema.clone();
-        let look =
-            self.store.read(move |tx| async move { access::seed::lacks(tx, &known).await }.boxed());
+        let look = self.store.read(move |tx| async move { access::seed::lacks(tx, &known).await }.boxed());
         let lacks: Result<bool, Error> = look.await;
         if lacks? {
-            let unit = self.store.write("crm.roles", move |tx| {
-                async move { access::seed::ensure(tx, &schema).await }.boxed()
-            });
+            let unit = self
+                .store
+                .write("crm.roles", move |tx| async move { access::seed::ensure(tx, &schema).await }.boxed());
             unit.await?;
         }
         Ok(())

@@ -37,14 +37,10 @@ pub enum AccessError {
         row.id, owner.as_ref().map_or(Uuid::nil(), |owner| owner.id), owner_type(owner), row.table,
         unit.unwrap_or_default()
     )]
-    Row {
-        user: Uuid,
-        row: RecordRef,
-        owner: Option<RecordRef>,
-        unit: Option<Uuid>,
-        rights: AccessRights,
-    },
-    #[error("User does not have the privilege to act on behalf another user. (Id={user} is missing prvActOnBehalfOfAnotherUser)")]
+    Row { user: Uuid, row: RecordRef, owner: Option<RecordRef>, unit: Option<Uuid>, rights: AccessRights },
+    #[error(
+        "User does not have the privilege to act on behalf another user. (Id={user} is missing prvActOnBehalfOfAnotherUser)"
+    )]
     OnBehalf { user: Uuid },
     #[error("The specified user(Id = {0}) is disabled. Consider enabling this user.")]
     Disabled(Uuid),
@@ -62,7 +58,9 @@ pub enum AccessError {
     NoPrivilege(Uuid),
     #[error("{privilege} cannot be given at the depth {depth}; it knows {known}")]
     Depth { privilege: String, depth: &'static str, known: &'static str },
-    #[error("The role {0} gives everything by itself and cannot be changed; copy what you need into a role of your own")]
+    #[error(
+        "The role {0} gives everything by itself and cannot be changed; copy what you need into a role of your own"
+    )]
     FixedRole(Uuid),
     #[error("rows of '{0}' cannot be shared: they have no owner")]
     NotShared(String),

@@ -81,10 +81,7 @@ const CHILDREN: &[(&str, &[Parent])] = &[
     ("systemuserroles", &[parent("systemuserid", "systemuser", Need::Message)]),
     ("teamroles", &[parent("teamid", "team", Need::Message)]),
     ("teammembership", &[parent("teamid", "team", Need::Message)]),
-    (
-        "systemuserprofiles",
-        &[parent("fieldsecurityprofileid", "fieldsecurityprofile", Need::Message)],
-    ),
+    ("systemuserprofiles", &[parent("fieldsecurityprofileid", "fieldsecurityprofile", Need::Message)]),
     ("teamprofiles", &[parent("fieldsecurityprofileid", "fieldsecurityprofile", Need::Message)]),
 ];
 

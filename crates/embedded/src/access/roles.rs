@@ -69,7 +69,8 @@ const REFERENCE: &[&str] = &[
     "User",
 ];
 /// Reading definitions: every client does it before anything else.
-const DEFINITIONS: &[&str] = &["prvReadAttribute", "prvReadEntity", "prvReadOptionSet", "prvReadRelationship"];
+const DEFINITIONS: &[&str] =
+    &["prvReadAttribute", "prvReadEntity", "prvReadOptionSet", "prvReadRelationship"];
 const SELLING: &[&str] =
     &["Account", "Activity", "Connection", "Contact", "Lead", "Note", "Opportunity", "Order", "Quote"];
 const PEOPLE: &[&str] = &["Account", "Contact", "Lead"];
@@ -96,11 +97,7 @@ const BASIC: &[Rule] = &[
 const MAIL: &[Rule] = &[
     (&["Activity"], &[Create, Read, Write, Append, AppendTo, Assign], Level::Global),
     (PEOPLE, &[Read, Write, AppendTo], Level::Global),
-    (
-        &["Campaign", "Contract", "Incident", "Invoice", "Opportunity", "Order", "Quote"],
-        SEES,
-        Level::Global,
-    ),
+    (&["Campaign", "Contract", "Incident", "Invoice", "Opportunity", "Order", "Quote"], SEES, Level::Global),
     (&["List"], &[Read, Write, AppendTo], Level::Global),
     (&["Mailbox", "EmailServerProfile"], SEES, Level::Global),
     (REFERENCE, SEES, Level::Global),
@@ -109,8 +106,7 @@ const MAIL: &[Rule] = &[
 ];
 
 /// Tables that a customizer works on.
-const CUSTOMIZED: &[&str] =
-    &["EmailTemplate", "ImportJob", "Publisher", "Query", "Solution", "WebResource"];
+const CUSTOMIZED: &[&str] = &["EmailTemplate", "ImportJob", "Publisher", "Query", "Solution", "WebResource"];
 
 /// Whether a role is computed and cannot be changed.
 pub fn is_fixed(role: Uuid) -> bool {

@@ -9,6 +9,7 @@ use postroom_core::{Crm, Fault, Query, RecordRef, Value};
 
 use super::{Options, change, key_of, key_query, links, options};
 use crate::Embedded;
+use crate::access;
 use crate::rules::Refusal;
 use crate::schema::Schema;
 use crate::schema::registry::{self, Revision};
@@ -19,7 +20,17 @@ impl Embedded {
         T: Send + 'static,
         F: FnOnce(&Schema) -> Result<(Revision, T), Refusal> + Send + 'static,
     {
-        self.store.write("crm.shape", move |tx| registry::revise(tx, plan).boxed()).await
+        let cache = self.cache.clone();
+        let unit = self.store.write("crm.shape", move |tx| {
+            async move {
+                let answer = registry::revise(tx, plan).await?;
+                let schema = cache.current(tx).await?;
+                access::seed::ensure(tx, &schema).await?;
+                Ok(answer)
+            }
+            .boxed()
+        });
+        unit.await
     }
 
     async fn revised<F>(&self, plan: F) -> Result<(), Fault>
