@@ -88,7 +88,7 @@ async fn parts_go_with_their_parents(on: On) {
     let me = load(bench, town.me.id, None).await.unwrap();
     let world = town.world().await;
     for name in ["email", "activityparty", "activitymimeattachment"] {
-        let filter = me.filter(Read, &*bench.crm.table(name).await.unwrap());
+        let filter = me.filter(Read, &bench.crm.table(name).await.unwrap());
         let expected = sorted(&world.matching(name, filter.as_ref()));
         assert_eq!(answered(bench, name, filter).await, expected, "{name}");
     }
