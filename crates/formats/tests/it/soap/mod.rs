@@ -2,7 +2,6 @@
 //! and what is written reads as it was.
 
 mod captures;
-mod metadata;
 mod query;
 mod values;
 mod xml;
