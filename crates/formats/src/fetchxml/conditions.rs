@@ -111,8 +111,12 @@ impl Form {
     /// The condition that a filter is, if it is one: its column, form and values. Filters of filters are none.
     pub(crate) fn of(filter: &Filter) -> Option<(&str, Form, Vec<Value>)> {
         match filter {
-            Filter::Compare(column, Comparison::Ne, Value::Null) => Some((column, Form::Null(false), Vec::new())),
-            Filter::Compare(column, Comparison::Eq, Value::Null) => Some((column, Form::Null(true), Vec::new())),
+            Filter::Compare(column, Comparison::Ne, Value::Null) => {
+                Some((column, Form::Null(false), Vec::new()))
+            }
+            Filter::Compare(column, Comparison::Eq, Value::Null) => {
+                Some((column, Form::Null(true), Vec::new()))
+            }
             Filter::Compare(column, comparison, value) => {
                 Some((column, Form::Compare(*comparison), vec![value.clone()]))
             }
@@ -214,7 +218,9 @@ pub(crate) fn opposite_of(filter: &Filter) -> Result<Filter, Error> {
         Filter::Operator(column, operator, _) => {
             return Err(Error::Unsupported(format!("{column:?} is not {}", operator.fetch_name())));
         }
-        _ => return Err(Error::Unsupported("the opposite of a condition that is always or never true".into())),
+        _ => {
+            return Err(Error::Unsupported("the opposite of a condition that is always or never true".into()));
+        }
     })
 }
 

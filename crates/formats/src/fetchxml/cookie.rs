@@ -36,10 +36,17 @@ impl Cookie {
             }
             let decoded = match text.starts_with('%') {
                 true => decode(&text),
-                false => text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&"),
+                false => text
+                    .replace("&lt;", "<")
+                    .replace("&gt;", ">")
+                    .replace("&quot;", "\"")
+                    .replace("&amp;", "&"),
             };
             if decoded.len() >= text.len() {
-                return Err(Error::Value { attribute: "paging-cookie", value: text.chars().take(80).collect() });
+                return Err(Error::Value {
+                    attribute: "paging-cookie",
+                    value: text.chars().take(80).collect(),
+                });
             }
             text = decoded;
         }
@@ -48,7 +55,10 @@ impl Cookie {
 
     fn of(root: &Element) -> Result<Cookie, Error> {
         if root.name.local != "cookie" {
-            return Err(Error::Element { found: root.name.local.chars().take(40).collect(), wanted: "cookie" });
+            return Err(Error::Element {
+                found: root.name.local.chars().take(40).collect(),
+                wanted: "cookie",
+            });
         }
         let page = root.get("page").unwrap_or("1").trim();
         let wrong = || Error::Value { attribute: "page", value: page.chars().take(40).collect() };

@@ -3,9 +3,7 @@
 use std::collections::HashSet;
 
 use postroom_core::Value;
-use postroom_core::query::{
-    Aggregate, DatePart, Filter, Function, Group, Join, Link, Order, Query,
-};
+use postroom_core::query::{Aggregate, DatePart, Filter, Function, Group, Join, Link, Order, Query};
 
 use super::conditions::Form;
 use super::{CONDITIONS, Error, Fetch, LINKS};
@@ -181,7 +179,8 @@ impl<'f> Reader<'f> {
                         Filter::Linked(Box::new(link))
                     }
                     Linked::Link(link) => {
-                        let what = format!("the link to {:?} in a filter must be any, not any or all", link.table);
+                        let what =
+                            format!("the link to {:?} in a filter must be any, not any or all", link.table);
                         return Err(Error::Unsupported(what));
                     }
                 }),
@@ -221,7 +220,8 @@ impl<'f> Reader<'f> {
             };
         }
         let own = at.get("value").map(|value| Value::text(value)).into_iter();
-        let mut values: Vec<Value> = own.chain(at.each("value").map(|value| Value::text(&value.text))).collect();
+        let mut values: Vec<Value> =
+            own.chain(at.each("value").map(|value| Value::text(&value.text))).collect();
         if matches!(form, Form::Null(_)) {
             values.clear();
         }
@@ -245,7 +245,8 @@ impl<'f> Reader<'f> {
         if self.aliases.iter().any(|(_, alias)| alias == name) {
             return Ok(qualified(name, column));
         }
-        let mut to: Vec<&String> = self.aliases.iter().filter(|(table, _)| table == name).map(|(_, a)| a).collect();
+        let mut to: Vec<&String> =
+            self.aliases.iter().filter(|(table, _)| table == name).map(|(_, a)| a).collect();
         match (to.pop(), to.is_empty()) {
             (Some(alias), true) => Ok(qualified(alias, column)),
             _ => Err(wrong("entityname", name)),
@@ -325,7 +326,8 @@ fn links<'e>(at: &'e Element, found: &mut Vec<&'e Element>) {
 }
 
 fn aliases(links: &[&Element]) -> Result<Vec<(String, String)>, Error> {
-    let given = links.iter().map(|link| (link.get("name").unwrap_or_default(), link.get("alias").map(str::trim)));
+    let given =
+        links.iter().map(|link| (link.get("name").unwrap_or_default(), link.get("alias").map(str::trim)));
     let given: Vec<_> = given.collect();
     name_links(&given)
 }

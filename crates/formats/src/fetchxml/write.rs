@@ -85,7 +85,8 @@ fn computed(mut at: Element, alias: &str, fetch: &Fetch) -> Element {
             .attribute("alias", group.alias.as_str())
             .attribute("groupby", "true");
         if let Some(part) = group.part {
-            attribute = attribute.attribute("dategrouping", date_part(part)).attribute("usertimezone", "false");
+            attribute =
+                attribute.attribute("dategrouping", date_part(part)).attribute("usertimezone", "false");
         }
         at = at.with(attribute);
     }
@@ -128,7 +129,9 @@ fn ordered(order: &Order, computed: bool) -> Element {
     let element = Element::new("", "order");
     let element = match (computed, order.column.split_once('.')) {
         (true, _) => element.attribute("alias", order.column.as_str()),
-        (false, Some((table, column))) => element.attribute("entityname", table).attribute("attribute", column),
+        (false, Some((table, column))) => {
+            element.attribute("entityname", table).attribute("attribute", column)
+        }
         (false, None) => element.attribute("attribute", order.column.as_str()),
     };
     match order.descending {
@@ -180,13 +183,21 @@ fn part(filter: &Filter) -> Result<Element, Error> {
         return condition(column, form, &values);
     }
     match filter {
-        Filter::All(parts) if parts.is_empty() => Err(Error::Unsupported("a condition that is always true".into())),
-        Filter::Any(parts) if parts.is_empty() => Err(Error::Unsupported("a condition that is never true".into())),
+        Filter::All(parts) if parts.is_empty() => {
+            Err(Error::Unsupported("a condition that is always true".into()))
+        }
+        Filter::Any(parts) if parts.is_empty() => {
+            Err(Error::Unsupported("a condition that is never true".into()))
+        }
         Filter::All(parts) => several("and", parts),
         Filter::Any(parts) => several("or", parts),
         Filter::Linked(link) if link.join == Join::Any => link_entity(link, "any", &Fetch::of(nothing())),
-        Filter::Linked(link) if link.join == Join::NotAny => link_entity(link, "not any", &Fetch::of(nothing())),
-        Filter::Linked(link) => Err(Error::Unsupported(format!("a join to {:?} within a filter", link.table))),
+        Filter::Linked(link) if link.join == Join::NotAny => {
+            link_entity(link, "not any", &Fetch::of(nothing()))
+        }
+        Filter::Linked(link) => {
+            Err(Error::Unsupported(format!("a join to {:?} within a filter", link.table)))
+        }
         Filter::Columns(column, comparison, other) => {
             let form = Form::Compare(*comparison);
             Ok(compared(column, form)?.attribute("valueof", other.as_str()))
@@ -209,7 +220,8 @@ fn several(kind: &str, parts: &[Filter]) -> Result<Element, Error> {
 }
 
 fn compared(column: &str, form: Form) -> Result<Element, Error> {
-    let operator = form.fetch_name().ok_or_else(|| Error::Unsupported(format!("{column:?} contains a column")))?;
+    let operator =
+        form.fetch_name().ok_or_else(|| Error::Unsupported(format!("{column:?} contains a column")))?;
     let at = Element::new("", "condition");
     let at = match column.split_once('.') {
         Some((table, column)) => at.attribute("entityname", table).attribute("attribute", column),

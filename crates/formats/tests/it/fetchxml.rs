@@ -1,9 +1,9 @@
 //! FetchXML: what each form means in the query tree, that it is written back, and that no text makes it panic.
 
+use postroom_core::Value;
 use postroom_core::query::{
     Aggregate, Comparison, DatePart, Filter, Function, Group, Join, Link, Operator, Order, Query,
 };
-use postroom_core::Value;
 use postroom_formats::fetchxml::{Cookie, Error, Fetch, Key, from_annotation, parse, write};
 use proptest::prelude::*;
 
@@ -149,7 +149,9 @@ fn conditions_on_aliases_and_on_a_link_s_table() {
 #[test]
 fn links_that_only_ask_whether() {
     let of = |kind: &str| {
-        format!("<link-entity name='task' from='regardingobjectid' to='contactid' alias='t' link-type='{kind}'/>")
+        format!(
+            "<link-entity name='task' from='regardingobjectid' to='contactid' alias='t' link-type='{kind}'/>"
+        )
     };
     let link = |join| Link::new("task", "regardingobjectid", "contactid", "t").join(join);
     let linked = |join| Filter::Linked(Box::new(link(join)));
@@ -174,7 +176,10 @@ fn orders() {
     check(
         "<order attribute='fullname'/><order entityname='acc' attribute='name' descending='true'/>
          <link-entity name='account' from='a' to='b' alias='acc'><order attribute='city'/></link-entity>",
-        expected.link(Link { order: vec![Order { column: "city".into(), descending: false }], ..Link::new("account", "a", "b", "acc") }),
+        expected.link(Link {
+            order: vec![Order { column: "city".into(), descending: false }],
+            ..Link::new("account", "a", "b", "acc")
+        }),
     );
 }
 
@@ -190,7 +195,11 @@ fn aggregates() {
          <attribute name='revenue' alias='r' aggregate='avg'/></link-entity></entity></fetch>",
     )
     .unwrap();
-    let aggregate = |column: &str, function, alias: &str| Aggregate { column: column.into(), function, alias: alias.into() };
+    let aggregate = |column: &str, function, alias: &str| Aggregate {
+        column: column.into(),
+        function,
+        alias: alias.into(),
+    };
     assert_eq!(
         fetch.query.aggregates,
         [
@@ -231,7 +240,10 @@ fn columns_wanted_and_renamed() {
     assert_eq!(columns(""), (None, vec![]));
     assert_eq!(columns("<no-attrs/>"), (Some(vec![]), vec![]));
     let renamed = vec![("fullname".to_owned(), "n".to_owned())];
-    assert_eq!(columns("<attribute name='fullname' alias='n'/>"), (Some(vec!["fullname".to_owned()]), renamed));
+    assert_eq!(
+        columns("<attribute name='fullname' alias='n'/>"),
+        (Some(vec!["fullname".to_owned()]), renamed)
+    );
 }
 
 #[track_caller]
@@ -242,7 +254,9 @@ fn refused(text: &str, expected: &str) {
 
 #[test]
 fn what_is_refused() {
-    let condition = |inner: &str| format!("<fetch><entity name='a'><filter><condition {inner}/></filter></entity></fetch>");
+    let condition = |inner: &str| {
+        format!("<fetch><entity name='a'><filter><condition {inner}/></filter></entity></fetch>")
+    };
     refused("<entity name='a'/>", "<entity> where <fetch>");
     refused("<fetch/>", "<entity> must stand");
     refused("<fetch><entity/></fetch>", "no attribute \"name\"");
@@ -261,7 +275,10 @@ fn what_is_refused() {
 fn what_fetchxml_cannot_say_is_not_written() {
     let week = not(Filter::Operator("a".into(), Operator::Last7Days, vec![]));
     assert!(matches!(write(&Fetch::of(Query::of("a").filter(week))), Err(Error::Unsupported(_))));
-    assert!(matches!(write(&Fetch::of(Query::of("a").filter(Filter::Any(vec![])))), Err(Error::Unsupported(_))));
+    assert!(matches!(
+        write(&Fetch::of(Query::of("a").filter(Filter::Any(vec![])))),
+        Err(Error::Unsupported(_))
+    ));
 }
 
 #[test]
@@ -279,7 +296,8 @@ fn cookies() {
     assert_eq!((cookie.page, cookie.keys[0].last.as_deref()), (1, Some("B & C")));
     assert_eq!(cookie.write(), RAW);
     let annotation = cookie.annotation();
-    let start = "<cookie pagenumber=\"2\" pagingcookie=\"%253ccookie%2520page%253d%25221%2522%253e%253cfullname";
+    let start =
+        "<cookie pagenumber=\"2\" pagingcookie=\"%253ccookie%2520page%253d%25221%2522%253e%253cfullname";
     assert!(annotation.starts_with(start), "{annotation}");
     assert!(annotation.ends_with("\" istracking=\"False\" />"), "{annotation}");
     assert_eq!(from_annotation(&annotation), Ok((2, cookie.clone())));
