@@ -6,9 +6,10 @@
 use futures_util::FutureExt;
 use jiff::Timestamp;
 use postroom_core::MailId;
-use postroom_store::sql::{Expr, ExprTrait, Order, Query, Value};
+use postroom_store::sql::{Asterisk, Expr, ExprTrait, Func, Order, Query, Value};
 use postroom_store::{Error, Store, Tx};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::entry::{Entry, Recipient};
 use super::ledger::upsert;
@@ -161,6 +162,23 @@ pub async fn attempts(store: &Store, mail: MailId) -> Result<Vec<Attempt>, Error
         .boxed()
     });
     read.await
+}
+
+/// How many attempts began before `before`.
+pub(crate) async fn count(tx: &mut Tx, before: Timestamp) -> Result<u64, Error> {
+    let select = Query::select()
+        .expr(Func::count(Expr::col(Asterisk)))
+        .from("send_attempt")
+        .and_where(Expr::col("started").lt(before.as_microsecond()))
+        .to_owned();
+    tx.query_one(&select).await?.map_or(Ok(0), |row| row.at(0))
+}
+
+/// Removes the attempts of an erased mail: what was said of its recipients may name them.
+pub(crate) async fn erase(tx: &mut Tx, mail: Uuid) -> Result<(), Error> {
+    let delete =
+        Query::delete().from_table("send_attempt").and_where(Expr::col("outgoing").eq(mail)).to_owned();
+    tx.execute(&delete).await.map(drop)
 }
 
 /// Removes attempts that began before `before`; answers how many.
