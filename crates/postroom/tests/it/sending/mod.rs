@@ -11,4 +11,5 @@ mod letter;
 mod lots;
 mod people;
 mod server;
+pub mod tls;
 mod way;
