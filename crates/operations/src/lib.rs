@@ -50,7 +50,7 @@ pub use find::Named;
 pub use mailboxes::{Forgotten, MailboxDetail, MailboxOrder, MailboxView};
 pub use messages::{Bulk, Hop, Posted};
 pub use openings::Opening;
-pub use outgoing::{OutgoingChange, OutgoingView, RecipientView};
+pub use outgoing::{AnswerView, AttemptView, OutgoingChange, OutgoingView, RecipientView};
 pub use postroom_core::{Stamp, StampAsk};
 pub use postroom_tracking::display::{FileView, MailView};
 pub use postroom_tracking::messages::{Detail, Message, Sighting, Wanted};

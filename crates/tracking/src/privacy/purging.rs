@@ -1,4 +1,5 @@
-//! Bodies that age out: a mail that is not tracked keeps its header block, its reason and its identity, nothing else.
+//! What ages out: a mail that is not tracked keeps its header block, its reason and its identity, nothing else; the history of
+//! attempts to send is kept for a set time.
 
 use std::sync::Arc;
 
@@ -15,9 +16,12 @@ use uuid::Uuid;
 
 use super::reduce::{self, Form};
 use crate::intake::filing_job;
+use crate::sending::history;
 
 /// The job kind.
 pub const KIND: &str = "mail.purge";
+/// How long the history of attempts to send is kept.
+const HISTORY: SignedDuration = SignedDuration::from_hours(90 * 24);
 /// Mails of one unit.
 const PAGE: u64 = 64;
 /// At which minute of every hour it runs.
@@ -44,6 +48,8 @@ pub struct Purged {
     pub bodies_removed: u64,
     /// Bodies that somebody else still refers to.
     pub bodies_kept: u64,
+    /// Attempts to send whose history is no longer kept.
+    pub attempts: u64,
     /// What it would do, when nothing was done.
     pub dry_run: bool,
 }
@@ -74,12 +80,26 @@ impl Purging {
             after = Some(last.id);
             self.reduce(page, before, &mut purged).await?;
         }
+        purged.attempts = self.forget_attempts(dry_run).await?;
         if !dry_run {
             let swept = doomed::sweep(&self.store, &self.holders).await.map_err(Fault::from)?;
             (purged.bodies_removed, purged.bodies_kept) = (swept.removed, swept.kept);
             crate::events::purged(purged.messages, purged.bytes);
         }
         Ok(purged)
+    }
+
+    async fn forget_attempts(&self, dry_run: bool) -> Result<u64, Fault> {
+        let before = self.clock.now().checked_sub(HISTORY).unwrap_or(Timestamp::MIN);
+        let old = self.store.read(move |tx| async move { history::count(tx, before).await }.boxed());
+        let old = old.await.map_err(|error: Error| Fault::from(error))?;
+        if dry_run || old == 0 {
+            return Ok(old);
+        }
+        let unit = self
+            .store
+            .write("mail.purged", move |tx| async move { history::purge(tx, before).await }.boxed());
+        unit.await.map_err(|error: Error| Fault::from(error))
     }
 
     async fn reduce(
