@@ -14,6 +14,7 @@ mod queue;
 mod record;
 mod service;
 mod work;
+mod writing;
 
 use clap::{Parser, Subcommand};
 
@@ -21,7 +22,7 @@ pub use globals::{DryRun, Globals, Limit, Yes};
 pub use help::command;
 pub use mail::{
     ImportArgs, ListMessagesArgs, MessageCommand, MoveArgs, ReplayMessageArgs, ReviewCommand,
-    ReviewRejectArgs, WhyArgs,
+    ReviewListArgs, ReviewRejectArgs, WhyArgs,
 };
 pub use mailbox::{
     AddMailboxArgs, MailboxCommand, OrderArgs, Protection, RemoveMailboxArgs, RescanArgs, TestMailboxArgs,
@@ -29,7 +30,7 @@ pub use mailbox::{
 pub use parse::{Usage, parse};
 pub use person::{ErasePersonArgs, PersonCommand};
 pub use queue::{FailArgs, ListQueueArgs, QueueArgs, QueueCommand, ReleaseArgs};
-pub use record::{Condition, ImportRecordsArgs, ListRecordsArgs, RecordCommand, ShowRecordArgs};
+pub use record::{Condition, FindRecordsArgs, ImportRecordsArgs, ListRecordsArgs, RecordCommand, ShowRecordArgs};
 pub use service::{
     BackupArgs, CheckArgs, ConfigCommand, ConfigShowArgs, DemoArgs, ExplainArgs, InitArgs, Part,
     ReconcileArgs, RestoreArgs,
@@ -38,6 +39,7 @@ pub use work::{
     ApitokenCommand, CreateTokenArgs, DropArgs, LinkArgs, PageRole, ReplayArgs, SessionCommand, ShelfCommand,
     TokenCommand, TokenText,
 };
+pub use writing::{AnswerArgs, LetterArgs, WriteArgs};
 
 /// Mail in, the right CRM record, and why.
 #[derive(Debug, Parser)]
