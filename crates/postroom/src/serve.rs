@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::{App, host_name};
 use crate::config::{Config, Size, Span};
 use crate::report::{CliError, Exit, Output};
+use crate::wiring::issuers::Issuers;
 use crate::wiring::{relay, watched};
 
 /// Set to `STEP.before_commit` or `STEP.after_commit`, with `:N` for the N-th time: the process kills itself there.
@@ -117,7 +118,7 @@ impl Services {
 
     /// Watches the mailboxes that have IMAP.
     async fn watch(&mut self, app: &App) -> Result<(), CliError> {
-        let mailboxes = watched::all(&app.config).await?;
+        let mailboxes = watched::all(&app.config, &mut Issuers::new(&app.clock)).await?;
         if mailboxes.is_empty() {
             return Ok(());
         }

@@ -37,10 +37,16 @@ impl Client {
         self.capability().await?;
         let login = auth.login();
         match auth {
-            Auth::Token { token, .. } => {
+            Auth::Token { tokens, .. } => {
                 self.demand("AUTH=XOAUTH2")?;
-                let answer = format!("user={login}\x01auth=Bearer {}\x01\x01", token.expose());
-                self.authenticate("AUTHENTICATE XOAUTH2", &answer).await?;
+                let token = tokens.token().await?;
+                match self.sign_in_with_token(&login, &token).await {
+                    // It may have been taken back before its time.
+                    Err(Error::SignIn { .. }) if tokens.refused(&token).await => {
+                        self.sign_in_with_token(&login, &tokens.token().await?).await?;
+                    }
+                    signed_in => signed_in?,
+                }
             }
             Auth::Password { password, .. } | Auth::Master { password, .. } => {
                 self.sign_in_with_password(&login, password).await?;
@@ -49,6 +55,11 @@ impl Client {
         // What may be done now can differ from what was offered to strangers.
         self.capabilities.clear();
         self.capability().await
+    }
+
+    async fn sign_in_with_token(&mut self, login: &str, token: &Secret) -> Result<(), Error> {
+        let answer = format!("user={login}\x01auth=Bearer {}\x01\x01", token.expose());
+        self.authenticate("AUTHENTICATE XOAUTH2", &answer).await
     }
 
     async fn sign_in_with_password(&mut self, login: &str, password: &Secret) -> Result<(), Error> {

@@ -9,6 +9,7 @@ use super::round_trip;
 use crate::app::{App, host_name};
 use crate::config::Mailbox;
 use crate::report::{CliError, Exit};
+use crate::wiring::issuers::Issuers;
 use crate::wiring::{outgoing, relay, watched};
 
 /// One step of a trial.
@@ -74,7 +75,7 @@ pub async fn mailbox(app: &App, mailbox: &Mailbox, round_trip: bool) -> Result<V
     let mut account = None;
     match &mailbox.imap {
         None => steps.push(way_in(app)),
-        Some(imap) => match watched::account(imap).await {
+        Some(imap) => match watched::account(imap, &mut Issuers::new(&app.clock)).await {
             Err(error) => steps.push(Step::refused("password", &error)),
             Ok(found) => {
                 steps.extend(probe(app, &found).await);
