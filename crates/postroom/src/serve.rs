@@ -31,6 +31,8 @@ use crate::wiring::{relay, watched};
 const KILL_AT: &str = "POSTROOM_KILL_AT";
 
 /// How old a gauge may be.
+/// Between two signs of life; people are told that nothing runs after two minutes.
+const BEAT: Duration = Duration::from_secs(30);
 const GAUGES: Duration = Duration::from_secs(15);
 
 pub async fn run(config: Config, out: &mut Output) -> Result<Exit, CliError> {
@@ -99,6 +101,9 @@ impl Services {
             }
         });
         let (operations, stop) = (app.operations.clone(), services.stop_work.clone());
+        // Before anything is watched: who looks then sees that somebody does.
+        operations.heartbeat().await?;
+        services.work.spawn(beat(operations.clone(), stop.clone()));
         services.work.spawn(publish(operations, stop));
         for listener in [smtp, lmtp, relay].into_iter().flatten() {
             let stop = services.stop_doors.clone();
@@ -148,6 +153,19 @@ impl Services {
         while self.doors.join_next().await.is_some() {}
         self.stop_work.cancel();
         while self.work.join_next().await.is_some() {}
+    }
+}
+
+/// Gives signs of life until `stop`.
+async fn beat(operations: Operations, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(BEAT) => {}
+        }
+        if let Err(fault) = operations.heartbeat().await {
+            tracing::warn!(event = "serve.silent", code = %fault.code, "The sign of life could not be written: {fault}");
+        }
     }
 }
 

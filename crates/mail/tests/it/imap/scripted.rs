@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use postroom_core::WatchState;
-use postroom_mail::imap::{Dialer, Watched, probe};
+use postroom_mail::imap::{Dialer, Watched, Sent, probe};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -204,7 +204,7 @@ async fn the_probe_tells_what_to_set_on_domino() {
     let (server, address) = Server::start().await;
     server.add(Odd::Nothing);
     let account = account(address, "desk", "x");
-    let steps = probe(&account, &Dialer::default(), &super::tls::NoNames, now()).await;
+    let steps = probe(&account, Sent::Watched, &Dialer::default(), &super::tls::NoNames, now()).await;
     let names: Vec<(&str, bool)> = steps.iter().map(|step| (step.name, step.ok)).collect();
     let expected = [
         ("dns", true),
