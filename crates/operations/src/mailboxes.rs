@@ -296,7 +296,8 @@ impl Operations {
             _ if watch.paused => ("paused", "Paused by a person.".to_owned()),
             _ if silent.is_some_and(|silent| silent > SILENT) => {
                 let minutes = silent.map_or(0, |silent| silent.as_mins());
-                let text = format!("postroom serve is not running: its last sign of life came {minutes} min ago.");
+                let text =
+                    format!("postroom serve is not running: its last sign of life came {minutes} min ago.");
                 ("not_running", text)
             }
             None => ("waiting", "Its watcher has not reported yet: is postroom serve running?".to_owned()),

@@ -103,7 +103,8 @@ impl Operations {
     async fn filed_as(&self, actor: &Actor, id: MailId) -> Result<Uuid, Fault> {
         let message = self.message(actor, id).await?.message;
         message.activity_id.ok_or_else(|| {
-            let text = format!("{id} is no e-mail of the CRM: it is {}; attach it to a record first", message.state);
+            let text =
+                format!("{id} is no e-mail of the CRM: it is {}; attach it to a record first", message.state);
             Fault::reject(Code::API_CONFLICT, text)
         })
     }

@@ -125,7 +125,8 @@ impl Issued {
                 Err(Error::Away { server: server(), source })
             }
             (status, _) => {
-                let why = told["error_description"].as_str().or(told["error"].as_str()).unwrap_or("no reason");
+                let why =
+                    told["error_description"].as_str().or(told["error"].as_str()).unwrap_or("no reason");
                 let why: String = why.chars().filter(|c| !c.is_control()).take(200).collect();
                 Err(Error::Refused { server: server(), text: format!("{status} {why}") })
             }

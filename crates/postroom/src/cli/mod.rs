@@ -21,8 +21,8 @@ use clap::{Parser, Subcommand};
 pub use globals::{DryRun, Globals, Limit, Yes};
 pub use help::command;
 pub use mail::{
-    ImportArgs, ListMessagesArgs, MessageCommand, MoveArgs, ReplayMessageArgs, ReviewCommand,
-    ReviewListArgs, ReviewRejectArgs, WhyArgs,
+    ImportArgs, ListMessagesArgs, MessageCommand, MoveArgs, ReplayMessageArgs, ReviewCommand, ReviewListArgs,
+    ReviewRejectArgs, WhyArgs,
 };
 pub use mailbox::{
     AddMailboxArgs, MailboxCommand, OrderArgs, Protection, RemoveMailboxArgs, RescanArgs, TestMailboxArgs,
@@ -30,7 +30,9 @@ pub use mailbox::{
 pub use parse::{Usage, parse};
 pub use person::{ErasePersonArgs, PersonCommand};
 pub use queue::{FailArgs, ListQueueArgs, QueueArgs, QueueCommand, ReleaseArgs};
-pub use record::{Condition, FindRecordsArgs, ImportRecordsArgs, ListRecordsArgs, RecordCommand, ShowRecordArgs};
+pub use record::{
+    Condition, FindRecordsArgs, ImportRecordsArgs, ListRecordsArgs, RecordCommand, ShowRecordArgs,
+};
 pub use service::{
     BackupArgs, CheckArgs, ConfigCommand, ConfigShowArgs, DemoArgs, ExplainArgs, InitArgs, Part,
     ReconcileArgs, RestoreArgs,

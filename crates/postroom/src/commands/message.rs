@@ -13,7 +13,9 @@ use postroom_tracking::why;
 use serde_json::json;
 
 use crate::app::App;
-use crate::cli::{Globals, ListMessagesArgs, MessageCommand, ReplayMessageArgs, ReviewCommand, ReviewListArgs};
+use crate::cli::{
+    Globals, ListMessagesArgs, MessageCommand, ReplayMessageArgs, ReviewCommand, ReviewListArgs,
+};
 use crate::commands::{actor, with_app};
 
 use crate::report::{CliError, Column, Exit, Form, Output, one_line};

@@ -234,7 +234,8 @@ impl Mailbox {
             );
         }
         if imap.username.is_none() || imap.password.is_none() == imap.oauth.is_none() {
-            let text = format!("{key}.username and {key}.password are needed to sign in; or username and oauth");
+            let text =
+                format!("{key}.username and {key}.password are needed to sign in; or username and oauth");
             cx.refuse(&key, text);
         }
         if imap.oauth.is_some() && imap.sign_in != SignIn::Xoauth2 {

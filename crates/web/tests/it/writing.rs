@@ -106,7 +106,11 @@ async fn what_is_wrong_is_told_field_by_field() {
     for (mail, status, pointer) in cases {
         let answer = post(&house, &path, &mail).await;
         let problem = answer.json();
-        assert_eq!((answer.status, problem["errors"][0]["pointer"].as_str()), (status, Some(pointer)), "{mail}");
+        assert_eq!(
+            (answer.status, problem["errors"][0]["pointer"].as_str()),
+            (status, Some(pointer)),
+            "{mail}"
+        );
     }
     let two = post(&house, &path, &json!({"to": "", "subject": "", "text": "x"})).await.json();
     assert_eq!(two["errors"].as_array().unwrap().len(), 2, "{two}");
@@ -138,9 +142,8 @@ async fn records_are_found_by_words_in_any_order() {
     let anna = house.story.contact_anna.to_string();
     let found = async |words: &str| -> Vec<String> {
         let items = get(&house, &format!("/api/v1/records?q={words}")).await["items"].clone();
-        let record = |item: &Value| {
-            format!("{}/{}", item["record"]["table"], item["record"]["id"]).replace('"', "")
-        };
+        let record =
+            |item: &Value| format!("{}/{}", item["record"]["table"], item["record"]["id"]).replace('"', "");
         items.as_array().unwrap().iter().map(record).collect()
     };
     assert!(found("adler+anna").await.contains(&anna));
@@ -159,7 +162,11 @@ async fn review_tells_candidates_and_why() {
     // The sender becomes known while the mail waits.
     let lead = r#"{"table":"lead","id":"00000000-0000-0000-0000-0000000000a1","columns":{"lastname":"Body","emailaddress1":"somebody@elsewhere.example"}}"#;
     let mut report = postroom_operations::ImportReport::default();
-    house.operations.import_records(&Actor::console(), vec![(1, lead.into())], false, &mut report).await.unwrap();
+    house
+        .operations
+        .import_records(&Actor::console(), vec![(1, lead.into())], false, &mut report)
+        .await
+        .unwrap();
     let all = get(&house, "/api/v1/review").await;
     assert_eq!((all["items"].as_array().unwrap().len(), &all["next"]), (2, &Value::Null), "{all:#}");
     let page = get(&house, "/api/v1/review?limit=1").await;

@@ -368,7 +368,10 @@ async fn a_server_with_qresync_tells_what_vanished() {
     let (standing, gone) = client.reopen(b"INBOX", false, None).await.unwrap();
     assert!(gone.is_empty());
     let (uid_validity, mod_seq) = (standing.uid_validity.unwrap(), standing.mod_seq.unwrap());
-    dovecot.run("anna", &["SELECT INBOX", "UID STORE 2:3 +FLAGS (\\Deleted)", "EXPUNGE", "UID STORE 4 +FLAGS (\\Seen)"]);
+    dovecot.run(
+        "anna",
+        &["SELECT INBOX", "UID STORE 2:3 +FLAGS (\\Deleted)", "EXPUNGE", "UID STORE 4 +FLAGS (\\Seen)"],
+    );
     let known = |uid_validity: u32, uids: &[u32]| Known { uid_validity, mod_seq, uids: uids.to_vec() };
     let check = async |known: Known, expected: &[u32]| {
         let mut client = open().await;

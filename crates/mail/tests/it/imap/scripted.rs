@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use postroom_core::WatchState;
-use postroom_mail::imap::{Dialer, Watched, Sent, probe};
+use postroom_mail::imap::{Dialer, Sent, Watched, probe};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 

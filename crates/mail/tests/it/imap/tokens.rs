@@ -45,7 +45,9 @@ async fn a_server_that_checks_lets_good_tokens_in_and_no_others() {
     let dovecot = dovecot(&server);
     let fixed = |token: &str| Arc::new(Fixed(Secret::new(token)));
     server.grant("good");
-    sign_in(&dovecot, "anna", fixed("good")).await.unwrap_or_else(|error| panic!("{error}\n{}", dovecot.log()));
+    sign_in(&dovecot, "anna", fixed("good"))
+        .await
+        .unwrap_or_else(|error| panic!("{error}\n{}", dovecot.log()));
     assert!(server.checks() > 0, "Dovecot asked");
     let refused = sign_in(&dovecot, "anna", fixed("bad")).await.unwrap_err();
     assert!(matches!(refused, Error::SignIn { .. }), "{refused}");

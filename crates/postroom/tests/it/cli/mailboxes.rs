@@ -98,7 +98,9 @@ fn an_empty_sent_folder_and_a_stranger_s_mailbox_are_told() {
     let (tested, names) = failed();
     assert_eq!(names, ["owner"], "in a new mailbox nobody has sent anything: {tested:#}");
     assert!(tested.to_string().contains("Sent is empty, as it is where nobody has sent"), "{tested:#}");
-    (0..10).for_each(|n| dovecot.deliver("anna", "INBOX", format!("Message-ID: <{n}@x.example>\r\n\r\nHi\r\n").as_bytes()));
+    (0..10).for_each(|n| {
+        dovecot.deliver("anna", "INBOX", format!("Message-ID: <{n}@x.example>\r\n\r\nHi\r\n").as_bytes())
+    });
     let (tested, names) = failed();
     assert_eq!(names, ["folders", "owner"], "one that is used should have sent mail: {tested:#}");
     assert!(tested.to_string().contains("Sent is empty, though 10 mails lie in the Inbox"), "{tested:#}");

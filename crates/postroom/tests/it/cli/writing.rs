@@ -30,12 +30,25 @@ fn a_mail_is_written_with_a_file_and_answered_in_its_thread() {
     let server = Catcher::start();
     let house = house(&server);
     let case = at("incident", 1);
-    let (letter, list) = (house.write("letter.txt", b"Dear Anna,\n\nsee the list.\n"), house.write("list.pdf", b"%PDF"));
+    let (letter, list) =
+        (house.write("letter.txt", b"Dear Anna,\n\nsee the list.\n"), house.write("list.pdf", b"%PDF"));
     let (letter, list) = (letter.to_string_lossy(), list.to_string_lossy());
     let id = "00000000-0000-0000-0000-0000000000f1";
     let arguments = [
-        "message", "write", "--record", &case, "--to", ANNA, "--subject", "Spare seals", "--text", &letter,
-        "--attach", &list, "--email-id", id,
+        "message",
+        "write",
+        "--record",
+        &case,
+        "--to",
+        ANNA,
+        "--subject",
+        "Spare seals",
+        "--text",
+        &letter,
+        "--attach",
+        &list,
+        "--email-id",
+        id,
     ];
     let trial = house.one(&[&arguments[..], &["--dry-run"]].concat());
     assert_eq!((&trial["dry_run"], &trial["files"]), (&json!(true), &json!(["list.pdf"])), "{trial}");
@@ -57,7 +70,11 @@ fn a_mail_is_written_with_a_file_and_answered_in_its_thread() {
     let came = house.filed(ANNA, &[SALES], reply);
     assert_eq!(came["record"]["id"], json!(guid("incident", 1)), "{came:#}");
     let answered = answer(&house, text(&came["id"]), "Tomorrow.");
-    assert_eq!((&answered["to"], &answered["subject"]), (&json!(ANNA), &json!("Re: Spare seals")), "{answered}");
+    assert_eq!(
+        (&answered["to"], &answered["subject"]),
+        (&json!(ANNA), &json!("Re: Spare seals")),
+        "{answered}"
+    );
     let left = poll::until(PATIENCE, || server.mails().len() == 2);
     assert!(left, "the answer did not leave: {}", house.log());
     let mail = String::from_utf8_lossy(&server.mails()[1].raw).into_owned();
@@ -68,8 +85,7 @@ fn a_mail_is_written_with_a_file_and_answered_in_its_thread() {
 /// Answers with a text from stdin.
 fn answer(house: &House, id: &str, words: &str) -> serde_json::Value {
     let mut command = house.command(&["message", "answer", id, "--text", "-", "--json"]);
-    let mut child =
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the binary starts");
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the binary starts");
     child.stdin.take().expect("it is piped").write_all(words.as_bytes()).expect("it reads");
     let output = child.wait_with_output().expect("it ends");
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
@@ -105,14 +121,24 @@ fn records_are_found_by_words_and_proposed_in_review() {
     let mail = "From: Kim <kim@nobody.example>\r\nTo: desk@ours.example\r\nSubject: Pumps\r\nMessage-ID: <k@nobody.example>\r\n\r\nHi\r\n";
     let waiting = house.filed("kim@nobody.example", &["desk@ours.example"], mail);
     assert_eq!(waiting["state"], "review", "{waiting:#}");
-    house.records(&[row("contact", 1, json!({"firstname": "Kim", "lastname": "Nowak", "emailaddress1": "kim@nobody.example"}))]);
+    house.records(&[row(
+        "contact",
+        1,
+        json!({"firstname": "Kim", "lastname": "Nowak", "emailaddress1": "kim@nobody.example"}),
+    )]);
     let found = house.list(&["record", "find", "nowak", "kim"]);
     assert_eq!((found.len(), &found[0]["record"]["id"]), (1, &json!(guid("contact", 1))), "{found:?}");
     assert!(house.list(&["record", "find", "nowak", "anna"]).is_empty());
     let items = house.list(&["message", "review", "list", "--candidates"]);
     assert_eq!(items[0]["candidates"][0]["record"]["id"], json!(guid("contact", 1)), "{items:?}");
     let shown = house.shown(&["message", "review", "list", "--candidates"]);
-    assert!(shown.contains(&format!("1 {}  Kim Nowak: the sender's address is its emailaddress1", at("contact", 1))), "{shown}");
+    assert!(
+        shown.contains(&format!(
+            "1 {}  Kim Nowak: the sender's address is its emailaddress1",
+            at("contact", 1)
+        )),
+        "{shown}"
+    );
     let plain = house.shown(&["message", "review", "list", "--candidates", "--plain"]);
     assert!(plain.contains(&format!("{}\tKim Nowak\t", at("contact", 1))), "{plain}");
     assert_eq!(house.list(&["message", "review", "list"])[0].get("candidates"), None);
