@@ -88,7 +88,13 @@ impl Server {
                 b"* LIST (\\Noselect) \"\\\\\" \"Other\\\\anna\"\r\n".to_vec()
             }
             "LIST" => b"* LIST (\\Noinferiors) \"\\\\\" Inbox\r\n* LIST () \"\\\\\" Sent\r\n".to_vec(),
-            "STATUS" => b"* STATUS Sent (MESSAGES 0 UIDNEXT 1 UIDVALIDITY 5)\r\n".to_vec(),
+            "STATUS" if command.contains("Sent") => {
+                b"* STATUS Sent (MESSAGES 0 UIDNEXT 1 UIDVALIDITY 5)\r\n".to_vec()
+            }
+            "STATUS" => {
+                let count = next - 1;
+                format!("* STATUS Inbox (MESSAGES {count} UIDNEXT {next} UIDVALIDITY 5)\r\n").into_bytes()
+            }
             "EXAMINE" if command.contains("Sent") => {
                 b"* 0 EXISTS\r\n* OK [UIDVALIDITY 5] x\r\n* OK [UIDNEXT 1] x\r\n".to_vec()
             }
