@@ -247,7 +247,7 @@ impl Reader<'_, '_> {
         let at = RecordRef::new(&table.logical_name, new_id(self.call, table, members)?);
         let mut given = boxed(self.call, at.clone(), members).await?;
         finish(table, &mut given.record);
-        if table.is_activity_party {
+        if parties::is_party(table) {
             parties::check(&given.record)?;
         }
         self.given.more.push(Change::CreateNew(given.record));
