@@ -186,7 +186,7 @@ async fn batches_that_are_refused_whole(on: On) {
         assert!(message.contains(says), "{message}");
     };
     check("", "").await;
-    check(&set(&[("1", "GET contacts", Json::Null)]), "change set").await;
+    check(&(set(&[("1", "GET contacts", Json::Null)]) + "--b--"), "change set").await;
     let one = ("1", "POST contacts", json!({"lastname": "A"}));
     check(&(set(&[one.clone(), one.clone()]) + "--b--"), "more than once").await;
     check(&(part("GET contacts", "").repeat(1001) + "--b--"), "1000").await;

@@ -148,8 +148,9 @@ async fn texts_are_texts(on: On) {
         assert_eq!(door.get(made.header("odata-entityid")).await.json["new_code"], text, "{}", made.header("odata-entityid"));
     }
     assert_eq!(count(&door).await, texts.len().to_string());
-    // What a broken client sends when the text has an apostrophe.
-    assert_eq!(door.get("new_things(new_code=\"it's\")").await.status, 400);
+    // What a broken client sends when the text has an apostrophe: no row, but not a wrong one either.
+    let answer = door.get("new_things(new_code=\"it's\")").await;
+    assert!((400..500).contains(&answer.status), "{}", answer.text);
 }
 
 async fn duplicates_are_refused_alone(on: On) {
