@@ -111,11 +111,15 @@ impl Reader<'_, '_> {
     }
 
     async fn member(&mut self, name: &str, json: &Json) -> Result<(), Problem> {
-        if let Some(relation) = resolve::navigation(&self.call.metadata, &self.table.logical_name, name) {
+        let table = self.table;
+        let column = table.column(name);
+        // Most members are plain columns: only what is none may be a navigation property.
+        if column.is_none_or(is_lookup)
+            && let Some(relation) = resolve::navigation(&self.call.metadata, &table.logical_name, name)
+        {
             return self.navigation(name, relation, json).await;
         }
-        let table = self.table;
-        let Some(column) = table.column(name) else { return Err(self.unknown(name)) };
+        let Some(column) = column else { return Err(self.unknown(name)) };
         if is_lookup(column) {
             return match json {
                 Json::Null => {
@@ -167,6 +171,9 @@ impl Reader<'_, '_> {
                     })?;
                     let to = target(self.call, uri).await?;
                     fits(self.call, name, relation.target(), &to)?;
+                    if let Relation::ManyToMany { .. } = relation {
+                        reference::there(self.call, &to).await?;
+                    }
                     let change = reference::tie(self.call, &relation, &self.at, &to);
                     self.given.more.push(change);
                 }
@@ -247,7 +254,7 @@ impl Reader<'_, '_> {
         let at = RecordRef::new(&table.logical_name, new_id(self.call, table, members)?);
         let mut given = boxed(self.call, at.clone(), members).await?;
         finish(table, &mut given.record);
-        if table.is_activity_party {
+        if parties::is_party(table) {
             parties::check(&given.record)?;
         }
         self.given.more.push(Change::CreateNew(given.record));

@@ -115,7 +115,7 @@ async fn create(call: &Call<'_>, place: &Place<'_>) -> Result<Prepared, Problem>
 /// Rows that only stand and fall with others are not made by themselves.
 pub(crate) fn creatable(place: &Place<'_>) -> Result<(), Problem> {
     let table = place.table;
-    match table.is_activity_party || table.is_intersect || table.logical_name == "activitypointer" {
+    match parties::is_party(table) || table.is_intersect || table.logical_name == "activitypointer" {
         true => Err(Problem::unsupported("Create", &table.logical_name)),
         false => Ok(()),
     }
@@ -225,7 +225,7 @@ async fn update(call: &Call<'_>, place: &Place<'_>, row: &Row) -> Result<Prepare
 }
 
 fn updatable(place: &Place<'_>) -> Result<(), Problem> {
-    match place.table.is_activity_party || place.table.logical_name == "activitypointer" {
+    match parties::is_party(place.table) || place.table.logical_name == "activitypointer" {
         true => Err(Problem::unsupported("Update", &place.table.logical_name)),
         false => Ok(()),
     }
