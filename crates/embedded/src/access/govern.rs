@@ -74,7 +74,6 @@ const CHILDREN: &[(&str, &[Parent])] = &[
     ("queueitem", &[parent("queueid", "queue", Need::AppendTo)]),
     // RemoveMemberList asks for prvAppendToList and prvReadList (protocol annex 8.1).
     ("listmember", &[parent("listid", "list", Need::AppendTo)]),
-    ("campaignlist", &[parent("campaignid", "campaign", Need::AppendTo)]),
     ("campaignitem", &[parent("campaignid", "campaign", Need::AppendTo)]),
     ("usersettings", &[parent("systemuserid", "systemuser", Need::Write)]),
     ("fieldpermission", &[parent("fieldsecurityprofileid", "fieldsecurityprofile", Need::Message)]),
@@ -102,6 +101,8 @@ pub(super) fn governed(table: &Table) -> Governed {
         _ if CLOSED.contains(&name) => Governed::Closed,
         _ if UNITS.contains(&name) => Governed::Unit,
         Ownership::User => Governed::Owner,
+        // Pairs of ids: the doors check both rows that they tie together.
+        _ if table.intersect.is_some() => Governed::Open,
         Ownership::None | Ownership::Organization => Governed::Organization,
     }
 }

@@ -17,10 +17,9 @@ mod links;
 mod manage;
 mod naming;
 mod options;
-mod privileges;
 mod problem;
 mod relations;
-mod tables;
+pub(crate) mod tables;
 #[cfg(test)]
 mod tests;
 

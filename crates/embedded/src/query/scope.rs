@@ -99,8 +99,8 @@ impl<'s> Scope<'s> {
         let at = self.tables.len() - 1;
         let mut on = self.meets(at, parent, link)?;
         on = on.and(filter::translate(frame, self, at, &link.filter)?);
-        if let Some(visible) = (frame.visible)(table) {
-            on = on.and(filter::translate(frame, self, at, &visible)?);
+        if let Some(visible) = filter::visible(frame, self, at, table)? {
+            on = on.and(visible);
         }
         let kind = if link.join == Join::Inner { JoinType::InnerJoin } else { JoinType::LeftJoin };
         match table.name.as_str() {

@@ -70,7 +70,6 @@ impl Schema {
     pub(crate) fn standard() -> Vec<Table> {
         let mut tables = data::tables();
         overlay::apply(&mut tables);
-        crate::access::tables::add(&mut tables);
         tables
     }
 

@@ -181,11 +181,25 @@ impl Checker<'_> {
     }
 
     fn create(&self, table: &Arc<Table>, record: &Record) -> Result<(), AccessError> {
+        if table.intersect.is_some() {
+            return self.tie(table, record);
+        }
         let parts = self.parent(table, record);
         let own = self.made.get(&record.at).cloned().or_else(|| self.new_row(record));
         let Some(row) = parts.or(own) else { return self.caller.check_table(PrivilegeKind::Create, table) };
         self.caller.check_create(table, &row)?;
         self.columns(table, &row, record, true)
+    }
+
+    /// Two rows tied together: Append on the one, AppendTo on the other.
+    fn tie(&self, table: &Table, record: &Record) -> Result<(), AccessError> {
+        let ends = record.columns.iter().filter_map(|(name, value)| reference(Some(table), name, value));
+        let ends: Vec<&RowFacts> =
+            ends.filter_map(|at| self.facts.get(&at).or_else(|| self.made.get(&at))).collect();
+        match ends[..] {
+            [first, second] => self.caller.check_link(first, second),
+            _ => self.caller.check_table(PrivilegeKind::Create, table),
+        }
     }
 
     fn update(&self, table: &Arc<Table>, row: &RowFacts, record: &Record) -> Result<(), AccessError> {

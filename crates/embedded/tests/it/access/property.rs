@@ -10,7 +10,7 @@ use proptest::test_runner::{Config, TestRunner};
 use uuid::Uuid;
 
 use super::naive::World;
-use super::town::{in_tx, load, user};
+use super::town::{answered, in_tx, load, sorted, user};
 use crate::bench::{Bench, On};
 
 const UNITS: usize = 5;
@@ -205,6 +205,7 @@ async fn judged(
 ) -> (Vec<bool>, Vec<bool>) {
     let table = bench.crm.table(&rows[0].table).await.unwrap();
     let found = world.matching(&table.name, caller.filter(kind, &table).as_ref());
+    assert_eq!(answered(bench, &table.name, caller.filter(kind, &table)).await, sorted(&found));
     let (asker, wanted) = (caller.clone(), rows.to_vec());
     let facts = in_tx!(bench, |tx| access::facts(tx, &asker, &wanted)).unwrap();
     let by_filter = rows.iter().map(|at| found.contains(&at.id)).collect();
