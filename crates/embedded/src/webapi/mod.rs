@@ -6,11 +6,14 @@
 //! * [`call`] reads a request: path, options, preferences, definitions. [`dispatch`] says whose it is.
 //! * [`read`] answers rows: queries, single rows, properties, navigation, pages ([`page`]), expansions ([`expand`]), FetchXML
 //!   ([`fetch`]), changes ([`delta`]). [`row`] and [`format`] write them.
+//! * [`definitions`] are what is said of tables, columns, relationships and choices; [`csdl`] says all of it at once.
 //! * Writes are *prepared*: a request becomes changes and a promise of what to answer, so that a change set of many requests
 //!   is one set of changes.
 //! * Every error is a [`Problem`] with the platform's own code and text.
 
 mod call;
+mod csdl;
+mod definitions;
 mod delta;
 mod dispatch;
 mod expand;

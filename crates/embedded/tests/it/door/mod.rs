@@ -36,7 +36,7 @@ impl DoorBench {
     pub async fn new(on: On) -> Self {
         let bench = Bench::new(on).await;
         let door = Door::new(bench.ids.clone(), Settings::default());
-        let session = bench.crm.session(seed::ADMINISTRATOR).await.unwrap();
+        let session = bench.crm.session(seed::ADMINISTRATOR);
         DoorBench { bench, door, session }
     }
 
