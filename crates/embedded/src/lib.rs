@@ -3,7 +3,7 @@
 //!
 //! # Design
 //!
-//! * **Descriptions** ([`schema`]): 58 standard tables from files of public facts, put right in code; tables made at run
+//! * **Descriptions** ([`schema`]): 60 standard tables from files of public facts, put right in code; tables made at run
 //!   time beside them. What a database has stands in its `crm_table`; every process notices a change at its next unit.
 //! * **Definitions** ([`definitions`]): the same descriptions in Dataverse's words for the doors, and how they are changed.
 //! * **Rows** are rows: `crm_contact` with real columns, on SQLite and PostgreSQL. Bodies are handles on the stored mail.
@@ -135,6 +135,7 @@ impl Embedded {
                 let done = work(tx).await?;
                 let schema = cache.current(tx).await?;
                 access::seed::ensure(tx, &schema).await?;
+                definitions::messages::ensure(tx, &schema).await?;
                 Ok(done)
             }
             .boxed()
@@ -148,7 +149,8 @@ impl Embedded {
             async move {
                 registry::ensure(tx, Schema::standard()).await?;
                 let schema = cache.current(tx).await?;
-                access::seed::ensure(tx, &schema).await
+                access::seed::ensure(tx, &schema).await?;
+                definitions::messages::ensure(tx, &schema).await
             }
             .boxed()
         });
