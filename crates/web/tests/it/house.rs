@@ -10,7 +10,7 @@ use postroom_core::{Clock, Crm, Direction, Envelope, Ids, MailId};
 use postroom_embedded::Embedded;
 use postroom_embedded::demo::{self, Story};
 use postroom_jobs::{NewJob, Runner};
-use postroom_operations::{Actor, Operations, Posted, Privacy, Role, Scope, Writing};
+use postroom_operations::{Actor, Operations, Posted, Privacy, Role, Scope, TokenOrder, Writing};
 use postroom_store::Store;
 use postroom_tracking::filing::Filing;
 use postroom_tracking::intake::Intake;
@@ -128,6 +128,7 @@ impl House {
             public_url: None,
             tls,
             max_message: MAX_MESSAGE,
+            is_proxy: Arc::new(|_| false),
         };
         let metrics = Arc::new(|| "postroom_ready 1\n".to_owned());
         let web = Web::bind(options, operations.clone(), metrics).await.unwrap();
@@ -177,7 +178,8 @@ impl House {
 
     pub async fn token(&self, scope: Scope) -> String {
         let life = std::time::Duration::from_secs(3600);
-        self.operations.create_token(&Actor::console(), scope, scope.as_str(), life).await.unwrap().token
+        let order = TokenOrder { scope, name: scope.as_str(), user: None, life };
+        self.operations.create_token(&Actor::console(), order).await.unwrap().token
     }
 
     pub async fn link(&self, role: Role) -> String {
