@@ -110,6 +110,16 @@ impl Embedded {
         Ok(made?)
     }
 
+    /// The unit of every change to rows.
+    pub(crate) async fn change<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+    {
+        self.store.write("crm.apply", work).await
+    }
+
     /// The unit of every change to definitions. New tables have their privileges when it ends.
     pub(crate) async fn shape<T, E, F>(&self, work: F) -> Result<T, E>
     where

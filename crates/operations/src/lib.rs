@@ -34,6 +34,7 @@ mod stamp;
 mod status;
 mod timeline;
 mod tokens;
+mod write;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -52,7 +53,7 @@ pub use find::Named;
 pub use mailboxes::{Forgotten, MailboxDetail, MailboxOrder, MailboxView};
 pub use messages::{Bulk, Hop, Posted};
 pub use openings::Opening;
-pub use outgoing::{OutgoingChange, OutgoingView, RecipientView};
+pub use outgoing::{AnswerView, AttemptView, OutgoingChange, OutgoingView, RecipientView};
 pub use postroom_core::{Stamp, StampAsk};
 pub use postroom_tracking::display::{FileView, MailView};
 pub use postroom_tracking::messages::{Detail, Message, Sighting, Wanted};
@@ -61,6 +62,7 @@ pub use postroom_tracking::privacy::purging::Purged;
 pub use postroom_tracking::sending::verbs::Wanted as OutgoingWanted;
 pub use postroom_tracking::verify::Books;
 pub use postroom_tracking::why::Why;
+pub use postroom_tracking::writing::File as NewFile;
 pub use privacy::Privacy;
 pub use records::{ImportReport, RecordView, Rejected};
 pub use replay::{Replay, Standing, Turn};
@@ -71,6 +73,7 @@ pub use shelf::ShelfItem;
 pub use status::{Health, Today};
 pub use timeline::{Activity, Attachment, PartyView};
 pub use tokens::{NewToken, TokenOrder, TokenView};
+pub use write::{About, Letter, Unwritten, Written};
 
 /// Everything an operation works on. Cheap to clone.
 #[derive(Clone)]

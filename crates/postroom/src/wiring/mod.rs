@@ -2,6 +2,7 @@
 
 pub mod directory;
 pub mod doors;
+pub mod issuers;
 pub mod outgoing;
 pub mod relay;
 pub mod watched;
