@@ -15,6 +15,7 @@ mod audit;
 mod bodies;
 mod compose;
 mod delivery;
+mod doors;
 mod find;
 mod gauges;
 mod mailboxes;
@@ -47,6 +48,7 @@ use postroom_tracking::rules::Rules;
 pub use access::{Actor, Door, Permission, Role, Scope};
 pub use audit::Entry;
 pub use compose::{Composed, Draft, FieldError, NewMail, Sender, Writing};
+pub use doors::{Access, DoorSettings, DoorUser, Grant, Limits, NoAccess, Stranger};
 pub use find::Named;
 pub use mailboxes::{Forgotten, MailboxDetail, MailboxOrder, MailboxView};
 pub use messages::{Bulk, Hop, Posted};
@@ -70,7 +72,7 @@ pub use sessions::Session;
 pub use shelf::ShelfItem;
 pub use status::{Health, Today};
 pub use timeline::{Activity, Attachment, PartyView};
-pub use tokens::{NewToken, TokenView};
+pub use tokens::{NewToken, TokenOrder, TokenView};
 pub use write::{About, Letter, Unwritten, Written};
 
 /// Everything an operation works on. Cheap to clone.
@@ -95,6 +97,8 @@ struct Parts {
     privacy: Option<Privacy>,
     /// Whether mail can be written on the pages.
     writing: Writing,
+    /// The embedded CRM's doors, when it is the CRM.
+    doors: Option<Arc<doors::Doors>>,
 }
 
 impl Operations {
@@ -103,6 +107,7 @@ impl Operations {
         let (store, clock) = (filing.store.clone(), filing.clock.clone());
         let (ids, crm) = (filing.ids.clone(), filing.crm.clone());
         let (stamper, watched, writing, privacy) = (None, BTreeSet::new(), Writing::default(), None);
+        let doors = None;
         Operations(Arc::new(Parts {
             store,
             clock,
@@ -115,6 +120,7 @@ impl Operations {
             watched,
             writing,
             privacy,
+            doors,
         }))
     }
 

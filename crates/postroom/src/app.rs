@@ -77,6 +77,10 @@ impl App {
             .with_stamper(Arc::new(Stamping { filing: filing.clone(), patience }))
             .with_privacy(privacy_of(&config, &embedded))
             .with_writing(writing_of(&config));
+        let operations = match wiring::doors::open(&config, &installation, &embedded, &ids) {
+            Some((doors, settings)) => operations.with_doors(doors, settings),
+            None => operations,
+        };
         Ok(App { config, clock, ids, store, embedded, intake, filing, operations, signer })
     }
 

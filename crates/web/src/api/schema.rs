@@ -308,6 +308,9 @@ pub struct NewToken {
     id: String,
     token: String,
     scope: String,
+    /// Of scope `crm`: the user that it acts as.
+    #[schema(required)]
+    user: Option<String>,
     expires_at: String,
 }
 
@@ -317,6 +320,9 @@ pub struct Token {
     id: String,
     name: String,
     scope: String,
+    /// Of scope `crm`: the user that it acts as.
+    #[schema(required)]
+    user: Option<String>,
     created_at: String,
     expires_at: String,
     #[schema(required)]

@@ -6,6 +6,7 @@ mod agents;
 mod api;
 mod browser;
 mod client;
+mod doors;
 mod health;
 mod house;
 mod imports;
