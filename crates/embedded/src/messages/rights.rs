@@ -13,6 +13,7 @@ use super::{Parameter, Prepared};
 use crate::access::{self, AccessError, AccessRights, Caller, Grant, Level, Privilege};
 use crate::failure::Failure;
 use crate::lot::{self, Writer};
+use crate::rules::Refusal;
 use crate::schema::Schema;
 
 /// What is done to a share.
@@ -191,7 +192,7 @@ where
         }
         .boxed()
     });
-    let done: Result<Result<(), postroom_core::Fault>, AccessError> = unit.await;
+    let done: Result<Result<(), Refusal>, AccessError> = unit.await;
     done??;
     Ok(Prepared::default())
 }
