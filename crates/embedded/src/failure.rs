@@ -16,7 +16,10 @@ pub enum Failure {
     Denied(AccessError),
     Store(Fault),
     /// A message refused in the platform's own words, with its own number such as 0x80040b04.
-    Platform { code: u32, message: String },
+    Platform {
+        code: u32,
+        message: String,
+    },
 }
 
 impl From<Error> for Failure {

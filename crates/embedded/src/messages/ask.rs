@@ -37,12 +37,18 @@ impl Ask<'_> {
 
     fn lacks(&self, name: &str) -> Failure {
         let message = &self.message.name;
-        refuse(codes::INVALID_ARGUMENT, format!("Required field '{name}' of the message {message} is missing."))
+        refuse(
+            codes::INVALID_ARGUMENT,
+            format!("Required field '{name}' of the message {message} is missing."),
+        )
     }
 
     pub(super) fn unfit(&self, name: &str, wanted: &str) -> Failure {
         let message = &self.message.name;
-        refuse(codes::INVALID_ARGUMENT, format!("The parameter '{name}' of the message {message} must be {wanted}."))
+        refuse(
+            codes::INVALID_ARGUMENT,
+            format!("The parameter '{name}' of the message {message} must be {wanted}."),
+        )
     }
 
     pub(super) fn text(&self, name: &str) -> Result<Option<&str>, Failure> {
@@ -147,8 +153,9 @@ impl Ask<'_> {
 
     /// The organisation's settings.
     pub(super) async fn organization(&self, columns: &[&str]) -> Result<Record, Failure> {
-        let query =
-            Query::of("organization").select(columns).filter(Filter::eq("organizationid", seed::ORGANIZATION));
+        let query = Query::of("organization")
+            .select(columns)
+            .filter(Filter::eq("organizationid", seed::ORGANIZATION));
         let missing = || Fault::bug("the organisation's own row is missing");
         Ok(self.system(query).await?.pop().ok_or_else(missing)?)
     }

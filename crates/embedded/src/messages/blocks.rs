@@ -37,7 +37,10 @@ const NAME: u32 = 255;
 pub(crate) enum Goal {
     Attachment,
     /// A file column of a row.
-    Column { at: RecordRef, column: String },
+    Column {
+        at: RecordRef,
+        column: String,
+    },
 }
 
 /// One file on its way.
@@ -83,7 +86,13 @@ impl Upload {
 }
 
 impl Uploads {
-    pub(crate) fn begin(&self, session: &Session, goal: Goal, name: &str, token: Uuid) -> Result<(), Failure> {
+    pub(crate) fn begin(
+        &self,
+        session: &Session,
+        goal: Goal,
+        name: &str,
+        token: Uuid,
+    ) -> Result<(), Failure> {
         let now = session.now();
         let mut all = self.0.lock().expect("nobody panics while holding it");
         all.retain(|_, upload| upload.touched + IDLE > now);
@@ -96,7 +105,13 @@ impl Uploads {
     }
 
     /// One piece. A piece that came before under this name is replaced.
-    pub(crate) fn put(&self, session: &Session, token: Uuid, name: &str, bytes: Bytes) -> Result<(), Failure> {
+    pub(crate) fn put(
+        &self,
+        session: &Session,
+        token: Uuid,
+        name: &str,
+        bytes: Bytes,
+    ) -> Result<(), Failure> {
         let mut all = self.0.lock().expect("nobody panics while holding it");
         let used: usize = all.values().map(Upload::size).sum();
         let upload = own(&mut all, session, token)?;
@@ -195,7 +210,10 @@ pub(crate) async fn file_change(
         return Err(too_large(most / 1024));
     }
     if file.is_empty() || file.contains(['/', '\\', '\0']) || file.encode_utf16().count() > NAME as usize {
-        return Err(refuse(codes::FILE_NAME, "The file needs a name of at most 255 characters, without a path."));
+        return Err(refuse(
+            codes::FILE_NAME,
+            "The file needs a name of at most 255 characters, without a path.",
+        ));
     }
     let table = session.crm().table(&at.table).await?;
     let beside = name_column(name);
@@ -240,7 +258,9 @@ pub(super) async fn begin(ask: &Ask<'_>) -> Result<Prepared, Failure> {
 
 pub(super) fn block(ask: &Ask<'_>) -> Result<Prepared, Failure> {
     ask.need("BlockId")?;
-    let Parameter::Binary(bytes) = ask.need("BlockData")? else { return Err(ask.unfit("BlockData", "base64")) };
+    let Parameter::Binary(bytes) = ask.need("BlockData")? else {
+        return Err(ask.unfit("BlockData", "base64"));
+    };
     let name = ask.text("BlockId")?.unwrap_or_default();
     ask.session.crm().uploads.put(ask.session, token(ask)?, name, bytes.clone())?;
     Ok(Prepared::default())

@@ -8,9 +8,7 @@
 use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use postroom_core::query::Comparison;
-use postroom_core::{
-    Change, ChangeSet, Content, Crm, Fault, Filter, Query, Record, RecordRef, Value,
-};
+use postroom_core::{Change, ChangeSet, Content, Crm, Fault, Filter, Query, Record, RecordRef, Value};
 use postroom_formats::fetchxml::{self, Fetch};
 use postroom_store::Error;
 
@@ -196,21 +194,16 @@ async fn put(session: &Session, change: Change) -> Result<(), Failure> {
 /// # Errors
 /// The database's own; a job that cannot be read is closed as failed.
 pub async fn resume(crm: &Embedded) -> Result<usize, Failure> {
-    let filter = Filter::All(vec![
-        Filter::eq("operationtype", OPERATION),
-        Filter::eq("statecode", IN_PROGRESS.0),
-    ]);
+    let filter =
+        Filter::All(vec![Filter::eq("operationtype", OPERATION), Filter::eq("statecode", IN_PROGRESS.0)]);
     let query = Query::of("asyncoperation").select(&["data", "ownerid"]).filter(filter);
     let rows = Crm::query(crm, &query).await?;
     for row in &rows {
         let owner = row.lookup("ownerid").map_or(crm.acting, |owner| owner.id);
         let queries = stored(crm, row.get("data")).await;
         let broken = queries.is_none();
-        let job = Job {
-            session: crm.session(owner),
-            at: row.at.clone(),
-            queries: queries.unwrap_or_default(),
-        };
+        let job =
+            Job { session: crm.session(owner), at: row.at.clone(), queries: queries.unwrap_or_default() };
         let mut tally = Tally::default();
         let done = match broken {
             true => Err(refuse(codes::INVALID_ARGUMENT, "the queries of the job cannot be read")),

@@ -67,8 +67,8 @@ fn token(ask: &Ask<'_>, text: Option<&str>) -> Result<Option<i64>, Failure> {
 }
 
 fn page(ask: &Ask<'_>, cookie: &str) -> Result<(Option<i64>, u64), Failure> {
-    let parts = cookie.split_once('/').and_then(|(until, start)| Some((until.parse().ok()?, start.parse().ok()?)));
+    let parts =
+        cookie.split_once('/').and_then(|(until, start)| Some((until.parse().ok()?, start.parse().ok()?)));
     let (until, start) = parts.ok_or_else(|| ask.unfit("PageInfo", "the PagingCookie of the page before"))?;
     Ok((Some(until), start))
 }
-

@@ -149,7 +149,8 @@ async fn judge(ask: &Ask<'_>, mail: &Mail<'_>) -> Result<Judged, Failure> {
     let people = people(ask, mail).await?;
     let settings = Settings::read(ask).await?;
     let matched = tracking::correlate(ask, &settings, mail.subject, mail.in_reply_to.as_deref()).await?;
-    let no = |reason, people, matched| Judged { reason, deliver: false, accepting: Vec::new(), matched, people };
+    let no =
+        |reason, people, matched| Judged { reason, deliver: false, accepting: Vec::new(), matched, people };
     if is_known(ask, mail.message_id).await? {
         return Ok(no(Reason::Duplicate, people, matched));
     }

@@ -28,7 +28,14 @@ struct List {
 impl List {
     async fn read(ask: &Ask<'_>, at: RecordRef) -> Result<Self, Failure> {
         let columns = [
-            "createdfromcode", "type", "lockstatus", "query", "listname", "description", "purpose", "source",
+            "createdfromcode",
+            "type",
+            "lockstatus",
+            "query",
+            "listname",
+            "description",
+            "purpose",
+            "source",
             "versionnumber",
         ];
         let row = ask.row(&at, &columns).await?;

@@ -110,7 +110,8 @@ async fn check_recipients(ask: &Ask<'_>, parties: &[Record]) -> Result<(), Failu
 /// Nobody among them has said that he wants no e-mails.
 async fn check_consent(ask: &Ask<'_>, recipients: &[&Record]) -> Result<(), Failure> {
     for table in ["contact", "account", "lead"] {
-        let ids = recipients.iter().filter_map(|party| party.lookup("partyid")).filter(|at| at.table == table);
+        let ids =
+            recipients.iter().filter_map(|party| party.lookup("partyid")).filter(|at| at.table == table);
         let ids: Vec<Value> = ids.map(|at| Value::Guid(at.id)).collect();
         if ids.is_empty() {
             continue;
@@ -130,7 +131,12 @@ async fn check_sender(ask: &Ask<'_>, parties: &[Record]) -> Result<(), Failure> 
     let senders: Vec<&Record> = parties.iter().filter(|party| is(party, &[FROM])).collect();
     let sender = match senders[..] {
         [sender] => sender,
-        [] => return Err(refuse(codes::SENDER_WITHOUT_ADDRESS, "The e-mail must have a sender before it can be sent")),
+        [] => {
+            return Err(refuse(
+                codes::SENDER_WITHOUT_ADDRESS,
+                "The e-mail must have a sender before it can be sent",
+            ));
+        }
         _ => return Err(refuse(codes::SENDERS, "The e-mail must have only one sender.")),
     };
     if sender.text("addressused").is_none() {
@@ -153,7 +159,8 @@ async fn check_queue(ask: &Ask<'_>, queue: &RecordRef) -> Result<(), Failure> {
 async fn check_send_as(ask: &Ask<'_>, user: &RecordRef) -> Result<(), Failure> {
     let denied = || refuse(codes::SEND_AS, "The user lacks the privilege to send e-mails as another user.");
     ask.session.check_misc("prvSendAsUser").await.map_err(|_| denied())?;
-    let query = Query::of("usersettings").select(&["issendasallowed"]).filter(Filter::eq("systemuserid", user.id));
+    let query =
+        Query::of("usersettings").select(&["issendasallowed"]).filter(Filter::eq("systemuserid", user.id));
     let allowed = ask.system(query).await?;
     match allowed.first().and_then(|row| row.get("issendasallowed")).and_then(Value::as_bool) {
         Some(false) => Err(denied()),

@@ -121,7 +121,12 @@ const PRIVILEGES: Shape = ComplexList("RolePrivilege");
 
 /// Every message that [`super::prepare`] knows.
 pub const NAMES: &[Definition] = &[
-    function("WhoAmI", Bound::No, &[], &[("BusinessUnitId", Guid), ("UserId", Guid), ("OrganizationId", Guid)]),
+    function(
+        "WhoAmI",
+        Bound::No,
+        &[],
+        &[("BusinessUnitId", Guid), ("UserId", Guid), ("OrganizationId", Guid)],
+    ),
     function("RetrieveVersion", Bound::No, &[], &[("Version", Text)]),
     function(
         "RetrieveCurrentOrganization",
@@ -257,7 +262,12 @@ pub const NAMES: &[Definition] = &[
         action(
             "QualifyMemberList",
             Bound::Row("list"),
-            &[("ListId", Guid), ("ListMember", Entities(None)), ("MembersId", Guids), ("OverrideorRemove", Bool)],
+            &[
+                ("ListId", Guid),
+                ("ListMember", Entities(None)),
+                ("MembersId", Guids),
+                ("OverrideorRemove", Bool),
+            ],
             &[],
         ),
     ),
@@ -314,11 +324,7 @@ pub const NAMES: &[Definition] = &[
     function(
         "InitializeFrom",
         Bound::No,
-        &[
-            ("EntityMoniker", ANY),
-            ("TargetEntityName", Text),
-            ("TargetFieldType", Enum("TargetFieldType")),
-        ],
+        &[("EntityMoniker", ANY), ("TargetEntityName", Text), ("TargetFieldType", Enum("TargetFieldType"))],
         &[("Entity", ANY)],
     ),
     at_once(action("GrantAccess", Bound::No, ACCESS, &[])),
@@ -353,12 +359,7 @@ pub const NAMES: &[Definition] = &[
     ),
     at_once(on(
         "RoleId",
-        action(
-            "AddPrivilegesRole",
-            Bound::Row("role"),
-            &[("RoleId", Guid), ("Privileges", PRIVILEGES)],
-            &[],
-        ),
+        action("AddPrivilegesRole", Bound::Row("role"), &[("RoleId", Guid), ("Privileges", PRIVILEGES)], &[]),
     )),
     at_once(on(
         "RoleId",
@@ -445,12 +446,7 @@ pub const NAMES: &[Definition] = &[
     action(
         "CommitFileBlocksUpload",
         Bound::No,
-        &[
-            ("FileName", Text),
-            ("MimeType", Text),
-            ("BlockList", Texts),
-            ("FileContinuationToken", Text),
-        ],
+        &[("FileName", Text), ("MimeType", Text), ("BlockList", Texts), ("FileContinuationToken", Text)],
         &[("FileId", Guid), ("FileSizeInBytes", Int)],
     ),
     action("DeleteFile", Bound::No, &[("FileId", Guid)], &[]),

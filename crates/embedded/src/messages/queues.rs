@@ -39,7 +39,8 @@ fn moved(item: &Record, queue: &RecordRef, source: Option<&RecordRef>) -> Result
     let stands = item.lookup("queueid");
     match source {
         Some(source) if stands == Some(source) && source != queue => {
-            let change = Record::new(item.at.clone()).with("queueid", queue.clone()).with("workerid", Value::Null);
+            let change =
+                Record::new(item.at.clone()).with("queueid", queue.clone()).with("workerid", Value::Null);
             Ok(Some(unless_changed(item, change)))
         }
         _ => {

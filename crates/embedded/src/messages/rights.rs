@@ -54,8 +54,10 @@ pub(super) async fn share(ask: &Ask<'_>, what: Share) -> Result<Prepared, Failur
 /// `PrincipalAccess {Principal, AccessMask}`; the mask by name or number.
 fn given(ask: &Ask<'_>) -> Result<(RecordRef, AccessRights), Failure> {
     let access = ask.need("PrincipalAccess")?;
-    let wrong = || ask.unfit("PrincipalAccess", "a Principal with an AccessMask such as ReadAccess, WriteAccess");
-    let principal = member(access, "Principal").and_then(|value| reference(&value, None)).ok_or_else(wrong)?;
+    let wrong =
+        || ask.unfit("PrincipalAccess", "a Principal with an AccessMask such as ReadAccess, WriteAccess");
+    let principal =
+        member(access, "Principal").and_then(|value| reference(&value, None)).ok_or_else(wrong)?;
     let rights = match member(access, "AccessMask") {
         Some(Parameter::Text(text)) => AccessRights::parse(&text),
         Some(Parameter::Int(mask)) => Some(AccessRights(mask)),
@@ -172,7 +174,9 @@ fn privilege(privilege: &Privilege, depth: Level, unit: Uuid) -> Parameter {
 /// Finds out what to change and changes it in one unit, as the platform itself.
 async fn at_once<F>(ask: &Ask<'_>, work: F) -> Result<Prepared, Failure>
 where
-    F: for<'t> FnOnce(&'t mut Tx, Arc<Caller>) -> BoxFuture<'t, Result<Vec<Change>, AccessError>> + Send + 'static,
+    F: for<'t> FnOnce(&'t mut Tx, Arc<Caller>) -> BoxFuture<'t, Result<Vec<Change>, AccessError>>
+        + Send
+        + 'static,
 {
     let asks = ask.session.asks();
     let cache = ask.session.crm().cache.clone();

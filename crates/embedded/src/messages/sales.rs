@@ -28,17 +28,46 @@ const QUALIFIED_STATUS: i64 = 3;
 
 /// Columns that the rows made of a row begin with, where their tables have them.
 const CARRIED: &[&str] = &[
-    "emailaddress1", "emailaddress2", "emailaddress3", "telephone1", "telephone2", "telephone3", "mobilephone", "fax",
-    "websiteurl", "description", "address1_line1", "address1_line2", "address1_line3", "address1_city",
-    "address1_postalcode", "address1_stateorprovince", "address1_country", "donotemail", "donotbulkemail", "donotphone",
-    "donotfax", "donotpostalmail", "donotsendmm", "preferredcontactmethodcode", "transactioncurrencyid",
+    "emailaddress1",
+    "emailaddress2",
+    "emailaddress3",
+    "telephone1",
+    "telephone2",
+    "telephone3",
+    "mobilephone",
+    "fax",
+    "websiteurl",
+    "description",
+    "address1_line1",
+    "address1_line2",
+    "address1_line3",
+    "address1_city",
+    "address1_postalcode",
+    "address1_stateorprovince",
+    "address1_country",
+    "donotemail",
+    "donotbulkemail",
+    "donotphone",
+    "donotfax",
+    "donotpostalmail",
+    "donotsendmm",
+    "preferredcontactmethodcode",
+    "transactioncurrencyid",
 ];
 const OF_PERSON: &[&str] = &["firstname", "lastname", "middlename", "salutation", "jobtitle"];
 
 /// QualifyLead: the account, contact and opportunity asked for, made of the lead; the lead is qualified.
 pub(super) async fn qualify_lead(ask: &Ask<'_>) -> Result<Prepared, Failure> {
     let at = ask.target("LeadId", "lead")?;
-    let mut columns = vec!["statecode", "versionnumber", "subject", "companyname", "parentaccountid", "parentcontactid", "ownerid"];
+    let mut columns = vec![
+        "statecode",
+        "versionnumber",
+        "subject",
+        "companyname",
+        "parentaccountid",
+        "parentcontactid",
+        "ownerid",
+    ];
     columns.extend(OF_PERSON.iter().chain(CARRIED));
     let table = ask.session.crm().table("lead").await?;
     columns.retain(|name| table.column(name).is_some());
@@ -106,7 +135,10 @@ async fn opportunity(
         None => account.clone().or(contact.clone()),
     };
     let mut row = Record::new(RecordRef::new("opportunity", ask.ids.next()))
-        .with("name", lead.text("subject").or(lead.text("companyname")).or(lead.text("lastname")).map(str::to_owned))
+        .with(
+            "name",
+            lead.text("subject").or(lead.text("companyname")).or(lead.text("lastname")).map(str::to_owned),
+        )
         .with("originatingleadid", lead.at.clone())
         .with("customerid", customer)
         .with("parentaccountid", account.clone())
@@ -150,7 +182,8 @@ pub(super) async fn close_opportunity(ask: &Ask<'_>, end: End) -> Result<Prepare
 fn closed(ask: &Ask<'_>, name: &str, column: &str, table: &str) -> Result<RecordRef, Failure> {
     let activity = ask.need(name)?;
     let at = member(activity, column).and_then(|value| guid(&value));
-    at.map(|id| RecordRef::new(table, id)).ok_or_else(|| ask.unfit(name, &format!("an activity with its {column}")))
+    at.map(|id| RecordRef::new(table, id))
+        .ok_or_else(|| ask.unfit(name, &format!("an activity with its {column}")))
 }
 
 async fn still_open(ask: &Ask<'_>, at: &RecordRef) -> Result<Record, Failure> {
@@ -199,7 +232,9 @@ pub(super) async fn initialize_from(ask: &Ask<'_>) -> Result<Prepared, Failure> 
     let mut made = Record::new(RecordRef::new(target, uuid::Uuid::nil()));
     made.columns = row.columns.into_iter().filter(|(_, value)| *value != Value::Null).collect();
     let schema = ask.session.crm().schema().await?;
-    for name in ["parentcustomerid", "customerid", "originatingleadid", "regardingobjectid", "primarycontactid"] {
+    for name in
+        ["parentcustomerid", "customerid", "originatingleadid", "regardingobjectid", "primarycontactid"]
+    {
         let column = to.column(name).filter(|column| !column.read_only);
         if column.is_some_and(|column| schema.allows(&column.targets, &from)) {
             made = made.with(name, source.clone());

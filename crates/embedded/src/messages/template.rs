@@ -28,7 +28,11 @@ pub(super) async fn instantiate(ask: &Ask<'_>) -> Result<Prepared, Failure> {
     Ok(Prepared::answer(vec![("EntityCollection", Parameter::Entities(vec![email]))]))
 }
 
-pub(super) async fn filled(ask: &Ask<'_>, template: &RecordRef, object: &RecordRef) -> Result<Filled, Failure> {
+pub(super) async fn filled(
+    ask: &Ask<'_>,
+    template: &RecordRef,
+    object: &RecordRef,
+) -> Result<Filled, Failure> {
     let row = ask.row(template, &["subject", "body"]).await?;
     let (subject, body) = (text(ask, row.get("subject")).await?, text(ask, row.get("body")).await?);
     if [&subject, &body].iter().any(|text| text.contains("<xsl:")) {
@@ -50,10 +54,7 @@ pub(super) async fn filled(ask: &Ask<'_>, template: &RecordRef, object: &RecordR
         };
         row.get(column).and_then(shown)
     };
-    Ok(Filled {
-        subject: fill(&subject, &value, str::to_owned),
-        body: fill(&body, &value, escaped),
-    })
+    Ok(Filled { subject: fill(&subject, &value, str::to_owned), body: fill(&body, &value, escaped) })
 }
 
 async fn text(ask: &Ask<'_>, value: Option<&Value>) -> Result<String, Failure> {
@@ -116,7 +117,11 @@ fn lower(text: &str) -> String {
     text.trim().to_ascii_lowercase()
 }
 
-fn fill(text: &str, value: &impl Fn(&str, &str) -> Option<String>, escape: impl Fn(&str) -> String) -> String {
+fn fill(
+    text: &str,
+    value: &impl Fn(&str, &str) -> Option<String>,
+    escape: impl Fn(&str) -> String,
+) -> String {
     let mut parts = text.split("{!");
     let mut out = parts.next().unwrap_or_default().to_owned();
     for part in parts {

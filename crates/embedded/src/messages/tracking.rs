@@ -29,7 +29,8 @@ pub(super) struct Settings {
 
 impl Settings {
     pub(super) async fn read(ask: &Ask<'_>) -> Result<Self, Failure> {
-        let columns = ["emailcorrelationenabled", "trackingprefix", "trackingtokenidbase", "trackingtokeniddigits"];
+        let columns =
+            ["emailcorrelationenabled", "trackingprefix", "trackingtokenidbase", "trackingtokeniddigits"];
         let row = ask.organization(&columns).await?;
         // A list of all prefixes that there ever were; the first is the one in use.
         let prefix = row.text("trackingprefix").and_then(|all| all.split(';').next()).map(str::trim);
@@ -55,14 +56,17 @@ impl Settings {
 /// A fresh token for the caller's mails.
 pub(super) async fn make(ask: &Ask<'_>, settings: &Settings) -> Result<String, Failure> {
     let user = ask.session.user();
-    let query = Query::of("usersettings").select(&["trackingtokenid"]).filter(Filter::eq("systemuserid", user));
+    let query =
+        Query::of("usersettings").select(&["trackingtokenid"]).filter(Filter::eq("systemuserid", user));
     let number = ask.system(query).await?.first().and_then(|row| row.int("trackingtokenid")).unwrap_or(1);
     let number = settings.base + number;
     // By the number in the token, not by the user: two users with one number must not make the same tokens.
     let counter = format!("crm_tracking:{number}");
-    let next = ask.session.crm().store.write("crm.token", move |tx| {
-        async move { tx.next_numbers(&counter, 1).await }.boxed()
-    });
+    let next = ask
+        .session
+        .crm()
+        .store
+        .write("crm.token", move |tx| async move { tx.next_numbers(&counter, 1).await }.boxed());
     let next: Result<i64, Error> = next.await;
     Ok(token(settings, number, next?))
 }
@@ -93,10 +97,13 @@ pub(super) fn stamped(subject: &str, token: &str) -> String {
         return subject.to_owned();
     }
     let mut used = 0;
-    let kept: String = subject.chars().take_while(|letter| {
-        used += letter.len_utf16();
-        used <= room
-    }).collect();
+    let kept: String = subject
+        .chars()
+        .take_while(|letter| {
+            used += letter.len_utf16();
+            used <= room
+        })
+        .collect();
     format!("{} {token}", kept.trim_end()).trim_start().to_owned()
 }
 

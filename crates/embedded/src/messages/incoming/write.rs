@@ -66,12 +66,13 @@ pub(super) async fn promoted(
     }
     match old {
         Some(_) => {
-            let known = Query::of("activityparty")
-                .select(&[])
-                .filter(Filter::All(vec![Filter::eq("activityid", at.clone()), Filter::In(
+            let known = Query::of("activityparty").select(&[]).filter(Filter::All(vec![
+                Filter::eq("activityid", at.clone()),
+                Filter::In(
                     "participationtypemask".into(),
                     [mail::FROM, mail::TO, mail::CC, mail::BCC].map(Value::Int).to_vec(),
-                )]));
+                ),
+            ]));
             let known = ask.session.all(known).await?;
             changes.push(Change::Update(email));
             changes.extend(known.into_iter().map(|party| Change::Delete(party.at)));

@@ -38,7 +38,8 @@ pub(crate) async fn merge(ask: &Ask<'_>) -> Result<Prepared, Failure> {
     }
     changes.extend(moved(ask, &other, &target).await?);
     let state = if ["lead", "incident"].contains(&other.table.as_str()) { 2 } else { 1 };
-    let closed = Record::new(other.clone()).with("merged", true).with("masterid", target).with("statecode", state);
+    let closed =
+        Record::new(other.clone()).with("merged", true).with("masterid", target).with("statecode", state);
     let closed = match other.table.as_str() {
         "incident" => closed.with("statuscode", 2000),
         _ => closed,
@@ -69,7 +70,8 @@ async fn moved(ask: &Ask<'_>, from: &RecordRef, to: &RecordRef) -> Result<Vec<Ch
         let query = Query::of(table).select(&[]).filter(Filter::All(filter)).top(MOST as u64 + 1);
         // What the caller may not read stays where it is.
         let Ok(rows) = ask.session.all(query).await else { continue };
-        changes.extend(rows.into_iter().map(|row| Change::Update(Record::new(row.at).with(column, to.clone()))));
+        changes
+            .extend(rows.into_iter().map(|row| Change::Update(Record::new(row.at).with(column, to.clone()))));
         if changes.len() > MOST {
             let text = format!("More than {MOST} rows belong to {from}: move some of them first.");
             return Err(refuse(codes::INVALID_ARGUMENT, text));
