@@ -1,14 +1,11 @@
 //! The Web API door, asked as a client asks it: a request in, an answer out, no sockets.
 
 mod batch;
-mod files;
 mod keys;
 mod links;
-mod messages;
 mod multiple;
 mod read;
 mod rights;
-mod sql;
 mod write;
 
 use bytes::Bytes;
