@@ -5,12 +5,15 @@
 use postroom_core::Fault;
 use postroom_store::Error;
 
+use crate::access::AccessError;
 use crate::rules::Refusal;
 
 /// One failure.
 #[derive(Debug)]
 pub enum Failure {
     Refused(Refusal),
+    /// The caller may not.
+    Denied(AccessError),
     Store(Fault),
 }
 
@@ -26,6 +29,16 @@ impl From<Refusal> for Failure {
     }
 }
 
+impl From<AccessError> for Failure {
+    fn from(error: AccessError) -> Self {
+        match error {
+            AccessError::Refused(refusal) => Failure::Refused(refusal),
+            AccessError::Store(error) => error.into(),
+            denied => Failure::Denied(denied),
+        }
+    }
+}
+
 impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {
         Failure::Store(fault)
@@ -36,6 +49,7 @@ impl From<Failure> for Fault {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Refused(refusal) => refusal.into(),
+            Failure::Denied(error) => error.into(),
             Failure::Store(fault) => fault,
         }
     }

@@ -3,7 +3,7 @@
 //!
 //! # Design
 //!
-//! * **Descriptions** ([`schema`]): 58 standard tables from files of public facts, put right in code; tables made at run
+//! * **Descriptions** ([`schema`]): 60 standard tables from files of public facts, put right in code; tables made at run
 //!   time beside them. What a database has stands in its `crm_table`; every process notices a change at its next unit.
 //! * **Definitions** ([`definitions`]): the same descriptions in Dataverse's words for the doors, and how they are changed.
 //! * **Rows** are rows: `crm_contact` with real columns, on SQLite and PostgreSQL. Bodies are handles on the stored mail.
@@ -40,12 +40,13 @@ pub mod webapi;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use postroom_core::{Clock, Fault, RecordRef};
-use postroom_store::{Error, Store};
+use postroom_store::{Error, Store, Tx};
 use uuid::Uuid;
 
+use access::Callers;
 pub use failure::Failure;
-use query::Me;
 pub use rules::Refusal;
 pub use schema::registry::MIGRATIONS;
 use schema::registry::{self, Cache};
@@ -58,6 +59,7 @@ pub struct Embedded {
     store: Store,
     clock: Clock,
     cache: Cache,
+    callers: Callers,
     /// The user in whose name rows are written.
     acting: Uuid,
 }
@@ -66,12 +68,20 @@ impl Embedded {
     /// Makes what is missing: the standard tables and the organisation's first rows. The store must have run
     /// [`MIGRATIONS`]. Rows are written in the administrator's name; see [`Embedded::acting_as`].
     pub async fn open(store: Store, clock: Clock) -> Result<Self, Fault> {
-        let crm = Embedded { store, clock, cache: Cache::default(), acting: seed::ADMINISTRATOR };
+        let crm = Embedded {
+            store,
+            clock,
+            cache: Cache::default(),
+            callers: Callers::default(),
+            acting: seed::ADMINISTRATOR,
+        };
         if registry::lacks(&*crm.schema().await?, &Schema::standard()) {
-            crm.shape("crm.install", Schema::standard()).await?;
+            crm.install().await?;
         }
         seed::organisation(&crm).await?;
-        crm.ensure_roles().await?;
+        if crm.lacks_roles().await? {
+            crm.install().await?;
+        }
         Ok(crm)
     }
 
@@ -98,37 +108,62 @@ impl Embedded {
     /// Makes a table, or adds to one that is there the columns it lacks. Every process knows it at once.
     pub async fn create_table(&self, table: Table) -> Result<(), Fault> {
         registry::check(&*self.schema().await?, &table)?;
-        self.shape("crm.shape", vec![table]).await
+        let made: Result<(), Error> = self.shape(move |tx| registry::ensure(tx, vec![table]).boxed()).await;
+        Ok(made?)
     }
 
-    async fn shape(&self, step: &'static str, tables: Vec<Table>) -> Result<(), Fault> {
+    /// The unit of every change to rows.
+    pub(crate) async fn change<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+    {
+        self.store.write("crm.apply", work).await
+    }
+
+    /// The unit of every change to definitions. New tables have their privileges when it ends.
+    pub(crate) async fn shape<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+    {
         let cache = self.cache.clone();
-        let unit = self.store.write(step, move |tx| {
+        let unit = self.store.write("crm.shape", move |tx| {
             async move {
-                registry::ensure(tx, tables).await?;
+                let done = work(tx).await?;
                 let schema = cache.current(tx).await?;
-                access::seed::ensure(tx, &schema).await
+                access::seed::ensure(tx, &schema).await?;
+                definitions::messages::ensure(tx, &schema).await?;
+                Ok(done)
             }
             .boxed()
         });
-        Ok(unit.await?)
+        unit.await
     }
 
-    /// The privileges and roles that an older version did not have. A read comes first: a start on a database that is in
-    /// use waits for nobody.
-    async fn ensure_roles(&self) -> Result<(), Fault> {
+    async fn install(&self) -> Result<(), Error> {
+        let cache = self.cache.clone();
+        let unit = self.store.write("crm.install", move |tx| {
+            async move {
+                registry::ensure(tx, Schema::standard()).await?;
+                let schema = cache.current(tx).await?;
+                access::seed::ensure(tx, &schema).await?;
+                definitions::messages::ensure(tx, &schema).await
+            }
+            .boxed()
+        });
+        unit.await
+    }
+
+    /// Whether an older version did not have all of today's privileges and roles. It only reads: a start on a database that is
+    /// in use waits for nobody.
+    async fn lacks_roles(&self) -> Result<bool, Fault> {
         let schema = self.schema().await?;
-        let known = schema.clone();
-        let look =
-            self.store.read(move |tx| async move { access::seed::lacks(tx, &known).await }.boxed());
+        let look = self.store.read(move |tx| async move { access::seed::lacks(tx, &schema).await }.boxed());
         let lacks: Result<bool, Error> = look.await;
-        if lacks? {
-            let unit = self.store.write("crm.roles", move |tx| {
-                async move { access::seed::ensure(tx, &schema).await }.boxed()
-            });
-            unit.await?;
-        }
-        Ok(())
+        Ok(lacks?)
     }
 
     /// Adds columns to a table; those that are there already are left as they are.
@@ -142,9 +177,13 @@ impl Embedded {
     }
 
     /// The CRM as this user sees and changes it.
-    pub async fn session(&self, user: Uuid) -> Result<Session, Failure> {
-        let me = Me { user, unit: None, teams: Vec::new() };
-        Ok(Session::new(self.clone(), me))
+    pub fn session(&self, user: Uuid) -> Session {
+        Session::new(self.clone(), user, None)
+    }
+
+    /// The CRM as `user` sees and changes it in another one's name.
+    pub fn session_as(&self, user: Uuid, impersonated: Uuid) -> Session {
+        Session::new(self.clone(), user, Some(impersonated))
     }
 
     /// The user in whose name this handle writes.

@@ -235,12 +235,7 @@ impl Caller {
         self.rights.0.iter().map(|principal| principal.id)
     }
 
-    fn by_parents(
-        &self,
-        kind: PrivilegeKind,
-        table: &Table,
-        parents: &'static [Parent],
-    ) -> Option<Filter> {
+    fn by_parents(&self, kind: PrivilegeKind, table: &Table, parents: &'static [Parent]) -> Option<Filter> {
         let mut parts = Vec::new();
         let mut free = true;
         for (parent, needed, above) in self.parents(kind, parents) {

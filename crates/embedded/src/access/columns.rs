@@ -1,6 +1,6 @@
 //! Column security: columns that only members of a profile see or write. Source: dataverse.md G.
 //!
-//! A column is secured when a field permission names it.
+//! A column is secured when its definition or a field permission says so.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -74,10 +74,12 @@ impl Caller {
         if self.administrates() {
             return secured;
         }
-        for ((_, column), may) in self.columns.0.iter().filter(|((name, _), _)| *name == table.name) {
+        for column in &table.columns {
+            let known = self.columns.0.get(&(table.name.clone(), column.name.clone())).copied();
+            let Some(may) = known.or(column.secured.then(Permission::default)) else { continue };
             let mut note = |allowed: bool, list: fn(&mut Secured) -> &mut BTreeSet<String>| {
                 if !allowed {
-                    list(&mut secured).insert(column.clone());
+                    list(&mut secured).insert(column.name.clone());
                 }
             };
             note(may.read, |secured| &mut secured.hidden);

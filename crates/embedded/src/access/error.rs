@@ -37,14 +37,10 @@ pub enum AccessError {
         row.id, owner.as_ref().map_or(Uuid::nil(), |owner| owner.id), owner_type(owner), row.table,
         unit.unwrap_or_default()
     )]
-    Row {
-        user: Uuid,
-        row: RecordRef,
-        owner: Option<RecordRef>,
-        unit: Option<Uuid>,
-        rights: AccessRights,
-    },
-    #[error("User does not have the privilege to act on behalf another user. (Id={user} is missing prvActOnBehalfOfAnotherUser)")]
+    Row { user: Uuid, row: RecordRef, owner: Option<RecordRef>, unit: Option<Uuid>, rights: AccessRights },
+    #[error(
+        "User does not have the privilege to act on behalf another user. (Id={user} is missing prvActOnBehalfOfAnotherUser)"
+    )]
     OnBehalf { user: Uuid },
     #[error("The specified user(Id = {0}) is disabled. Consider enabling this user.")]
     Disabled(Uuid),
@@ -56,13 +52,17 @@ pub enum AccessError {
         if *create { "create" } else { "update" }
     )]
     Column { table: String, column: String, create: bool },
+    #[error("The user may not read the secured attribute {table}.{column}, so no condition may name it")]
+    Hidden { table: String, column: String },
     #[error("{} With Id = {} Does Not Exist", .0.table, .0.id)]
     NoRow(RecordRef),
     #[error("privilege With Id = {0} Does Not Exist")]
     NoPrivilege(Uuid),
     #[error("{privilege} cannot be given at the depth {depth}; it knows {known}")]
     Depth { privilege: String, depth: &'static str, known: &'static str },
-    #[error("The role {0} gives everything by itself and cannot be changed; copy what you need into a role of your own")]
+    #[error(
+        "The role {0} gives everything by itself and cannot be changed; copy what you need into a role of your own"
+    )]
     FixedRole(Uuid),
     #[error("rows of '{0}' cannot be shared: they have no owner")]
     NotShared(String),
@@ -95,6 +95,7 @@ impl AccessError {
             AccessError::OnBehalf { .. } => 0x8004_a110,
             AccessError::Disabled(_) => 0x8004_0225,
             AccessError::Stranger(_) => 0x8007_2560,
+            AccessError::Hidden { .. } => 0x8004_f501,
             AccessError::Column { create: true, .. } => 0x8004_f502,
             AccessError::Column { create: false, .. } => 0x8004_f507,
             AccessError::NoRow(_) | AccessError::NoPrivilege(_) => 0x8004_0217,

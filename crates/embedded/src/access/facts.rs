@@ -138,11 +138,7 @@ async fn above(
     Ok(())
 }
 
-async fn shares(
-    tx: &mut Tx,
-    caller: &Caller,
-    found: &mut HashMap<RecordRef, RowFacts>,
-) -> Result<(), Error> {
+async fn shares(tx: &mut Tx, caller: &Caller, found: &mut HashMap<RecordRef, RowFacts>) -> Result<(), Error> {
     if caller.shares.is_empty() {
         return Ok(());
     }

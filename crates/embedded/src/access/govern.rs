@@ -74,7 +74,6 @@ const CHILDREN: &[(&str, &[Parent])] = &[
     ("queueitem", &[parent("queueid", "queue", Need::AppendTo)]),
     // RemoveMemberList asks for prvAppendToList and prvReadList (protocol annex 8.1).
     ("listmember", &[parent("listid", "list", Need::AppendTo)]),
-    ("campaignlist", &[parent("campaignid", "campaign", Need::AppendTo)]),
     ("campaignitem", &[parent("campaignid", "campaign", Need::AppendTo)]),
     ("usersettings", &[parent("systemuserid", "systemuser", Need::Write)]),
     ("fieldpermission", &[parent("fieldsecurityprofileid", "fieldsecurityprofile", Need::Message)]),
@@ -82,15 +81,12 @@ const CHILDREN: &[(&str, &[Parent])] = &[
     ("systemuserroles", &[parent("systemuserid", "systemuser", Need::Message)]),
     ("teamroles", &[parent("teamid", "team", Need::Message)]),
     ("teammembership", &[parent("teamid", "team", Need::Message)]),
-    (
-        "systemuserprofiles",
-        &[parent("fieldsecurityprofileid", "fieldsecurityprofile", Need::Message)],
-    ),
+    ("systemuserprofiles", &[parent("fieldsecurityprofileid", "fieldsecurityprofile", Need::Message)]),
     ("teamprofiles", &[parent("fieldsecurityprofileid", "fieldsecurityprofile", Need::Message)]),
 ];
 
-/// Who owns a row is shown with the row; what privileges exist is no secret.
-const OPEN: &[&str] = &["owner", "privilege"];
+/// Who owns a row is shown with the row; what privileges and messages exist is no secret.
+const OPEN: &[&str] = &["owner", "privilege", "sdkmessage", "sdkmessagefilter"];
 /// The bytes of attachments are read through activitymimeattachment, shares through the messages.
 const CLOSED: &[&str] = &["attachment", "principalobjectaccess"];
 const UNITS: &[&str] = &["businessunit", "role", "systemuser", "team"];
@@ -105,7 +101,17 @@ pub(super) fn governed(table: &Table) -> Governed {
         _ if CLOSED.contains(&name) => Governed::Closed,
         _ if UNITS.contains(&name) => Governed::Unit,
         Ownership::User => Governed::Owner,
+        // Pairs of ids: the doors check both rows that they tie together.
+        _ if table.intersect.is_some() => Governed::Open,
         Ownership::None | Ownership::Organization => Governed::Organization,
+    }
+}
+
+/// The lookups that name the row which a row of this table is a part of; none for a table that decides itself.
+pub(crate) fn parents(table: &Table) -> Vec<&'static str> {
+    match governed(table) {
+        Governed::Parents(parents) => parents.iter().map(|parent| parent.column).collect(),
+        _ => Vec::new(),
     }
 }
 

@@ -58,11 +58,8 @@ impl Callers {
 
 /// The counter of changes to anyone's rights.
 pub async fn version(tx: &mut Tx) -> Result<i64, Error> {
-    let select = Query::select()
-        .column("value")
-        .from("counter")
-        .and_where(Expr::col("name").eq(VERSION))
-        .to_owned();
+    let select =
+        Query::select().column("value").from("counter").and_where(Expr::col("name").eq(VERSION)).to_owned();
     let row = tx.query_one(&select).await?;
     Ok(row.map(|row| row.at(0)).transpose()?.unwrap_or(0))
 }

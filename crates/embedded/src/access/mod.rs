@@ -44,9 +44,10 @@ pub use caller::{Caller, lookup_is_checked};
 pub use columns::Secured;
 pub use error::AccessError;
 pub use facts::{RowFacts, check_new_owner, facts};
+pub(crate) use govern::parents;
 pub use grants::{
-    Grant, RolePrivilege, add_privileges, assign_role, remove_privilege, replace_privileges,
-    role_privileges, unassign_role, user_privileges,
+    Grant, RolePrivilege, add_privileges, assign_role, remove_privilege, replace_privileges, role_privileges,
+    unassign_role, user_privileges,
 };
 pub use load::{Callers, version};
 pub use privilege::{Level, Privilege};

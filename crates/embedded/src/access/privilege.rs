@@ -4,14 +4,14 @@
 //! name, so every database has the same. Source: dataverse.md G.
 
 use std::collections::HashSet;
-use std::sync::LazyLock;
 
 use postroom_core::metadata::{PrivilegeInfo, PrivilegeKind};
 use uuid::Uuid;
 
 use super::govern::{Governed, governed};
+use crate::definitions;
+use crate::definitions::tables::{is_custom, schema_name};
 use crate::schema::{Schema, Table};
-use crate::seed::NAMESPACE;
 
 /// How far a privilege reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -143,52 +143,27 @@ const MISCELLANEOUS: &[(&str, bool)] = &[
     ("prvWriteRelationship", true),
 ];
 
-/// Tables whose privileges are not named by a capital letter and the logical name.
+/// Tables whose privileges bear another name than theirs.
 const NOUNS: &[(&str, &str)] = &[
     ("annotation", "Note"),
-    ("asyncoperation", "AsyncOperation"),
-    ("businessunit", "BusinessUnit"),
-    ("emailserverprofile", "EmailServerProfile"),
-    ("fieldsecurityprofile", "FieldSecurityProfile"),
-    ("importjob", "ImportJob"),
     ("salesorder", "Order"),
     ("savedquery", "Query"),
     ("systemuser", "User"),
     ("template", "EmailTemplate"),
-    ("transactioncurrency", "TransactionCurrency"),
-    ("userquery", "UserQuery"),
-    ("usersettings", "UserSettings"),
-    ("webresource", "WebResource"),
 ];
-
-/// Tables that come with the product; every other one was made at run time.
-static STANDARD: LazyLock<HashSet<String>> =
-    LazyLock::new(|| Schema::standard().into_iter().map(|table| table.name).collect());
 
 /// The table's part of a privilege's name.
 pub fn noun(table: &Table) -> String {
     if table.activity {
         return "Activity".into();
     }
-    if is_custom(table) {
-        return table.name.clone();
-    }
-    match NOUNS.iter().find(|(name, _)| *name == table.name) {
-        Some((_, noun)) => (*noun).to_owned(),
-        None => {
-            let mut letters = table.name.chars();
-            letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
-        }
-    }
-}
-
-pub(super) fn is_custom(table: &Table) -> bool {
-    !STANDARD.contains(&table.name)
+    let own = NOUNS.iter().find(|(name, _)| *name == table.name);
+    own.map_or_else(|| schema_name(table), |(_, noun)| (*noun).to_owned())
 }
 
 /// A privilege's id: fixed by its name.
 pub fn id_of(name: &str) -> Uuid {
-    Uuid::new_v5(&NAMESPACE, format!("privilege/{name}").as_bytes())
+    definitions::id("privilege", name)
 }
 
 /// The privilege of one kind over a table that has its own; `None` for a table that another one decides over, and for a

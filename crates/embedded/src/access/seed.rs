@@ -26,6 +26,7 @@ pub(crate) async fn ensure(tx: &mut Tx, schema: &Schema) -> Result<(), Error> {
     tx.next_numbers(lot::VERSION, 1).await?;
     let privileges = new_privileges(tx, schema).await?;
     put_privileges(tx, &privileges).await?;
+    forget(tx, schema).await?;
     let roles = new_roles(tx).await?;
     if !roles.is_empty() {
         put_roles(tx, schema, &roles).await?;
@@ -43,11 +44,34 @@ async fn new_privileges(tx: &mut Tx, schema: &Schema) -> Result<Vec<Privilege>, 
 
 async fn new_roles(tx: &mut Tx) -> Result<Vec<roles::Standard>, Error> {
     let ids = STANDARD.iter().map(|role| role.id);
-    let select =
-        Query::select().column("roleid").from("crm_role").and_where(Expr::col("roleid").is_in(ids)).to_owned();
+    let select = Query::select()
+        .column("roleid")
+        .from("crm_role")
+        .and_where(Expr::col("roleid").is_in(ids))
+        .to_owned();
     let have: Result<HashSet<Uuid>, Error> = tx.query(&select).await?.iter().map(|row| row.at(0)).collect();
     let have = have?;
     Ok(STANDARD.into_iter().filter(|role| !have.contains(&role.id)).collect())
+}
+
+/// The privileges of tables that are gone: a table of the same name made later shall not find what was given before.
+async fn forget(tx: &mut Tx, schema: &Schema) -> Result<(), Error> {
+    let known: HashSet<Uuid> = privilege::all(schema).into_iter().map(|privilege| privilege.id).collect();
+    let select = Query::select()
+        .column("privilegeid")
+        .from("crm_privilege")
+        .and_where(Expr::col("accessright").ne(0))
+        .to_owned();
+    let have: Result<Vec<Uuid>, Error> = tx.query(&select).await?.iter().map(|row| row.at(0)).collect();
+    let gone: Vec<Uuid> = have?.into_iter().filter(|id| !known.contains(id)).collect();
+    if gone.is_empty() {
+        return Ok(());
+    }
+    for table in ["crm_privilege", "crm_roleprivileges"] {
+        let by_id = Expr::col("privilegeid").is_in(gone.iter().copied());
+        tx.execute(&Query::delete().from_table(table).and_where(by_id).to_owned()).await?;
+    }
+    tx.next_numbers(VERSION, 1).await.map(drop)
 }
 
 async fn put_privileges(tx: &mut Tx, privileges: &[Privilege]) -> Result<(), Error> {
@@ -87,11 +111,9 @@ async fn put_privileges(tx: &mut Tx, privileges: &[Privilege]) -> Result<(), Err
 }
 
 async fn put_roles(tx: &mut Tx, schema: &Schema, new: &[roles::Standard]) -> Result<(), Error> {
-    let mut rows = Insert::into(
-        "crm_role",
-        &["roleid", "name", "businessunitid", "roletemplateid", "versionnumber"],
-    )
-    .or_skip();
+    let mut rows =
+        Insert::into("crm_role", &["roleid", "name", "businessunitid", "roletemplateid", "versionnumber"])
+            .or_skip();
     let mut given = Insert::into(
         "crm_roleprivileges",
         &["roleprivilegeid", "roleid", "privilegeid", "privilegedepthmask", "versionnumber"],

@@ -190,9 +190,8 @@ async fn share_of(tx: &mut Tx, row: &RecordRef, principal: &RecordRef) -> Result
         .and_where(Expr::col("principalid").eq(principal.id))
         .to_owned();
     let share = tx.query_one(&select).await?;
-    let read = |row: postroom_store::Row| {
-        Ok((row.at(0)?, AccessRights(row.at::<Option<i64>>(1)?.unwrap_or(0))))
-    };
+    let read =
+        |row: postroom_store::Row| Ok((row.at(0)?, AccessRights(row.at::<Option<i64>>(1)?.unwrap_or(0))));
     share.map(read).transpose()
 }
 

@@ -15,12 +15,12 @@ mod columns;
 mod labels;
 mod links;
 mod manage;
+pub(crate) mod messages;
 mod naming;
 mod options;
-mod privileges;
 mod problem;
 mod relations;
-mod tables;
+pub(crate) mod tables;
 #[cfg(test)]
 mod tests;
 

@@ -2,7 +2,8 @@
 
 use postroom_core::metadata::{KeyInfo, KeyStatus, OwnershipType, TableInfo};
 
-use super::{columns, id, labels, privileges};
+use super::{columns, id, labels};
+use crate::access::privilege;
 use crate::schema::{Column, Key, Kind, Ownership, Schema, Table, names, standard_columns, standard_table};
 
 /// The first code of tables made at run time.
@@ -55,13 +56,13 @@ pub(super) fn describe(schema: &Schema, table: &Table) -> TableInfo {
         change_tracking: !table.untracked,
         columns: table.columns.iter().enumerate().map(describe).collect(),
         keys: table.keys.iter().map(|key| key_info(table, key)).collect(),
-        privileges: privileges::of(table, &schema_name),
+        privileges: privilege::of_table(table),
         logical_name: table.name.clone(),
         schema_name,
     }
 }
 
-pub(super) fn schema_name(table: &Table) -> String {
+pub(crate) fn schema_name(table: &Table) -> String {
     let published = || names::of(&table.name).map(|names| names.schema_name.to_owned());
     table.schema_name.clone().or_else(published).unwrap_or_else(|| table.name.clone())
 }
@@ -80,7 +81,7 @@ fn type_code(table: &Table) -> i32 {
     table.type_code.or_else(published).unwrap_or_else(made)
 }
 
-pub(super) fn is_custom(table: &Table) -> bool {
+pub(crate) fn is_custom(table: &Table) -> bool {
     standard_table(&table.name).is_none()
 }
 

@@ -24,89 +24,59 @@ fn check(all: &Metadata, table: &str, column: &str, target: &str, navigation: &s
     );
 }
 
+/// Table, column, target, then the navigation property and the collection on the other side.
+const LOOKUPS: &str = "
+    contact parentcustomerid account parentcustomerid_account contact_customer_accounts
+    contact parentcustomerid contact parentcustomerid_contact contact_customer_contacts
+    incident customerid account customerid_account incident_customer_accounts
+    incident customerid contact customerid_contact incident_customer_contacts
+    lead customerid account customerid_account lead_customer_accounts
+    account primarycontactid contact primarycontactid account_primary_contact
+    account parentaccountid account parentaccountid account_parent_account
+    lead parentaccountid account parentaccountid lead_parent_account
+    lead campaignid campaign campaignid campaign_leads
+    email regardingobjectid account regardingobjectid_account_email Account_Emails
+    email regardingobjectid contact regardingobjectid_contact_email Contact_Emails
+    email regardingobjectid lead regardingobjectid_lead_email Lead_Emails
+    email regardingobjectid opportunity regardingobjectid_opportunity_email Opportunity_Emails
+    email regardingobjectid incident regardingobjectid_incident_email Incident_Emails
+    email regardingobjectid campaign regardingobjectid_campaign_email Campaign_Emails
+    task regardingobjectid account regardingobjectid_account_task Account_Tasks
+    phonecall regardingobjectid account regardingobjectid_account_phonecall Account_Phonecalls
+    activitypointer regardingobjectid account regardingobjectid_account Account_ActivityPointers
+    activitypointer regardingobjectid lead regardingobjectid_lead Lead_ActivityPointers
+    campaignresponse regardingobjectid campaign regardingobjectid_campaign_campaignresponse Campaign_CampaignResponses
+    email emailsender account emailsender_account Account_Email_EmailSender
+    email emailsender systemuser emailsender_systemuser SystemUser_Email_EmailSender
+    email emailsender queue emailsender_queue Queue_Email_EmailSender
+    email activityid activitypointer activityid_activitypointer activity_pointer_email
+    activityparty partyid account partyid_account account_activity_parties
+    activityparty partyid contact partyid_contact contact_activity_parties
+    activityparty partyid lead partyid_lead lead_activity_parties
+    activityparty partyid systemuser partyid_systemuser system_user_activity_parties
+    activityparty partyid queue partyid_queue queue_activity_parties
+    activityparty activityid email activityid_email email_activity_parties
+    activitymimeattachment objectid email objectid_email email_activity_mime_attachment
+    activitymimeattachment objectid template objectid_template template_activity_mime_attachments
+    queueitem objectid email objectid_email Email_QueueItem
+    queueitem objectid task objectid_task Task_QueueItem
+    queueitem queueid queue queueid queue_entries
+    queueitem workerid systemuser workerid_systemuser lk_queueitembase_workerid
+    annotation objectid account objectid_account Account_Annotation
+    contact ownerid owner ownerid owner_contacts
+    email ownerid owner ownerid owner_emails
+    contact createdby systemuser createdby lk_contactbase_createdby
+    contact transactioncurrencyid transactioncurrency transactioncurrencyid transactioncurrency_contact
+";
+
 #[test]
 fn lookups_are_bound_by_their_published_names() {
     let all = standard();
-    let check = |table, column, target, navigation, collection| {
+    for line in LOOKUPS.lines().filter(|line| !line.is_empty()) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let [table, column, target, navigation, collection] = words[..] else { panic!("{line}") };
         check(&all, table, column, target, navigation, collection);
-    };
-    check("contact", "parentcustomerid", "account", "parentcustomerid_account", "contact_customer_accounts");
-    check("contact", "parentcustomerid", "contact", "parentcustomerid_contact", "contact_customer_contacts");
-    check("incident", "customerid", "account", "customerid_account", "incident_customer_accounts");
-    check("incident", "customerid", "contact", "customerid_contact", "incident_customer_contacts");
-    check("lead", "customerid", "account", "customerid_account", "lead_customer_accounts");
-    check("account", "primarycontactid", "contact", "primarycontactid", "account_primary_contact");
-    check("account", "parentaccountid", "account", "parentaccountid", "account_parent_account");
-    check("lead", "parentaccountid", "account", "parentaccountid", "lead_parent_account");
-    check("lead", "campaignid", "campaign", "campaignid", "campaign_leads");
-    check("email", "regardingobjectid", "account", "regardingobjectid_account_email", "Account_Emails");
-    check("email", "regardingobjectid", "contact", "regardingobjectid_contact_email", "Contact_Emails");
-    check("email", "regardingobjectid", "lead", "regardingobjectid_lead_email", "Lead_Emails");
-    check(
-        "email",
-        "regardingobjectid",
-        "opportunity",
-        "regardingobjectid_opportunity_email",
-        "Opportunity_Emails",
-    );
-    check("email", "regardingobjectid", "incident", "regardingobjectid_incident_email", "Incident_Emails");
-    check("email", "regardingobjectid", "campaign", "regardingobjectid_campaign_email", "Campaign_Emails");
-    check("task", "regardingobjectid", "account", "regardingobjectid_account_task", "Account_Tasks");
-    check(
-        "phonecall",
-        "regardingobjectid",
-        "account",
-        "regardingobjectid_account_phonecall",
-        "Account_Phonecalls",
-    );
-    check(
-        "activitypointer",
-        "regardingobjectid",
-        "account",
-        "regardingobjectid_account",
-        "Account_ActivityPointers",
-    );
-    check("activitypointer", "regardingobjectid", "lead", "regardingobjectid_lead", "Lead_ActivityPointers");
-    check(
-        "campaignresponse",
-        "regardingobjectid",
-        "campaign",
-        "regardingobjectid_campaign_campaignresponse",
-        "Campaign_CampaignResponses",
-    );
-    check("email", "emailsender", "account", "emailsender_account", "Account_Email_EmailSender");
-    check("email", "emailsender", "systemuser", "emailsender_systemuser", "SystemUser_Email_EmailSender");
-    check("email", "emailsender", "queue", "emailsender_queue", "Queue_Email_EmailSender");
-    check("email", "activityid", "activitypointer", "activityid_activitypointer", "activity_pointer_email");
-    check("activityparty", "partyid", "account", "partyid_account", "account_activity_parties");
-    check("activityparty", "partyid", "contact", "partyid_contact", "contact_activity_parties");
-    check("activityparty", "partyid", "lead", "partyid_lead", "lead_activity_parties");
-    check("activityparty", "partyid", "systemuser", "partyid_systemuser", "system_user_activity_parties");
-    check("activityparty", "partyid", "queue", "partyid_queue", "queue_activity_parties");
-    check("activityparty", "activityid", "email", "activityid_email", "email_activity_parties");
-    check("activitymimeattachment", "objectid", "email", "objectid_email", "email_activity_mime_attachment");
-    check(
-        "activitymimeattachment",
-        "objectid",
-        "template",
-        "objectid_template",
-        "template_activity_mime_attachments",
-    );
-    check("queueitem", "objectid", "email", "objectid_email", "Email_QueueItem");
-    check("queueitem", "objectid", "task", "objectid_task", "Task_QueueItem");
-    check("queueitem", "queueid", "queue", "queueid", "queue_entries");
-    check("queueitem", "workerid", "systemuser", "workerid_systemuser", "lk_queueitembase_workerid");
-    check("annotation", "objectid", "account", "objectid_account", "Account_Annotation");
-    check("contact", "ownerid", "owner", "ownerid", "owner_contacts");
-    check("email", "ownerid", "owner", "ownerid", "owner_emails");
-    check("contact", "createdby", "systemuser", "createdby", "lk_contactbase_createdby");
-    check(
-        "contact",
-        "transactioncurrencyid",
-        "transactioncurrency",
-        "transactioncurrencyid",
-        "transactioncurrency_contact",
-    );
+    }
 }
 
 #[test]

@@ -88,15 +88,19 @@ pub(crate) async fn apply(
     writer: Writer,
     sets: Vec<ChangeSet>,
 ) -> Result<Vec<Result<Vec<Outcome>, Refusal>>, Error> {
-    // Locks the counter's row until the unit ends: writers of the CRM go one after the other, also on PostgreSQL, so what
-    // is read below stays true until it is written.
-    tx.next_numbers(VERSION, 1).await?;
+    begin(tx).await?;
     let wanted = gather::gather(&schema, writer.acting, &sets);
     let mut lot = load::load(tx, schema, writer, wanted).await?;
     keys::load(tx, &mut lot, &sets).await?;
     let answers = sets.into_iter().map(|set| lot.apply(set)).collect();
     lot.write(tx).await?;
     Ok(answers)
+}
+
+/// Locks the counter's row until the unit ends: writers of the CRM go one after the other, also on PostgreSQL, so what is
+/// read after it stays true until it is written.
+pub(crate) async fn begin(tx: &mut Tx) -> Result<(), Error> {
+    tx.next_numbers(VERSION, 1).await.map(drop)
 }
 
 /// What a set creates: its rows may refer to each other in any order.

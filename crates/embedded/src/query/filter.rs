@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::scope::Scope;
 use super::text::{fold, like, like_literal};
-use super::{Frame, moment, truth};
+use super::{Frame, all_visible, moment, truth};
 use crate::row;
 use crate::rules::{Refusal, coerce};
 use crate::schema::{Column, Kind, Table, shape};
@@ -15,6 +15,19 @@ use crate::schema::{Column, Kind, Table, shape};
 /// A condition for one who stands at the table `here`.
 pub(super) fn translate(frame: &Frame, scope: &Scope, here: usize, filter: &Filter) -> Result<Expr, Refusal> {
     Context { frame, scope, here }.filter(filter)
+}
+
+/// The rows of the table at `here` that the caller may see. What decides over that, such as shares and parent rows, is not
+/// limited again by what he may see of it.
+pub(super) fn visible(
+    frame: &Frame,
+    scope: &Scope,
+    here: usize,
+    table: &Table,
+) -> Result<Option<Expr>, Refusal> {
+    let Some(filter) = (frame.visible)(table) else { return Ok(None) };
+    let free = Frame { visible: &all_visible, me: frame.me.clone(), ..*frame };
+    translate(&free, scope, here, &filter).map(Some)
 }
 
 /// Rows that have, or have not, what a link names.
@@ -27,8 +40,8 @@ pub(super) fn linked(frame: &Frame, outer: &Scope, here: usize, link: &Link) -> 
     select.and_where(scope.meets_outer(outer, here, link)?);
     scope.join_all(&mut select, frame, 0, &link.links)?;
     select.and_where(translate(frame, &scope, 0, &link.filter)?);
-    if let Some(visible) = (frame.visible)(table) {
-        select.and_where(translate(frame, &scope, 0, &visible)?);
+    if let Some(visible) = visible(frame, &scope, 0, table)? {
+        select.and_where(visible);
     }
     let exists = Expr::exists(select);
     Ok(if link.join == Join::NotAny { exists.not() } else { exists })

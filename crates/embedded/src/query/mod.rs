@@ -126,8 +126,8 @@ pub(crate) fn plan(frame: &Frame, query: &Query, window: &Window) -> Result<Plan
     scope.from(&mut select, frame.schema);
     scope.join_all(&mut select, frame, 0, &query.links)?;
     select.and_where(filter::translate(frame, &scope, 0, &query.filter)?);
-    if let Some(visible) = (frame.visible)(table) {
-        select.and_where(filter::translate(frame, &scope, 0, &visible)?);
+    if let Some(visible) = filter::visible(frame, &scope, 0, table)? {
+        select.and_where(visible);
     }
     match query.computes() {
         true => computed::plan(frame, &scope, query, window, select),

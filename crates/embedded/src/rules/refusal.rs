@@ -45,6 +45,8 @@ pub enum Refusal {
     Alias(String),
     #[error("the page asked for does not belong to this query; begin again with the first page")]
     Cookie,
+    #[error("changes of {0} are told only to those who may read all its rows")]
+    Tracking(String),
     #[error("{table}.{column} cannot be {what}")]
     Use { table: String, column: String, what: &'static str },
     /// A definition that cannot be made, changed or deleted so.
@@ -77,6 +79,7 @@ impl Refusal {
             | Refusal::Completed { .. }
             | Refusal::Alias(_)
             | Refusal::Cookie
+            | Refusal::Tracking(_)
             | Refusal::Definition(_)
             | Refusal::Use { .. } => Code::CRM_REFUSED,
         }

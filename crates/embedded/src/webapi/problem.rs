@@ -6,6 +6,8 @@ use postroom_formats::{fetchxml, odata};
 
 use super::Reply;
 use super::json::Json;
+use crate::access::AccessError;
+use crate::definitions;
 use crate::failure::Failure;
 use crate::rules::Refusal;
 
@@ -39,6 +41,10 @@ pub(crate) mod codes {
     pub(crate) const EXPIRED: u32 = 0x8004_4352;
     pub(crate) const NOT_TRACKED: u32 = 0x8007_2491;
     pub(crate) const NO_RESOURCE: u32 = 0x8006_0888;
+    pub(crate) const COLUMN_TAKEN: u32 = 0x8004_7013;
+    pub(crate) const NAME_TAKEN: u32 = 0x8004_8403;
+    pub(crate) const IN_USE: u32 = 0x8004_f01f;
+    pub(crate) const NOT_CUSTOMIZABLE: u32 = 0x8004_f026;
 }
 
 impl Problem {
@@ -111,8 +117,21 @@ impl From<Failure> for Problem {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Refused(refusal) => refusal.into(),
+            Failure::Denied(error) => error.into(),
             Failure::Store(fault) => fault.into(),
         }
+    }
+}
+
+impl From<AccessError> for Problem {
+    fn from(error: AccessError) -> Self {
+        let code = error.crm_code().unwrap_or(codes::UNEXPECTED);
+        let status = match code {
+            codes::NOT_FOUND => StatusCode::NOT_FOUND,
+            codes::INVALID_ARGUMENT => StatusCode::BAD_REQUEST,
+            _ => StatusCode::FORBIDDEN,
+        };
+        Problem::new(status, code, error.to_string())
     }
 }
 
@@ -167,8 +186,28 @@ impl From<Refusal> for Problem {
                 codes::STATE,
                 format!("{status} is not a valid status code for state code {state} on {table}."),
             ),
+            Refusal::Definition(problem) => problem.into(),
             _ => bad(codes::INVALID_ARGUMENT, text),
         }
+    }
+}
+
+impl From<definitions::Problem> for Problem {
+    fn from(problem: definitions::Problem) -> Self {
+        use definitions::Problem as Of;
+        let text = problem.to_string();
+        let (status, code) = match problem {
+            Of::Missing { .. } => (StatusCode::NOT_FOUND, codes::NOT_FOUND),
+            Of::Taken { what: "column", .. } => (StatusCode::BAD_REQUEST, codes::COLUMN_TAKEN),
+            Of::Taken { .. } => (StatusCode::BAD_REQUEST, codes::NAME_TAKEN),
+            Of::InUse { .. } => (StatusCode::BAD_REQUEST, codes::IN_USE),
+            Of::Standard { .. } => (StatusCode::BAD_REQUEST, codes::NOT_CUSTOMIZABLE),
+            Of::Duplicates { .. } => (StatusCode::PRECONDITION_FAILED, codes::DUPLICATE_KEY),
+            Of::Prefix { .. } | Of::Name { .. } | Of::Unfit { .. } => {
+                (StatusCode::BAD_REQUEST, codes::INVALID_ARGUMENT)
+            }
+        };
+        Problem::new(status, code, text)
     }
 }
 

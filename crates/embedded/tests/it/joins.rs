@@ -55,7 +55,7 @@ async fn world(on: On) -> World {
     ];
     bench.create(&accounts).await;
     bench.create(&contacts).await;
-    let session = bench.crm.session(ADMINISTRATOR).await.unwrap();
+    let session = bench.crm.session(ADMINISTRATOR);
     World { bench, session, accounts }
 }
 
@@ -215,7 +215,7 @@ async fn pages_meet_without_gap_or_overlap(on: On) {
         })
         .collect();
     bench.create(&rows).await;
-    let session = bench.crm.session(ADMINISTRATOR).await.unwrap();
+    let session = bench.crm.session(ADMINISTRATOR);
     let columns = ["firstname", "jobtitle", "annualincome", "createdon", "parentcustomerid", "contactid"];
     for _ in 0..40 {
         let picked = proptest::collection::vec((0..columns.len(), any::<bool>()), 0..3);

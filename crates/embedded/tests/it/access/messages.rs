@@ -126,7 +126,7 @@ async fn roles_are_handed_out(on: On) {
     let stranger = RecordRef::new("systemuser", town.bench.ids.next());
     assert!(matches!(assign(mine, &stranger).await, Err(AccessError::NoRow(_))));
     // Nor puts into a role what he has not.
-    let delete = privilege::of(Delete, &*town.bench.crm.table("contact").await.unwrap()).unwrap();
+    let delete = privilege::of(Delete, &town.bench.crm.table("contact").await.unwrap()).unwrap();
     let me = load(&town.bench, town.me.id, None).await.unwrap();
     let grants = [Grant { privilege: delete.id, depth: Level::Basic }];
     let refused = in_tx!(town.bench, |tx| access::add_privileges(tx, &me, mine, &grants));

@@ -15,7 +15,7 @@ use postroom_embedded::access::{
 use postroom_embedded::schema::{Column, Table};
 use postroom_embedded::{Embedded, seed};
 
-use self::town::{Town, in_tx, load};
+use self::town::{Town, answered, in_tx, load, sorted};
 use crate::bench::{Bench, On, on_both};
 
 on_both!(
@@ -87,6 +87,11 @@ async fn parts_go_with_their_parents(on: On) {
     town.give(role, &town.me).await;
     let me = load(bench, town.me.id, None).await.unwrap();
     let world = town.world().await;
+    for name in ["email", "activityparty", "activitymimeattachment"] {
+        let filter = me.filter(Read, &bench.crm.table(name).await.unwrap());
+        let expected = sorted(&world.matching(name, filter.as_ref()));
+        assert_eq!(answered(bench, name, filter).await, expected, "{name}");
+    }
     for (at, mine) in [(&mails[0], true), (&mails[1], false)] {
         for at in at {
             let table = bench.crm.table(&at.table).await.unwrap();
@@ -223,10 +228,8 @@ async fn secured_columns(on: On) {
     let error = me.check_columns(&contact, ["firstname", "creditlimit"], false).unwrap_err();
     assert_eq!(error.crm_code(), Some(0x8004_f507));
     assert!(me.check_columns(&contact, ["firstname"], true).is_ok());
-    let member = bench
-        .row("teamprofiles")
-        .with("teamid", town.team.id)
-        .with("fieldsecurityprofileid", seen.at.id);
+    let member =
+        bench.row("teamprofiles").with("teamid", town.team.id).with("fieldsecurityprofileid", seen.at.id);
     bench.create(&[member]).await;
     let me = load(bench, town.me.id, None).await.unwrap();
     assert!(me.secured(&contact).hidden.is_empty());

@@ -10,7 +10,7 @@ use proptest::test_runner::{Config, TestRunner};
 use uuid::Uuid;
 
 use super::naive::World;
-use super::town::{in_tx, load, user};
+use super::town::{answered, in_tx, load, sorted, user};
 use crate::bench::{Bench, On};
 
 const UNITS: usize = 5;
@@ -99,7 +99,8 @@ async fn tell(bench: &Bench, story: &Story, kind: PrivilegeKind) -> Told {
     let mut units: Vec<Uuid> = vec![seed::BUSINESS_UNIT];
     let mut rows: Vec<Record> = Vec::new();
     for parent in &story.parents[1..] {
-        let unit = bench.row("businessunit").with("name", "Unit").with("parentbusinessunitid", units[*parent]);
+        let unit =
+            bench.row("businessunit").with("name", "Unit").with("parentbusinessunitid", units[*parent]);
         units.push(unit.at.id);
         rows.push(unit);
     }
@@ -124,7 +125,8 @@ async fn tell(bench: &Bench, story: &Story, kind: PrivilegeKind) -> Told {
         rows.extend(role(bench, kind, &principals[one], one == 1, levels).await);
     }
     let owned = |row: Record, owner: usize| row.with("ownerid", principals[owner].clone());
-    let contacts: Vec<Record> = story.owners[0].iter().map(|owner| owned(bench.contact("x"), *owner)).collect();
+    let contacts: Vec<Record> =
+        story.owners[0].iter().map(|owner| owned(bench.contact("x"), *owner)).collect();
     let mails: Vec<Record> = story.owners[1].iter().map(|owner| owned(bench.email(), *owner)).collect();
     let parties: Vec<Record> = mails.iter().map(|mail| bench.party(mail, 2, "a@b.example")).collect();
     rows.extend(story.shares.iter().map(|(contact, with, mask)| {
@@ -180,8 +182,7 @@ async fn check(bench: &Bench, story: Story) {
         true => load(bench, other, Some(user)).await.unwrap(),
         false => load(bench, user, None).await.unwrap(),
     };
-    let tables =
-        ["contact", "activityparty", "activitypointer", "email", "principalobjectaccess"];
+    let tables = ["contact", "activityparty", "activitypointer", "email", "principalobjectaccess"];
     let world = World::read(bench, &tables).await;
     let right = AccessRights::of(kind);
     for (what, rows) in [&told.contacts, &told.parties].into_iter().enumerate() {
@@ -204,6 +205,7 @@ async fn judged(
 ) -> (Vec<bool>, Vec<bool>) {
     let table = bench.crm.table(&rows[0].table).await.unwrap();
     let found = world.matching(&table.name, caller.filter(kind, &table).as_ref());
+    assert_eq!(answered(bench, &table.name, caller.filter(kind, &table)).await, sorted(&found));
     let (asker, wanted) = (caller.clone(), rows.to_vec());
     let facts = in_tx!(bench, |tx| access::facts(tx, &asker, &wanted)).unwrap();
     let by_filter = rows.iter().map(|at| found.contains(&at.id)).collect();

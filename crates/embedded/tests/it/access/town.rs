@@ -27,6 +27,19 @@ pub async fn load(bench: &Bench, user: Uuid, impersonated: Option<Uuid>) -> Resu
     in_tx!(bench, |tx| Caller::load(tx, &schema, user, impersonated))
 }
 
+/// The rows that the CRM itself answers for a filter.
+pub async fn answered(bench: &Bench, table: &str, filter: Option<Filter>) -> Vec<Uuid> {
+    let filter = filter.unwrap_or(Filter::All(Vec::new()));
+    let rows = bench.all(table, filter).await;
+    sorted(&rows.iter().map(|row| row.at.id).collect::<Vec<_>>())
+}
+
+pub fn sorted(ids: &[Uuid]) -> Vec<Uuid> {
+    let mut ids = ids.to_vec();
+    ids.sort_unstable();
+    ids
+}
+
 pub struct Town {
     pub bench: Bench,
     pub unit: Uuid,
@@ -166,6 +179,7 @@ impl Town {
         let table = self.bench.crm.table("contact").await.unwrap();
         let filter = caller.filter(kind, &table);
         let ids = self.world().await.matching("contact", filter.as_ref());
+        assert_eq!(answered(&self.bench, "contact", filter.clone()).await, sorted(&ids), "{filter:?}");
         let mut by_row = BTreeSet::new();
         for (name, at) in &self.contacts {
             let row = self.facts(caller, at).await;

@@ -109,7 +109,7 @@ fn options(metadata: &Metadata, query: &Query) -> Result<Named, Unsayable> {
 }
 
 /// Joins that only choose rows are conditions.
-pub(self) fn with(filter: &Filter, joined: Vec<Filter>) -> Filter {
+fn with(filter: &Filter, joined: Vec<Filter>) -> Filter {
     if joined.is_empty() {
         return filter.clone();
     }

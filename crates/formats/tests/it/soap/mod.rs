@@ -2,6 +2,8 @@
 //! and what is written reads as it was.
 
 mod captures;
+mod doors;
+mod metadata;
 mod query;
 mod values;
 mod xml;

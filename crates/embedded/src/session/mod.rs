@@ -1,19 +1,25 @@
 //! The CRM as one caller sees and changes it: what the doors are made of.
 //!
-//! A query answers a page, and says where the next one begins. Changes since a version come with the rows that went.
+//! A query answers a page, and says where the next one begins. Changes since a version come with the rows that went. What
+//! the caller may see and do is asked in the unit that reads or writes ([`permission`]).
+
+mod permission;
 
 use std::sync::Arc;
 
 use futures_util::FutureExt;
 use jiff::Timestamp;
-use postroom_core::{ChangeSet, Filter, Outcome, Query, Record, Value};
+use postroom_core::metadata::PrivilegeKind;
+use postroom_core::{ChangeSet, Code, Fault, Filter, Outcome, Query, Record, Value};
 use postroom_store::Tx;
 use uuid::Uuid;
 
+use crate::access::{AccessError, Caller, Callers};
 use crate::failure::Failure;
 use crate::lot::Writer;
 use crate::query::{self, Frame, Me, hierarchy};
 pub use crate::query::{Start, Window};
+use crate::rules::Refusal;
 use crate::schema::registry::Cache;
 use crate::schema::{Schema, Table};
 use crate::{Embedded, changes, content, crm};
@@ -25,7 +31,8 @@ pub const COUNTED: u64 = 5000;
 #[derive(Clone)]
 pub struct Session {
     crm: Embedded,
-    me: Me,
+    user: Uuid,
+    impersonated: Option<Uuid>,
 }
 
 /// A page of rows.
@@ -62,8 +69,8 @@ pub struct Since {
 }
 
 impl Session {
-    pub(crate) fn new(crm: Embedded, me: Me) -> Self {
-        Session { crm, me }
+    pub(crate) fn new(crm: Embedded, user: Uuid, impersonated: Option<Uuid>) -> Self {
+        Session { crm, user, impersonated }
     }
 
     /// The CRM behind this caller.
@@ -71,9 +78,34 @@ impl Session {
         &self.crm
     }
 
-    /// The caller's `systemuserid`.
+    /// The `systemuserid` in whose name things are done.
     pub fn user(&self) -> Uuid {
-        self.me.user
+        self.impersonated.unwrap_or(self.user)
+    }
+
+    /// The caller with all rights, as they are now.
+    pub async fn caller(&self) -> Result<Arc<Caller>, Failure> {
+        let (asks, crm) = (self.asks(), self.crm.clone());
+        let caller = self.crm.store.read(move |tx| {
+            async move {
+                let schema = crm.cache.current(tx).await?;
+                asks.caller(tx, &schema).await
+            }
+            .boxed()
+        });
+        let caller: Result<Arc<Caller>, AccessError> = caller.await;
+        let caller = caller?;
+        self.crm.callers.keep(&caller);
+        Ok(caller)
+    }
+
+    /// Refused unless the caller has this miscellaneous privilege, such as `prvPublishCustomization`.
+    pub async fn check_misc(&self, privilege: &str) -> Result<(), Failure> {
+        Ok(self.caller().await?.check_misc(privilege)?)
+    }
+
+    fn asks(&self) -> Asks {
+        Asks { callers: self.crm.callers.clone(), user: self.user, impersonated: self.impersonated }
     }
 
     /// What time it is at this CRM.
@@ -81,16 +113,11 @@ impl Session {
         self.crm.clock.now()
     }
 
-    /// The caller's business unit.
-    pub fn unit(&self) -> Option<Uuid> {
-        self.me.unit
-    }
-
     /// Rows, with those of linked tables, as this caller may see them.
     pub async fn page(&self, query: Query, window: Window, total: bool) -> Result<Page, Failure> {
-        let (cache, me, now) = (self.crm.cache.clone(), self.me.clone(), self.crm.clock.now());
+        let (cache, asks, now) = (self.crm.cache.clone(), self.asks(), self.crm.clock.now());
         let page = self.crm.store.read(move |tx| {
-            async move { Reader { tx, cache, me, now }.page(query, &window, total).await }.boxed()
+            async move { Reader { tx, cache, asks, now }.page(query, &window, total).await }.boxed()
         });
         page.await
     }
@@ -108,9 +135,10 @@ impl Session {
         since: Since,
         window: Window,
     ) -> Result<Changed, Failure> {
-        let (cache, me, now) = (self.crm.cache.clone(), self.me.clone(), self.crm.clock.now());
+        let (cache, asks, now) = (self.crm.cache.clone(), self.asks(), self.crm.clock.now());
         let changed = self.crm.store.read(move |tx| {
-            async move { Reader { tx, cache, me, now }.changes(&table, columns, since, window).await }.boxed()
+            async move { Reader { tx, cache, asks, now }.changes(&table, columns, since, window).await }
+                .boxed()
         });
         changed.await
     }
@@ -121,16 +149,24 @@ impl Session {
         if count == 0 {
             return Vec::new();
         }
-        let writer = Writer { acting: self.me.user, now: self.crm.clock.now() };
-        let (cache, files) = (self.crm.cache.clone(), content::store_files(&mut sets));
-        let unit =
-            self.crm.store.write("crm.apply", move |tx| crm::put(tx, cache, writer, files, sets).boxed());
+        let writer = Writer { acting: self.user(), now: self.crm.clock.now() };
+        let (cache, files, asks) = (self.crm.cache.clone(), content::store_files(&mut sets), self.asks());
+        let unit = self.crm.change(move |tx| permission::put(tx, cache, asks, writer, files, sets).boxed());
         match unit.await {
-            Ok((schema, answers)) => {
+            Ok((schema, caller, answers)) => {
                 self.crm.cache.keep(&schema);
-                answers.into_iter().map(|answer| answer.map_err(Failure::from)).collect()
+                self.crm.callers.keep(&caller);
+                answers
             }
-            Err(error) => crm::same_for_all(error, count)
+            Err(permission::Stopped::Denied(error)) => {
+                // Nobody may do anything: the same for each set.
+                let text = error.to_string();
+                let denied = |_| Err(Failure::Store(Fault::reject(Code::API_DENIED, text.clone())));
+                let mut answers: Vec<_> = (1..count).map(denied).collect();
+                answers.insert(0, Err(Failure::from(error)));
+                answers
+            }
+            Err(permission::Stopped::Store(error)) => crm::same_for_all(error, count)
                 .into_iter()
                 .map(|answer| answer.map_err(Failure::from))
                 .collect(),
@@ -143,18 +179,35 @@ impl Session {
     }
 }
 
+/// Who asks, to be read in the unit that answers.
+#[derive(Clone)]
+pub(crate) struct Asks {
+    callers: Callers,
+    user: Uuid,
+    impersonated: Option<Uuid>,
+}
+
+impl Asks {
+    pub(crate) async fn caller(&self, tx: &mut Tx, schema: &Arc<Schema>) -> Result<Arc<Caller>, AccessError> {
+        let caller = self.callers.current(tx, schema, self.user, self.impersonated).await?;
+        self.callers.keep(&caller);
+        Ok(caller)
+    }
+}
+
 /// One read of the store.
 struct Reader<'t> {
     tx: &'t mut Tx,
     cache: Cache,
-    me: Me,
+    asks: Asks,
     now: Timestamp,
 }
 
 impl Reader<'_> {
     async fn page(self, query: Query, window: &Window, total: bool) -> Result<Page, Failure> {
         let schema = self.cache.current(self.tx).await?;
-        run(self.tx, schema, self.me, self.now, query, window, total).await
+        let caller = self.asks.caller(self.tx, &schema).await?;
+        run(self.tx, schema, &caller, self.now, query, window, total).await
     }
 
     async fn changes(
@@ -169,11 +222,17 @@ impl Reader<'_> {
         let newest = changes::newest(self.tx).await?;
         let until = since.until.unwrap_or(newest);
         let described = schema.table(table)?.clone();
+        let caller = self.asks.caller(self.tx, &schema).await?;
+        if caller.filter(PrivilegeKind::Read, &described).is_some() {
+            // Which rows went cannot be told to someone who could not see all of them.
+            caller.check_table(PrivilegeKind::Read, &described)?;
+            return Err(Refusal::Tracking(table.to_owned()).into());
+        }
         let mut query = Query { columns, ..Query::of(table) };
         if let Some(version) = since.version {
             query = query.filter(between(version, until)).order_by("versionnumber", false);
         }
-        let page = run(self.tx, schema, self.me, self.now, query, &window, false).await?;
+        let page = run(self.tx, schema, &caller, self.now, query, &window, false).await?;
         let gone = match since.version.filter(|_| !page.more) {
             Some(version) => changes::gone_since(self.tx, &described, version, until).await?,
             None => Vec::new(),
@@ -192,14 +251,16 @@ fn between(after: i64, until: i64) -> Filter {
 async fn run(
     tx: &mut Tx,
     schema: Arc<Schema>,
-    me: Me,
+    caller: &Caller,
     now: Timestamp,
     mut query: Query,
     window: &Window,
     total: bool,
 ) -> Result<Page, Failure> {
+    permission::check_query(caller, &schema, &query)?;
     hierarchy::resolve(tx, &schema, &mut query).await?;
-    let visible = |_: &Table| None;
+    let visible = |table: &Table| caller.filter(PrivilegeKind::Read, table);
+    let me = Me { user: caller.user, unit: Some(caller.unit), teams: caller.teams.clone() };
     let frame = Frame { schema: &schema, dialect: tx.dialect(), now, me, visible: &visible };
     // One row more than asked for shows whether there are more.
     let wider = Window { size: window.size.map(|size| size + 1), start: window.start.clone() };
@@ -216,7 +277,8 @@ async fn run(
         row.map(|row| plan.mark(&schema, row)).transpose().map(Option::unwrap_or_default)
     };
     let (first, last) = (mark(rows.first())?, mark(rows.last())?);
-    let records = rows.iter().map(|row| plan.record(&schema, row)).collect::<Result<_, _>>()?;
+    let mut records = rows.iter().map(|row| plan.record(&schema, row)).collect::<Result<Vec<_>, _>>()?;
+    permission::hide(caller, &schema, &query, &mut records);
     Ok(Page { records, more, keys: plan.keys(), first, last, total })
 }
 
