@@ -47,6 +47,7 @@ use uuid::Uuid;
 
 use access::Callers;
 pub use failure::Failure;
+use messages::blocks::Uploads;
 pub use rules::Refusal;
 pub use schema::registry::MIGRATIONS;
 use schema::registry::{self, Cache};
@@ -60,6 +61,7 @@ pub struct Embedded {
     clock: Clock,
     cache: Cache,
     callers: Callers,
+    uploads: Uploads,
     /// The user in whose name rows are written.
     acting: Uuid,
 }
@@ -73,6 +75,7 @@ impl Embedded {
             clock,
             cache: Cache::default(),
             callers: Callers::default(),
+            uploads: Uploads::default(),
             acting: seed::ADMINISTRATOR,
         };
         if registry::lacks(&*crm.schema().await?, &Schema::standard()) {
