@@ -3,6 +3,7 @@
 mod batch;
 mod keys;
 mod links;
+mod mails;
 mod multiple;
 mod read;
 mod rights;
