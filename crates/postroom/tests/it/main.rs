@@ -6,6 +6,7 @@ mod config;
 mod corpus;
 mod crash;
 mod demo;
+mod doors;
 mod hostile;
 mod house;
 mod load;
