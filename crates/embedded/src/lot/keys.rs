@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use postroom_core::{Change, ChangeSet, Filter, Query, Value};
+use postroom_core::{Change, ChangeSet, Filter, Query, Record, Value};
 use postroom_store::sql::{Expr, ExprTrait, Query as Sql};
 use postroom_store::{Error, Tx};
 use uuid::Uuid;
@@ -19,10 +19,11 @@ use crate::row::{self, Fields};
 use crate::rules::{Refusal, coerce};
 use crate::schema::{Table, shape};
 
-/// More combinations of values than this of one row are not looked up beforehand: the index refuses them.
-const COMBINATIONS: usize = 64;
 /// Conditions over several columns in one select: SQLite bounds the depth of an expression.
 const CONDITIONS: usize = 100;
+
+/// For each column of a key the values that one row may come to have.
+type Wanted = Vec<Vec<Value>>;
 
 /// Values of one key of one table, in comparable form.
 type Claim = (usize, usize, Vec<String>);
@@ -51,8 +52,8 @@ pub(super) async fn load(tx: &mut Tx, lot: &mut Lot, sets: &[ChangeSet]) -> Resu
                 me: Me::default(),
                 visible: &all_visible,
             };
-            // Values that no query can ask for are no row's either.
-            let Ok(plan) = query::plan(&frame, &query, &Window::default()) else { continue };
+            let plan = query::plan(&frame, &query, &Window::default())
+                .expect("a key's columns are the table's, and the values were settled for them");
             for row in tx.query(&plan.select).await? {
                 let record = plan.record(&lot.schema, &row)?;
                 let values: Option<Vec<String>> =
@@ -66,59 +67,63 @@ pub(super) async fn load(tx: &mut Tx, lot: &mut Lot, sets: &[ChangeSet]) -> Resu
     Ok(())
 }
 
-fn any_of(columns: &[&str], wanted: &[Vec<Value>]) -> Filter {
+/// Rows that have one of the values of each column.
+fn any_of(columns: &[&str], wanted: &[Wanted]) -> Filter {
     if let [column] = columns {
-        let values = wanted.iter().map(|values| values[0].clone());
-        return Filter::In((*column).to_owned(), values.collect());
+        let values = wanted.iter().flat_map(|values| &values[0]);
+        return Filter::In((*column).to_owned(), values.cloned().collect());
     }
-    let all = |values: &Vec<Value>| {
-        Filter::All(columns.iter().zip(values).map(|(column, value)| Filter::eq(*column, value.clone())).collect())
+    let each = |values: &Wanted| {
+        let one = columns.iter().zip(values);
+        Filter::All(one.map(|(column, values)| Filter::In((*column).to_owned(), values.clone())).collect())
     };
-    Filter::Any(wanted.iter().map(all).collect())
+    Filter::Any(wanted.iter().map(each).collect())
 }
 
-/// For each table and key: the values that its columns may come to have.
-fn spoken_of(lot: &Lot, sets: &[ChangeSet]) -> HashMap<(usize, usize), Vec<Vec<Value>>> {
+/// For each table and key: what its columns may come to have, row by row.
+fn spoken_of(lot: &Lot, sets: &[ChangeSet]) -> HashMap<(usize, usize), Vec<Wanted>> {
     let mut rows: HashMap<Key, HashMap<usize, Vec<Value>>> = HashMap::new();
-    for change in sets.iter().flat_map(|set| &set.changes) {
-        let record = match change {
-            Change::Create(record)
-            | Change::CreateNew(record)
-            | Change::Update(record)
-            | Change::UpdateIf(record, _)
-            | Change::Upsert(record) => record,
-            Change::Delete(_) | Change::DeleteIf(..) => continue,
-        };
+    for record in sets.iter().flat_map(|set| &set.changes).filter_map(written) {
         let Some(place) = lot.schema.find(&record.at.table) else { continue };
         let table = lot.schema.at(place);
+        if table.keys.is_empty() {
+            continue;
+        }
         let row = rows.entry((place, record.at.id)).or_default();
-        for column in table.keys.iter().flat_map(|key| &key.columns) {
-            let Some(at) = table.place(column) else { continue };
+        for at in table.keys.iter().flat_map(|key| &key.columns).filter_map(|column| table.place(column)) {
+            let column = &table.columns[at];
             let stored = lot.rows.get(&(place, record.at.id)).and_then(|entry| entry.fields.get(at)).cloned();
-            let given = record.get(column).and_then(|value| coerce(table, &table.columns[at], value.clone()).ok());
+            let given = record.get(&column.name).and_then(|value| coerce(table, column, value.clone()).ok());
             let values = row.entry(at).or_default();
-            let new = stored.into_iter().chain(given).filter(|value| *value != Value::Null);
-            values.extend(new.filter(|value| !values.contains(value)).collect::<Vec<_>>());
+            for value in stored.into_iter().chain(given) {
+                if value != Value::Null && !values.contains(&value) {
+                    values.push(value);
+                }
+            }
         }
     }
-    let mut wanted: HashMap<(usize, usize), Vec<Vec<Value>>> = HashMap::new();
+    let mut wanted: HashMap<(usize, usize), Vec<Wanted>> = HashMap::new();
     for ((place, _), values) in rows {
         let table = lot.schema.at(place);
         for (number, key) in table.keys.iter().enumerate() {
-            wanted.entry((place, number)).or_default().extend(combinations(table, &key.columns, &values));
+            let of = |column: &String| values.get(&table.place(column)?).filter(|all| !all.is_empty()).cloned();
+            // A row that lacks a value is free.
+            let Some(all) = key.columns.iter().map(of).collect() else { continue };
+            wanted.entry((place, number)).or_default().push(all);
         }
     }
     wanted
 }
 
-fn combinations(table: &Table, columns: &[String], values: &HashMap<usize, Vec<Value>>) -> Vec<Vec<Value>> {
-    let mut all = vec![Vec::new()];
-    for column in columns {
-        let of = table.place(column).and_then(|place| values.get(&place)).map_or(&[][..], Vec::as_slice);
-        let longer = |start: &Vec<Value>, value: &Value| [start.as_slice(), &[value.clone()]].concat();
-        all = all.iter().flat_map(|start| of.iter().map(|value| longer(start, value))).take(COMBINATIONS).collect();
+fn written(change: &Change) -> Option<&Record> {
+    match change {
+        Change::Create(record)
+        | Change::CreateNew(record)
+        | Change::Update(record)
+        | Change::UpdateIf(record, _)
+        | Change::Upsert(record) => Some(record),
+        Change::Delete(_) | Change::DeleteIf(..) => None,
     }
-    all
 }
 
 /// As the platform compares: text without case, numbers by what they are.

@@ -104,7 +104,7 @@ impl Session {
         Ok(self.caller().await?.check_misc(privilege)?)
     }
 
-    fn asks(&self) -> Asks {
+    pub(crate) fn asks(&self) -> Asks {
         Asks { callers: self.crm.callers.clone(), user: self.user, impersonated: self.impersonated }
     }
 

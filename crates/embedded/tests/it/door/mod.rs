@@ -1,5 +1,9 @@
 //! The Web API door, asked as a client asks it: a request in, an answer out, no sockets.
 
+mod batch;
+mod keys;
+mod links;
+mod multiple;
 mod read;
 mod rights;
 mod write;
