@@ -16,11 +16,18 @@ export function feature(name, work) {
   features.push([name, work]);
 }
 
+// A client may throw where nobody awaits it: that is a failure of the feature that runs.
+let interrupt = () => {};
+process.on('uncaughtException', (error) => interrupt(error));
+
 export async function main() {
   let failed = 0;
   for (const [name, work] of features) {
     try {
-      await work();
+      const interrupted = new Promise((_, reject) => {
+        interrupt = reject;
+      });
+      await Promise.race([work(), interrupted]);
       console.log(`ok ${name}`);
     } catch (error) {
       failed += 1;

@@ -5,16 +5,22 @@ import os
 import tempfile
 
 from azure.core.credentials import AccessToken
+from azure.core.credentials_async import AsyncTokenCredential
 from feature import SUFFIX, TOKEN, URL, equal, feature
 from PowerPlatform.Dataverse.aio.async_client import AsyncDataverseClient
 from setting import DOOR, firstnames, group, people
 
 
-class Fixed:
+class Fixed(AsyncTokenCredential):
+    """A credential that has its token already."""
+
     async def get_token(self, *_, **__):
         return AccessToken(TOKEN, 4102444800)
 
     async def close(self):
+        pass
+
+    async def __aexit__(self, *_):
         pass
 
 
