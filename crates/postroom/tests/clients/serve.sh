@@ -4,8 +4,8 @@
 #   serve.sh POSTROOM FOLDER COMMAND…
 #
 # FOLDER holds postroom.toml. The script finds the server in POSTROOM_URL: made here of the port that the server was
-# given, unless it is set (in a network namespace the server has a name and port 443). The exit code is the script's;
-# when it is not 0, the server's last words follow.
+# given, unless it is set (in a network namespace the server has a name and port 443). A script that takes longer than a
+# quarter of an hour is ended. The exit code is the script's; when it is not 0, the server's last words follow.
 set -euo pipefail
 
 postroom=$1 folder=$2
@@ -27,6 +27,6 @@ done
 export POSTROOM_URL=${POSTROOM_URL:-https://localhost:${address##*:}}
 
 status=0
-"$@" || status=$?
+timeout --kill-after=10 900 "$@" || status=$?
 [ "$status" -eq 0 ] || { echo '== the server said:' >&2; tail -n 40 "$log" >&2; }
 exit "$status"

@@ -41,7 +41,10 @@ def run(command, config=CONFIG, **files):
 
 
 def of(messages, kind):
-    return [one[kind.lower()] for one in messages if one["type"] == kind]
+    """The contents of the messages of this kind: a RECORD's stand in `record`, a CONNECTION_STATUS's in `connectionStatus`."""
+    first, *others = kind.lower().split("_")
+    member = first + "".join(word.title() for word in others)
+    return [one[member] for one in messages if one["type"] == kind]
 
 
 def discovered():
