@@ -60,6 +60,11 @@ pub type Handed = Vec<(String, Answer)>;
 pub trait MailSender: Send + Sync {
     async fn send(&self, mail: Outgoing) -> Result<Handed, Fault>;
 
+    /// The mail server's name, for the history of attempts; empty where there is none.
+    fn host(&self) -> String {
+        String::new()
+    }
+
     /// Connects, secures, signs in, and quits; the text says where and as whom, and what the server offers.
     async fn check(&self) -> Result<String, Fault>;
 }

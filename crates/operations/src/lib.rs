@@ -33,6 +33,7 @@ mod stamp;
 mod status;
 mod timeline;
 mod tokens;
+mod write;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -50,7 +51,7 @@ pub use find::Named;
 pub use mailboxes::{Forgotten, MailboxDetail, MailboxOrder, MailboxView};
 pub use messages::{Bulk, Hop, Posted};
 pub use openings::Opening;
-pub use outgoing::{OutgoingChange, OutgoingView, RecipientView};
+pub use outgoing::{AnswerView, AttemptView, OutgoingChange, OutgoingView, RecipientView};
 pub use postroom_core::{Stamp, StampAsk};
 pub use postroom_tracking::display::{FileView, MailView};
 pub use postroom_tracking::messages::{Detail, Message, Sighting, Wanted};
@@ -59,6 +60,7 @@ pub use postroom_tracking::privacy::purging::Purged;
 pub use postroom_tracking::sending::verbs::Wanted as OutgoingWanted;
 pub use postroom_tracking::verify::Books;
 pub use postroom_tracking::why::Why;
+pub use postroom_tracking::writing::File as NewFile;
 pub use privacy::Privacy;
 pub use records::{ImportReport, RecordView, Rejected};
 pub use replay::{Replay, Standing, Turn};
@@ -69,6 +71,7 @@ pub use shelf::ShelfItem;
 pub use status::{Health, Today};
 pub use timeline::{Activity, Attachment, PartyView};
 pub use tokens::{NewToken, TokenView};
+pub use write::{About, Letter, Unwritten, Written};
 
 /// Everything an operation works on. Cheap to clone.
 #[derive(Clone)]

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use postroom_core::{Code, Fault, MailId, MailState, RecordRef};
+use postroom_tracking::sending::history::{self, Attempt};
 use postroom_tracking::sending::verbs::{self, Answer, Wanted};
 use postroom_tracking::sending::{Entry, Recipient};
 use serde::Serialize;
@@ -31,6 +32,57 @@ pub struct OutgoingView {
     pub next_try: Option<Timestamp>,
     pub first_at: Timestamp,
     pub finished_at: Option<Timestamp>,
+    /// The attempts to hand it over, newest first, as far as they are kept; only when one mail is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub history: Option<Vec<AttemptView>>,
+}
+
+/// One attempt to hand a mail over.
+#[derive(Debug, Clone, Serialize)]
+pub struct AttemptView {
+    /// From 1.
+    pub number: u32,
+    pub started: Timestamp,
+    /// Null while it runs, or when nobody knows.
+    pub ended: Option<Timestamp>,
+    /// The mail server.
+    pub host: String,
+    /// `answered`, `failed` (nobody has it), `unknown` (somebody may have it); null while it runs.
+    pub outcome: Option<&'static str>,
+    /// What went wrong, when no recipient was answered.
+    pub text: String,
+    pub answers: Vec<AnswerView>,
+}
+
+/// What one recipient was answered in one attempt.
+#[derive(Debug, Clone, Serialize)]
+pub struct AnswerView {
+    pub address: String,
+    /// SMTP reply code.
+    pub code: Option<u16>,
+    /// Enhanced status code (RFC 3463).
+    pub status: Option<String>,
+    pub text: String,
+}
+
+impl AttemptView {
+    fn of(attempt: Attempt, recipients: &[RecipientView]) -> AttemptView {
+        let answers = attempt.answers.into_iter().map(|said| AnswerView {
+            address: recipients.get(said.place).map(|one| one.address.clone()).unwrap_or_default(),
+            code: said.code,
+            status: said.status,
+            text: said.text,
+        });
+        AttemptView {
+            number: attempt.number,
+            started: attempt.started,
+            ended: attempt.ended,
+            host: attempt.host,
+            outcome: attempt.ending.map(history::Ending::as_str),
+            text: attempt.text,
+            answers: answers.collect(),
+        }
+    }
 }
 
 /// One recipient with the last word about it.
@@ -90,6 +142,7 @@ impl From<Entry> for OutgoingView {
             next_try: entry.next_try,
             first_at: entry.first_at,
             finished_at: entry.finished_at,
+            history: None,
         }
     }
 }
@@ -132,10 +185,14 @@ impl Operations {
         Ok(found.into_iter().map(OutgoingView::from).collect())
     }
 
-    /// One outgoing mail.
+    /// One outgoing mail with the history of its attempts.
     pub async fn outgoing_mail(&self, actor: &Actor, id: MailId) -> Result<OutgoingView, Fault> {
         actor.needs(Permission::Read)?;
-        self.outgoing_entry(id).await.map(OutgoingView::from)
+        let mut mail = OutgoingView::from(self.outgoing_entry(id).await?);
+        let attempts = history::attempts(&self.0.store, id).await.map_err(Fault::from)?;
+        let views = attempts.into_iter().map(|attempt| AttemptView::of(attempt, &mail.recipients));
+        mail.history = Some(views.collect());
+        Ok(mail)
     }
 
     async fn outgoing_entry(&self, id: MailId) -> Result<Entry, Fault> {

@@ -27,6 +27,12 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "purged and erased mail",
         statements: crate::privacy::schema::tables,
     },
+    Migration {
+        area: "tracking",
+        number: 5,
+        name: "attempts to send",
+        statements: crate::sending::schema::history,
+    },
 ];
 
 fn first() -> Vec<Ddl> {

@@ -218,7 +218,11 @@ pub(crate) fn opposite_of(filter: &Filter) -> Result<Filter, Error> {
         Filter::Operator(column, operator, _) => {
             return Err(Error::Unsupported(format!("{column:?} is not {}", operator.fetch_name())));
         }
-        _ => return Err(Error::Unsupported("the opposite of a condition that is always or never true".into())),
+        _ => {
+            return Err(Error::Unsupported(
+                "the opposite of a condition that is always or never true".into(),
+            ));
+        }
     })
 }
 

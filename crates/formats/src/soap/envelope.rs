@@ -78,7 +78,11 @@ impl Envelope {
             _ => return Err(missing("Envelope")),
         };
         let headers = root.child("Header").map_or(Ok(Headers::default()), Headers::read)?;
-        let body = root.children.iter_mut().find(|child| child.is(soap.ns(), "Body")).ok_or_else(|| missing("Body"))?;
+        let body = root
+            .children
+            .iter_mut()
+            .find(|child| child.is(soap.ns(), "Body"))
+            .ok_or_else(|| missing("Body"))?;
         match body.children.is_empty() {
             true => Err(missing("content in Body")),
             false => Ok(Envelope { soap, headers, body: body.children.swap_remove(0) }),

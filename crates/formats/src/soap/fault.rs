@@ -54,7 +54,8 @@ impl Fault {
             fault.message = reason.to_owned();
         }
         let code = body.child("Code");
-        let value = code.and_then(|code| code.text_of("Value")).or(body.text_of("faultcode")).unwrap_or_default();
+        let value =
+            code.and_then(|code| code.text_of("Value")).or(body.text_of("faultcode")).unwrap_or_default();
         let local = local(value);
         fault.receiver = matches!(local, "Receiver" | "Server" | "InternalServiceFault");
         let sub = code.and_then(|code| code.child("Subcode")).and_then(|sub| sub.text_of("Value"));

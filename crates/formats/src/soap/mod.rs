@@ -10,6 +10,8 @@
 //! (alphabetical, base class first), because WCF's readers drop what stands out of order.
 //! Not here: HTTP, sockets, rights, what a request does. Source: dataverse.md parts D and E, protocol-annex.md 0 to 3.
 
+pub mod crm4;
+pub mod discovery;
 pub mod envelope;
 pub mod fault;
 pub mod metadata;
@@ -17,6 +19,7 @@ pub mod names;
 pub mod operation;
 pub mod query;
 pub mod request;
+pub mod trust;
 pub mod value;
 
 use crate::{fetchxml, xml};

@@ -87,7 +87,9 @@ impl Operation {
     pub fn read(at: &Element) -> Result<Self, Error> {
         let id = |name: &str| part(at, name).and_then(|id| guid(&id.text));
         Ok(match at.name.local.as_str() {
-            _ if at.name.ns != *SERVICES => return Err(Error::Operation(at.name.local.chars().take(80).collect())),
+            _ if at.name.ns != *SERVICES => {
+                return Err(Error::Operation(at.name.local.chars().take(80).collect()));
+            }
             "Create" => Operation::Create(Entity::read(part(at, "entity")?)?),
             "Retrieve" => Operation::Retrieve {
                 table: text(at, "entityName")?,
@@ -118,9 +120,13 @@ impl Operation {
             Operation::Delete { table, id } => {
                 at.with(leaf("entityName", table.as_str())).with(leaf("id", id.to_string()))
             }
-            Operation::RetrieveMultiple(query) => at.with(query.fill(Element::new(SERVICES, "query").declare(XRM))),
+            Operation::RetrieveMultiple(query) => {
+                at.with(query.fill(Element::new(SERVICES, "query").declare(XRM)))
+            }
             Operation::Associate(tie) | Operation::Disassociate(tie) => at.with_all(tie.members(generation)),
-            Operation::Execute(request) => at.with(request.fill(Element::new(SERVICES, "request"), generation)),
+            Operation::Execute(request) => {
+                at.with(request.fill(Element::new(SERVICES, "request"), generation))
+            }
         }
     }
 }
@@ -169,7 +175,9 @@ impl Answer {
     /// Reads the element of a body that is no fault.
     pub fn read(at: &Element) -> Result<Self, Error> {
         Ok(match at.name.local.as_str() {
-            _ if at.name.ns != *SERVICES => return Err(Error::Operation(at.name.local.chars().take(80).collect())),
+            _ if at.name.ns != *SERVICES => {
+                return Err(Error::Operation(at.name.local.chars().take(80).collect()));
+            }
             "CreateResponse" => Answer::Create(guid(&part(at, "CreateResult")?.text)?),
             "RetrieveResponse" => Answer::Retrieve(Entity::read(part(at, "RetrieveResult")?)?),
             "UpdateResponse" => Answer::Update,
@@ -189,14 +197,16 @@ impl Answer {
         let at = Element::new(SERVICES, self.name()).plain();
         match self {
             Answer::Create(id) => at.with(leaf("CreateResult", id.to_string())),
-            Answer::Retrieve(entity) => {
-                at.with(Element::new(SERVICES, "RetrieveResult").declare(XRM).with_all(entity.members(generation)))
-            }
+            Answer::Retrieve(entity) => at.with(
+                Element::new(SERVICES, "RetrieveResult").declare(XRM).with_all(entity.members(generation)),
+            ),
             Answer::RetrieveMultiple(rows) => {
                 let result = Element::new(SERVICES, "RetrieveMultipleResult").declare(XRM);
                 at.with(result.with_all(rows.members(generation)))
             }
-            Answer::Execute(response) => at.with(response.fill(Element::new(SERVICES, "ExecuteResult"), generation)),
+            Answer::Execute(response) => {
+                at.with(response.fill(Element::new(SERVICES, "ExecuteResult"), generation))
+            }
             Answer::Update | Answer::Delete | Answer::Associate | Answer::Disassociate => at,
         }
     }

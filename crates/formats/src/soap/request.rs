@@ -122,7 +122,10 @@ impl Response {
 impl Settings {
     pub fn read(at: &Element) -> Result<Self, Error> {
         let flag = |name: &str| at.text_of(name).filter(|text| !text.is_empty()).map_or(Ok(false), boolean);
-        Ok(Settings { continue_on_error: flag("ContinueOnError")?, return_responses: flag("ReturnResponses")? })
+        Ok(Settings {
+            continue_on_error: flag("ContinueOnError")?,
+            return_responses: flag("ReturnResponses")?,
+        })
     }
 
     pub(crate) fn members(self) -> Vec<Element> {

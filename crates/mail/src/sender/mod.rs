@@ -77,6 +77,10 @@ impl MailSender for SmtpSender {
         outcome
     }
 
+    fn host(&self) -> String {
+        self.pool.options().host.clone()
+    }
+
     async fn check(&self) -> Result<String, Fault> {
         Ok(self.pool.check().await?)
     }

@@ -1,9 +1,11 @@
-//! Bodies that age out: a mail that is not tracked keeps its header block, its reason and its identity, nothing else.
+//! What ages out: a mail that is not tracked keeps its header block, its reason and its identity, nothing else; the history of
+//! attempts to send is kept for a set time.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use postroom_core::{BodyHash, Clock, Fault, JobId, MailId, MailState};
 use postroom_jobs::{self as jobs, Claim, Done, NewJob, Plan, Schedule, Worker};
@@ -15,9 +17,12 @@ use uuid::Uuid;
 
 use super::reduce::{self, Form};
 use crate::intake::filing_job;
+use crate::sending::history;
 
 /// The job kind.
 pub const KIND: &str = "mail.purge";
+/// How long the history of attempts to send is kept.
+const HISTORY: SignedDuration = SignedDuration::from_hours(90 * 24);
 /// Mails of one unit.
 const PAGE: u64 = 64;
 /// At which minute of every hour it runs.
@@ -44,6 +49,8 @@ pub struct Purged {
     pub bodies_removed: u64,
     /// Bodies that somebody else still refers to.
     pub bodies_kept: u64,
+    /// Attempts to send whose history is no longer kept.
+    pub attempts: u64,
     /// What it would do, when nothing was done.
     pub dry_run: bool,
 }
@@ -74,12 +81,32 @@ impl Purging {
             after = Some(last.id);
             self.reduce(page, before, &mut purged).await?;
         }
+        purged.attempts = self.forget_attempts(dry_run).await?;
         if !dry_run {
             let swept = doomed::sweep(&self.store, &self.holders).await.map_err(Fault::from)?;
             (purged.bodies_removed, purged.bodies_kept) = (swept.removed, swept.kept);
             crate::events::purged(purged.messages, purged.bytes);
         }
         Ok(purged)
+    }
+
+    async fn forget_attempts(&self, dry_run: bool) -> Result<u64, Fault> {
+        let before = self.clock.now().checked_sub(HISTORY).unwrap_or(Timestamp::MIN);
+        let old = self.store.read(move |tx| async move { history::count(tx, before).await }.boxed());
+        let old = old.await.map_err(|error: Error| Fault::from(error))?;
+        if dry_run || old == 0 {
+            return Ok(old);
+        }
+        self.purged(move |tx| async move { history::purge(tx, before).await }.boxed()).await
+    }
+
+    /// The unit of everything that is thrown away.
+    async fn purged<T, F>(&self, work: F) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, Error>> + Send + 'static,
+    {
+        self.store.write("mail.purged", work).await.map_err(Fault::from)
     }
 
     async fn reduce(
@@ -99,10 +126,8 @@ impl Purging {
             return Ok(());
         }
         let now = self.clock.now();
-        let unit = self
-            .store
-            .write("mail.purged", move |tx| async move { write(tx, reduced, before, now).await }.boxed());
-        let (messages, bytes) = unit.await.map_err(|error: Error| Fault::from(error))?;
+        let unit = self.purged(move |tx| async move { write(tx, reduced, before, now).await }.boxed());
+        let (messages, bytes) = unit.await?;
         purged.messages += messages;
         purged.bytes += bytes;
         Ok(())

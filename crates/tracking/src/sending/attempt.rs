@@ -1,31 +1,92 @@
 //! One attempt: the intent before the wire, the answer after.
 
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::time::Duration;
+
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use postroom_core::{Answer, Fate, Fault, Handed, MailState, Outgoing, Verdict};
-use postroom_jobs::Claim;
 use postroom_store::body;
+use tokio::sync::Semaphore;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, timeout_at};
 
-use super::ledger::{Entry, Hold, Standing, Then};
-use super::worker::Next;
+use super::entry::{Entry, Hold, Standing};
+use super::history::{Attempt, Ending};
+use super::lot::{Change, Item, Left, Then};
 use super::{Sending, events, schedule};
 
 /// Characters of a server's words that are kept.
 const TEXT: usize = 500;
+/// Mails of one lot that are at the mail server at once: its own limit of connections is the sender's business, this one
+/// bounds the memory.
+const ABREAST: usize = 16;
+/// After the first answer, those that come within this time share its unit. Longer, and more answers are lost with a crash.
+const GATHER: Duration = Duration::from_millis(20);
+
+/// A mail that came back from the wire.
+type Back = (Item, Result<Handed, Fault>);
 
 impl Sending {
-    /// Sends to whoever has no answer yet.
-    pub(super) async fn attempt(&self, claim: &Claim, entry: Entry) -> Result<Next, Fault> {
-        if self.is_safe_mode().await? {
-            return self.hold_for_safe_mode(claim, entry).await;
+    /// Sends each to whoever has no answer yet.
+    pub(super) async fn attempt(&self, items: Vec<Item>, left: &mut Left) {
+        let Some(items) = self.unless_safe(items, left).await else { return };
+        let intents = items.into_iter().map(|item| self.intent(item)).collect();
+        // From here on each row is guarded by the number that the intent wrote.
+        let items = self.change("mail.sending", intents, left).await;
+        let mut wire = self.on_the_wire(items);
+        while let Some(first) = wire.join_next().await {
+            let mut back = vec![joined(first)];
+            let end = Instant::now() + GATHER;
+            while let Ok(Some(next)) = timeout_at(end, wire.join_next()).await {
+                back.push(joined(next));
+            }
+            let answered = self.answered(back, left).await;
+            match wire.is_empty() {
+                true => left.items.extend(answered),
+                // The others take their time; the CRM need not wait for them.
+                false => self.go_on_with(answered, left).await,
+            }
         }
-        let now = self.clock.now();
-        let raw = self.raw(&entry).await?;
-        let mut intent = entry.clone().to(MailState::Sending, "Handed to the mail server; no answer yet.");
-        intent.attempts += 1;
-        (intent.sending_at, intent.next_try) = (Some(now), None);
-        // From here on the row is guarded by the number that the intent wrote.
-        let entry = self.change("mail.sending", &entry, intent, Then::Stay).await?;
+    }
+
+    async fn go_on_with(&self, answered: Vec<Item>, left: &mut Left) {
+        let over = |item: &Item| item.entry.finished_at.is_some();
+        let (over, open): (Vec<Item>, Vec<Item>) = answered.into_iter().partition(over);
+        left.items.extend(open);
+        self.conclude(over, left).await;
+    }
+
+    fn intent(&self, item: Item) -> Change {
+        let mut after =
+            item.entry.clone().to(MailState::Sending, "Handed to the mail server; no answer yet.");
+        after.attempts += 1;
+        (after.sending_at, after.next_try) = (Some(self.clock.now()), None);
+        let attempt = Some(Attempt::begun(&after, self.sender.host()));
+        Change { attempt, ..Change::new(item, after) }
+    }
+
+    /// Each on a task of its own, so that the wire goes on while answers are written down.
+    fn on_the_wire(&self, items: Vec<Item>) -> JoinSet<Back> {
+        let (mut wire, seats) = (JoinSet::new(), Arc::new(Semaphore::new(ABREAST)));
+        for mut item in items {
+            let (sending, seats) = (self.clone(), seats.clone());
+            wire.spawn(async move {
+                let _seat = seats.acquire().await.expect("the semaphore is never closed");
+                let raw = item.raw.take();
+                let answer = sending.hand_over(&item.entry, raw).await;
+                (item, answer)
+            });
+        }
+        wire
+    }
+
+    async fn hand_over(&self, entry: &Entry, raw: Option<Bytes>) -> Result<Handed, Fault> {
+        let raw = match raw {
+            Some(raw) => raw,
+            None => self.raw(entry).await?,
+        };
         let open = entry.recipients.iter().filter(|recipient| recipient.state.is_open());
         let mail = Outgoing {
             from: entry.reverse_path.clone(),
@@ -33,8 +94,7 @@ impl Sending {
             envelope_id: Some(entry.id.0.simple().to_string()),
             raw,
         };
-        let answer = self.sender.send(mail).await;
-        self.answered(claim, entry, answer).await
+        self.sender.send(mail).await
     }
 
     /// The frozen bytes.
@@ -46,31 +106,51 @@ impl Sending {
         raw.map(Bytes::from).ok_or_else(|| Fault::bug("one body was asked for and none answered"))
     }
 
-    async fn answered(
-        &self,
-        claim: &Claim,
-        entry: Entry,
-        answer: Result<Handed, Fault>,
-    ) -> Result<Next, Fault> {
+    /// Writes the answers down; answers the mails that go on.
+    async fn answered(&self, back: Vec<Back>, left: &mut Left) -> Vec<Item> {
         let now = self.clock.now();
-        let after = match &answer {
-            Ok(handed) => self.settled(taken(entry.clone(), handed, now), now, None),
-            Err(fault) => self.failed(entry.clone(), fault, now),
+        let (mut changes, mut held) = (Vec::with_capacity(back.len()), Vec::new());
+        for (item, answer) in back {
+            let change = self.answer(item, &answer, now);
+            // Credentials or TLS: the queue slows down until somebody mends them.
+            if let Err(fault) = answer
+                && fault.verdict == Verdict::Hold
+            {
+                held.push((change.item.claim.id, fault));
+            }
+            changes.push(change);
+        }
+        let mut go_on = Vec::new();
+        for item in self.change("mail.answered", changes, left).await {
+            if item.entry.finished_at.is_some() {
+                events::finished(&item.entry, now);
+            }
+            match held.iter().position(|(job, _)| *job == item.claim.id) {
+                Some(at) => left.end(&item.claim, Err(held.swap_remove(at).1)),
+                None => go_on.push(item),
+            }
+        }
+        go_on
+    }
+
+    fn answer(&self, item: Item, answer: &Result<Handed, Fault>, now: Timestamp) -> Change {
+        let entry = &item.entry;
+        let begun = Attempt::begun(entry, self.sender.host());
+        let (after, attempt) = match answer {
+            Ok(handed) => {
+                let told = taken(entry.clone(), handed, now);
+                let attempt = begun.answered(&entry.recipients, &told.recipients, now);
+                (self.settled(told, now, None), attempt)
+            }
+            Err(fault) => {
+                let ending = if fault.verdict == Verdict::Unknown { Ending::Unknown } else { Ending::Failed };
+                (self.failed(entry.clone(), fault, now), begun.ended(ending, now, &fault.message))
+            }
         };
+        let then = if after.state == MailState::Held { Then::Finish } else { Then::Stay };
         // An answer that comes after somebody took this process for dead is still the answer.
         let from = vec![MailState::Sending, MailState::Unknown];
-        let after = self.change_from("mail.answered", &entry, after, Then::Stay, from).await?;
-        if after.finished_at.is_some() {
-            events::finished(&after, now);
-        }
-        match answer {
-            // Credentials or TLS: the queue slows down until somebody mends them.
-            Err(fault) if fault.verdict == Verdict::Hold => Err(fault),
-            _ if after.state == MailState::Held => {
-                self.end(&after, after.clone(), Then::Finish(claim.clone())).await
-            }
-            _ => Ok(Next::Look),
-        }
+        Change { from, then, attempt: Some(attempt), ..Change::new(item, after) }
     }
 
     /// What stands after an attempt in which nobody got the mail, or nobody knows.
@@ -155,4 +235,15 @@ fn said(answer: &Answer) -> String {
         .filter(|c| !c.is_control())
         .take(TEXT)
         .collect()
+}
+
+/// A task that panicked panics here: the runner gives the mails of its lot again, one by one.
+fn joined(back: Result<Back, JoinError>) -> Back {
+    match back {
+        Ok(back) => back,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => resume_unwind(panic),
+            Err(error) => panic!("nobody stops the task of a mail on the wire: {error}"),
+        },
+    }
 }

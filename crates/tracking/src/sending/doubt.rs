@@ -3,12 +3,12 @@
 use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use postroom_core::{Code, Direction, Fault, MailState};
-use postroom_jobs::Claim;
 use postroom_store::sql::{Expr, ExprTrait, Query};
 use postroom_store::{Error, Tx};
 
-use super::ledger::{Entry, Standing, Then};
-use super::worker::Next;
+use super::entry::{Entry, Standing};
+use super::history::Attempt;
+use super::lot::{Change, Item, Left, Then};
 use super::{Sending, events};
 
 /// Between two looks for evidence.
@@ -17,12 +17,17 @@ const LOOK: SignedDuration = SignedDuration::from_mins(1);
 const SELDOM: SignedDuration = SignedDuration::from_mins(30);
 
 impl Sending {
-    /// The process that sent it is gone, and the answer with it.
-    pub(super) async fn lost(&self, entry: Entry) -> Result<Next, Fault> {
+    /// The process that sent them is gone, and the answers with it.
+    pub(super) async fn lost(&self, items: Vec<Item>, left: &mut Left) {
         let now = self.clock.now();
-        let after = self.doubtful(entry.clone(), now, "the process ended while it was being handed over");
-        self.change("mail.unknown", &entry, after, Then::Stay).await?;
-        Ok(Next::Look)
+        let change = |item: Item| {
+            let why = "the process ended while it was being handed over";
+            let after = self.doubtful(item.entry.clone(), now, why);
+            let begun = Attempt::begun(&item.entry, self.sender.host());
+            Change { attempt: Some(begun.unanswered(why)), ..Change::new(item, after) }
+        };
+        let gone = self.change("mail.unknown", items.into_iter().map(change).collect(), left).await;
+        left.items.extend(gone);
     }
 
     /// The mail as unknown from now on.
@@ -47,30 +52,33 @@ impl Sending {
         entry.sending_at?.checked_add(self.options.resend_after?).ok()
     }
 
-    /// Looks whether it arrived.
-    pub(super) async fn look(&self, claim: &Claim, entry: Entry) -> Result<Next, Fault> {
+    /// Looks whether they arrived.
+    pub(super) async fn look(&self, items: Vec<Item>, left: &mut Left) {
         let now = self.clock.now();
-        if let Some(evidence) = self.evidence(&entry).await? {
-            let mut after = entry.clone();
-            for recipient in after.recipients.iter_mut().filter(|recipient| recipient.state.is_open()) {
-                (recipient.state, recipient.at) = (Standing::Accepted, now);
-                recipient.text = format!("its answer was lost, but {evidence}");
+        let (mut seen, mut resent, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
+        for item in items {
+            match self.evidence(&item.entry).await {
+                Ok(Some(evidence)) => seen.push(arrived(item, evidence, now)),
+                Ok(None) if self.resend_at(&item.entry).is_some_and(|at| at <= now) => {
+                    let reason = "Nothing shows that it arrived; it is sent again with the same Message-ID.";
+                    let mut after = item.entry.clone().to(MailState::Queued, reason);
+                    after.next_try = None;
+                    resent.push(Change::new(item, after));
+                }
+                Ok(None) => {
+                    let due = self.next_look(&item.entry, now);
+                    let after = Entry { next_try: Some(due), ..item.entry.clone() };
+                    waiting.push(Change::new(item, after).then(Then::Again(due)));
+                }
+                Err(fault) => left.end(&item.claim, Err(fault)),
             }
-            after.tries += 1;
-            let after = self.change("mail.evidence", &entry, after.concluded(now), Then::Stay).await?;
-            events::finished(&after, now);
-            return Ok(Next::Look);
         }
-        let mut after = entry.clone();
-        if self.resend_at(&entry).is_some_and(|at| at <= now) {
-            after.next_try = None;
-            let reason = "Nothing shows that it arrived; it is sent again with the same Message-ID.";
-            self.change("mail.resend", &entry, after.to(MailState::Queued, reason), Then::Stay).await?;
-            return Ok(Next::Look);
-        }
-        let due = self.next_look(&entry, now);
-        after.next_try = Some(due);
-        self.end(&entry, after, Then::Again(claim.clone(), due)).await
+        let seen = self.change("mail.evidence", seen, left).await;
+        seen.iter().for_each(|item| events::finished(&item.entry, now));
+        left.items.extend(seen);
+        let resent = self.change("mail.resend", resent, left).await;
+        left.items.extend(resent);
+        self.put_off(waiting, left).await;
     }
 
     /// What shows that a server took the mail: somebody saw it, or it was answered or reported on.
@@ -95,6 +103,16 @@ impl Sending {
         let found: Result<Option<&'static str>, Error> = found.await;
         Ok(found?)
     }
+}
+
+fn arrived(item: Item, evidence: &str, now: Timestamp) -> Change {
+    let mut after = item.entry.clone();
+    for recipient in after.recipients.iter_mut().filter(|recipient| recipient.state.is_open()) {
+        (recipient.state, recipient.at) = (Standing::Accepted, now);
+        recipient.text = format!("its answer was lost, but {evidence}");
+    }
+    after.tries += 1;
+    Change::new(item, after.concluded(now))
 }
 
 async fn referred(tx: &mut Tx, header_id: String) -> Result<Option<&'static str>, Error> {

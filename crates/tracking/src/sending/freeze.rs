@@ -1,74 +1,78 @@
 //! The rendered mail becomes a message of the store: its bytes never change again, whatever the CRM says later.
 
-use futures_util::FutureExt;
 use postroom_core::mail::Authentication;
 use postroom_core::{Class, Decision, DecisionId, Direction, Fault, MailState, Method};
 use postroom_formats::mime;
 use postroom_store::Insert;
-use postroom_store::body::{self, Body};
+use postroom_store::body::Body;
+use postroom_store::sql::Value;
 
 use super::Sending;
+use super::entry::Entry;
 use super::gather::Activity;
-use super::ledger::{Entry, put};
 use super::render::Rendered;
 use crate::filing::outcome::StoredDecision;
 use crate::identity::{self, Identity};
 use crate::intake;
 
+/// The rows that a rendered mail makes besides its own, and its bytes.
+pub(super) struct Frozen {
+    message: Vec<Value>,
+    references: Vec<Vec<Value>>,
+    decision: Vec<Value>,
+    pub body: Body,
+}
+
+/// The rows of all of them, a statement a table.
+pub(super) fn inserts(frozen: &[&Frozen]) -> [Insert; 3] {
+    let mut messages = Insert::into("message", &MESSAGE);
+    let mut references = Insert::into("message_ref", &["message", "place", "ref"]);
+    let mut decisions = Insert::into("decision", &["id", "message", "at", "body"]);
+    for one in frozen {
+        messages.row(one.message.iter().cloned());
+        for row in &one.references {
+            references.row(row.iter().cloned());
+        }
+        decisions.row(one.decision.iter().cloned());
+    }
+    [messages, references, decisions]
+}
+
 impl Sending {
-    /// Stores bytes, message and recipients in one unit.
-    pub(super) async fn freeze(
+    /// The mail with its final bytes, and the rows that these make. Costs CPU: not for the runtime's own threads.
+    pub(super) fn freeze(
         &self,
-        entry: Entry,
+        entry: &Entry,
         activity: &Activity,
         rendered: Rendered,
-        raw: Vec<u8>,
-    ) -> Result<(), Fault> {
-        let prepared = tokio::task::spawn_blocking(move || (Body::prepare(&raw), raw)).await;
-        let (body, raw) = prepared.map_err(|error| Fault::bug(format!("storing a mail stopped: {error}")))?;
+        raw: &[u8],
+    ) -> Result<(Entry, Frozen), Fault> {
+        let body = Body::prepare(raw);
         let mut after =
             entry.clone().to(MailState::Queued, "Rendered; waits to be handed to the mail server.");
         after.body = Some(body.hash);
         after.message_id = mime::normal_message_id(&rendered.draft.message_id);
         (after.reverse_path, after.recipients) = (rendered.reverse_path, rendered.recipients);
         after.subject = rendered.draft.subject;
-        let rows = self.rows(&after, activity, &body, &raw)?;
-        let unit = self.store.write("mail.rendered", move |tx| {
-            async move {
-                for insert in &rows {
-                    tx.insert(insert).await?;
-                }
-                body::put(tx, vec![body]).await?;
-                put(tx, &entry, &after, &[MailState::Queued]).await
-            }
-            .boxed()
-        });
-        let done: Result<(), postroom_store::Error> = unit.await;
-        Ok(done?)
+        let frozen = self.rows(&after, activity, body, raw)?;
+        Ok((after, frozen))
     }
 
     /// The `message` row, what it refers to, and the decision that ties it to its record.
-    fn rows(
-        &self,
-        entry: &Entry,
-        activity: &Activity,
-        body: &Body,
-        raw: &[u8],
-    ) -> Result<[Insert; 3], Fault> {
+    fn rows(&self, entry: &Entry, activity: &Activity, body: Body, raw: &[u8]) -> Result<Frozen, Fault> {
         let decision = self.decision(activity);
         let scanned = mime::scan_headers(raw);
         let identity = identity::identify(raw, &mime::Limits::default());
-        let message = self.message(entry, activity, body, &scanned, identity, &decision);
-        let mut references = Insert::into("message_ref", &["message", "place", "ref"]);
-        for (place, reference) in intake::references(&scanned).into_iter().enumerate() {
-            references.row([entry.id.0.into(), (place as i64).into(), reference.into()]);
-        }
+        let message = self.message(entry, activity, &body, &scanned, identity, &decision);
+        let row = |(place, reference): (usize, String)| -> Vec<Value> {
+            vec![entry.id.0.into(), (place as i64).into(), reference.into()]
+        };
+        let references = intake::references(&scanned).into_iter().enumerate().map(row).collect();
         let (id, at) = (decision.id.0, decision.at.as_microsecond());
         let text = serde_json::to_string(&StoredDecision { decision, bounce: None })
             .map_err(|error| Fault::bug(format!("a decision has no JSON form: {error}")))?;
-        let mut decided = Insert::into("decision", &["id", "message", "at", "body"]);
-        decided.row([id.into(), entry.id.0.into(), at.into(), text.into()]);
-        Ok([message, references, decided])
+        let decision = vec![id.into(), entry.id.0.into(), at.into(), text.into()];
+        Ok(Frozen { message, references, decision, body })
     }
 
     fn decision(&self, activity: &Activity) -> Decision {
@@ -95,14 +99,13 @@ impl Sending {
         scanned: &mime::Fields<'_>,
         identity: Identity,
         decision: &Decision,
-    ) -> Insert {
+    ) -> Vec<Value> {
         let at = decision.at.as_microsecond();
         let from = scanned.from.first().cloned().unwrap_or_default();
         let parties = scanned.from.iter().chain(&scanned.to).chain(&scanned.cc).map(|party| party.normal());
         let class = if activity.parent.is_some() { Class::Reply } else { Class::Normal };
         let record = activity.regarding.as_ref();
-        let mut message = Insert::into("message", &MESSAGE);
-        message.row([
+        vec![
             entry.id.0.into(),
             identity.key.to_vec().into(),
             identity.message_id.into(),
@@ -128,8 +131,7 @@ impl Sending {
             activity.id.into(),
             decision.id.0.into(),
             at.into(),
-        ]);
-        message
+        ]
     }
 
     /// The tracked mailbox it leaves from.

@@ -1,8 +1,8 @@
 //! Everything that the CRM and the store know about an e-mail to be sent, asked in a few calls.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use futures_util::FutureExt;
+use futures_util::{FutureExt, StreamExt, stream};
 use postroom_core::{
     Address, Content, Fault, Filter, MailId, Query as CrmQuery, Record, RecordRef, Value, address,
 };
@@ -19,7 +19,9 @@ pub(super) const COMPLETED: i64 = 1;
 pub(super) const PENDING: i64 = 6;
 pub(super) const SENDING: i64 = 7;
 
-const EMAIL: [&str; 12] = [
+const EMAIL: [&str; 14] = [
+    "versionnumber",
+    "trackingtoken",
     "subject",
     "description",
     "statecode",
@@ -33,6 +35,11 @@ const EMAIL: [&str; 12] = [
     "prioritycode",
     "createdon",
 ];
+
+/// Ids in one question.
+const ASKED: usize = 100;
+/// E-mails whose texts and files are read at once.
+const ABREAST: usize = 8;
 
 /// Tables that a party may be in, with their id, name and main address.
 const PEOPLE: [(&str, &str, &str, &str); 5] = [
@@ -69,6 +76,10 @@ pub(super) struct Activity {
     pub id: Uuid,
     /// Whether it still waits to be sent, and whether somebody set it to Sending.
     pub status: Option<i64>,
+    /// Of the row as it was read, where the server tells.
+    pub version: Option<i64>,
+    /// The mark of whoever set it to Sending.
+    pub taker: Option<String>,
     pub subject: String,
     pub description: String,
     pub regarding: Option<RecordRef>,
@@ -92,31 +103,91 @@ impl Activity {
     }
 }
 
+/// What was found of one e-mail that is to be sent.
+pub(super) enum Found {
+    Wanted(Box<Activity>),
+    /// It is gone, or was taken back.
+    Gone,
+}
+
+/// The rows that hang on the e-mails of a lot, by e-mail.
+struct Beside {
+    parties: HashMap<Uuid, Vec<Record>>,
+    people: HashMap<RecordRef, Record>,
+    files: HashMap<Uuid, Vec<Record>>,
+    parents: HashMap<Uuid, Parent>,
+}
+
 impl Sending {
-    /// Reads an e-mail; `None` when it is gone or was taken back.
-    pub(super) async fn gather(&self, id: Uuid) -> Result<Option<Activity>, Fault> {
-        let query = CrmQuery::of("email").select(&EMAIL).filter(Filter::eq("activityid", id));
-        let Some(email) = self.crm.query(&query).await?.into_iter().next() else { return Ok(None) };
-        let status = email.int("statuscode").filter(|_| email.int("statecode") == Some(COMPLETED));
-        if !matches!(status, Some(PENDING | SENDING)) {
-            return Ok(None);
+    /// Reads e-mails, with a few calls for all of them and then each one's texts and files. Files beyond `room` bytes are not
+    /// read: their e-mails are left out of the answer, but for the first.
+    pub(super) async fn gather(
+        &self,
+        ids: &[Uuid],
+        room: i64,
+    ) -> Result<HashMap<Uuid, Result<Found, Fault>>, Fault> {
+        let wanted = ids.iter().map(|id| Value::from(*id)).collect();
+        let query = CrmQuery::of("email").select(&EMAIL).filter(Filter::In("activityid".into(), wanted));
+        let emails = self.crm.query(&query).await?;
+        let mut found: HashMap<Uuid, Result<Found, Fault>> =
+            ids.iter().map(|id| (*id, Ok(Found::Gone))).collect();
+        let emails: Vec<Record> = emails.into_iter().filter(|email| status(email).is_some()).collect();
+        if emails.is_empty() {
+            return Ok(found);
         }
-        let (parties, owner) = self.parties(id, email.lookup("ownerid").cloned()).await?;
+        let beside = self.beside(&emails).await?;
+        let (now, later) = within(emails, &beside.files, room);
+        later.iter().for_each(|email| drop(found.remove(&email.at.id)));
+        let each: Vec<_> = now.iter().map(|email| self.one(email, &beside).boxed()).collect();
+        let read: Vec<Result<Activity, Fault>> = stream::iter(each).buffered(ABREAST).collect().await;
+        for (email, activity) in now.iter().zip(read) {
+            found.insert(email.at.id, activity.map(|activity| Found::Wanted(Box::new(activity))));
+        }
+        Ok(found)
+    }
+
+    async fn beside(&self, emails: &[Record]) -> Result<Beside, Fault> {
+        let of = |email: &Record| Value::from(email.at.id);
+        let parties = CrmQuery::of("activityparty")
+            .select(&["activityid", "participationtypemask", "partyid", "addressused"])
+            .filter(Filter::In("activityid".into(), emails.iter().map(of).collect()))
+            .order_by("activitypartyid", false);
+        let parties = by_email(self.crm.query(&parties).await?, "activityid");
+        let files = CrmQuery::of("activitymimeattachment")
+            .select(&["objectid", "filename", "mimetype", "attachmentcontentid", "filesize", "body"])
+            .filter(Filter::In("objectid".into(), emails.iter().map(of).collect()))
+            .order_by("attachmentnumber", false);
+        let files = by_email(self.crm.query(&files).await?, "objectid");
+        let named = parties.values().flatten().filter_map(|row| row.lookup("partyid"));
+        let owners = emails.iter().filter_map(|email| email.lookup("ownerid"));
+        let people = self.people(named.chain(owners).cloned().collect()).await?;
+        let parents = emails.iter().filter_map(|email| email.lookup("parentactivityid"));
+        let parents = self.parents(parents.map(|parent| parent.id).collect()).await?;
+        Ok(Beside { parties, people, files, parents })
+    }
+
+    async fn one(&self, email: &Record, beside: &Beside) -> Result<Activity, Fault> {
+        let id = email.at.id;
+        let rows = beside.parties.get(&id).map(Vec::as_slice).unwrap_or_default();
+        let owner = email.lookup("ownerid").filter(|owner| owner.table == "systemuser").cloned();
         let flag = |column: &str| email.get(column).and_then(Value::as_bool).unwrap_or(false);
-        Ok(Some(Activity {
+        let parent = email.lookup("parentactivityid");
+        Ok(Activity {
             id,
-            status,
+            status: status(email),
+            version: email.int("versionnumber"),
+            taker: email.text("trackingtoken").map(str::to_owned),
             subject: email.text("subject").unwrap_or_default().to_owned(),
             description: self.text(email.get("description")).await?,
             regarding: email.lookup("regardingobjectid").cloned(),
-            parties,
-            owner,
-            files: self.files(id).await?,
-            parent: self.parent(email.lookup("parentactivityid").map(|parent| parent.id)).await?,
+            parties: rows.iter().filter_map(|row| named(row, &beside.people)).collect(),
+            owner: owner.map(|owner| party(Role::Sender, "", Some(owner), &beside.people)),
+            files: self.files(beside.files.get(&id).map(Vec::as_slice).unwrap_or_default()).await?,
+            parent: parent.and_then(|parent| beside.parents.get(&parent.id).cloned()),
             by_workflow: flag("isworkflowcreated"),
             read_receipt: flag("readreceiptrequested"),
             priority: email.int("prioritycode"),
-        }))
+        })
     }
 
     async fn text(&self, value: Option<&Value>) -> Result<String, Fault> {
@@ -130,37 +201,7 @@ impl Sending {
         }
     }
 
-    async fn parties(
-        &self,
-        id: Uuid,
-        owner: Option<RecordRef>,
-    ) -> Result<(Vec<Party>, Option<Party>), Fault> {
-        let query = CrmQuery::of("activityparty")
-            .select(&["participationtypemask", "partyid", "addressused"])
-            .filter(Filter::eq("activityid", Value::lookup("email", id)))
-            .order_by("activitypartyid", false);
-        let rows = self.crm.query(&query).await?;
-        let mut wanted: Vec<RecordRef> =
-            rows.iter().filter_map(|row| row.lookup("partyid").cloned()).collect();
-        wanted.extend(owner.clone());
-        let people = self.people(wanted).await?;
-        let parties = rows.iter().filter_map(|row| {
-            let role = match row.int("participationtypemask")? {
-                1 => Role::Sender,
-                2 => Role::To,
-                3 => Role::Cc,
-                4 => Role::Bcc,
-                _ => return None,
-            };
-            let used = row.text("addressused").unwrap_or_default();
-            Some(party(role, used, row.lookup("partyid").cloned(), &people))
-        });
-        let owner = owner.filter(|owner| owner.table == "systemuser");
-        let owner = owner.map(|owner| party(Role::Sender, "", Some(owner), &people));
-        Ok((parties.collect(), owner))
-    }
-
-    async fn people(&self, wanted: Vec<RecordRef>) -> Result<HashMap<RecordRef, Record>, Fault> {
+    async fn people(&self, wanted: HashSet<RecordRef>) -> Result<HashMap<RecordRef, Record>, Fault> {
         let mut people = HashMap::new();
         for (table, key, name, main) in PEOPLE {
             let ids: Vec<Value> =
@@ -172,19 +213,17 @@ impl Sending {
             if matches!(table, "contact" | "lead" | "account") {
                 columns.push("donotemail");
             }
-            let query = CrmQuery::of(table).select(&columns).filter(Filter::In(key.into(), ids));
-            people.extend(self.crm.query(&query).await?.into_iter().map(|row| (row.at.clone(), row)));
+            for ids in ids.chunks(ASKED) {
+                let query = CrmQuery::of(table).select(&columns).filter(Filter::In(key.into(), ids.to_vec()));
+                people.extend(self.crm.query(&query).await?.into_iter().map(|row| (row.at.clone(), row)));
+            }
         }
         Ok(people)
     }
 
-    async fn files(&self, id: Uuid) -> Result<Vec<compose::File>, Fault> {
-        let query = CrmQuery::of("activitymimeattachment")
-            .select(&["filename", "mimetype", "attachmentcontentid", "body"])
-            .filter(Filter::eq("objectid", Value::lookup("email", id)))
-            .order_by("attachmentnumber", false);
-        let mut files = Vec::new();
-        for row in self.crm.query(&query).await? {
+    async fn files(&self, rows: &[Record]) -> Result<Vec<compose::File>, Fault> {
+        let mut files = Vec::with_capacity(rows.len());
+        for row in rows {
             let bytes = match row.get("body") {
                 Some(Value::Content(content)) => self.crm.read(content).await?,
                 _ => self.crm.read(&Content::Bytes(bytes::Bytes::new())).await?,
@@ -199,22 +238,78 @@ impl Sending {
         Ok(files)
     }
 
-    /// The answered mail: out of the store when it is known there, else what the CRM has of it.
-    async fn parent(&self, activity: Option<Uuid>) -> Result<Option<Parent>, Fault> {
-        let Some(activity) = activity else { return Ok(None) };
-        let stored: Result<Option<Parent>, Error> =
-            self.store.read(move |tx| async move { stored(tx, activity).await }.boxed()).await;
-        if let Some(parent) = stored? {
-            return Ok(Some(parent));
+    /// The answered mails by activity: out of the store when they are known there, else what the CRM has of them.
+    async fn parents(&self, activities: HashSet<Uuid>) -> Result<HashMap<Uuid, Parent>, Fault> {
+        if activities.is_empty() {
+            return Ok(HashMap::new());
         }
-        let query = CrmQuery::of("email").select(&["messageid"]).filter(Filter::eq("activityid", activity));
-        let rows = self.crm.query(&query).await?;
-        let id = rows
-            .first()
-            .and_then(|row| row.text("messageid"))
-            .and_then(postroom_formats::mime::normal_message_id);
-        Ok(id.map(|message_id| Parent { message_id, ..Parent::default() }))
+        let asked: Vec<Uuid> = activities.iter().copied().collect();
+        let stored: Result<HashMap<Uuid, Parent>, Error> = self
+            .store
+            .read(move |tx| {
+                async move {
+                    let mut known = HashMap::new();
+                    for activity in asked {
+                        known.extend(stored(tx, activity).await?.map(|parent| (activity, parent)));
+                    }
+                    Ok(known)
+                }
+                .boxed()
+            })
+            .await;
+        let mut parents = stored?;
+        let left: Vec<Value> =
+            activities.iter().filter(|id| !parents.contains_key(id)).map(|id| (*id).into()).collect();
+        if left.is_empty() {
+            return Ok(parents);
+        }
+        let query =
+            CrmQuery::of("email").select(&["messageid"]).filter(Filter::In("activityid".into(), left));
+        for row in self.crm.query(&query).await? {
+            let id = row.text("messageid").and_then(postroom_formats::mime::normal_message_id);
+            let parent = id.map(|message_id| Parent { message_id, ..Parent::default() });
+            parents.extend(parent.map(|parent| (row.at.id, parent)));
+        }
+        Ok(parents)
     }
+}
+
+/// The statuscode of an e-mail that is to be sent, or that somebody set to Sending.
+fn status(email: &Record) -> Option<i64> {
+    let status = email.int("statuscode").filter(|_| email.int("statecode") == Some(COMPLETED));
+    status.filter(|status| matches!(*status, PENDING | SENDING))
+}
+
+fn by_email(rows: Vec<Record>, column: &str) -> HashMap<Uuid, Vec<Record>> {
+    let mut sorted: HashMap<Uuid, Vec<Record>> = HashMap::new();
+    for row in rows {
+        if let Some(email) = row.lookup(column).map(|email| email.id) {
+            sorted.entry(email).or_default().push(row);
+        }
+    }
+    sorted
+}
+
+/// The e-mails whose files fit into `room` bytes, one at least, and the others.
+fn within(emails: Vec<Record>, files: &HashMap<Uuid, Vec<Record>>, room: i64) -> (Vec<Record>, Vec<Record>) {
+    let (mut used, mut first) = (0, true);
+    emails.into_iter().partition(|email| {
+        let sizes = files.get(&email.at.id).into_iter().flatten().filter_map(|file| file.int("filesize"));
+        used += sizes.sum::<i64>();
+        std::mem::take(&mut first) || used <= room
+    })
+}
+
+fn named(row: &Record, people: &HashMap<RecordRef, Record>) -> Option<Party> {
+    let role = match row.int("participationtypemask")? {
+        1 => Role::Sender,
+        2 => Role::To,
+        3 => Role::Cc,
+        4 => Role::Bcc,
+        _ => return None,
+    };
+    let used = row.text("addressused").unwrap_or_default();
+    Some(party(role, used, row.lookup("partyid").cloned(), people))
 }
 
 fn party(role: Role, used: &str, record: Option<RecordRef>, people: &HashMap<RecordRef, Record>) -> Party {

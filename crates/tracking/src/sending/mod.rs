@@ -4,31 +4,34 @@
 //!
 //! 1. [`scan`]: asks the CRM for e-mails to send and claims each with a row of ours under a unique index, which holds the
 //!    job to send it ([`KIND`]) in the same unit.
-//! 2. [`prepare`]: the job reads the activity ([`gather`]), sets it to *Sending*, passes the [`guard`]s, renders it once
-//!    ([`render`]) and freezes the bytes with their Message-ID and recipients ([`freeze`]).
+//! 2. [`prepare`]: a lot of jobs reads its activities ([`gather`]), sets them to *Sending*, passes the [`guard`]s, renders each
+//!    once ([`render`]) and freezes the bytes with their Message-ID and recipients ([`freeze`]).
 //! 3. [`attempt`]: the intent is durable before the wire is touched, the answer after. Whoever was accepted or refused is
-//!    never asked for again; 4yz waits by [`schedule`].
+//!    never asked for again; 4yz waits by [`schedule`]. What each attempt brought stays for a while ([`history`]).
 //! 4. [`doubt`]: an intent without an answer is *unknown* (promise P5): visible, looked for in the sightings and reports,
 //!    then sent again with the same Message-ID after a stated time, or left to a person.
 //! 5. [`tell`]: the CRM learns the state, its number of attempts, and the reasons in notes.
 //!
-//! The job is a state machine over the `outgoing` row: whatever it is when a job starts says what to do next, so a job may be
-//! repeated at any point. A lane per activity keeps two jobs apart; a guard on `state` and `attempts` in every write keeps out
-//! a worker whose lease was lost.
+//! The job is a state machine over the `outgoing` row: whatever it is when a job starts says what to do next ([`worker`]), so
+//! a job may be repeated at any point. Each step does a whole [`lot`]: one call to the CRM, one unit of ours. A lane per activity
+//! keeps two jobs apart; a guard on `state` and `attempts` in every write keeps out a worker whose lease was lost; the version of
+//! the e-mail, where the CRM has one, keeps out everybody else: two installations on one CRM never both send a mail.
 //!
-//! What is absent: sockets (the `MailSender` port), DKIM keys and IMAP (hooks given at construction), and an If-Match on
-//! *Pending Send* to *Sending*: the `Crm` port has no such condition, so two installations with stores of their own on one
-//! CRM would both send. One installation with many processes does not.
+//! What is absent: sockets (the `MailSender` port), DKIM keys and IMAP (hooks given at construction).
 
 mod attempt;
 mod doubt;
+mod entry;
 mod events;
 mod freeze;
 mod gather;
 mod guard;
+pub mod history;
 mod ledger;
+mod lot;
 mod options;
 mod prepare;
+mod rates;
 mod render;
 pub mod reports;
 pub mod scan;
@@ -45,8 +48,8 @@ use bytes::Bytes;
 use postroom_core::{Clock, Crm, Fault, Ids, MailSender};
 use postroom_store::Store;
 
-pub(crate) use ledger::lane;
-pub use ledger::{Entry, Hold, Recipient, Role, Standing};
+pub(crate) use entry::lane;
+pub use entry::{Entry, Hold, Recipient, Role, Standing};
 pub use options::Options;
 pub use scan::Scan;
 

@@ -1,153 +1,270 @@
-//! From a claimed e-mail to frozen bytes: read, set to Sending, guard, render.
+//! From claimed e-mails to frozen bytes: read, set to Sending, guard, render. A lot at a time.
 
-use futures_util::FutureExt;
-use jiff::SignedDuration;
-use postroom_core::{Code, Fault, MailState};
+use bytes::Bytes;
+use postroom_core::{Change as CrmChange, Code, Fault, MailState, Record, RecordRef};
 use postroom_formats::compose::ComposeError;
-use postroom_jobs::{Claim, Done};
-use postroom_store::sql::{Expr, ExprTrait, Func, Query, SelectStatement};
-use postroom_store::{Error, Tx};
 
-use super::gather::{Activity, PENDING, SENDING};
-use super::guard::{self, Rates, Stop};
-use super::ledger::{Entry, Hold, Then};
-use super::worker::Next;
-use super::{Sending, render};
+use super::entry::{Entry, Hold};
+use super::freeze::Frozen;
+use super::gather::{Activity, COMPLETED, Found, PENDING, SENDING};
+use super::guard::{self, Stop};
+use super::lot::{Change, Item, Left, Then};
+use super::render::{self, Rendered};
+use super::{Sending, rates};
 use crate::settings;
 
-/// Recipients whose rate is counted, the first ones.
-const COUNTED: usize = 50;
+/// Bytes of files that are read at once; the mails of a lot that have more are rendered one after another.
+const ROOM: i64 = 48 * 1024 * 1024;
+/// An e-mail that somebody changes under our feet is read again so often before its job waits.
+const OVERTAKEN: u32 = 5;
+
+/// A mail that is ours to send, with its e-mail.
+pub(super) struct Candidate {
+    item: Item,
+    /// The mail with what the CRM was told by taking it; not written yet.
+    taken: Entry,
+    pub activity: Activity,
+}
+
+/// How rendering ended.
+enum Built {
+    Mail(Box<(Entry, Frozen, Bytes)>),
+    Stopped(Stop),
+    Failed(Fault),
+}
 
 impl Sending {
-    /// Renders a mail, or says why not.
-    pub(super) async fn prepare(&self, claim: &Claim, entry: Entry) -> Result<Next, Fault> {
-        if self.is_safe_mode().await? {
-            return self.hold_for_safe_mode(claim, entry).await;
-        }
-        let Some(activity) = self.gather(entry.activity).await? else {
-            let reason = "The e-mail was changed or deleted in the CRM before it left.";
-            let after = entry.clone().to(MailState::Suppressed, reason);
-            return self.set_aside(claim, &entry, after).await;
+    /// Renders mails, or says why not.
+    pub(super) async fn prepare(&self, items: Vec<Item>, left: &mut Left) {
+        let Some(items) = self.unless_safe(items, left).await else { return };
+        let ids: Vec<_> = items.iter().map(|item| item.entry.activity).collect();
+        let mut found = match self.gather(&ids, ROOM).await {
+            Ok(found) => found,
+            Err(fault) => return left.fail(&items, &fault),
         };
-        let entry = self.take(entry, &activity).await?;
-        let rates = self.rates(&entry, &activity).await?;
-        let (rules, signer, options) = (&self.rules, &self.signer, &self.options);
-        if let Some(stop) = guard::check(&activity, rules, signer, options, rates, entry.confirmed) {
-            return self.stop(claim, entry, stop).await;
+        let (mut wanted, mut gone) = (Vec::new(), Vec::new());
+        for item in items {
+            match found.remove(&item.entry.activity) {
+                None => left.items.push(item), // its files had no room beside the others
+                Some(Err(fault)) => left.end(&item.claim, Err(fault)),
+                Some(Ok(Found::Wanted(activity))) if is_free(&item.entry, &activity) => {
+                    wanted.push((item, *activity));
+                }
+                Some(Ok(Found::Wanted(_))) => {
+                    gone.push(dropped(
+                        item,
+                        "Another program has begun to send it, and it is left to that one.",
+                    ));
+                }
+                Some(Ok(Found::Gone)) => {
+                    gone.push(dropped(item, "The e-mail was changed or deleted in the CRM before it left."));
+                }
+            }
         }
-        let now = self.clock.now();
-        let Some(rendered) = render::render(&activity, rules.installation, signer, options, now) else {
-            return self.stop(claim, entry, unwritable("It has no sender or recipient.".into())).await;
+        self.hold(gone, left).await;
+        let candidates = self.take(wanted, left).await;
+        self.make(candidates, left).await;
+    }
+
+    /// Sets the e-mails to Sending in the CRM, each only if it is still as it was read: of two that would send it, one does.
+    /// The mark tells us afterwards that it was us, should the answer be lost.
+    async fn take(&self, wanted: Vec<(Item, Activity)>, left: &mut Left) -> Vec<Candidate> {
+        let is_pending = |(_, activity): &(Item, Activity)| activity.status == Some(PENDING);
+        let (pending, ours): (Vec<_>, Vec<_>) = wanted.into_iter().partition(is_pending);
+        let sets = pending.iter().map(|(item, activity)| vec![taking(&item.entry, activity)]).collect();
+        let mut candidates: Vec<Candidate> = ours.into_iter().map(candidate).collect();
+        for ((mut item, activity), answer) in pending.into_iter().zip(self.apply(sets).await) {
+            match answer {
+                Ok(()) => candidates.push(candidate((item, activity))),
+                Err(fault) if fault.code == Code::CRM_VERSION && item.overtaken < OVERTAKEN => {
+                    item.overtaken += 1;
+                    left.items.push(item);
+                }
+                Err(fault) if fault.code == Code::CRM_VERSION => {
+                    left.end(&item.claim, Err(Fault::retry(fault.code, fault.message)));
+                }
+                Err(fault) => left.end(&item.claim, Err(fault)),
+            }
+        }
+        candidates
+    }
+
+    /// Guards, renders and freezes them.
+    async fn make(&self, candidates: Vec<Candidate>, left: &mut Left) {
+        let mut rates = match rates::count(self, &candidates).await {
+            Ok(rates) => rates,
+            Err(fault) => {
+                let items: Vec<Item> = candidates.into_iter().map(|candidate| candidate.item).collect();
+                return left.fail(&items, &fault);
+            }
         };
-        let built = tokio::task::spawn_blocking(move || (rendered.draft.build(), rendered)).await;
-        let (built, rendered) =
-            built.map_err(|error| Fault::bug(format!("rendering a mail stopped: {error}")))?;
-        let raw = match built {
+        let (mut stopped, mut passed) = (Vec::new(), Vec::new());
+        let (rules, signer, options, now) = (&self.rules, &self.signer, &self.options, self.clock.now());
+        for candidate in candidates {
+            let (activity, confirmed) = (&candidate.activity, candidate.taken.confirmed);
+            let stop = guard::check(activity, rules, signer, options, rates.of(activity), confirmed);
+            let rendered = || render::render(activity, rules.installation, signer, options, now);
+            match stop.map_or_else(|| rendered().ok_or_else(nobody), Err) {
+                Ok(rendered) => {
+                    rates.note(activity);
+                    passed.push((candidate, rendered));
+                }
+                Err(stop) => stopped.push((candidate, stop)),
+            }
+        }
+        let mut frozen = Vec::new();
+        for (candidate, built) in self.build(passed).await {
+            match built {
+                Built::Mail(built) => {
+                    let (after, rows, raw) = *built;
+                    let item = Item { raw: Some(raw), ..candidate.item };
+                    frozen.push(Change { frozen: Some(rows), ..Change::new(item, after) });
+                }
+                Built::Stopped(stop) => stopped.push((candidate, stop)),
+                Built::Failed(fault) => left.end(&candidate.item.claim, Err(fault)),
+            }
+        }
+        let frozen = self.change("mail.rendered", frozen, left).await;
+        left.items.extend(frozen);
+        self.stop(stopped, left).await;
+    }
+
+    /// Puts the bytes together, on a thread that may take its time.
+    async fn build(&self, passed: Vec<(Candidate, Rendered)>) -> Vec<(Candidate, Built)> {
+        if passed.is_empty() {
+            return Vec::new();
+        }
+        let sending = self.clone();
+        let build = move || {
+            let each = passed.into_iter().map(|(candidate, rendered)| {
+                let built = sending.build_one(&candidate, rendered);
+                (candidate, built)
+            });
+            each.collect()
+        };
+        // Whatever panics in it panics here: the runner gives the mails of the lot again, one by one.
+        tokio::task::spawn_blocking(build).await.unwrap_or_else(|error| match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(error) => panic!("nobody stops a thread that renders: {error}"),
+        })
+    }
+
+    fn build_one(&self, candidate: &Candidate, rendered: Rendered) -> Built {
+        let raw = match rendered.draft.build() {
             Ok(built) => built.raw,
             Err(error @ ComposeError::Injection { .. }) => {
-                let stop = Stop::Hold(Code::OUT_INJECTION, error.to_string());
-                return self.stop(claim, entry, stop).await;
+                return Built::Stopped(Stop::Hold(Code::OUT_INJECTION, error.to_string()));
             }
-            Err(error) => return self.stop(claim, entry, unwritable(error.to_string())).await,
+            Err(error) => return Built::Stopped(unwritable(error.to_string())),
         };
-        if raw.len() > options.max_bytes && !entry.confirmed {
-            let why = format!("It has {} bytes; more than {} need a release.", raw.len(), options.max_bytes);
-            return self.stop(claim, entry, Stop::Hold(Code::OUT_TOO_MANY, why)).await;
+        if raw.len() > self.options.max_bytes && !candidate.taken.confirmed {
+            let most = self.options.max_bytes;
+            let why = format!("It has {} bytes; more than {most} need a release.", raw.len());
+            return Built::Stopped(Stop::Hold(Code::OUT_TOO_MANY, why));
         }
-        let raw = match &self.sign {
-            Some(sign) => sign(&raw)?,
-            None => raw,
+        let signed = match &self.sign {
+            Some(sign) => sign(&raw),
+            None => Ok(raw),
         };
-        self.freeze(entry, &activity, rendered, raw).await?;
-        Ok(Next::Look)
+        let frozen = signed.and_then(|raw| {
+            let (after, frozen) = self.freeze(&candidate.taken, &candidate.activity, rendered, &raw)?;
+            Ok((after, frozen, Bytes::from(raw)))
+        });
+        match frozen {
+            Ok(frozen) => Built::Mail(Box::new(frozen)),
+            Err(fault) => Built::Failed(fault),
+        }
     }
 
-    /// Sets the e-mail to Sending in the CRM, so that nobody changes it meanwhile and no other program takes it.
-    async fn take(&self, entry: Entry, activity: &Activity) -> Result<Entry, Fault> {
-        if activity.status == Some(PENDING) {
-            self.set_status(&entry, SENDING).await?;
-        }
-        let tries = entry.told.map_or(0, |(_, tries)| tries);
-        Ok(Entry { told: Some((SENDING, tries)), record: activity.regarding.clone(), ..entry })
-    }
-
-    async fn stop(&self, claim: &Claim, entry: Entry, stop: Stop) -> Result<Next, Fault> {
-        let after = match stop {
-            Stop::Hold(code, reason) => entry.clone().held(Hold::Rule, Some(code), reason),
-            Stop::Fail(code, reason) => {
-                let mut after = entry.clone().to(MailState::Failed, reason);
-                (after.code, after.finished_at) = (Some(code.0), Some(self.clock.now()));
-                self.change("mail.refused", &entry, after, Then::Stay).await?;
-                return Ok(Next::Look); // the CRM has to be told
+    async fn stop(&self, stopped: Vec<(Candidate, Stop)>, left: &mut Left) {
+        let (mut held, mut refused) = (Vec::new(), Vec::new());
+        for (Candidate { item, taken, .. }, stop) in stopped {
+            match stop {
+                Stop::Hold(code, reason) => {
+                    let after = taken.held(Hold::Rule, Some(code), reason);
+                    held.push(Change::new(item, after).then(Then::Finish));
+                }
+                Stop::Fail(code, reason) => {
+                    let mut after = taken.to(MailState::Failed, reason);
+                    (after.code, after.finished_at) = (Some(code.0), Some(self.clock.now()));
+                    refused.push(Change::new(item, after));
+                }
             }
-        };
-        self.set_aside(claim, &entry, after).await
+        }
+        self.hold(held, left).await;
+        let refused = self.change("mail.refused", refused, left).await;
+        left.items.extend(refused); // the CRM has to be told
     }
 
-    async fn set_aside(&self, claim: &Claim, entry: &Entry, after: Entry) -> Result<Next, Fault> {
-        self.change("mail.held", entry, after, Then::Finish(claim.clone())).await?;
-        Ok(Next::Done(Done::Finished))
+    /// Leaves mails until a person or a program decides.
+    async fn hold(&self, changes: Vec<Change>, left: &mut Left) {
+        self.change("mail.held", changes, left).await;
     }
 
-    pub(super) async fn hold_for_safe_mode(&self, claim: &Claim, entry: Entry) -> Result<Next, Fault> {
-        let reason =
-            "This database came from a backup: nothing leaves until the reconciliation is confirmed.";
-        let after = entry.clone().held(Hold::SafeMode, Some(Code::SAFE_MODE), reason);
-        self.set_aside(claim, &entry, after).await
+    /// In safe mode nothing leaves: then they are held, and nothing is answered.
+    pub(super) async fn unless_safe(&self, items: Vec<Item>, left: &mut Left) -> Option<Vec<Item>> {
+        if items.is_empty() {
+            return None;
+        }
+        match self.is_safe_mode().await {
+            Ok(false) => return Some(items),
+            Ok(true) => {
+                let reason =
+                    "This database came from a backup: nothing leaves until the reconciliation is confirmed.";
+                let hold = |item: Item| {
+                    let after = item.entry.clone().held(Hold::SafeMode, Some(Code::SAFE_MODE), reason);
+                    Change::new(item, after).then(Then::Finish)
+                };
+                self.hold(items.into_iter().map(hold).collect(), left).await;
+            }
+            Err(fault) => left.fail(&items, &fault),
+        }
+        None
     }
 
     pub(super) async fn is_safe_mode(&self) -> Result<bool, Fault> {
         Ok(settings::get(&self.store, settings::SAFE_MODE).await?.as_deref() == Some("on"))
     }
+}
 
-    async fn rates(&self, entry: &Entry, activity: &Activity) -> Result<Rates, Fault> {
-        let since =
-            self.clock.now().checked_sub(SignedDuration::from_hours(1)).unwrap_or(jiff::Timestamp::MIN);
-        let since = since.as_microsecond();
-        let record = activity.regarding.as_ref().map(|record| {
-            count("outgoing")
-                .and_where(Expr::col("record_id").eq(record.id))
-                .and_where(Expr::col("first_at").gt(since))
-                .and_where(Expr::col("id").ne(entry.id.0))
-                .and_where(Expr::col("body").is_not_null())
-                .to_owned()
-        });
-        let addresses: Vec<String> = activity
-            .recipients()
-            .filter_map(|party| postroom_formats::compose::wire_address(&party.address.address))
-            .map(|(address, _)| address)
-            .take(COUNTED)
-            .collect();
-        let recipient = count("outgoing_recipient")
-            .and_where(Expr::col("address").is_in(addresses))
-            .and_where(Expr::col("at").gt(since))
-            .and_where(Expr::col("outgoing").ne(entry.id.0))
-            .group_by_col("address")
-            .to_owned();
-        let read = self.store.read(move |tx| {
-            async move {
-                let record = match record {
-                    Some(record) => largest(tx, &record).await?,
-                    None => 0,
-                };
-                Ok(Rates { record, recipient: largest(tx, &recipient).await? })
-            }
-            .boxed()
-        });
-        let rates: Result<Rates, Error> = read.await;
-        Ok(rates?)
+/// Whether it is ours to send: it waits for somebody, or it was us who set it to Sending.
+fn is_free(entry: &Entry, activity: &Activity) -> bool {
+    let marked = activity.taker.as_deref() == Some(mark(entry).as_str());
+    activity.status == Some(PENDING) || entry.told.is_some() || marked
+}
+
+/// What stands in `trackingtoken` while a mail of ours is on its way, until its token does.
+fn mark(entry: &Entry) -> String {
+    entry.id.to_string()
+}
+
+fn taking(entry: &Entry, activity: &Activity) -> CrmChange {
+    let row = Record::new(RecordRef::new("email", activity.id))
+        .with("statecode", COMPLETED)
+        .with("statuscode", SENDING)
+        .with("trackingtoken", mark(entry));
+    match activity.version {
+        Some(version) => CrmChange::UpdateIf(row, version),
+        None => CrmChange::Update(row),
     }
+}
+
+fn candidate((item, activity): (Item, Activity)) -> Candidate {
+    let tries = item.entry.told.map_or(0, |(_, tries)| tries);
+    let taken =
+        Entry { told: Some((SENDING, tries)), record: activity.regarding.clone(), ..item.entry.clone() };
+    Candidate { item, taken, activity }
+}
+
+fn dropped(item: Item, reason: &str) -> Change {
+    let after = item.entry.clone().to(MailState::Suppressed, reason);
+    Change::new(item, after).then(Then::Finish)
+}
+
+fn nobody() -> Stop {
+    unwritable("It has no sender or recipient.".into())
 }
 
 fn unwritable(why: String) -> Stop {
     Stop::Fail(Code::OUT_UNWRITABLE, why)
-}
-
-fn count(table: &'static str) -> SelectStatement {
-    Query::select().expr(Func::count(Expr::col(postroom_store::sql::Asterisk))).from(table).to_owned()
-}
-
-async fn largest(tx: &mut Tx, select: &SelectStatement) -> Result<u64, Error> {
-    let counts: Vec<u64> = tx.query(select).await?.iter().map(|row| row.at(0)).collect::<Result<_, _>>()?;
-    Ok(counts.into_iter().max().unwrap_or(0))
 }

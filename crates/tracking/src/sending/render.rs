@@ -6,8 +6,8 @@ use postroom_formats::compose::Draft;
 use uuid::Uuid;
 
 use super::Options;
+use super::entry::{self, Recipient, Standing};
 use super::gather::{Activity, Party, same};
-use super::ledger::{self, Recipient, Standing};
 use crate::classify::{LOOP_HEADER, LoopMark};
 use crate::filing::parties::Role;
 use crate::token::{self, Kind, Signer};
@@ -83,7 +83,7 @@ fn wire(address: &str) -> Option<String> {
 fn recipients(activity: &Activity, now: Timestamp) -> Vec<Recipient> {
     let mut all: Vec<Recipient> = Vec::new();
     for (role, word) in
-        [(Role::To, ledger::Role::To), (Role::Cc, ledger::Role::Cc), (Role::Bcc, ledger::Role::Bcc)]
+        [(Role::To, entry::Role::To), (Role::Cc, entry::Role::Cc), (Role::Bcc, entry::Role::Bcc)]
     {
         for party in activity.recipients().filter(|party| party.role == role) {
             let Some(address) = wire(&party.address.address) else { continue };

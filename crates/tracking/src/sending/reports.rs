@@ -6,7 +6,8 @@ use postroom_core::{MailId, MailState, address};
 use postroom_store::sql::{Expr, ExprTrait, Order};
 use postroom_store::{Error, Store};
 
-use super::ledger::{self, Entry, Standing};
+use super::entry::{Entry, Standing};
+use super::ledger;
 
 /// What a report says about one address.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,11 +12,15 @@ use postroom_store::{Error, Tx};
 use tokio_util::sync::CancellationToken;
 
 use super::Sending;
+use super::entry::{Entry, Hold};
 use super::gather::{COMPLETED, PENDING};
-use super::ledger::{self, Entry, Hold};
+use super::ledger;
 
-/// E-mails asked for at once.
-const BATCH: u64 = 200;
+/// E-mails asked for at once. What was claimed stays Pending Send until its job has run, so this is also what is claimed
+/// between two looks.
+const BATCH: u64 = 1000;
+/// E-mails of one statement.
+const ASKED: usize = 256;
 /// Between two looks however often it is woken.
 const GAP: Duration = Duration::from_millis(500);
 
@@ -79,8 +83,8 @@ impl Sending {
         let unit = self.store.write("mail.claimed", move |tx| {
             async move {
                 let mut claimed = 0;
-                for email in found {
-                    claimed += u64::from(claim_one(tx, &ids, now, &email).await?);
+                for some in found.chunks(ASKED) {
+                    claimed += claim_all(tx, &ids, now, some).await?;
                 }
                 Ok(claimed)
             }
@@ -145,22 +149,36 @@ fn pending(now: Timestamp) -> CrmQuery {
         .top(BATCH)
 }
 
-/// Claims an e-mail; answers whether it was new. One that was claimed and *sent* long ago and is pending again had its
-/// status lost, in a restored CRM for instance: it is told once more and not sent again.
-async fn claim_one(tx: &mut Tx, ids: &Ids, now: Timestamp, email: &Record) -> Result<bool, Error> {
-    let subject = email.text("subject").unwrap_or_default().to_owned();
-    let entry = Entry::new(MailId(ids.next()), email.at.id, subject, now);
-    if tx.insert(&ledger::insert(&entry)).await? == 1 {
-        jobs::enqueue(tx, ids, now, vec![entry.job()]).await?;
-        return Ok(true);
-    }
+/// Claims e-mails; answers how many were new.
+async fn claim_all(tx: &mut Tx, ids: &Ids, now: Timestamp, found: &[Record]) -> Result<u64, Error> {
     let mut known = ledger::select();
-    known.and_where(Expr::col("claim").eq(email.at.id));
-    let Some(known) = ledger::load(tx, &known).await?.into_iter().next() else { return Ok(false) };
+    known.and_where(Expr::col("claim").is_in(found.iter().map(|email| email.at.id)));
+    let known = ledger::load(tx, &known).await?;
+    let is_new = |email: &&Record| !known.iter().any(|known| known.activity == email.at.id);
+    let entry = |email: &Record| {
+        let subject = email.text("subject").unwrap_or_default().to_owned();
+        Entry::new(MailId(ids.next()), email.at.id, subject, now)
+    };
+    let mut fresh: Vec<Entry> = found.iter().filter(is_new).map(entry).collect();
+    if tx.insert(&ledger::insert(&fresh)).await? < fresh.len() as u64 {
+        // Another process claimed some of them a moment ago.
+        let ours = ledger::many(tx, fresh.iter().map(|entry| entry.id).collect()).await?;
+        fresh.retain(|entry| ours.iter().any(|own| own.id == entry.id));
+    }
+    jobs::enqueue(tx, ids, now, fresh.iter().map(Entry::job).collect()).await?;
+    for known in known {
+        tell_again(tx, ids, now, known).await?;
+    }
+    Ok(fresh.len() as u64)
+}
+
+/// A mail that was *sent* long ago and is pending again had its status lost, in a restored CRM for instance: it is told once
+/// more and not sent again.
+async fn tell_again(tx: &mut Tx, ids: &Ids, now: Timestamp, known: Entry) -> Result<(), Error> {
     if matches!(known.state, MailState::Sent | MailState::Bounced) && known.told.is_some() {
         let after = Entry { told: None, ..known.clone() };
         ledger::put(tx, &known, &after, &[known.state]).await?;
         jobs::enqueue(tx, ids, now, vec![known.job()]).await?;
     }
-    Ok(false)
+    Ok(())
 }

@@ -23,6 +23,24 @@ pub(crate) fn tables() -> Vec<Ddl> {
     ]
 }
 
+/// `send_attempt` has a row for each intent, completed by its answer; `answers` is JSON, by the recipients' places.
+pub(crate) fn history() -> Vec<Ddl> {
+    let mut table = Table::create();
+    table.table("send_attempt").col(ColumnDef::new("outgoing").uuid().not_null());
+    for name in ["number", "started"] {
+        table.col(ColumnDef::new(name).big_integer().not_null());
+    }
+    for name in ["host", "text", "answers"] {
+        table.col(ColumnDef::new(name).text().not_null());
+    }
+    table.col(ColumnDef::new("ended").big_integer()).col(ColumnDef::new("ending").text());
+    vec![
+        Ddl::CreateTable(table),
+        index("send_attempt_number", "send_attempt", &["outgoing", "number"], true),
+        index("send_attempt_started", "send_attempt", &["started"], false),
+    ]
+}
+
 fn outgoing() -> TableCreateStatement {
     let mut table = Table::create();
     table

@@ -2,11 +2,16 @@
 //!
 //! Every write repeats safely: the same values change nothing, and a note's id is made of what it says.
 
-use postroom_core::{Change, ChangeSet, Fault, MailState, Record, RecordRef, Value, Verdict};
-use postroom_jobs::Claim;
+use futures_util::FutureExt;
+use futures_util::future::join_all;
+use postroom_core::{
+    Change as CrmChange, ChangeSet, Fault, JobId, MailState, Record, RecordRef, Value, Verdict,
+};
+use postroom_jobs::Done;
 
+use super::entry::{Entry, Standing};
 use super::gather::{COMPLETED, SENDING};
-use super::ledger::{Entry, Standing, Then};
+use super::lot::{Change, Item, Left, Then};
 use super::{Sending, events};
 use crate::filing::activity::{cut, derived};
 
@@ -24,37 +29,65 @@ const NOTE: usize = 4000;
 const COPIES: u32 = 5;
 
 impl Sending {
-    /// Writes to the CRM what it does not know yet; answers the mail with that noted. What the CRM refuses for good is logged and
-    /// left: a deleted e-mail has nobody to tell.
-    pub(super) async fn tell(&self, entry: Entry) -> Result<Entry, Fault> {
-        let due = (status(&entry), i64::from(entry.tries));
-        if entry.told == Some(due) {
-            return Ok(entry);
-        }
-        let mut changes = vec![Change::Update(self.standing(&entry))];
-        changes.extend(self.note(&entry).map(Change::Create));
-        match self.apply(changes).await {
-            Ok(()) => {}
-            Err(fault) if matches!(fault.verdict, Verdict::Retry { .. } | Verdict::Hold) => {
-                return Err(fault);
+    /// Writes to the CRM what it does not know yet, in one call; answers the mails with that noted. What the CRM refuses for good
+    /// is logged and left: a deleted e-mail has nobody to tell.
+    pub(super) async fn tell(&self, items: Vec<Item>, left: &mut Left) -> Vec<Item> {
+        let (told, due) = self.told(items, left).await;
+        let noted = self.know(due, left).await;
+        told.into_iter().chain(noted).collect()
+    }
+
+    /// Notes that the CRM knows.
+    async fn know(&self, changes: Vec<Change>, left: &mut Left) -> Vec<Item> {
+        self.change("mail.told", changes, left).await
+    }
+
+    /// Those of whom the CRM knows everything, and those that are to be noted as told.
+    async fn told(&self, items: Vec<Item>, left: &mut Left) -> (Vec<Item>, Vec<Change>) {
+        let known = |item: &Item| item.entry.told == Some(due(&item.entry));
+        let (known, news): (Vec<Item>, Vec<Item>) = items.into_iter().partition(known);
+        let sets = news.iter().map(|item| {
+            let note = self.note(&item.entry).map(CrmChange::Create);
+            [CrmChange::Update(self.standing(&item.entry))].into_iter().chain(note).collect()
+        });
+        let answers = self.apply(sets.collect()).await;
+        let mut told = Vec::with_capacity(news.len());
+        for (item, answer) in news.into_iter().zip(answers) {
+            match answer {
+                Ok(()) => {}
+                Err(fault) if matches!(fault.verdict, Verdict::Retry { .. } | Verdict::Hold) => {
+                    left.end(&item.claim, Err(fault));
+                    continue;
+                }
+                Err(fault) => events::untold(item.entry.id, &fault),
             }
-            Err(fault) => events::untold(entry.id, &fault),
+            let after = Entry { told: Some(due(&item.entry)), ..item.entry.clone() };
+            told.push(Change::new(item, after));
         }
-        let after = Entry { told: Some(due), ..entry.clone() };
-        self.change("mail.told", &entry, after, Then::Stay).await
+        (known, told)
     }
 
-    /// Sets the status only.
-    pub(super) async fn set_status(&self, entry: &Entry, status: i64) -> Result<(), Fault> {
-        let row = Record::new(RecordRef::new("email", entry.activity));
-        let row = row.with("statecode", COMPLETED).with("statuscode", status);
-        self.apply(vec![Change::Update(row)]).await
+    /// Ends mails that are over: the CRM is told, and the copy made.
+    pub(super) async fn conclude(&self, items: Vec<Item>, left: &mut Left) {
+        let (known, mut told) = self.told(items, left).await;
+        for change in told.iter_mut().filter(|change| !self.wants_copy(&change.after)) {
+            change.then = Then::Finish;
+        }
+        let noted = self.know(told, left).await;
+        let copies: Vec<_> = known.into_iter().chain(noted).map(|item| self.copied(item).boxed()).collect();
+        left.ended.extend(join_all(copies).await.into_iter().flatten());
     }
 
-    async fn apply(&self, changes: Vec<Change>) -> Result<(), Fault> {
-        let answers = self.crm.apply(vec![ChangeSet { changes }]).await;
-        let first = answers.into_iter().next();
-        first.unwrap_or_else(|| Err(Fault::bug("one change set was given and none answered"))).map(drop)
+    /// Applies a set of changes for each mail; the answers stand in the same order.
+    pub(super) async fn apply(&self, sets: Vec<Vec<CrmChange>>) -> Vec<Result<(), Fault>> {
+        if sets.is_empty() {
+            return Vec::new();
+        }
+        let count = sets.len();
+        let answers = self.crm.apply(sets.into_iter().map(|changes| ChangeSet { changes }).collect()).await;
+        let none = || Err(Fault::bug("a change set was given and none answered"));
+        let answers = answers.into_iter().map(|answer| answer.map(drop));
+        answers.chain(std::iter::repeat_with(none)).take(count).collect()
     }
 
     /// `senton` is the server's to set.
@@ -65,7 +98,10 @@ impl Sending {
             .with("statecode", state)
             .with("statuscode", status)
             .with("deliveryattempts", i64::from(entry.tries));
-        let Some(id) = entry.message_id.as_ref().filter(|_| status != FAILED) else { return row };
+        if status == FAILED {
+            return row.with("trackingtoken", Value::Null); // the mark of its taking
+        }
+        let Some(id) = &entry.message_id else { return row };
         let guid = entry.record.as_ref().map_or(entry.activity, |record| record.id);
         row.with("subject", cut(&entry.subject, SUBJECT))
             .with("messageid", cut(&format!("<{id}>"), MESSAGE_ID))
@@ -100,24 +136,44 @@ impl Sending {
         self.clock.now().duration_since(entry.first_at) >= self.options.delay_note
     }
 
-    /// Puts a copy of a sent mail into its sender's folder, once.
-    pub(super) async fn copy_once(&self, claim: &Claim, entry: Entry) -> Result<(), Fault> {
-        let Some(copy) = self.copy.as_ref().filter(|_| entry.any_accepted() && !entry.copied) else {
-            return Ok(());
+    async fn copied(&self, item: Item) -> Vec<(JobId, Result<Done, Fault>)> {
+        let mut left = Left::default();
+        self.copy_once(item, &mut left).await;
+        left.ended
+    }
+
+    fn wants_copy(&self, entry: &Entry) -> bool {
+        self.copy.is_some() && entry.any_accepted() && !entry.copied
+    }
+
+    /// Puts a copy of a sent mail into its sender's folder, once, and ends its job.
+    async fn copy_once(&self, item: Item, left: &mut Left) {
+        let Some(copy) = self.copy.as_ref().filter(|_| self.wants_copy(&item.entry)) else {
+            return left.end(&item.claim, Ok(Done::Completed));
         };
-        let raw = self.raw(&entry).await?;
+        let raw = match self.raw(&item.entry).await {
+            Ok(raw) => raw,
+            Err(fault) => return left.end(&item.claim, Err(fault)),
+        };
         let from =
             postroom_formats::mime::scan_headers(&raw).from.first().map(postroom_core::Address::normal);
         if let Err(fault) = copy.keep(&from.unwrap_or_default(), raw.clone()).await {
-            let last = claim.attempt >= COPIES || matches!(fault.verdict, Verdict::Reject | Verdict::Bug);
-            events::not_copied(entry.id, &fault, last);
+            let last =
+                item.claim.attempt >= COPIES || matches!(fault.verdict, Verdict::Reject | Verdict::Bug);
+            events::not_copied(item.entry.id, &fault, last);
             if !last {
-                return Err(Fault::retry(fault.code, fault.message));
+                return left.end(&item.claim, Err(Fault::retry(fault.code, fault.message)));
             }
         }
-        let after = Entry { copied: true, ..entry.clone() };
-        self.change("mail.copied", &entry, after, Then::Stay).await.map(drop)
+        let after = Entry { copied: true, ..item.entry.clone() };
+        let change = Change::new(item, after).then(Then::Finish);
+        self.change("mail.copied", vec![change], left).await;
     }
+}
+
+/// What the CRM is to be told of a mail: its status, and the number of tries.
+fn due(entry: &Entry) -> (i64, i64) {
+    (status(entry), i64::from(entry.tries))
 }
 
 /// The statuscode that says how a mail stands: Sent as soon as one recipient was accepted.

@@ -9,7 +9,8 @@ use postroom_store::{Error, Store, Tx};
 use uuid::Uuid;
 
 use super::KIND;
-use super::ledger::{self, Entry, Hold, Standing};
+use super::entry::{Entry, Hold, Standing};
+use super::ledger;
 
 /// Which mails to list.
 #[derive(Debug, Clone, Default)]

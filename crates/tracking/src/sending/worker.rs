@@ -1,24 +1,22 @@
-//! The job: looks where the mail stands and does the next thing, until there is nothing to do now.
+//! The job: looks where each mail of a lot stands and does the next thing with all that stand alike, until there is nothing to
+//! do now.
+//!
+//! The runner works several lots at once: while one is at the mail server the next is prepared.
+
+use std::collections::HashMap;
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
-use futures_util::future::join_all;
 use postroom_core::{Fault, JobId, MailId, MailState};
 use postroom_jobs::{Claim, Done, Worker};
 use postroom_store::Error;
 
-use super::ledger::{self, Entry, Then};
-use super::{KIND, Sending};
+use super::entry::Entry;
+use super::lot::{Change, Item, Left, Then};
+use super::{KIND, Sending, ledger};
 
-/// Mails that one lot works on at the same time.
-const LOT: usize = 16;
-
-/// What a step left to do.
-pub(super) enum Next {
-    /// The mail stands elsewhere now: look again.
-    Look,
-    Done(Done),
-}
+/// Mails of one lot. More share their commits; fewer are left in doubt when the process dies with them on the wire.
+const LOT: usize = 32;
 
 #[async_trait]
 impl Worker for Sending {
@@ -31,58 +29,102 @@ impl Worker for Sending {
     }
 
     async fn run(&self, lot: Vec<Claim>) -> Vec<(JobId, Result<Done, Fault>)> {
-        join_all(lot.into_iter().map(|claim| async move { (claim.id, self.work(&claim).boxed().await) }))
-            .await
+        let mut left = Left::default();
+        self.open(lot, &mut left).await;
+        while !left.items.is_empty() {
+            let items = std::mem::take(&mut left.items);
+            self.round(items, &mut left).await;
+        }
+        left.ended
     }
 }
 
+/// The mails of a round, by what is to be done with them.
+#[derive(Default)]
+struct Sorted {
+    again: Vec<Item>,
+    prepare: Vec<Item>,
+    attempt: Vec<Item>,
+    lost: Vec<Item>,
+    look: Vec<Item>,
+    conclude: Vec<Item>,
+}
+
 impl Sending {
-    async fn work(&self, claim: &Claim) -> Result<Done, Fault> {
-        let id: Option<MailId> = claim.payload.get("outgoing").and_then(|id| id.as_str()?.parse().ok());
-        let id = id.ok_or_else(|| Fault::bug("the job names no outgoing mail"))?;
-        loop {
-            if let Next::Done(done) = self.step(claim, self.entry(id).await?).await? {
-                return Ok(done);
+    /// Reads the mails that the jobs name.
+    async fn open(&self, lot: Vec<Claim>, left: &mut Left) {
+        let ids: Vec<MailId> = lot.iter().filter_map(named).collect();
+        let read: Result<Vec<Entry>, Error> =
+            self.store.read(move |tx| async move { ledger::many(tx, ids).await }.boxed()).await;
+        let mut known: HashMap<MailId, Entry> = match read.map_err(Fault::from) {
+            Ok(entries) => entries.into_iter().map(|entry| (entry.id, entry)).collect(),
+            Err(fault) => {
+                return left.ended.extend(lot.iter().map(|claim| (claim.id, Err(super::lot::copy(&fault)))));
+            }
+        };
+        for claim in lot {
+            match named(&claim).map(|id| (id, known.remove(&id))) {
+                Some((_, Some(entry))) => {
+                    left.items.push(Item { claim, entry, raw: None, overtaken: 0 });
+                }
+                Some((id, None)) => {
+                    left.end(&claim, Err(Fault::bug(format!("{id} has a job to be sent and no row"))))
+                }
+                None => left.end(&claim, Err(Fault::bug("the job names no outgoing mail"))),
             }
         }
     }
 
-    async fn entry(&self, id: MailId) -> Result<Entry, Fault> {
-        let found: Result<Option<Entry>, Error> =
-            self.store.read(move |tx| async move { ledger::one(tx, id).await }.boxed()).await;
-        found?.ok_or_else(|| Fault::bug(format!("{id} has a job to be sent and no row")))
+    /// Does the next thing with each. What is rendered leaves before more is rendered: its bytes are in memory.
+    async fn round(&self, items: Vec<Item>, left: &mut Left) {
+        let sorted = self.sort(items, left);
+        self.lost(sorted.lost, left).await;
+        self.look(sorted.look, left).await;
+        self.conclude(sorted.conclude, left).await;
+        self.again(sorted.again, left).await;
+        self.attempt(sorted.attempt, left).await;
+        self.prepare(sorted.prepare, left).await;
     }
 
-    async fn step(&self, claim: &Claim, entry: Entry) -> Result<Next, Fault> {
-        let waits = entry.next_try.is_some_and(|due| due > self.clock.now());
-        match entry.state {
-            MailState::Queued | MailState::Unknown if waits => self.again(claim, entry).await,
-            MailState::Queued if entry.body.is_none() => self.prepare(claim, entry).await,
-            MailState::Queued => self.attempt(claim, entry).await,
-            // Nothing that ran in this process leaves this state behind: the one that did is gone, and so is the answer.
-            MailState::Sending => self.lost(entry).await,
-            MailState::Unknown => self.look(claim, entry).await,
-            MailState::Sent | MailState::Failed | MailState::Bounced => self.conclude(claim, entry).await,
-            _ => Ok(Next::Done(Done::Completed)),
+    fn sort(&self, items: Vec<Item>, left: &mut Left) -> Sorted {
+        let (now, mut sorted) = (self.clock.now(), Sorted::default());
+        for item in items {
+            let entry = &item.entry;
+            let waits = entry.next_try.is_some_and(|due| due > now);
+            let place = match entry.state {
+                MailState::Queued | MailState::Unknown if waits => &mut sorted.again,
+                MailState::Queued if entry.body.is_none() => &mut sorted.prepare,
+                MailState::Queued => &mut sorted.attempt,
+                // Nothing that ran in this process leaves this state behind: the one that did is gone, and so is the answer.
+                MailState::Sending => &mut sorted.lost,
+                MailState::Unknown => &mut sorted.look,
+                MailState::Sent | MailState::Failed | MailState::Bounced => &mut sorted.conclude,
+                _ => {
+                    left.end(&item.claim, Ok(Done::Completed));
+                    continue;
+                }
+            };
+            place.push(item);
         }
+        sorted
     }
 
-    /// Tells the CRM how it stands, and hands over to a job that is due when there is something to do.
-    async fn again(&self, claim: &Claim, entry: Entry) -> Result<Next, Fault> {
-        let entry = self.tell(entry).await?;
-        let due = entry.next_try.unwrap_or_else(|| self.clock.now());
-        self.end(&entry, entry.clone(), Then::Again(claim.clone(), due)).await
+    /// Tells the CRM how they stand, and hands over to jobs that are due when there is something to do.
+    async fn again(&self, items: Vec<Item>, left: &mut Left) {
+        let told = self.tell(items, left).await;
+        let later = |item: Item| {
+            let (after, due) = (item.entry.clone(), item.entry.next_try.unwrap_or_else(|| self.clock.now()));
+            Change::new(item, after).then(Then::Again(due))
+        };
+        self.put_off(told.into_iter().map(later).collect(), left).await;
     }
 
-    /// Ends this job in the unit that writes `after`; what is left to do is another job's, or a person's.
-    pub(super) async fn end(&self, before: &Entry, after: Entry, then: Then) -> Result<Next, Fault> {
-        self.change("mail.again", before, after, then).await?;
-        Ok(Next::Done(Done::Finished))
+    /// Leaves mails to jobs that are due later.
+    pub(super) async fn put_off(&self, changes: Vec<Change>, left: &mut Left) {
+        self.change("mail.again", changes, left).await;
     }
+}
 
-    async fn conclude(&self, claim: &Claim, entry: Entry) -> Result<Next, Fault> {
-        let entry = self.tell(entry).await?;
-        self.copy_once(claim, entry).await?;
-        Ok(Next::Done(Done::Completed))
-    }
+fn named(claim: &Claim) -> Option<MailId> {
+    claim.payload.get("outgoing")?.as_str()?.parse().ok()
 }

@@ -1,8 +1,9 @@
 //! Elements to definitions. What an older server does not say (navigation properties, entity sets) is empty.
 
 use postroom_core::metadata::{
-    Cascade, CascadeType, ColumnInfo, ColumnKind, DateTimeBehavior, End, KeyInfo, KeyStatus, Label, ManyToMany,
-    OneToMany, OptionItem, OptionSet, OwnershipType, PrivilegeInfo, PrivilegeKind, RequiredLevel, TableInfo,
+    Cascade, CascadeType, ColumnInfo, ColumnKind, DateTimeBehavior, End, KeyInfo, KeyStatus, Label,
+    ManyToMany, OneToMany, OptionItem, OptionSet, OwnershipType, PrivilegeInfo, PrivilegeKind, RequiredLevel,
+    TableInfo,
 };
 use uuid::Uuid;
 
@@ -140,7 +141,12 @@ fn privilege(at: &Element) -> Result<PrivilegeInfo, Error> {
         "AppendTo" => PrivilegeKind::AppendTo,
         other => return Err(wrong("a privilege type", other)),
     };
-    Ok(PrivilegeInfo { id: id(at, "PrivilegeId")?, name: text(at, "Name"), kind, levels: flag(at, "CanBeBasic")? })
+    Ok(PrivilegeInfo {
+        id: id(at, "PrivilegeId")?,
+        name: text(at, "Name"),
+        kind,
+        levels: flag(at, "CanBeBasic")?,
+    })
 }
 
 /// Reads an `AttributeMetadata` of whatever class.
@@ -182,8 +188,12 @@ fn kind(at: &Element) -> Result<ColumnKind, Error> {
             ColumnKind::Integer { min: number(at, "MinValue")?, max: number(at, "MaxValue")?, format }
         }
         "BigIntAttributeMetadata" => ColumnKind::BigInt,
-        "DecimalAttributeMetadata" => ColumnKind::Decimal { min: min()?, max: max()?, precision: small(at, "Precision")? },
-        "DoubleAttributeMetadata" => ColumnKind::Double { min: min()?, max: max()?, precision: small(at, "Precision")? },
+        "DecimalAttributeMetadata" => {
+            ColumnKind::Decimal { min: min()?, max: max()?, precision: small(at, "Precision")? }
+        }
+        "DoubleAttributeMetadata" => {
+            ColumnKind::Double { min: min()?, max: max()?, precision: small(at, "Precision")? }
+        }
         "MoneyAttributeMetadata" => ColumnKind::Money {
             min: min()?,
             max: max()?,
@@ -215,8 +225,14 @@ fn kind(at: &Element) -> Result<ColumnKind, Error> {
 
 fn yes_no(at: &Element) -> Result<ColumnKind, Error> {
     let set = at.child("OptionSet");
-    let of = |name: &str| set.and_then(|set| set.child(name)).map_or(Ok(Label::default()), |one| label(one, "Label"));
-    Ok(ColumnKind::Boolean { yes: of("TrueOption")?, no: of("FalseOption")?, default: flag(at, "DefaultValue")? })
+    let of = |name: &str| {
+        set.and_then(|set| set.child(name)).map_or(Ok(Label::default()), |one| label(one, "Label"))
+    };
+    Ok(ColumnKind::Boolean {
+        yes: of("TrueOption")?,
+        no: of("FalseOption")?,
+        default: flag(at, "DefaultValue")?,
+    })
 }
 
 fn date_time(at: &Element) -> ColumnKind {

@@ -8,9 +8,7 @@ use uuid::Uuid;
 
 use super::order;
 use crate::soap::Generation;
-use crate::soap::names::{
-    ARRAYS, GENERIC, METADATA, METADATA_71, METADATA_90, METADATA_2013, XRM,
-};
+use crate::soap::names::{ARRAYS, GENERIC, METADATA, METADATA_71, METADATA_90, METADATA_2013, XRM};
 use crate::xml::Element;
 
 /// Which parts of a table are asked for: `EntityFilters`.
@@ -27,7 +25,11 @@ impl Parts {
     /// Reads `Entity Attributes Privileges Relationships`, or `All`.
     pub fn parse(text: &str) -> Self {
         let has = |name: &str| text.split_whitespace().any(|word| word == name || word == "All");
-        Parts { attributes: has("Attributes"), privileges: has("Privileges"), relationships: has("Relationships") }
+        Parts {
+            attributes: has("Attributes"),
+            privileges: has("Privileges"),
+            relationships: has("Relationships"),
+        }
     }
 }
 
@@ -99,15 +101,17 @@ fn label(name: &'static str, label: &Label) -> Own {
             Element::leaf(XRM, "LanguageCode", language.to_string()),
         ]
     };
-    let all = label.0.iter().map(|(language, text)| {
-        Element::new(XRM, "LocalizedLabel").with_all(members(*language, text))
-    });
+    let all = label
+        .0
+        .iter()
+        .map(|(language, text)| Element::new(XRM, "LocalizedLabel").with_all(members(*language, text)));
     let user = label.0.iter().find(|(language, _)| *language == 1033).or(label.0.first());
     let user = match user {
         Some((language, text)) => Element::new(XRM, "UserLocalizedLabel").with_all(members(*language, text)),
         None => Element::null(XRM, "UserLocalizedLabel"),
     };
-    let element = Element::new(METADATA, name).with(Element::new(XRM, "LocalizedLabels").with_all(all)).with(user);
+    let element =
+        Element::new(METADATA, name).with(Element::new(XRM, "LocalizedLabels").with_all(all)).with(user);
     (name, element)
 }
 
@@ -171,16 +175,24 @@ pub fn write_table(table: &TableInfo, metadata: &Metadata, parts: Parts, generat
         flag("IsManaged", table.is_managed),
         flag("IsValidForAdvancedFind", true),
         text("LogicalName", table.logical_name.as_str()),
-        list("ManyToManyRelationships", parts.relationships, many.map(|relation| {
-            item(write_many_to_many(relation, generation), "ManyToManyRelationshipMetadata")
-        })),
-        list("ManyToOneRelationships", parts.relationships, to_one.map(|relation| {
-            item(one(relation), "OneToManyRelationshipMetadata")
-        })),
+        list(
+            "ManyToManyRelationships",
+            parts.relationships,
+            many.map(|relation| {
+                item(write_many_to_many(relation, generation), "ManyToManyRelationshipMetadata")
+            }),
+        ),
+        list(
+            "ManyToOneRelationships",
+            parts.relationships,
+            to_one.map(|relation| item(one(relation), "OneToManyRelationshipMetadata")),
+        ),
         text("ObjectTypeCode", table.type_code.to_string()),
-        list("OneToManyRelationships", parts.relationships, to_many.map(|relation| {
-            item(one(relation), "OneToManyRelationshipMetadata")
-        })),
+        list(
+            "OneToManyRelationships",
+            parts.relationships,
+            to_many.map(|relation| item(one(relation), "OneToManyRelationshipMetadata")),
+        ),
         text("OwnershipType", ownership),
         text("PrimaryIdAttribute", table.primary_id.as_str()),
         maybe("PrimaryNameAttribute", table.primary_name.as_deref()),
@@ -192,9 +204,12 @@ pub fn write_table(table: &TableInfo, metadata: &Metadata, parts: Parts, generat
         text("LogicalCollectionName", table.entity_set.as_str()),
         text("EntitySetName", table.entity_set.as_str()),
     ];
-    Element::new(GENERIC, "value")
-        .kind(METADATA, "EntityMetadata")
-        .with_all(class(order::TABLE, METADATA, generation, own))
+    Element::new(GENERIC, "value").kind(METADATA, "EntityMetadata").with_all(class(
+        order::TABLE,
+        METADATA,
+        generation,
+        own,
+    ))
 }
 
 fn privilege(info: &PrivilegeInfo) -> Element {
@@ -249,7 +264,8 @@ pub fn write_column(column: &ColumnInfo, table: &str, generation: Generation) ->
         RequiredLevel::Recommended => "Recommended",
     };
     let (ns, kind, code, type_name) = names(&column.kind, generation);
-    let required = Element::new(METADATA, "RequiredLevel").with_all(managed("canmodifyrequirementlevelsettings", level));
+    let required =
+        Element::new(METADATA, "RequiredLevel").with_all(managed("canmodifyrequirementlevelsettings", level));
     let type_name = Element::leaf(METADATA_2013, "Value", type_name);
     let own = vec![
         id(column.id),
@@ -273,7 +289,10 @@ pub fn write_column(column: &ColumnInfo, table: &str, generation: Generation) ->
         text("LogicalName", column.logical_name.as_str()),
         ("RequiredLevel", required),
         text("SchemaName", column.schema_name.as_str()),
-        ("AttributeTypeName", Element::new(METADATA, "AttributeTypeName").declare(METADATA_2013).with(type_name)),
+        (
+            "AttributeTypeName",
+            Element::new(METADATA, "AttributeTypeName").declare(METADATA_2013).with(type_name),
+        ),
         text("IntroducedVersion", "5.0.0.0"),
     ];
     Element::new(GENERIC, "value")
@@ -283,7 +302,10 @@ pub fn write_column(column: &ColumnInfo, table: &str, generation: Generation) ->
 }
 
 /// Namespace and name of the class, `AttributeType`, `AttributeTypeName`.
-fn names(kind: &ColumnKind, generation: Generation) -> (&'static str, &'static str, &'static str, &'static str) {
+fn names(
+    kind: &ColumnKind,
+    generation: Generation,
+) -> (&'static str, &'static str, &'static str, &'static str) {
     let md = |class, code, name| (METADATA, class, code, name);
     match kind {
         ColumnKind::Boolean { .. } => md("BooleanAttributeMetadata", "Boolean", "BooleanType"),
@@ -322,18 +344,31 @@ fn special(kind: &ColumnKind, generation: Generation) -> Vec<Element> {
     let null = |name: &'static str| Element::null(METADATA, name);
     let ime = || leaf("ImeMode", "Auto".into());
     let range = |min: f64, max: f64, precision: u8| {
-        vec![ime(), leaf("MaxValue", max.to_string()), leaf("MinValue", min.to_string()), leaf("Precision", precision.to_string())]
+        vec![
+            ime(),
+            leaf("MaxValue", max.to_string()),
+            leaf("MinValue", min.to_string()),
+            leaf("Precision", precision.to_string()),
+        ]
     };
     let named = |format: &str| {
         let value = Element::leaf(METADATA_2013, "Value", format);
         Element::new(METADATA, "FormatName").declare(METADATA_2013).with(value)
     };
     match kind {
-        ColumnKind::Boolean { yes, no, default } => vec![leaf("DefaultValue", default.to_string()), two(yes, no, generation)],
-        ColumnKind::Integer { min, max, format } => {
-            vec![leaf("Format", format.clone()), leaf("MaxValue", max.to_string()), leaf("MinValue", min.to_string())]
+        ColumnKind::Boolean { yes, no, default } => {
+            vec![leaf("DefaultValue", default.to_string()), two(yes, no, generation)]
         }
-        ColumnKind::BigInt => vec![leaf("MaxValue", i64::MAX.to_string()), leaf("MinValue", i64::MIN.to_string())],
+        ColumnKind::Integer { min, max, format } => {
+            vec![
+                leaf("Format", format.clone()),
+                leaf("MaxValue", max.to_string()),
+                leaf("MinValue", min.to_string()),
+            ]
+        }
+        ColumnKind::BigInt => {
+            vec![leaf("MaxValue", i64::MAX.to_string()), leaf("MinValue", i64::MIN.to_string())]
+        }
         ColumnKind::Decimal { min, max, precision } | ColumnKind::Double { min, max, precision } => {
             range(*min, *max, *precision)
         }
@@ -346,31 +381,33 @@ fn special(kind: &ColumnKind, generation: Generation) -> Vec<Element> {
         ColumnKind::String { max_length, format } => {
             // Formats younger than the enumeration stand in FormatName alone.
             let old = if format == "Phone" { "Text" } else { format.as_str() };
-            vec![leaf("Format", old.into()), ime(), leaf("MaxLength", max_length.to_string()), null("YomiOf"), named(format)]
+            vec![
+                leaf("Format", old.into()),
+                ime(),
+                leaf("MaxLength", max_length.to_string()),
+                null("YomiOf"),
+                named(format),
+            ]
         }
         ColumnKind::Memo { max_length } => {
             vec![leaf("Format", "TextArea".into()), ime(), leaf("MaxLength", max_length.to_string())]
         }
-        ColumnKind::DateTime { date_only, behavior } => {
-            let mut members = vec![leaf("Format", if *date_only { "DateOnly" } else { "DateAndTime" }.into()), ime()];
-            if generation >= Generation::Crm2016 {
-                let behavior = match behavior {
-                    DateTimeBehavior::UserLocal => "UserLocal",
-                    DateTimeBehavior::DateOnly => "DateOnly",
-                    DateTimeBehavior::TimeZoneIndependent => "TimeZoneIndependent",
-                };
-                let value = Element::leaf(METADATA, "Value", behavior);
-                members.push(Element::new(METADATA, "DateTimeBehavior").with(value));
-            }
-            members
-        }
+        ColumnKind::DateTime { date_only, behavior } => date_time(*date_only, *behavior, generation),
         ColumnKind::Picklist { options, default } => {
-            vec![Element::maybe(METADATA, "DefaultFormValue", default.map(|value| value.to_string())), set(options, "Picklist", generation)]
+            vec![
+                Element::maybe(METADATA, "DefaultFormValue", default.map(|value| value.to_string())),
+                set(options, "Picklist", generation),
+            ]
         }
-        ColumnKind::MultiSelect { options } => vec![null("DefaultFormValue"), set(options, "Picklist", generation)],
+        ColumnKind::MultiSelect { options } => {
+            vec![null("DefaultFormValue"), set(options, "Picklist", generation)]
+        }
         ColumnKind::State { options } => vec![null("DefaultFormValue"), set(options, "State", generation)],
         ColumnKind::Status { options } => vec![null("DefaultFormValue"), set(options, "Status", generation)],
-        ColumnKind::Lookup { targets } | ColumnKind::Customer { targets } | ColumnKind::Owner { targets } | ColumnKind::PartyList { targets } => {
+        ColumnKind::Lookup { targets }
+        | ColumnKind::Customer { targets }
+        | ColumnKind::Owner { targets }
+        | ColumnKind::PartyList { targets } => {
             vec![strings("Targets", targets)]
         }
         ColumnKind::File { max_kb } => vec![Element::leaf(METADATA_90, "MaxSizeInKB", max_kb.to_string())],
@@ -378,6 +415,23 @@ fn special(kind: &ColumnKind, generation: Generation) -> Vec<Element> {
         ColumnKind::EntityName => vec![null("DefaultFormValue"), null("OptionSet")],
         ColumnKind::Uniqueidentifier | ColumnKind::Virtual => Vec::new(),
     }
+}
+
+/// The members that only a time has; its behaviour is younger than 2015.
+fn date_time(date_only: bool, behavior: DateTimeBehavior, generation: Generation) -> Vec<Element> {
+    let format = if date_only { "DateOnly" } else { "DateAndTime" };
+    let mut members =
+        vec![Element::leaf(METADATA, "Format", format), Element::leaf(METADATA, "ImeMode", "Auto")];
+    if generation >= Generation::Crm2016 {
+        let behavior = match behavior {
+            DateTimeBehavior::UserLocal => "UserLocal",
+            DateTimeBehavior::DateOnly => "DateOnly",
+            DateTimeBehavior::TimeZoneIndependent => "TimeZoneIndependent",
+        };
+        let value = Element::leaf(METADATA, "Value", behavior);
+        members.push(Element::new(METADATA, "DateTimeBehavior").with(value));
+    }
+    members
 }
 
 fn two(yes: &Label, no: &Label, generation: Generation) -> Element {
@@ -415,7 +469,8 @@ pub fn write_option_set(options: &OptionSet, generation: Generation) -> Element 
 
 fn option(item: &OptionItem, generation: Generation) -> Element {
     let own = vec![label("Label", &item.label), text("Value", item.value.to_string())];
-    let at = Element::new(METADATA, "OptionMetadata").with_all(class(order::OPTION, METADATA, generation, own));
+    let at =
+        Element::new(METADATA, "OptionMetadata").with_all(class(order::OPTION, METADATA, generation, own));
     let leaf = |name: &'static str, value: i32| Element::leaf(METADATA, name, value.to_string());
     if let Some(status) = item.default_status {
         let invariant = Element::maybe(METADATA, "InvariantName", item.label.text());
@@ -441,7 +496,13 @@ fn cascade(kind: CascadeType) -> &'static str {
     }
 }
 
-fn relationship(at: Uuid, schema_name: &str, custom: bool, kind: &str, generation: Generation) -> Vec<Element> {
+fn relationship(
+    at: Uuid,
+    schema_name: &str,
+    custom: bool,
+    kind: &str,
+    generation: Generation,
+) -> Vec<Element> {
     let own = vec![
         id(at),
         flag("IsCustomRelationship", custom),
@@ -475,7 +536,13 @@ pub fn write_one_to_many(relation: &OneToMany, generation: Generation) -> Elemen
         ("Unshare", own.unshare),
     ];
     let cascades = cascades.into_iter().map(|(name, kind)| leaf(name, cascade(kind)));
-    let base = relationship(relation.id, &relation.schema_name, relation.is_custom, "OneToManyRelationship", generation);
+    let base = relationship(
+        relation.id,
+        &relation.schema_name,
+        relation.is_custom,
+        "OneToManyRelationship",
+        generation,
+    );
     Element::new(GENERIC, "value")
         .kind(METADATA, "OneToManyRelationshipMetadata")
         .with_all(base)
@@ -484,10 +551,14 @@ pub fn write_one_to_many(relation: &OneToMany, generation: Generation) -> Elemen
         .with_all(newer.then(|| leaf("IsHierarchical", "false")))
         .with(leaf("ReferencedAttribute", &relation.referenced_column))
         .with(leaf("ReferencedEntity", &relation.referenced_table))
-        .with_all(newer.then(|| leaf("ReferencedEntityNavigationPropertyName", &relation.referenced_navigation)))
+        .with_all(
+            newer.then(|| leaf("ReferencedEntityNavigationPropertyName", &relation.referenced_navigation)),
+        )
         .with(leaf("ReferencingAttribute", &relation.referencing_column))
         .with(leaf("ReferencingEntity", &relation.referencing_table))
-        .with_all(newer.then(|| leaf("ReferencingEntityNavigationPropertyName", &relation.referencing_navigation)))
+        .with_all(
+            newer.then(|| leaf("ReferencingEntityNavigationPropertyName", &relation.referencing_navigation)),
+        )
 }
 
 /// A relationship of its own: `md:ManyToManyRelationshipMetadata`.
@@ -495,7 +566,13 @@ pub fn write_many_to_many(relation: &ManyToMany, generation: Generation) -> Elem
     let newer = generation >= Generation::Crm2016;
     let leaf = |name: &'static str, text: &str| Element::leaf(METADATA, name, text);
     let (one, two) = (&relation.first, &relation.second);
-    let base = relationship(relation.id, &relation.schema_name, relation.is_custom, "ManyToManyRelationship", generation);
+    let base = relationship(
+        relation.id,
+        &relation.schema_name,
+        relation.is_custom,
+        "ManyToManyRelationship",
+        generation,
+    );
     Element::new(GENERIC, "value")
         .kind(METADATA, "ManyToManyRelationshipMetadata")
         .with_all(base)

@@ -36,7 +36,10 @@ pub(super) fn by_attribute(at: &Element) -> Result<Fetch, Error> {
     let list = |name: &str| at.child(name).map(|list| &*list.children).unwrap_or_default();
     let (columns, values) = (list("Attributes"), list("Values"));
     if columns.len() != values.len() {
-        return Err(wrong("as many values as attributes", &format!("{} and {}", columns.len(), values.len())));
+        return Err(wrong(
+            "as many values as attributes",
+            &format!("{} and {}", columns.len(), values.len()),
+        ));
     }
     let filters: Result<Vec<Filter>, Error> = columns.iter().zip(values).map(equal).collect();
     query.filter = all(filters?);
@@ -112,9 +115,9 @@ impl<'q> Reader<'q> {
     fn new(at: &Element, root: &'q str) -> Result<Self, Error> {
         let mut found = Vec::new();
         links(at.child("Criteria"), at.child("LinkEntities"), &mut found);
-        let named = found.iter().map(|link| {
-            (link.text_of("LinkToEntityName").unwrap_or_default(), link.text_of("EntityAlias"))
-        });
+        let named = found
+            .iter()
+            .map(|link| (link.text_of("LinkToEntityName").unwrap_or_default(), link.text_of("EntityAlias")));
         let aliases = name_links(&named.collect::<Vec<_>>())?;
         Ok(Reader { root, aliases, links: 0, conditions: 0, aggregates: Vec::new(), groups: Vec::new() })
     }
@@ -132,7 +135,8 @@ impl<'q> Reader<'q> {
         let column = qualified(alias, &text(at, "AttributeName")?);
         let name = text(at, "Alias")?;
         if flag(at, "HasGroupBy")? {
-            let part = at.text_of("DateTimeGrouping").filter(|part| !part.is_empty()).map_or(Ok(None), part_of)?;
+            let part =
+                at.text_of("DateTimeGrouping").filter(|part| !part.is_empty()).map_or(Ok(None), part_of)?;
             self.groups.push(Group { column, alias: name, part });
             return Ok(());
         }
@@ -164,7 +168,9 @@ impl<'q> Reader<'q> {
         for link in at.each("AnyAllFilterLinkEntity").filter(|link| !link.nil) {
             linked.push(match self.link(link)? {
                 Linked::All(filter) => filter,
-                Linked::Link(link) if matches!(link.join, Join::Any | Join::NotAny) => Filter::Linked(Box::new(link)),
+                Linked::Link(link) if matches!(link.join, Join::Any | Join::NotAny) => {
+                    Filter::Linked(Box::new(link))
+                }
                 Linked::Link(link) => return Err(wrong("any, not any or all", &link.table)),
             });
         }
@@ -263,11 +269,20 @@ impl<'q> Reader<'q> {
     }
 
     fn link(&mut self, at: &Element) -> Result<Linked, Error> {
-        let alias = self.aliases.get(self.links).map(|(_, alias)| alias.clone()).ok_or_else(|| missing("EntityAlias"))?;
+        let alias = self
+            .aliases
+            .get(self.links)
+            .map(|(_, alias)| alias.clone())
+            .ok_or_else(|| missing("EntityAlias"))?;
         self.links += 1;
         // The SDK's "from" is the table that the link hangs on; FetchXML's and ours is the linked one.
         let from = text(at, "LinkToAttributeName")?;
-        let mut link = Link::new(text(at, "LinkToEntityName")?, from, text(at, "LinkFromAttributeName")?, alias.as_str());
+        let mut link = Link::new(
+            text(at, "LinkToEntityName")?,
+            from,
+            text(at, "LinkFromAttributeName")?,
+            alias.as_str(),
+        );
         link.columns = self.columns(at.child("Columns"), &alias)?.into_columns();
         let criteria = self.criteria(at.child("LinkCriteria"), &alias)?;
         let (links, filters) = self.links(at.child("LinkEntities"))?;
@@ -275,7 +290,8 @@ impl<'q> Reader<'q> {
         link.order = self.orders(at)?;
         link.links = links;
         let join = at.text_of("JoinOperator").filter(|join| !join.is_empty()).unwrap_or("Inner");
-        let kind = JOINS.iter().find(|(sdk, _)| *sdk == join).ok_or_else(|| wrong("a join operator", join))?;
+        let kind =
+            JOINS.iter().find(|(sdk, _)| *sdk == join).ok_or_else(|| wrong("a join operator", join))?;
         Ok(joined(link, kind.1)?)
     }
 }
@@ -308,7 +324,8 @@ fn values(any: &Any) -> Result<Vec<Value>, Error> {
         Any::Guids(ids) => ids.iter().map(|id| Value::Guid(*id)).collect(),
         Any::Ints(numbers) => numbers.iter().map(|number| Value::Int(i64::from(*number))).collect(),
         Any::Values(all) => {
-            let each = all.iter().map(|any| any.to_value().ok_or_else(|| wrong("single values", "a collection")));
+            let each =
+                all.iter().map(|any| any.to_value().ok_or_else(|| wrong("single values", "a collection")));
             return each.collect();
         }
         any => vec![any.to_value().ok_or_else(|| wrong("a single value", "a row or a query"))?],

@@ -77,7 +77,12 @@ fn page(fetch: &Fetch) -> Element {
 }
 
 /// A `ColumnSet`, with what is computed of that table's columns.
-fn columns(fetch: &Fetch, wanted: Option<&[String]>, alias: &str, name: &'static str) -> Result<Element, Error> {
+fn columns(
+    fetch: &Fetch,
+    wanted: Option<&[String]>,
+    alias: &str,
+    name: &'static str,
+) -> Result<Element, Error> {
     let computed = computed(fetch, alias)?;
     if fetch.query.computes() {
         let all = Element::leaf(XRM, "AllColumns", "false");
@@ -97,7 +102,9 @@ fn computed(fetch: &Fetch, alias: &str) -> Result<Vec<Element>, Error> {
             Function::Average => 3,
             Function::Min => 4,
             Function::Max => 5,
-            Function::CountDistinct => return Err(unsupported("a count of different values in a QueryExpression")),
+            Function::CountDistinct => {
+                return Err(unsupported("a count of different values in a QueryExpression"));
+            }
         };
         let Some(column) = of_table(&aggregate.column, alias) else { continue };
         all.push(attribute(AGGREGATES[kind].0, &aggregate.alias, column, "None", false));
@@ -159,7 +166,13 @@ fn links(links: &[Link], parent: &str, fetch: &Fetch) -> Result<Element, Error> 
     Ok(Element::new(XRM, "LinkEntities").with_all(all?))
 }
 
-fn link(link: &Link, parent: &str, fetch: &Fetch, name: &'static str, filters: bool) -> Result<Element, Error> {
+fn link(
+    link: &Link,
+    parent: &str,
+    fetch: &Fetch,
+    name: &'static str,
+    filters: bool,
+) -> Result<Element, Error> {
     let join = match (link.join, filters) {
         (Join::Inner, _) => "Inner",
         (Join::Outer, _) => "LeftOuter",
@@ -243,7 +256,8 @@ fn condition(column: &str, form: Form, values: &[Value], columns: bool) -> Resul
         Some((table, column)) => (Some(table), column),
         None => (None, column),
     };
-    let values = values.iter().map(|value| Any::of_value(value).write(ARRAYS, "anyType", Generation::Crm2011));
+    let values =
+        values.iter().map(|value| Any::of_value(value).write(ARRAYS, "anyType", Generation::Crm2011));
     let compares = columns.then(|| Element::leaf(XRM, "CompareColumns", "true"));
     let table = table.map(|table| Element::leaf(XRM, "EntityName", table));
     Ok(Element::new(XRM, "ConditionExpression")

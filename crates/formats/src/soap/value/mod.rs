@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 pub(crate) use read::pairs;
 pub use read::{boolean, guid, int, time};
-pub(crate) use write::{pairs as write_pairs};
+pub(crate) use write::pairs as write_pairs;
 
 use super::query::{AnyQuery, ColumnSet};
 use super::request::{Request, Response, ResponseItem, Settings};

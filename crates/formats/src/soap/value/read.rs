@@ -38,7 +38,8 @@ pub fn guid(text: &str) -> Result<Uuid, Error> {
 pub fn time(text: &str) -> Result<Timestamp, Error> {
     let text = text.trim();
     let read = text.parse::<Timestamp>().ok();
-    let read = read.or_else(|| text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok().map(|at| at.timestamp()));
+    let read =
+        read.or_else(|| text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok().map(|at| at.timestamp()));
     read.ok_or_else(|| wrong("a time", text))
 }
 
@@ -113,14 +114,18 @@ fn class(kind: &str, at: &Element) -> Result<Any, Error> {
         "Entity" => Any::Entity(Box::new(Entity::read(at)?)),
         "EntityCollection" => Any::EntityCollection(EntityCollection::read(at)?),
         "ArrayOfEntity" => Any::Entities(list(at, Entity::read)?),
-        "EntityReferenceCollection" | "ArrayOfEntityReference" => Any::References(list(at, EntityReference::read)?),
+        "EntityReferenceCollection" | "ArrayOfEntityReference" => {
+            Any::References(list(at, EntityReference::read)?)
+        }
         "Relationship" => Any::Relationship(Relationship::read(at)?),
         "ArrayOfstring" => Any::Strings(list(at, |item| Ok(item.text.clone()))?),
         "ArrayOfguid" => Any::Guids(list(at, |item| guid(&item.text))?),
         "ArrayOfint" => Any::Ints(list(at, |item| int(&item.text))?),
         "ArrayOfanyType" => Any::Values(list(at, Any::read)?),
         "ColumnSet" => Any::ColumnSet(ColumnSet::read(at)?),
-        "QueryExpression" | "FetchExpression" | "QueryByAttribute" => Any::Query(Box::new(AnyQuery::read(at)?)),
+        "QueryExpression" | "FetchExpression" | "QueryByAttribute" => {
+            Any::Query(Box::new(AnyQuery::read(at)?))
+        }
         "OrganizationRequestCollection" => Any::Requests(list(at, Request::read)?),
         "OrganizationResponseCollection" => Any::Responses(list(at, Response::read)?),
         "ExecuteMultipleResponseItemCollection" => Any::ResponseItems(list(at, ResponseItem::read)?),

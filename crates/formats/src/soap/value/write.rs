@@ -48,8 +48,12 @@ impl Any {
             }
             Any::Aliased(value) => at.kind(XRM, "AliasedValue").with_all(value.members(generation)),
             Any::Entity(entity) => at.kind(XRM, "Entity").with_all(entity.members(generation)),
-            Any::EntityCollection(rows) => at.kind(XRM, "EntityCollection").with_all(rows.members(generation)),
-            Any::Entities(rows) => at.kind(XRM, "ArrayOfEntity").with_all(rows.iter().map(|row| row.write(generation))),
+            Any::EntityCollection(rows) => {
+                at.kind(XRM, "EntityCollection").with_all(rows.members(generation))
+            }
+            Any::Entities(rows) => {
+                at.kind(XRM, "ArrayOfEntity").with_all(rows.iter().map(|row| row.write(generation)))
+            }
             Any::References(to) => {
                 let to = to.iter().map(|to| to.write(XRM, "EntityReference", generation));
                 at.kind(XRM, "EntityReferenceCollection").with_all(to)
@@ -61,9 +65,9 @@ impl Any {
             Any::Guids(ids) => {
                 at.kind(ARRAYS, "ArrayOfguid").with_all(ids.iter().map(ToString::to_string).map(item("guid")))
             }
-            Any::Ints(numbers) => {
-                at.kind(ARRAYS, "ArrayOfint").with_all(numbers.iter().map(ToString::to_string).map(item("int")))
-            }
+            Any::Ints(numbers) => at
+                .kind(ARRAYS, "ArrayOfint")
+                .with_all(numbers.iter().map(ToString::to_string).map(item("int"))),
             Any::Values(values) => {
                 let values = values.iter().map(|value| value.write(ARRAYS, "anyType", generation));
                 at.kind(ARRAYS, "ArrayOfanyType").with_all(values)
@@ -95,7 +99,9 @@ impl Any {
                 let items = items.iter().map(|item| item.write(generation));
                 at.kind(XRM_2012, "ExecuteMultipleResponseItemCollection").with_all(items)
             }
-            Any::Settings(settings) => at.kind(XRM_2012, "ExecuteMultipleSettings").with_all(settings.members()),
+            Any::Settings(settings) => {
+                at.kind(XRM_2012, "ExecuteMultipleSettings").with_all(settings.members())
+            }
             _ => at,
         }
     }
@@ -206,7 +212,8 @@ impl Entity {
         let pair = |(relationship, rows): &(String, Vec<Entity>)| {
             let relationship = Relationship { schema_name: relationship.clone(), role: None };
             let table = rows.first().map_or("", |row| row.logical_name.as_str());
-            let rows = EntityCollection { min_row_version: None, ..EntityCollection::of(table, rows.clone()) };
+            let rows =
+                EntityCollection { min_row_version: None, ..EntityCollection::of(table, rows.clone()) };
             Element::new(XRM, "KeyValuePairOfRelationshipEntityCollectionX_PsK4FkN")
                 .with(Element::new(GENERIC, "key").with_all(relationship.members()))
                 .with(Element::new(GENERIC, "value").with_all(rows.members(generation)))

@@ -26,7 +26,8 @@ pub fn shape(at: &Element) -> String {
 }
 
 fn describe(at: &Element, depth: usize, lines: &mut Vec<String>) {
-    let kind = at.kind.as_ref().map(|kind| format!(" {}:{}", kind.ns.as_str(), kind.local)).unwrap_or_default();
+    let kind =
+        at.kind.as_ref().map(|kind| format!(" {}:{}", kind.ns.as_str(), kind.local)).unwrap_or_default();
     let nil = if at.nil { " nil" } else { "" };
     let text: Vec<&str> = at.text.split_whitespace().collect();
     let name = (at.name.ns.as_str(), &at.name.local);
@@ -100,7 +101,10 @@ fn faults() {
     assert_eq!((fault.code, fault.receiver), (-2147217149, false));
     assert_eq!(fault.message, "'account' entity doesn't contain attribute with Name = 'ticketsymbol'.");
     let fault = Fault::read(&read("receiver_fault").body).unwrap().unwrap();
-    assert_eq!((fault.code, fault.receiver, fault.subcode.as_deref()), (0, true, Some("InternalServiceFault")));
+    assert_eq!(
+        (fault.code, fault.receiver, fault.subcode.as_deref()),
+        (0, true, Some("InternalServiceFault"))
+    );
 }
 
 #[test]
@@ -138,10 +142,14 @@ fn a_party_list_of_the_sdk() {
 fn the_letters_are_those_of_the_real_server() {
     let envelope = read("who_am_i_result");
     let text = again(&envelope, Answer::read(&envelope.body).unwrap().write(Generation::Crm2011)).write();
-    let start = "<ExecuteResponse xmlns=\"http://schemas.microsoft.com/xrm/2011/Contracts/Services\"><ExecuteResult";
-    let envelope = Envelope { body: Answer::read(&envelope.body).unwrap().write(Generation::Crm2011), ..envelope };
+    let start =
+        "<ExecuteResponse xmlns=\"http://schemas.microsoft.com/xrm/2011/Contracts/Services\"><ExecuteResult";
+    let envelope =
+        Envelope { body: Answer::read(&envelope.body).unwrap().write(Generation::Crm2011), ..envelope };
     assert!(envelope.write().contains(start), "{text}");
-    for part in ["<b:ResponseName>WhoAmI</b:ResponseName>", "i:type=\"c:WhoAmIResponse\"", "<d:key>UserId</d:key>"] {
+    for part in
+        ["<b:ResponseName>WhoAmI</b:ResponseName>", "i:type=\"c:WhoAmIResponse\"", "<d:key>UserId</d:key>"]
+    {
         assert!(envelope.write().contains(part), "{part} in {}", envelope.write());
     }
 }

@@ -127,7 +127,8 @@ fn table() -> TableInfo {
         columns: vec!["emailaddress1".into()],
         status: KeyStatus::Active,
     };
-    let privilege = PrivilegeInfo { id: id(4), name: "prvReadContact".into(), kind: PrivilegeKind::Read, levels: true };
+    let privilege =
+        PrivilegeInfo { id: id(4), name: "prvReadContact".into(), kind: PrivilegeKind::Read, levels: true };
     TableInfo {
         id: id(2),
         logical_name: "contact".into(),
@@ -155,7 +156,11 @@ fn table() -> TableInfo {
 }
 
 fn relations() -> Metadata {
-    let end = |table: &str| End { table: table.into(), column: format!("{table}id"), navigation: format!("{table}s") };
+    let end = |table: &str| End {
+        table: table.into(),
+        column: format!("{table}id"),
+        navigation: format!("{table}s"),
+    };
     Metadata {
         tables: vec![table()],
         one_to_many: vec![OneToMany {
@@ -203,7 +208,8 @@ fn an_option_set_reads_as_it_was_written() {
 
 #[test]
 fn what_is_not_asked_for_is_null() {
-    let written = metadata::write_table(&table(), &relations(), Parts::parse("Entity Privileges"), Generation::Crm2016);
+    let written =
+        metadata::write_table(&table(), &relations(), Parts::parse("Entity Privileges"), Generation::Crm2016);
     assert!(written.child("Attributes").unwrap().nil);
     assert!(written.child("OneToManyRelationships").unwrap().nil);
     assert_eq!(written.child("Privileges").unwrap().children.len(), 1);

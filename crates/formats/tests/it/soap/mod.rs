@@ -2,6 +2,7 @@
 //! and what is written reads as it was.
 
 mod captures;
+mod doors;
 mod metadata;
 mod query;
 mod values;

@@ -1,7 +1,9 @@
 //! `QueryExpression` and `QueryByAttribute`.
 
 use postroom_core::Value;
-use postroom_core::query::{Aggregate, Comparison, DatePart, Filter, Function, Group, Join, Link, Operator, Query};
+use postroom_core::query::{
+    Aggregate, Comparison, DatePart, Filter, Function, Group, Join, Link, Operator, Query,
+};
 use postroom_formats::fetchxml::Fetch;
 use postroom_formats::soap::Generation;
 use postroom_formats::soap::operation::Operation;
@@ -15,7 +17,9 @@ use super::captures::read;
 fn check(query: AnyQuery) {
     let operation = Operation::RetrieveMultiple(query.clone());
     let text = xml::write(&operation.write(Generation::Dataverse));
-    let Operation::RetrieveMultiple(again) = Operation::read(&xml::read(&text, &Limits::default()).unwrap()).unwrap() else {
+    let Operation::RetrieveMultiple(again) =
+        Operation::read(&xml::read(&text, &Limits::default()).unwrap()).unwrap()
+    else {
         panic!("a query")
     };
     assert_eq!((again.form(), again.get()), (query.form(), query.get()), "{text}");
@@ -67,7 +71,10 @@ fn conditions() {
             Filter::Compare(a(), Comparison::Ge, 1.into()),
             Filter::Compare(a(), Comparison::Le, 9.into()),
         ]),
-        Filter::All(vec![Filter::Null(a()), Filter::Any(vec![Filter::eq("a", true), Filter::Null("b".into())])]),
+        Filter::All(vec![
+            Filter::Null(a()),
+            Filter::Any(vec![Filter::eq("a", true), Filter::Null("b".into())]),
+        ]),
         Filter::Linked(Box::new(Link::new("task", "regardingobjectid", "contactid", "t").join(Join::NotAny))),
     ] {
         let link = Link::new("account", "accountid", "parentcustomerid", "acc");
@@ -84,13 +91,20 @@ fn every_platform_operator() {
 
 #[test]
 fn links_orders_and_pages() {
-    let mut link = Link::new("account", "accountid", "parentcustomerid", "acc").join(Join::Outer).select(&["name"]);
+    let mut link =
+        Link::new("account", "accountid", "parentcustomerid", "acc").join(Join::Outer).select(&["name"]);
     link.filter = Filter::eq("statecode", 0);
     link.links.push(Link::new("systemuser", "systemuserid", "ownerid", "u").join(Join::Any));
     let mut query = Query::of("contact").select(&["fullname"]).link(link).order_by("fullname", true).top(5);
     query = query.order_by("acc.name", false);
     query.distinct = true;
-    let fetch = Fetch { page: 3, count: Some(50), cookie: Some("<cookie page=\"2\"/>".into()), total: true, ..Fetch::of(query) };
+    let fetch = Fetch {
+        page: 3,
+        count: Some(50),
+        cookie: Some("<cookie page=\"2\"/>".into()),
+        total: true,
+        ..Fetch::of(query)
+    };
     check(AnyQuery::expression(fetch.clone()).unwrap());
     check(AnyQuery::fetch_expression(Fetch { cookie: None, ..textual(Fetch::of(Query::of("a"))) }).unwrap());
 }
@@ -118,7 +132,9 @@ fn a_link_without_an_alias_gets_one() {
     let link = Link::new("account", "accountid", "parentcustomerid", "");
     let query = AnyQuery::expression(Fetch::of(Query::of("contact").link(link))).unwrap();
     let text = xml::write(&Operation::RetrieveMultiple(query).write(Generation::Crm2011));
-    let Ok(Operation::RetrieveMultiple(query)) = Operation::read(&xml::read(&text, &Limits::default()).unwrap()) else {
+    let Ok(Operation::RetrieveMultiple(query)) =
+        Operation::read(&xml::read(&text, &Limits::default()).unwrap())
+    else {
         panic!("a query")
     };
     assert_eq!(query.get().query.links[0].alias, "account1");

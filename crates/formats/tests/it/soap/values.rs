@@ -17,7 +17,8 @@ const GENERATIONS: [Generation; 3] = [Generation::Crm2011, Generation::Crm2016, 
 #[track_caller]
 fn trip(any: &Any, generation: Generation) -> Any {
     let text = xml::write(&any.write("http://example.com/", "value", generation));
-    Any::read(&xml::read(&text, &Limits::default()).unwrap()).unwrap_or_else(|error| panic!("{error}: {text}"))
+    Any::read(&xml::read(&text, &Limits::default()).unwrap())
+        .unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
 fn any_text() -> impl Strategy<Value = String> {
@@ -47,8 +48,12 @@ fn scalar() -> impl Strategy<Value = Any> {
         prop::collection::vec(any_text(), 0..4).prop_map(Any::Strings),
         prop::collection::vec(id(), 0..4).prop_map(Any::Guids),
         prop::collection::vec(any::<i32>(), 0..4).prop_map(Any::Ints),
-        ("[a-z]{1,9}", id(), prop::option::of(any_text()))
-            .prop_map(|(table, id, name)| Any::EntityReference(EntityReference { name, ..EntityReference::new(table, id) })),
+        ("[a-z]{1,9}", id(), prop::option::of(any_text())).prop_map(
+            |(table, id, name)| Any::EntityReference(EntityReference {
+                name,
+                ..EntityReference::new(table, id)
+            })
+        ),
     ]
 }
 
@@ -114,10 +119,22 @@ fn members_stand_in_the_order_of_the_contracts() {
     let row = Any::Entity(Box::new(Entity::new("contact", Uuid::nil())));
     let old = ["Attributes", "EntityState", "FormattedValues", "Id", "LogicalName", "RelatedEntities"];
     assert_eq!(members(&row, Generation::Crm2011), old);
-    let new = ["Attributes", "EntityState", "FormattedValues", "Id", "KeyAttributes", "LogicalName", "RelatedEntities", "RowVersion"];
+    let new = [
+        "Attributes",
+        "EntityState",
+        "FormattedValues",
+        "Id",
+        "KeyAttributes",
+        "LogicalName",
+        "RelatedEntities",
+        "RowVersion",
+    ];
     assert_eq!(members(&row, Generation::Crm2016), new);
     let reference = Any::EntityReference(EntityReference::new("contact", Uuid::nil()));
-    assert_eq!(members(&reference, Generation::Dataverse), ["Id", "KeyAttributes", "LogicalName", "Name", "RowVersion"]);
+    assert_eq!(
+        members(&reference, Generation::Dataverse),
+        ["Id", "KeyAttributes", "LogicalName", "Name", "RowVersion"]
+    );
 }
 
 #[test]
@@ -133,13 +150,21 @@ fn keys_and_row_versions_came_with_7_1() {
 #[test]
 fn loose_writers_are_understood() {
     let read = |text: &str| {
-        let text = format!("<v xmlns:i='http://www.w3.org/2001/XMLSchema-instance' xmlns:x='http://www.w3.org/2001/XMLSchema' {text}");
+        let text = format!(
+            "<v xmlns:i='http://www.w3.org/2001/XMLSchema-instance' xmlns:x='http://www.w3.org/2001/XMLSchema' {text}"
+        );
         Any::read(&xml::read(&text, &Limits::default()).unwrap()).unwrap()
     };
     assert_eq!(read(">text</v>"), Any::String("text".into()));
     assert_eq!(read("i:type='x:boolean'> True </v>"), Any::Boolean(true));
-    assert_eq!(read("i:type='x:dateTime'>2026-01-31T08:00:00</v>"), Any::DateTime("2026-01-31T08:00:00Z".parse().unwrap()));
-    assert_eq!(read("i:type='x:dateTime'>2026-01-31T08:00:00+01:00</v>"), Any::DateTime("2026-01-31T07:00:00Z".parse().unwrap()));
+    assert_eq!(
+        read("i:type='x:dateTime'>2026-01-31T08:00:00</v>"),
+        Any::DateTime("2026-01-31T08:00:00Z".parse().unwrap())
+    );
+    assert_eq!(
+        read("i:type='x:dateTime'>2026-01-31T08:00:00+01:00</v>"),
+        Any::DateTime("2026-01-31T07:00:00Z".parse().unwrap())
+    );
     assert_eq!(read("i:nil='1'/>"), Any::Null);
 }
 
@@ -147,7 +172,8 @@ fn loose_writers_are_understood() {
 fn operation(operation: Operation) {
     for (soap, generation) in [(Soap::V11, Generation::Crm2016), (Soap::V12, Generation::Dataverse)] {
         let headers = Headers::request(operation.action(), "urn:uuid:1", "https://crm/");
-        let headers = Headers { caller: Some(Uuid::from_u128(7)), client_version: Some("9.0".into()), ..headers };
+        let headers =
+            Headers { caller: Some(Uuid::from_u128(7)), client_version: Some("9.0".into()), ..headers };
         let text = Envelope::new(soap, headers.clone(), operation.write(generation)).write();
         let envelope = Envelope::read(&text, &Limits::default()).unwrap();
         assert_eq!((envelope.soap, &envelope.headers), (soap, &headers));
@@ -167,12 +193,17 @@ fn operations() {
     };
     operation(Operation::Create(row.clone()));
     operation(Operation::Update(row.clone()));
-    operation(Operation::Retrieve { table: table.clone(), id, columns: ColumnSet::of(Some(&["fullname".to_owned()])) });
+    operation(Operation::Retrieve {
+        table: table.clone(),
+        id,
+        columns: ColumnSet::of(Some(&["fullname".to_owned()])),
+    });
     operation(Operation::Delete { table, id });
     operation(Operation::Associate(tie.clone()));
     operation(Operation::Disassociate(tie));
     operation(Operation::Execute(Request::new("WhoAmI")));
-    let requests = vec![Request::new("Create").with("Target", Any::Entity(Box::new(row))), Request::new("new_Own")];
+    let requests =
+        vec![Request::new("Create").with("Target", Any::Entity(Box::new(row))), Request::new("new_Own")];
     let settings = Settings { continue_on_error: true, return_responses: true };
     let many = Request::new("ExecuteMultiple")
         .with("Requests", Any::Requests(requests))
@@ -186,7 +217,10 @@ fn throttled() -> Fault {
         details: vec![("OperationStatus".into(), "0".into())],
         at: Some("2026-01-31T08:00:00.5Z".parse().unwrap()),
         trace: Some("at X".into()),
-        ..Fault::new(-2147015902, "Number of requests exceeded the limit of 6000 over time window of 300 seconds.")
+        ..Fault::new(
+            -2147015902,
+            "Number of requests exceeded the limit of 6000 over time window of 300 seconds.",
+        )
     }
 }
 
@@ -226,7 +260,9 @@ fn faults_read_as_they_were_written() {
 #[test]
 fn waits_in_every_form() {
     for wait in ["PT4M59S", "00:04:59", "00:04:59.1234567", "299"] {
-        let text = xml::write(&Envelope::fault(Soap::V11, Headers::default(), &throttled(), Generation::Dataverse).body);
+        let text = xml::write(
+            &Envelope::fault(Soap::V11, Headers::default(), &throttled(), Generation::Dataverse).body,
+        );
         let element = xml::read(&text.replace("PT299S", wait), &Limits::default()).unwrap();
         let fault = Fault::read(&element).unwrap().unwrap();
         assert_eq!(fault.retry_after, Some(SignedDuration::from_secs(299)), "{wait}");

@@ -34,7 +34,8 @@ fn what_is_refused() {
 fn prefixes_count_for_nothing() {
     let limits = Limits::default();
     let a = read("<p:a xmlns:p='urn:x'><p:b c='1'> t </p:b></p:a>", &limits).unwrap();
-    let b = read("<a xmlns='urn:x'>\n <q:b xmlns:q='urn:x' c='1'><![CDATA[ t ]]></q:b>\n</a>", &limits).unwrap();
+    let b =
+        read("<a xmlns='urn:x'>\n <q:b xmlns:q='urn:x' c='1'><![CDATA[ t ]]></q:b>\n</a>", &limits).unwrap();
     assert_eq!(a, b);
     assert_ne!(a, read("<a xmlns='urn:y'><b c='1'> t </b></a>", &limits).unwrap());
 }
@@ -49,7 +50,8 @@ fn what_xml_cannot_hold_does_not_break_the_message() {
 /// The example of the recommendation's section 2.2, and what the headers of the service look like.
 #[test]
 fn exclusive_canonical_form() {
-    let of = |text: &str, ns: &str, local: &str| canonical(text, ns, local, &Limits::default()).unwrap().unwrap();
+    let of =
+        |text: &str, ns: &str, local: &str| canonical(text, ns, local, &Limits::default()).unwrap().unwrap();
     let text = "<n0:pdu xmlns:n0='http://a.example' xmlns:n1='http://b.example' xml:lang='fr'><n1:elem2 xmlns:n1='http://b.example' xml:lang='en'><n3:stuff xmlns:n3='ftp://c.example'/></n1:elem2></n0:pdu>";
     assert_eq!(
         of(text, "http://b.example", "elem2"),
@@ -67,16 +69,18 @@ fn exclusive_canonical_form() {
 fn element() -> impl Strategy<Value = Element> {
     let ns = prop::sample::select(vec!["", "urn:a", "urn:b", "http://www.w3.org/2003/05/soap-envelope"]);
     let text = "[a-z<>&\"' \\r\\n\\t]{0,8}";
-    let leaf = (ns, "[a-z]{1,4}", text, prop::option::of(text), 0..4u8).prop_map(|(ns, name, text, attribute, how)| {
-        let leaf = Element::leaf(ns, name, text);
-        let leaf = attribute.map_or(leaf.clone(), |value| leaf.attribute_in("urn:c", "v", value));
-        match how {
-            0 => leaf.plain(),
-            1 => leaf.declare("urn:b"),
-            2 => leaf.kind("urn:a", "t"),
-            _ => leaf,
-        }
-    });
+    let leaf = (ns, "[a-z]{1,4}", text, prop::option::of(text), 0..4u8).prop_map(
+        |(ns, name, text, attribute, how)| {
+            let leaf = Element::leaf(ns, name, text);
+            let leaf = attribute.map_or(leaf.clone(), |value| leaf.attribute_in("urn:c", "v", value));
+            match how {
+                0 => leaf.plain(),
+                1 => leaf.declare("urn:b"),
+                2 => leaf.kind("urn:a", "t"),
+                _ => leaf,
+            }
+        },
+    );
     leaf.prop_recursive(4, 24, 4, |inner| {
         (inner.clone(), prop::collection::vec(inner, 1..4)).prop_map(|(mut at, children)| {
             at.text = String::new();

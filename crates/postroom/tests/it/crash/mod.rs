@@ -12,6 +12,7 @@ mod moments;
 mod nodes;
 mod outage;
 pub mod points;
+mod relay;
 mod visitor;
 
 use agent::Agent;

@@ -22,11 +22,13 @@ use postroom_tracking::intake::Intake;
 use postroom_tracking::sending::reports::{About, Report, Reported, reported};
 use postroom_tracking::sending::{self, Entry, Scan, Sending, SentCopy, verbs};
 use postroom_tracking::settings;
+use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::bench::{self, Draft, SHY};
 use super::server::answer;
+use super::tls;
 use crate::load::{PATIENCE, is_killed};
 
 const STORY: &str = "POSTROOM_TEST_STORY";
@@ -41,7 +43,7 @@ const QUIET: u32 = 15;
 
 /// What happens to the one mail of a drill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Story {
+pub enum Story {
     Plain,
     /// Put off once.
     Later,
@@ -103,9 +105,7 @@ pub fn steps() -> impl Iterator<Item = &'static str> {
 
 #[test]
 fn killed_at_every_step_the_mail_comes_to_its_end() {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let template = tempfile::tempdir().unwrap();
-    runtime.block_on(template_at(template.path()));
+    let drill = Drill::new();
     let steps = STEPS.iter().chain(&[(FREED, Story::SafeMode)]);
     let drills: Vec<(String, Story)> = steps
         .flat_map(|(step, story)| {
@@ -114,44 +114,72 @@ fn killed_at_every_step_the_mail_comes_to_its_end() {
         .collect();
     std::thread::scope(|scope| {
         for some in drills.chunks(drills.len().div_ceil(ABREAST)) {
-            let at = template.path();
-            scope.spawn(move || some.iter().for_each(|(point, story)| drill(at, point, *story)));
+            let drill = &drill;
+            scope.spawn(move || some.iter().for_each(|(point, story)| drill.with_book(point, *story)));
         }
     });
 }
 
-/// A database with the people in it, copied for each drill.
-async fn template_at(folder: &Path) {
-    let (store, crm) = open(folder, &Clock::system()).await;
-    bench::furnish(&crm).await;
-    store.backup(folder.join("template.db")).await.unwrap();
+/// A database with the people in it, copied for each drill, and the mail server, unless it is the drill's own.
+pub struct Drill {
+    template: TempDir,
+    server: Option<String>,
 }
 
-fn drill(template: &Path, point: &str, story: Story) {
-    let folder = tempfile::tempdir().unwrap();
-    fs::copy(template.join("template.db"), folder.path().join("out.db")).unwrap();
-    let word = STORIES.iter().find(|(known, _)| *known == story).expect("every story has a word").1;
-    if story == Story::Gone {
-        assert!(is_killed(process(folder.path(), word, None)), "it dies with the mail in its hands");
+impl Drill {
+    pub fn new() -> Drill {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let template = tempfile::tempdir().unwrap();
+        runtime.block_on(async {
+            let (store, crm) = open(template.path(), &Clock::system()).await;
+            bench::furnish(&crm).await;
+            store.backup(template.path().join("template.db")).await.unwrap();
+        });
+        Drill { template, server: None }
     }
-    let ended = process(folder.path(), word, Some(point));
-    assert!(is_killed(ended), "{word} does not pass {point}: {ended}");
-    let ended = process(folder.path(), word, None);
-    assert!(ended.success(), "{word} killed at {point} does not end well: {ended}");
-    let book = fs::read_to_string(book_of(folder.path())).unwrap_or_default();
-    let mut mails: Vec<&str> = book.lines().collect();
-    let most = if story == Story::Refused { 0 } else { 3 };
-    assert!(mails.len() <= most, "{word} at {point}: {mails:?}");
-    assert!(mails.is_empty() == (story == Story::Refused), "{word} at {point}");
-    mails.dedup();
-    assert!(mails.len() <= 1, "{word} at {point}: the same mail each time, not {mails:?}");
+
+    /// With a real mail server; see [`tls::SERVER`].
+    pub fn at_server(self, server: &str) -> Drill {
+        Drill { server: Some(server.to_owned()), ..self }
+    }
+
+    /// Kills a process of the story at the point, and lets the next one bring the mail to its end.
+    pub fn kill(&self, point: &str, story: Story) -> TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        fs::copy(self.template.path().join("template.db"), folder.path().join("out.db")).unwrap();
+        let word = word(story);
+        if story == Story::Gone {
+            assert!(is_killed(self.process(folder.path(), word, None)), "it dies with the mail in its hands");
+        }
+        let ended = self.process(folder.path(), word, Some(point));
+        assert!(is_killed(ended), "{word} does not pass {point}: {ended}");
+        let ended = self.process(folder.path(), word, None);
+        assert!(ended.success(), "{word} killed at {point} does not end well: {ended}");
+        folder
+    }
+
+    fn with_book(&self, point: &str, story: Story) {
+        let (folder, word) = (self.kill(point, story), word(story));
+        let book = fs::read_to_string(book_of(folder.path())).unwrap_or_default();
+        let mut mails: Vec<&str> = book.lines().collect();
+        let most = if story == Story::Refused { 0 } else { 3 };
+        assert!(mails.len() <= most, "{word} at {point}: {mails:?}");
+        assert!(mails.is_empty() == (story == Story::Refused), "{word} at {point}");
+        mails.dedup();
+        assert!(mails.len() <= 1, "{word} at {point}: the same mail each time, not {mails:?}");
+    }
+
+    fn process(&self, folder: &Path, story: &str, point: Option<&str>) -> ExitStatus {
+        let mut command = Command::new(std::env::current_exe().expect("a test program knows itself"));
+        command.args(["sending::crash::one_story", "--exact"]).env(STORY, story).env(FOLDER, folder);
+        command.envs(self.server.as_ref().map(|server| (tls::SERVER, server)));
+        command.envs(point.map(|point| (POINT, point))).stdin(Stdio::null()).stdout(Stdio::null());
+        command.status().expect("the test program starts again")
+    }
 }
 
-fn process(folder: &Path, story: &str, point: Option<&str>) -> ExitStatus {
-    let mut command = Command::new(std::env::current_exe().expect("a test program knows itself"));
-    command.args(["sending::crash::one_story", "--exact"]).env(STORY, story).env(FOLDER, folder);
-    command.envs(point.map(|point| (POINT, point))).stdin(Stdio::null()).stdout(Stdio::null());
-    command.status().expect("the test program starts again")
+fn word(story: Story) -> &'static str {
+    STORIES.iter().find(|(known, _)| *known == story).expect("every story has a word").1
 }
 
 fn book_of(folder: &Path) -> PathBuf {
@@ -188,7 +216,8 @@ async fn tell(story: Story, folder: &Path) {
     let clock = Clock::manual(start.parse::<Timestamp>().unwrap());
     let (store, crm) = open(folder, &clock).await;
     let activity = activity(&crm, story).await;
-    let server = Arc::new(Server { story, book: book_of(folder) });
+    let own = || -> Arc<dyn MailSender> { Arc::new(Server { story, book: book_of(folder) }) };
+    let server = tls::sender().unwrap_or_else(own);
     let options =
         sending::Options { max_recipients: usize::from(story != Story::Held), ..sending::Options::default() };
     let mut sending = bench::connector(&store, &crm, &clock, server, options);

@@ -58,6 +58,10 @@ impl MailSender for Server {
         }
     }
 
+    fn host(&self) -> String {
+        "mail.test".into()
+    }
+
     async fn check(&self) -> Result<String, Fault> {
         Ok("a server of the test's own".into())
     }

@@ -263,7 +263,8 @@ async fn outgoing(tx: &mut Tx, found: &Found, body: BodyHash, now: Timestamp) ->
         .value("text", "")
         .and_where(Expr::col("outgoing").eq(found.id))
         .to_owned();
-    tx.execute(&recipients).await.map(drop)
+    tx.execute(&recipients).await?;
+    crate::sending::history::erase(tx, found.id).await
 }
 
 /// Notes the activities that the CRM must be told of, and the bodies that go when that is done: until then its rows refer to

@@ -13,7 +13,7 @@ pub struct Mailbox {
     on_unmatched: String,
     #[schema(required)]
     record: Option<String>,
-    /// `healthy`, `waiting`, `catching_up`, `paused`, `failing`, `needs_you`, `stopped`.
+    /// `healthy`, `waiting`, `catching_up`, `paused`, `failing`, `needs_you`, `not_running`, `stopped`.
     state: String,
     /// One sentence.
     text: String,
@@ -30,6 +30,9 @@ pub struct Mailbox {
     /// For how long it has not been up to date; 0 when it is. Null when it is not watched.
     #[schema(required)]
     lag_seconds: Option<i64>,
+    /// For how long postroom serve has given no sign of life. Null when it is not watched, or never was.
+    #[schema(required)]
+    heartbeat_age_seconds: Option<i64>,
     #[schema(required)]
     state_since: Option<String>,
     /// Mail since then is being read again.
@@ -123,6 +126,40 @@ pub struct Outgoing {
     first_at: String,
     #[schema(required)]
     finished_at: Option<String>,
+    /// The attempts to hand it over, newest first, as far as they are kept (90 days); only when one mail is asked for.
+    history: Option<Vec<Attempt>>,
+}
+
+/// One attempt to hand a mail over.
+#[derive(ToSchema)]
+pub struct Attempt {
+    /// From 1.
+    number: u32,
+    started: String,
+    /// Null while it runs, or when nobody knows.
+    #[schema(required)]
+    ended: Option<String>,
+    /// The mail server.
+    host: String,
+    /// `answered`, `failed` (nobody has it), `unknown` (somebody may have it); null while it runs.
+    #[schema(required)]
+    outcome: Option<String>,
+    /// What went wrong, when no recipient was answered.
+    text: String,
+    answers: Vec<AttemptAnswer>,
+}
+
+/// What one recipient was answered in one attempt.
+#[derive(ToSchema)]
+pub struct AttemptAnswer {
+    address: String,
+    /// SMTP reply code.
+    #[schema(required)]
+    code: Option<u16>,
+    /// RFC 3463.
+    #[schema(required)]
+    status: Option<String>,
+    text: String,
 }
 
 /// One recipient with the last word about it.
