@@ -58,7 +58,8 @@ fn text(body: String) -> Reply {
 
 /// `(LogicalName,OptionSet(Options))`, as it stands in `@odata.context`.
 fn fragment(wanted: &Wanted) -> String {
-    let expanded = wanted.expand.iter().map(|expand| format!("{}{}", expand.navigation, brackets(&expand.wanted)));
+    let expanded =
+        wanted.expand.iter().map(|expand| format!("{}{}", expand.navigation, brackets(&expand.wanted)));
     let names: Vec<String> = wanted.select.iter().flatten().cloned().chain(expanded).collect();
     if names.is_empty() { String::new() } else { format!("({})", names.join(",")) }
 }

@@ -133,15 +133,9 @@ pub(crate) const ENUMS: &[(&str, &[(&str, i32)])] = &[
             ("Restrict", 5),
         ],
     ),
-    (
-        "OptionSetType",
-        &[("Picklist", 0), ("State", 1), ("Status", 2), ("Boolean", 3)],
-    ),
+    ("OptionSetType", &[("Picklist", 0), ("State", 1), ("Status", 2), ("Boolean", 3)]),
     ("EntityKeyIndexStatus", &[("Pending", 0), ("InProgress", 1), ("Active", 2), ("Failed", 3)]),
-    (
-        "AssociatedMenuBehavior",
-        &[("UseCollectionName", 0), ("UseLabel", 1), ("DoNotDisplay", 2)],
-    ),
+    ("AssociatedMenuBehavior", &[("UseCollectionName", 0), ("UseLabel", 1), ("DoNotDisplay", 2)]),
     ("AssociatedMenuGroup", &[("Details", 0), ("Sales", 1), ("Service", 2), ("Marketing", 3)]),
     ("DateTimeFormat", &[("DateOnly", 0), ("DateAndTime", 1)]),
     (
@@ -157,17 +151,14 @@ pub(crate) const ENUMS: &[(&str, &[(&str, i32)])] = &[
             ("Phone", 7),
         ],
     ),
-    (
-        "IntegerFormat",
-        &[("None", 0), ("Duration", 1), ("TimeZone", 2), ("Language", 3), ("Locale", 4)],
-    ),
+    ("IntegerFormat", &[("None", 0), ("Duration", 1), ("TimeZone", 2), ("Language", 3), ("Locale", 4)]),
     ("ImeMode", &[("Auto", 0), ("Inactive", 1), ("Active", 2), ("Disabled", 3)]),
     ("LookupFormat", &[("None", 0), ("Connection", 1), ("Regarding", 2), ("Text", 3)]),
+    ("ManagedPropertyType", &[("Operation", 0), ("Attribute", 1), ("CustomEvaluator", 2), ("Custom", 3)]),
     (
-        "ManagedPropertyType",
-        &[("Operation", 0), ("Attribute", 1), ("CustomEvaluator", 2), ("Custom", 3)],
+        "ManagedPropertyOperation",
+        &[("None", 0), ("Create", 1), ("Update", 2), ("CreateUpdate", 3), ("Delete", 4), ("All", 7)],
     ),
-    ("ManagedPropertyOperation", &[("None", 0), ("Create", 1), ("Update", 2), ("CreateUpdate", 3), ("Delete", 4), ("All", 7)]),
     (
         "ManagedPropertyEvaluationPriority",
         &[("None", 0), ("Low", 1), ("Normal", 2), ("High", 3), ("Essential", 4)],
@@ -178,7 +169,18 @@ pub(crate) const ENUMS: &[(&str, &[(&str, i32)])] = &[
         &[("Equals", 0), ("NotEquals", 1), ("In", 2), ("NotIn", 3), ("GreaterThan", 4), ("LessThan", 5)],
     ),
     ("LogicalOperator", &[("And", 0), ("Or", 1)]),
-    ("DeletedMetadataFilters", &[("Default", 0), ("Entity", 1), ("Attribute", 2), ("Relationship", 4), ("Label", 8), ("OptionSet", 16), ("All", 31)]),
+    (
+        "DeletedMetadataFilters",
+        &[
+            ("Default", 0),
+            ("Entity", 1),
+            ("Attribute", 2),
+            ("Relationship", 4),
+            ("Label", 8),
+            ("OptionSet", 16),
+            ("All", 31),
+        ],
+    ),
 ];
 
 /// Name, base, members. `Name:code[:more]`: s text, b false, y true, n maybe a flag, i Int32, l Int64, d decimal, f double,
@@ -243,11 +245,7 @@ const ENTITIES: &[(&str, &str, &str)] = &[
         "AttributeMetadata",
         "MaxValue:d MinValue:d Precision:i ImeMode:e:ImeMode FormulaDefinition:s SourceTypeMask:i",
     ),
-    (
-        "DoubleAttributeMetadata",
-        "AttributeMetadata",
-        "ImeMode:e:ImeMode MaxValue:f MinValue:f Precision:i",
-    ),
+    ("DoubleAttributeMetadata", "AttributeMetadata", "ImeMode:e:ImeMode MaxValue:f MinValue:f Precision:i"),
     ("EnumAttributeMetadata", "AttributeMetadata", "DefaultFormValue:i"),
     ("EntityNameAttributeMetadata", "EnumAttributeMetadata", "IsEntityReferenceStored:b"),
     (
@@ -332,7 +330,11 @@ const ENTITIES: &[(&str, &str, &str)] = &[
         "IsCustomOptionSet:b IsGlobal:b IsManaged:b Name:s ExternalTypeName:s OptionSetType:e:OptionSetType \
          IntroducedVersion:s Description:L DisplayName:L IsCustomizable:m",
     ),
-    ("BooleanOptionSetMetadata", "OptionSetMetadataBase", "TrueOption:c:OptionMetadata FalseOption:c:OptionMetadata"),
+    (
+        "BooleanOptionSetMetadata",
+        "OptionSetMetadataBase",
+        "TrueOption:c:OptionMetadata FalseOption:c:OptionMetadata",
+    ),
     ("OptionSetMetadata", "OptionSetMetadataBase", "ParentOptionSetName:s Options:C:OptionMetadata"),
     (
         "ManagedPropertyMetadata",

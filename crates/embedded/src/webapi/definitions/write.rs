@@ -111,7 +111,9 @@ async fn relationship(call: &Call<'_>, place: &Place<'_>, body: &Body) -> Result
     let crm = call.session.crm();
     let many = match body::class(body) {
         Some(class) => class == "ManyToManyRelationshipMetadata",
-        None => place.kind.name == "ManyToManyRelationshipMetadata" || body.contains_key("Entity1LogicalName"),
+        None => {
+            place.kind.name == "ManyToManyRelationshipMetadata" || body.contains_key("Entity1LogicalName")
+        }
     };
     let name = if many {
         let info = body::many_to_many(body)?;
@@ -127,9 +129,8 @@ async fn relationship(call: &Call<'_>, place: &Place<'_>, body: &Body) -> Result
     };
     let now = current(call).await?;
     let one = now.one_to_many.iter().find(|known| known.schema_name == name).map(Node::OneToMany);
-    let made = one.or_else(|| {
-        now.many_to_many.iter().find(|known| known.schema_name == name).map(Node::ManyToMany)
-    });
+    let made =
+        one.or_else(|| now.many_to_many.iter().find(|known| known.schema_name == name).map(Node::ManyToMany));
     created(call, &now, made.ok_or_else(|| Problem::bad("What was made is gone already"))?, None)
 }
 
@@ -158,12 +159,19 @@ fn created(
 ) -> Result<Reply, Problem> {
     let url = url(call, node, table);
     match call.prefer.representation {
-        Some(true) => represented(call, now, node, StatusCode::CREATED).map(|reply| reply.header("location", &url)),
+        Some(true) => {
+            represented(call, now, node, StatusCode::CREATED).map(|reply| reply.header("location", &url))
+        }
         _ => Ok(Reply::empty(StatusCode::NO_CONTENT).header("odata-entityid", &url).header("location", &url)),
     }
 }
 
-fn represented(call: &Call<'_>, now: &Metadata, node: Node<'_>, status: StatusCode) -> Result<Reply, Problem> {
+fn represented(
+    call: &Call<'_>,
+    now: &Metadata,
+    node: Node<'_>,
+    status: StatusCode,
+) -> Result<Reply, Problem> {
     let mut row: Map<String, Value> = evaluate::one(now, node, node.kind(), &call.options.wanted)?;
     let root = match node {
         Node::OneToMany(_) | Node::ManyToMany(_) => "RelationshipDefinitions",

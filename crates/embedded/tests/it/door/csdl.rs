@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use postroom_core::Crm;
 use postroom_formats::xml::{self, Element, Limits};
 use serde_json::{Value as Json, json};
 
@@ -19,12 +20,22 @@ struct Document {
 
 impl Document {
     async fn of(door: &DoorBench, url: &str) -> Document {
-        let answer = door.ask("GET", url, &[("accept", "application/xml"), ("prefer", "odata.include-annotations=\"*\"")], "").await;
+        let answer = door
+            .ask(
+                "GET",
+                url,
+                &[("accept", "application/xml"), ("prefer", "odata.include-annotations=\"*\"")],
+                "",
+            )
+            .await;
         assert_eq!((answer.status, answer.header("content-type")), (200, "application/xml"));
         let root = xml::read(&answer.text, &Limits::default()).unwrap();
         assert!(root.is(EDMX, "Edmx") && root.get("Version") == Some("4.0"));
         let schema = root.find(EDM, "Schema").unwrap().clone();
-        assert_eq!((schema.get("Namespace"), schema.get("Alias")), (Some("Microsoft.Dynamics.CRM"), Some("mscrm")));
+        assert_eq!(
+            (schema.get("Namespace"), schema.get("Alias")),
+            (Some("Microsoft.Dynamics.CRM"), Some("mscrm"))
+        );
         Document { text: answer.text, schema }
     }
 
@@ -63,15 +74,27 @@ fn is_identifier(name: &str) -> bool {
 
 /// What may stand in an element, and which attributes it has: those with `!` it must have.
 const RULES: &[(&str, &[&str], &[&str])] = &[
-    ("Schema", &["EntityType", "ComplexType", "EnumType", "Function", "Action", "EntityContainer"], &["Namespace!", "Alias"]),
-    ("EntityType", &["Key", "Property", "NavigationProperty", "Annotation"], &["Name!", "BaseType", "Abstract"]),
+    (
+        "Schema",
+        &["EntityType", "ComplexType", "EnumType", "Function", "Action", "EntityContainer"],
+        &["Namespace!", "Alias"],
+    ),
+    (
+        "EntityType",
+        &["Key", "Property", "NavigationProperty", "Annotation"],
+        &["Name!", "BaseType", "Abstract"],
+    ),
     ("ComplexType", &["Property", "NavigationProperty", "Annotation"], &["Name!", "BaseType", "Abstract"]),
     ("EnumType", &["Member"], &["Name!"]),
     ("Member", &[], &["Name!", "Value"]),
     ("Key", &["PropertyRef"], &[]),
     ("PropertyRef", &[], &["Name!"]),
     ("Property", &["Annotation"], &["Name!", "Type!", "Nullable", "Unicode", "Scale"]),
-    ("NavigationProperty", &["ReferentialConstraint"], &["Name!", "Type!", "Partner", "ContainsTarget", "Nullable"]),
+    (
+        "NavigationProperty",
+        &["ReferentialConstraint"],
+        &["Name!", "Type!", "Partner", "ContainsTarget", "Nullable"],
+    ),
     ("ReferentialConstraint", &[], &["Property!", "ReferencedProperty!"]),
     ("Function", &["Parameter", "ReturnType"], &["Name!", "IsBound"]),
     ("Action", &["Parameter", "ReturnType"], &["Name!", "IsBound"]),
@@ -89,7 +112,8 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
 fn check_rules(element: &Element) {
     assert_eq!(element.name.ns.as_str(), EDM, "{element:?}");
     let local = element.name.local.as_str();
-    let (_, children, attributes) = RULES.iter().find(|(known, ..)| *known == local).unwrap_or_else(|| panic!("{local}"));
+    let (_, children, attributes) =
+        RULES.iter().find(|(known, ..)| *known == local).unwrap_or_else(|| panic!("{local}"));
     for attribute in &element.attributes {
         let known = |rule: &&&str| rule.trim_end_matches('!') == attribute.name.local;
         assert!(attributes.iter().any(|rule| known(&rule)), "{local} has {}", attribute.name.local);
@@ -100,7 +124,10 @@ fn check_rules(element: &Element) {
     if let (Some(name), true) = (element.get("Name"), local != "Annotation") {
         assert!(is_identifier(name), "{local} {name}");
     }
-    assert!(element.each("Key").count() <= 1 && (element.child("Key").is_none() || element.children[0].name.local == "Key"));
+    assert!(
+        element.each("Key").count() <= 1
+            && (element.child("Key").is_none() || element.children[0].name.local == "Key")
+    );
     for child in &element.children {
         assert!(children.contains(&child.name.local.as_str()), "{} in {local}", child.name.local);
         check_rules(child);
@@ -139,8 +166,16 @@ fn check_names(document: &Document) {
             let Some(base) = one.get("BaseType") else { continue };
             let base = base.strip_prefix("mscrm.").unwrap();
             let inherited = document.properties(kind, base, "Property");
-            assert!(one.each("Property").all(|own| !inherited.contains_key(name(own))), "{} repeats", name(one));
-            assert!(one.child("Key").is_none() || all[base].child("Key").is_none(), "{} has two keys", name(one));
+            assert!(
+                one.each("Property").all(|own| !inherited.contains_key(name(own))),
+                "{} repeats",
+                name(one)
+            );
+            assert!(
+                one.child("Key").is_none() || all[base].child("Key").is_none(),
+                "{} has two keys",
+                name(one)
+            );
         }
     }
 }
@@ -148,7 +183,11 @@ fn check_names(document: &Document) {
 /// Navigation properties lead back, lookups name their column, sets bind what is there.
 fn check_links(document: &Document) {
     let entities = document.all("EntityType");
-    let sets: HashMap<&str, &str> = document.container().each("EntitySet").map(|set| (name(set), set.get("EntityType").unwrap())).collect();
+    let sets: HashMap<&str, &str> = document
+        .container()
+        .each("EntitySet")
+        .map(|set| (name(set), set.get("EntityType").unwrap()))
+        .collect();
     let target = |navigation: &Element| {
         let kind = navigation.get("Type").unwrap();
         let kind = kind.strip_prefix("Collection(").and_then(|kind| kind.strip_suffix(')')).unwrap_or(kind);
@@ -158,15 +197,22 @@ fn check_links(document: &Document) {
         for navigation in entity.each("NavigationProperty") {
             let other = target(navigation);
             if let Some(partner) = navigation.get("Partner") {
-                let back = entities[other.as_str()].each("NavigationProperty").find(|one| name(one) == partner);
+                let back =
+                    entities[other.as_str()].each("NavigationProperty").find(|one| name(one) == partner);
                 let back = back.unwrap_or_else(|| panic!("{own}.{}: no {other}.{partner}", name(navigation)));
                 assert_eq!(&target(back), own, "{own}.{}", name(navigation));
                 assert_eq!(back.get("Partner"), Some(name(navigation)), "{own}.{}", name(navigation));
             }
             if let Some(constraint) = navigation.child("ReferentialConstraint") {
-                let has = |entity: &Element, property: &str| entity.each("Property").any(|one| name(one) == property);
+                let has = |entity: &Element, property: &str| {
+                    entity.each("Property").any(|one| name(one) == property)
+                };
                 assert!(has(entity, constraint.get("Property").unwrap()), "{own}.{}", name(navigation));
-                assert!(has(entities[other.as_str()], constraint.get("ReferencedProperty").unwrap()), "{own}.{}", name(navigation));
+                assert!(
+                    has(entities[other.as_str()], constraint.get("ReferencedProperty").unwrap()),
+                    "{own}.{}",
+                    name(navigation)
+                );
             }
         }
     }
@@ -179,7 +225,8 @@ fn check_links(document: &Document) {
             let navigation = entities[kind].each("NavigationProperty").find(|one| name(one) == path);
             let other = target(navigation.unwrap_or_else(|| panic!("{kind} has no {path}")));
             let to = sets[binding.get("Target").unwrap()].strip_prefix("Microsoft.Dynamics.CRM.").unwrap();
-            let reached = document.all("EntityType")[other.as_str()].get("BaseType") == Some(&format!("mscrm.{to}"));
+            let reached =
+                document.all("EntityType")[other.as_str()].get("BaseType") == Some(&format!("mscrm.{to}"));
             assert!(to == other || reached, "{kind}.{path}");
         }
     }
@@ -204,7 +251,10 @@ async fn the_document_follows_the_rules() {
         let said = document.text.contains("A &lt;&quot;thing&quot;&gt; &amp; more");
         assert_eq!(said, url.ends_with("true"), "{url}");
         // As a client looks for it, by plain text.
-        assert!(document.text.contains("<EntityType Name=\"contact\"") && document.text.contains("<EntitySet Name=\"contacts\""));
+        assert!(
+            document.text.contains("<EntityType Name=\"contact\"")
+                && document.text.contains("<EntitySet Name=\"contacts\"")
+        );
     }
     let first = door.get("$metadata").await.text;
     door.send("DELETE", "EntityDefinitions(LogicalName='new_thing')", Json::Null).await;
@@ -234,9 +284,15 @@ fn check_value(place: &str, kind: &str, value: &Json) {
 #[tokio::test]
 async fn definitions_document_and_rows_agree() {
     let door = DoorBench::new(On::Sqlite).await;
-    postroom_embedded::demo::seed(&door.bench.crm).await.unwrap();
+    for answer in door.bench.crm.apply(postroom_embedded::demo::organisation()).await {
+        answer.unwrap();
+    }
     let document = Document::of(&door, "$metadata").await;
-    let sets: HashMap<&str, &str> = document.container().each("EntitySet").map(|set| (set.get("EntityType").unwrap(), name(set))).collect();
+    let sets: HashMap<&str, &str> = document
+        .container()
+        .each("EntitySet")
+        .map(|set| (set.get("EntityType").unwrap(), name(set)))
+        .collect();
     let tables = door.get("EntityDefinitions?$expand=Attributes,Keys,ManyToOneRelationships,OneToManyRelationships,ManyToManyRelationships").await;
     let tables = tables.json["value"].as_array().unwrap();
     let mut rows_seen = 0;
@@ -246,17 +302,30 @@ async fn definitions_document_and_rows_agree() {
         let entity = document.all("EntityType")[logical];
         let set = table["EntitySetName"].as_str().unwrap();
         assert_eq!(sets[format!("Microsoft.Dynamics.CRM.{logical}").as_str()], set);
-        assert_eq!(entity.child("Key").unwrap().children[0].get("Name"), table["PrimaryIdAttribute"].as_str());
-        let properties: HashMap<&str, &str> = entity.each("Property").map(|one| (name(one), one.get("Type").unwrap())).collect();
+        assert_eq!(
+            entity.child("Key").unwrap().children[0].get("Name"),
+            table["PrimaryIdAttribute"].as_str()
+        );
+        let properties: HashMap<&str, &str> =
+            entity.each("Property").map(|one| (name(one), one.get("Type").unwrap())).collect();
         let navigations: HashSet<&str> = entity.each("NavigationProperty").map(name).collect();
         check_row(&document, "EntityMetadata", table);
         for column in table["Attributes"].as_array().unwrap() {
-            let class = column["@odata.type"].as_str().unwrap().strip_prefix("#Microsoft.Dynamics.CRM.").unwrap();
+            let class =
+                column["@odata.type"].as_str().unwrap().strip_prefix("#Microsoft.Dynamics.CRM.").unwrap();
             check_row(&document, class, column);
         }
         for (list, class, member) in [
-            ("ManyToOneRelationships", "OneToManyRelationshipMetadata", "ReferencingEntityNavigationPropertyName"),
-            ("OneToManyRelationships", "OneToManyRelationshipMetadata", "ReferencedEntityNavigationPropertyName"),
+            (
+                "ManyToOneRelationships",
+                "OneToManyRelationshipMetadata",
+                "ReferencingEntityNavigationPropertyName",
+            ),
+            (
+                "OneToManyRelationships",
+                "OneToManyRelationshipMetadata",
+                "ReferencedEntityNavigationPropertyName",
+            ),
         ] {
             for relation in table[list].as_array().unwrap() {
                 check_row(&document, class, relation);
@@ -268,7 +337,9 @@ async fn definitions_document_and_rows_agree() {
         }
         let rows = door.get(&format!("{set}?$top=3")).await;
         assert_eq!(rows.status, 200, "{set}: {}", rows.text);
-        for (member, value) in rows.json["value"].as_array().unwrap().iter().flat_map(|row| row.as_object().unwrap()) {
+        for (member, value) in
+            rows.json["value"].as_array().unwrap().iter().flat_map(|row| row.as_object().unwrap())
+        {
             if member.contains('@') {
                 continue;
             }

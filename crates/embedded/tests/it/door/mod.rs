@@ -1,13 +1,13 @@
 //! The Web API door, asked as a client asks it: a request in, an answer out, no sockets.
 
 mod batch;
+mod csdl;
 mod keys;
 mod links;
+mod metadata;
 mod multiple;
 mod read;
 mod rights;
-mod csdl;
-mod metadata;
 mod write;
 
 use bytes::Bytes;
