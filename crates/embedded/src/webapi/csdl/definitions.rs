@@ -2,7 +2,8 @@
 //! (`ComplexEntityMetadata`) for the actions that take them.
 
 use super::{Xml, collection, qualified};
-use crate::webapi::definitions::types::{self, Code, ENUMS, Member, Sort, Type};
+use crate::webapi::definitions::enums::ENUMS;
+use crate::webapi::definitions::types::{self, Code, Member, Sort, Type};
 
 /// Sets and their types.
 const SETS: &[(&str, &str)] = &[

@@ -121,8 +121,9 @@ async fn action(call: &Call<'_>, name: &str) -> Result<Reply, Problem> {
 
 async fn create_entities(call: &Call<'_>, body: &Body) -> Result<Reply, Problem> {
     call.session.check_misc("prvCreateEntity").await?;
+    let metadata = current(call).await?;
     let infos: Vec<_> = body::list(body, "Entities")
-        .map(|entity| body::table(&call.metadata, entity))
+        .map(|entity| body::table(&metadata, entity))
         .collect::<Result<_, _>>()?;
     if infos.is_empty() {
         return Err(Problem::bad("Required field 'Entities' is missing"));
