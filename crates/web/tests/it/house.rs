@@ -61,28 +61,34 @@ impl House {
     }
 
     pub async fn open_with(tls: Option<Arc<rustls::ServerConfig>>) -> House {
-        House::furnished(tls, &[], Writing::NoWayOut, None).await
+        House::furnished(Clock::system(), tls, &[], Writing::NoWayOut, None).await
     }
 
     /// With a way out, on which people may write, and with the mailbox *support* watched.
     pub async fn with_way_out() -> House {
+        House::with_way_out_at(Clock::system()).await
+    }
+
+    /// The same, on a clock that the test turns.
+    pub async fn with_way_out_at(clock: Clock) -> House {
         let senders = vec!["demo.example".into()];
-        House::furnished(None, &["support"], Writing::Ready { senders }, None).await
+        House::furnished(clock, None, &["support"], Writing::Ready { senders }, None).await
     }
 
     /// With another mailbox.
     pub async fn with_mailbox(mailbox: Mailbox) -> House {
-        House::furnished(None, &[], Writing::NoWayOut, Some(mailbox)).await
+        House::furnished(Clock::system(), None, &[], Writing::NoWayOut, Some(mailbox)).await
     }
 
     async fn furnished(
+        clock: Clock,
         tls: Option<Arc<rustls::ServerConfig>>,
         watched: &[&str],
         writing: Writing,
         mailbox: Option<Mailbox>,
     ) -> House {
         let folder = tempfile::tempdir().unwrap();
-        let (clock, ids) = (Clock::system(), Ids::random());
+        let ids = Ids::random();
         let areas = [
             postroom_jobs::MIGRATIONS,
             postroom_tracking::MIGRATIONS,
