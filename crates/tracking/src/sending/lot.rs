@@ -201,12 +201,7 @@ impl Sending {
         }
     }
 
-    async fn unit(
-        &self,
-        step: &'static str,
-        works: Vec<Arc<Work>>,
-        patience: Patience,
-    ) -> Result<(), Error> {
+    async fn unit(&self, step: &'static str, works: Vec<Arc<Work>>, patience: Patience) -> Result<(), Error> {
         let mut wait = WAIT.start;
         loop {
             let (ids, now, some) = (self.ids.clone(), self.clock.now(), works.clone());
