@@ -154,7 +154,7 @@ impl<'b> Reader<'b> {
             return if self.0.is_empty() { Ok(None) } else { Err(Error::Spnego("it is cut off")) };
         };
         let (length, rest) = match *length {
-            short @ 0..0x80 => (usize::from(short), rest),
+            short @ 0..=0x7f => (usize::from(short), rest),
             // A token is never longer than three bytes can say.
             long @ 0x81..=0x83 => {
                 let (bytes, rest) = rest
