@@ -16,7 +16,7 @@ pub trait Token: Send + Sync {
     async fn bearer(&self) -> Result<Secret, Fault>;
 
     /// The CRM refused this token (401): the next [`Token::bearer`] gives another one, if it can.
-    fn refused(&self, _token: &Secret) {}
+    async fn refused(&self, _token: &Secret) {}
 }
 
 /// A token as its issuer gives it.
@@ -162,7 +162,7 @@ impl<I: Issue> Token for Kept<I> {
         }
     }
 
-    fn refused(&self, token: &Secret) {
+    async fn refused(&self, token: &Secret) {
         let mut state = self.state();
         if state.held.as_ref().is_some_and(|held| held.token.expose() == token.expose()) {
             state.held = None;

@@ -54,7 +54,7 @@ impl Transport for Bearer {
             return Ok(answer);
         }
         // Revoked before its time, or of a server whose keys changed: one new token, then it is a refusal.
-        self.token.refused(&token);
+        self.token.refused(&token).await;
         let token = self.token.bearer().await?;
         let answer = self.once(&request, &token).await?;
         match answer.status() {
