@@ -83,9 +83,9 @@ pub struct OAuth {
 /// What the endpoint answers, good or bad.
 #[derive(Deserialize, Default)]
 pub(super) struct Answer {
-    access_token: Option<String>,
+    pub access_token: Option<String>,
     /// v1 writes the number as a text.
-    expires_in: Option<serde_json::Value>,
+    pub expires_in: Option<serde_json::Value>,
     pub error: Option<String>,
     pub error_description: Option<String>,
     #[serde(default)]
