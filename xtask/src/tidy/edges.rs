@@ -27,8 +27,12 @@ const TABLE: &[(&str, &[&str])] = &[
 const UNDER_TESTKIT: &[&str] = &["core", "formats", "sandbox", "testkit"];
 
 /// What a crate's tests may use besides: the faces are tested on a real store and CRM, not on a mock of thirty methods.
-const IN_TESTS: &[(&str, &[&str])] =
-    &[("web", &["embedded", "formats", "jobs", "store", "tracking"]), ("mail", &["sandbox"])];
+/// The outside CRM's makes are tested against the embedded CRM's doors.
+const IN_TESTS: &[(&str, &[&str])] = &[
+    ("web", &["embedded", "formats", "jobs", "store", "tracking"]),
+    ("mail", &["sandbox"]),
+    ("crm", &["embedded", "store", "sandbox"]),
+];
 
 /// A crate from outside, and the crates that may use it outside their tests. What is not listed is free.
 const HEAVY: &[(&str, &[&str])] = &[
@@ -55,12 +59,14 @@ const HEAVY: &[(&str, &[&str])] = &[
     ("ldap3", &["mail"]),
     // The demo story sends real mail.
     ("mail-send", &["mail", "postroom"]),
-    ("tokio-rustls", &["mail", "web"]),
+    // crm: the connection that a Windows sign-in holds.
+    ("tokio-rustls", &["crm", "mail", "web"]),
     ("reqwest", &["crm", "dotdigital"]),
     ("axum", &["embedded", "web", "sandbox"]),
     ("axum-extra", &["web"]),
     ("tower-http", &["web"]),
-    ("hyper-util", &["web"]),
+    ("hyper", &["crm", "sandbox"]),
+    ("hyper-util", &["crm", "sandbox", "web"]),
     ("utoipa", &["web"]),
     ("utoipa-axum", &["web"]),
     ("rust-embed", &["web"]),

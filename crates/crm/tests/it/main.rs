@@ -1,0 +1,3 @@
+//! The CRM crate against servers of the sandbox and of others.
+
+mod sign_in;
