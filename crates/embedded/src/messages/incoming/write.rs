@@ -109,7 +109,7 @@ async fn row(
     let received = ask.time("ReceivedOn")?.unwrap_or_else(|| ask.session.now());
     let sender = mail.from.first().map_or("", String::as_str);
     let mut record = Record::new(at.clone())
-        .with("subject", cut(mail.subject, 200))
+        .with("subject", cut(mail.subject, 800))
         .with("description", ask.text("Body")?.map(str::to_owned))
         .with("directioncode", false)
         .with("sender", cut(sender, 250))
