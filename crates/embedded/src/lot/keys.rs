@@ -118,7 +118,8 @@ fn combinations(table: &Table, columns: &[String], values: &HashMap<usize, Vec<V
     let mut all = vec![Vec::new()];
     for column in columns {
         let of = table.place(column).and_then(|place| values.get(&place)).map_or(&[][..], Vec::as_slice);
-        let longer = |start: &Vec<Value>, value: &Value| [start.as_slice(), &[value.clone()]].concat();
+        let longer =
+            |start: &Vec<Value>, value: &Value| [start.as_slice(), std::slice::from_ref(value)].concat();
         all = all
             .iter()
             .flat_map(|start| of.iter().map(|value| longer(start, value)))

@@ -22,7 +22,7 @@ pub(super) struct Name {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sum {
     Count,
-    Sum,
+    Total,
     Average,
     Min,
     Max,
@@ -322,7 +322,7 @@ impl Parser {
         let sum = match self.peek() {
             Some(Token::Word(word)) => match word.to_ascii_lowercase().as_str() {
                 "count" => Sum::Count,
-                "sum" => Sum::Sum,
+                "sum" => Sum::Total,
                 "avg" => Sum::Average,
                 "min" => Sum::Min,
                 "max" => Sum::Max,

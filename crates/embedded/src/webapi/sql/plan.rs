@@ -271,7 +271,7 @@ fn function(sum: Sum, distinct: bool, rows: bool) -> Result<Function, Problem> {
         (Sum::Count, false) if rows => Function::Count,
         (Sum::Count, false) => Function::CountColumn,
         (_, true) => return Err(bad("DISTINCT stands in COUNT only".to_owned())),
-        (Sum::Sum, _) => Function::Sum,
+        (Sum::Total, _) => Function::Sum,
         (Sum::Average, _) => Function::Average,
         (Sum::Min, _) => Function::Min,
         (Sum::Max, _) => Function::Max,
@@ -282,7 +282,7 @@ fn function(sum: Sum, distinct: bool, rows: bool) -> Result<Function, Problem> {
 fn default_alias(sum: Sum, column: Option<&Name>) -> String {
     let name = match sum {
         Sum::Count => "count",
-        Sum::Sum => "sum",
+        Sum::Total => "sum",
         Sum::Average => "avg",
         Sum::Min => "min",
         Sum::Max => "max",
