@@ -54,12 +54,7 @@ pub(crate) fn table<'m>(metadata: &'m Metadata, name: &str) -> Result<&'m TableI
 }
 
 /// What a record's columns say. `skip` names columns that are written in another way.
-pub(crate) fn columns(
-    metadata: &Metadata,
-    record: &Record,
-    new: bool,
-    skip: &[&str],
-) -> Result<Body, Fault> {
+pub(crate) fn columns(metadata: &Metadata, record: &Record, new: bool, skip: &[&str]) -> Result<Body, Fault> {
     let table = table(metadata, &record.at.table)?;
     let mut body = Body::default();
     if new {
@@ -150,10 +145,14 @@ fn json(table: &TableInfo, column: &ColumnInfo, value: &Value) -> Result<String,
             number(i32::MIN.into(), i32::MAX.into(), "the number of a choice")
         }
         Kind::BigInt => number(i64::MIN, i64::MAX, "a whole number"),
-        Kind::Decimal { .. } | Kind::Money { .. } | Kind::Double { .. } => amount(value).ok_or_else(|| no("a number")),
+        Kind::Decimal { .. } | Kind::Money { .. } | Kind::Double { .. } => {
+            amount(value).ok_or_else(|| no("a number"))
+        }
         Kind::DateTime { date_only, behavior } => match value {
             Value::Time(time) => Ok(moment(*time, *date_only, *behavior)),
-            Value::Text(text) => text.parse().map(|time| moment(time, *date_only, *behavior)).map_err(|_| no("a time")),
+            Value::Text(text) => {
+                text.parse().map(|time| moment(time, *date_only, *behavior)).map_err(|_| no("a time"))
+            }
             _ => Err(no("a time")),
         },
         Kind::Uniqueidentifier => match value {

@@ -135,7 +135,10 @@ impl Client {
                 chunk.iter().map(|path| BatchItem::One(self.part("GET", path, prefer, Vec::new()))).collect();
             let answers = self.batch(&items, true).await?;
             if answers.len() != chunk.len() {
-                return Err(Trouble::Fault(Fault::retry(Code::CRM_AWAY, "the answer to a batch of reads was cut off")));
+                return Err(Trouble::Fault(Fault::retry(
+                    Code::CRM_AWAY,
+                    "the answer to a batch of reads was cut off",
+                )));
             }
             for answer in answers {
                 let BatchAnswer::One(response) = answer else {
@@ -165,7 +168,11 @@ impl Client {
     }
 
     /// Sends a batch; each item answers for itself.
-    pub(crate) async fn batch(&self, items: &[BatchItem], repeatable: bool) -> Result<Vec<BatchAnswer>, Trouble> {
+    pub(crate) async fn batch(
+        &self,
+        items: &[BatchItem],
+        repeatable: bool,
+    ) -> Result<Vec<BatchAnswer>, Trouble> {
         let message = batch::write_requests(self.wire.ids().next(), items);
         let ask = Ask {
             method: Method::POST,
@@ -189,8 +196,11 @@ impl Client {
     /// The definitions of these tables, read when they are not known yet.
     pub(crate) async fn metadata(&self, tables: &[&str]) -> Result<Arc<Metadata>, Fault> {
         let missing = |known: &Metadata| {
-            let mut missing: Vec<String> =
-                tables.iter().filter(|name| known.table(name).is_none()).map(|name| (*name).to_owned()).collect();
+            let mut missing: Vec<String> = tables
+                .iter()
+                .filter(|name| known.table(name).is_none())
+                .map(|name| (*name).to_owned())
+                .collect();
             missing.sort();
             missing.dedup();
             missing
@@ -204,7 +214,11 @@ impl Client {
         let wanted = missing(&known);
         let mut more = Metadata::clone(&known);
         let definition = |name: &String| {
-            format!("EntityDefinitions(LogicalName='{}')?$expand={}", name.replace('\'', "''"), metadata::EXPAND)
+            format!(
+                "EntityDefinitions(LogicalName='{}')?$expand={}",
+                name.replace('\'', "''"),
+                metadata::EXPAND
+            )
         };
         let paths: Vec<String> = wanted.iter().map(definition).collect();
         for (name, answer) in wanted.iter().zip(self.get_many(&paths, "").await?) {

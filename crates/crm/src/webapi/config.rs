@@ -26,7 +26,9 @@ pub struct Settings {
 /// Why an address is not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
-    #[error("{0:?} is no URL: write the organisation's address, for instance https://contoso.crm4.dynamics.com")]
+    #[error(
+        "{0:?} is no URL: write the organisation's address, for instance https://contoso.crm4.dynamics.com"
+    )]
     NoUrl(String),
     #[error(
         "{0} is not protected: write https://; a CRM without TLS is spoken to on this machine only (localhost)"
@@ -92,7 +94,10 @@ mod tests {
         check("https://contoso.crm4.dynamics.com", Ok("https://contoso.crm4.dynamics.com"));
         check(" https://contoso.crm4.dynamics.com/ ", Ok("https://contoso.crm4.dynamics.com"));
         check("https://contoso.crm4.dynamics.com/api/data/v9.1/", Ok("https://contoso.crm4.dynamics.com"));
-        check("https://crm.x.example:5555/Contoso/main.aspx?etn=lead", Ok("https://crm.x.example:5555/Contoso"));
+        check(
+            "https://crm.x.example:5555/Contoso/main.aspx?etn=lead",
+            Ok("https://crm.x.example:5555/Contoso"),
+        );
         check("http://127.0.0.1:8080", Ok("http://127.0.0.1:8080"));
         check("http://crm.x.example", Err(()));
         check("contoso.crm4.dynamics.com", Err(()));

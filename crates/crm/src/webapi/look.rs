@@ -75,7 +75,8 @@ impl Client {
             let select: Vec<&str> = columns.iter().copied().chain(besides).collect();
             for chunk in list.chunks(size) {
                 let values: Vec<Value> = chunk.iter().map(|address| Value::text(*address)).collect();
-                let any = columns.iter().map(|column| Filter::In((*column).to_owned(), values.clone())).collect();
+                let any =
+                    columns.iter().map(|column| Filter::In((*column).to_owned(), values.clone())).collect();
                 queries.push(Query::of(*name).select(&select).filter(Filter::Any(any)));
                 of.push(columns.clone());
             }

@@ -3,14 +3,16 @@
 //! Tables are asked for by name and kept; members that are missing (older servers) have the value that harms least.
 
 use postroom_core::metadata::{
-    Cascade, CascadeType, ColumnInfo, ColumnKind, DateTimeBehavior, End, KeyInfo, KeyStatus, Label, ManyToMany,
-    Metadata, OneToMany, OptionItem, OptionSet, OwnershipType, PrivilegeInfo, PrivilegeKind, RequiredLevel, TableInfo,
+    Cascade, CascadeType, ColumnInfo, ColumnKind, DateTimeBehavior, End, KeyInfo, KeyStatus, Label,
+    ManyToMany, Metadata, OneToMany, OptionItem, OptionSet, OwnershipType, PrivilegeInfo, PrivilegeKind,
+    RequiredLevel, TableInfo,
 };
 use serde_json::Value as Json;
 use uuid::Uuid;
 
 /// What is asked for with a table.
-pub(crate) const EXPAND: &str = "Attributes,Keys,ManyToOneRelationships,OneToManyRelationships,ManyToManyRelationships";
+pub(crate) const EXPAND: &str =
+    "Attributes,Keys,ManyToOneRelationships,OneToManyRelationships,ManyToManyRelationships";
 
 /// The casts whose options come with them only.
 pub(crate) const CHOICES: &[&str] = &["Picklist", "MultiSelectPicklist", "State", "Status", "Boolean"];
@@ -42,7 +44,9 @@ fn same(left: &OneToMany, right: &OneToMany) -> bool {
 pub(crate) fn add_choices(metadata: &mut Metadata, table: &str, json: &Json) {
     let Some(table) = metadata.tables.iter_mut().find(|known| known.logical_name == table) else { return };
     for item in items(json, "value") {
-        let Some(column) = table.columns.iter_mut().find(|column| column.logical_name == text(item, "LogicalName")) else {
+        let Some(column) =
+            table.columns.iter_mut().find(|column| column.logical_name == text(item, "LogicalName"))
+        else {
             continue;
         };
         let set = match &item["OptionSet"] {
@@ -125,7 +129,8 @@ fn column(json: &Json) -> ColumnInfo {
 
 fn kind(json: &Json) -> ColumnKind {
     let options = || option_set(&json["OptionSet"]);
-    let targets = || items(json, "Targets").filter_map(Json::as_str).map(str::to_owned).collect::<Vec<String>>();
+    let targets =
+        || items(json, "Targets").filter_map(Json::as_str).map(str::to_owned).collect::<Vec<String>>();
     let whole = |name: &str, otherwise: i64| json[name].as_i64().unwrap_or(otherwise);
     let number = |name: &str, otherwise: f64| json[name].as_f64().unwrap_or(otherwise);
     let precision = || whole("Precision", 2).clamp(0, 10) as u8;
@@ -165,7 +170,8 @@ fn kind(json: &Json) -> ColumnKind {
             },
         },
         "Picklist" => {
-            let default = json["DefaultFormValue"].as_i64().map(|value| value as i32).filter(|value| *value >= 0);
+            let default =
+                json["DefaultFormValue"].as_i64().map(|value| value as i32).filter(|value| *value >= 0);
             ColumnKind::Picklist { options: options(), default }
         }
         "MultiSelectPicklist" => ColumnKind::MultiSelect { options: options() },

@@ -24,6 +24,7 @@ mod lanes;
 mod look;
 mod lot;
 mod metadata;
+mod multiple;
 mod port;
 mod read;
 mod refusal;
@@ -32,4 +33,4 @@ mod wire;
 mod write;
 
 pub use config::Settings;
-pub use port::WebApi;
+pub use port::{Bodies, WebApi};

@@ -71,11 +71,14 @@ impl Client {
 
     /// One page.
     pub(crate) async fn page(&self, query: &Query, size: u32, after: Option<&str>) -> Result<CrmPage, Fault> {
-        let place = after.map(unpack::<Place>).transpose()?.unwrap_or(Place { left: query.top, ..Place::default() });
+        let place =
+            after.map(unpack::<Place>).transpose()?.unwrap_or(Place { left: query.top, ..Place::default() });
         let left = place.left;
         // Servers ignore a limit when pages are asked for: rows are counted here.
         let query = Query { top: None, ..query.clone() };
-        let size = left.map_or(size, |left| size.min(u32::try_from(left).unwrap_or(u32::MAX))).clamp(1, self.settings.page);
+        let size = left
+            .map_or(size, |left| size.min(u32::try_from(left).unwrap_or(u32::MAX)))
+            .clamp(1, self.settings.page);
         let asked = self.asked(&query).await?;
         let (path, prefer, number) = asked.page(size, place)?;
         let rows = self.rows(&asked.shape, &path, &prefer).await?;
@@ -86,9 +89,12 @@ impl Client {
         let left = left.map(|left| left - records.len() as u64);
         let next = match asked.said {
             _ if left == Some(0) || query.computes() => None,
-            Said::OData(_) => rows.next_link.map(|link| Place { link: Some(tail(&link)), cookie: None, left }),
+            Said::OData(_) => {
+                rows.next_link.map(|link| Place { link: Some(tail(&link)), cookie: None, left })
+            }
             Said::Fetch(_) => rows.more.then(|| {
-                let cookie = rows.fetch_cookie.as_deref().and_then(|text| fetchxml::from_annotation(text).ok());
+                let cookie =
+                    rows.fetch_cookie.as_deref().and_then(|text| fetchxml::from_annotation(text).ok());
                 let cookie = cookie.map(|(_, cookie)| cookie.write());
                 Place { link: None, cookie: Some((number + 1, cookie)), left }
             }),
@@ -108,7 +114,8 @@ impl Client {
         for ((asked, query), answer) in asked.iter().zip(queries).zip(self.get_many(&paths, &prefer).await?) {
             let rows = asked.shape.read(&answer.map_err(|refusal| refusal.fault())?).map_err(unreadable)?;
             let mut records = rows.records;
-            let mut place = rows.next_link.map(|link| pack(&Place { link: Some(tail(&link)), ..Place::default() }));
+            let mut place =
+                rows.next_link.map(|link| pack(&Place { link: Some(tail(&link)), ..Place::default() }));
             while let Some(after) = place {
                 let page = self.page(query, self.settings.page, Some(&after)).await?;
                 records.extend(page.records);
@@ -179,11 +186,15 @@ impl Asked {
                     (None, None) => self.first()?,
                     _ => return Err(wrong()),
                 };
-                let list = if wanted.is_empty() { String::new() } else { format!(",{}", annotations(&wanted)) };
+                let list =
+                    if wanted.is_empty() { String::new() } else { format!(",{}", annotations(&wanted)) };
                 Ok((path, format!("odata.maxpagesize={size}{list}"), 0))
             }
             Said::Fetch(fetch) => {
-                wanted.extend(["Microsoft.Dynamics.CRM.fetchxmlpagingcookie", "Microsoft.Dynamics.CRM.morerecords"]);
+                wanted.extend([
+                    "Microsoft.Dynamics.CRM.fetchxmlpagingcookie",
+                    "Microsoft.Dynamics.CRM.morerecords",
+                ]);
                 let (number, cookie) = match (place.link, place.cookie) {
                     (None, Some(cookie)) => cookie,
                     (None, None) => (1, None),

@@ -75,7 +75,9 @@ impl Refusal {
     /// The server does not know what was asked for: a message, function or part of the API that it is too old for.
     pub(crate) fn unknown_here(&self) -> bool {
         let texts = ["Resource not found for the segment", "not supported", "No HTTP resource was found"];
-        matches!(self.status, 404 | 405 | 501) && !self.missing() && (self.status == 501 || self.names(&texts))
+        matches!(self.status, 404 | 405 | 501)
+            && !self.missing()
+            && (self.status == 501 || self.names(&texts))
             || self.status == 400 && self.names(&["Resource not found for the segment", "is not supported"])
     }
 

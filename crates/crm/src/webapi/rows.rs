@@ -183,18 +183,22 @@ fn form(table: &TableInfo, column: &ColumnInfo) -> Form {
     }
     match &column.kind {
         Kind::Boolean { .. } => Form::Bool,
-        Kind::Integer { .. } | Kind::BigInt | Kind::Picklist { .. } | Kind::State { .. } | Kind::Status { .. } => {
-            Form::Int
-        }
+        Kind::Integer { .. }
+        | Kind::BigInt
+        | Kind::Picklist { .. }
+        | Kind::State { .. }
+        | Kind::Status { .. } => Form::Int,
         Kind::Double { .. } => Form::Float,
         Kind::Decimal { .. } | Kind::Money { .. } => Form::Decimal,
         Kind::DateTime { .. } => Form::Time,
         Kind::Uniqueidentifier => Form::Guid,
         Kind::Image { .. } => Form::Bytes,
-        Kind::Lookup { targets } | Kind::Customer { targets } | Kind::Owner { targets } => match targets.as_slice() {
-            [one] => Form::Lookup(Some(one.clone())),
-            _ => Form::Lookup(None),
-        },
+        Kind::Lookup { targets } | Kind::Customer { targets } | Kind::Owner { targets } => {
+            match targets.as_slice() {
+                [one] => Form::Lookup(Some(one.clone())),
+                _ => Form::Lookup(None),
+            }
+        }
         _ => Form::Text,
     }
 }
@@ -321,7 +325,9 @@ impl<'de> Visitor<'de> for RowSeed<'_> {
         record.columns.reserve_exact(values.len());
         for (name, value) in shape.names.iter().zip(values) {
             match value {
-                Some(value) if shape.named || value != Value::Null => record.columns.push((name.clone(), value)),
+                Some(value) if shape.named || value != Value::Null => {
+                    record.columns.push((name.clone(), value))
+                }
                 None if shape.named => record.columns.push((name.clone(), Value::Null)),
                 _ => {}
             }

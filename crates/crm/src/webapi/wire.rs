@@ -76,7 +76,13 @@ enum Try {
 impl Ask {
     /// A read.
     pub(crate) fn get(url: impl Into<String>) -> Ask {
-        Ask { method: Method::GET, url: url.into(), headers: Vec::new(), body: Bytes::new(), repeatable: true }
+        Ask {
+            method: Method::GET,
+            url: url.into(),
+            headers: Vec::new(),
+            body: Bytes::new(),
+            repeatable: true,
+        }
     }
 
     pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Ask {
@@ -131,7 +137,9 @@ impl Wire {
         let body = match whole(answer).await {
             Ok(body) => body,
             Err(Some(fault)) => return Try::Stop(Trouble::Fault(fault)),
-            Err(None) if ask.repeatable => return Try::Again { trouble: Trouble::Lost(away("the answer broke off")), wait: None },
+            Err(None) if ask.repeatable => {
+                return Try::Again { trouble: Trouble::Lost(away("the answer broke off")), wait: None };
+            }
             Err(None) => return Try::Stop(Trouble::Lost(away("the answer broke off"))),
         };
         drop(lane);
@@ -146,13 +154,17 @@ impl Wire {
         }
         if status == StatusCode::UNAUTHORIZED && !std::mem::replace(signed_in_again, true) {
             self.token.refused(&token).await;
-            return Try::Again { trouble: Trouble::Refused(Refusal::read(status, &body)), wait: Some(Duration::ZERO) };
+            return Try::Again {
+                trouble: Trouble::Refused(Refusal::read(status, &body)),
+                wait: Some(Duration::ZERO),
+            };
         }
         self.refused(ask, Refusal::read(status, &body), &headers)
     }
 
     fn refused(&self, ask: &Ask, refusal: Refusal, headers: &HeaderMap) -> Try {
-        let wait = header(headers, "retry-after").and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
+        let wait =
+            header(headers, "retry-after").and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
         if refusal.limited() {
             if refusal.code == codes::CONCURRENCY || refusal.code == 0 {
                 self.lanes.too_many();
@@ -160,7 +172,9 @@ impl Wire {
             return Try::Again { trouble: Trouble::Refused(refusal), wait };
         }
         match refusal.status {
-            408 | 500 | 502..=504 if ask.repeatable => Try::Again { trouble: Trouble::Refused(refusal), wait },
+            408 | 500 | 502..=504 if ask.repeatable => {
+                Try::Again { trouble: Trouble::Refused(refusal), wait }
+            }
             408 | 500 | 502..=504 => Try::Stop(Trouble::Lost(refusal.fault())),
             _ => Try::Stop(Trouble::Refused(refusal)),
         }
@@ -181,7 +195,9 @@ impl Wire {
         if !ask.body.is_empty() {
             request = request.body(ask.body.clone());
         }
-        request.build().map_err(|error| Fault::bug("a request to the CRM could not be made").with_source(error))
+        request
+            .build()
+            .map_err(|error| Fault::bug("a request to the CRM could not be made").with_source(error))
     }
 
     /// Full jitter: between nothing and a bound that doubles, 30 seconds at most.
