@@ -8,7 +8,7 @@ use postroom_formats::odata::resolve::{self, Row};
 use uuid::Uuid;
 
 use super::call::Call;
-use super::{Problem, Reply, batch, read, write};
+use super::{Problem, Reply, batch, definitions, read, write};
 
 /// What a path means.
 pub(crate) struct Place<'p> {
@@ -20,6 +20,9 @@ pub(crate) struct Place<'p> {
 }
 
 pub(crate) async fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
+    if let Some(answer) = definitions::answer(call).await {
+        return answer;
+    }
     match call.path.segments.as_slice() {
         [] => read::service_document(call),
         [Segment::Batch] if call.method == Method::POST => batch::answer(call).await,

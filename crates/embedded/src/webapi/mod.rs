@@ -6,6 +6,7 @@
 //! * [`call`] reads a request: path, options, preferences, definitions. [`dispatch`] says whose it is.
 //! * [`read`] answers rows: queries, single rows, properties, navigation, pages ([`page`]), expansions ([`expand`]), FetchXML
 //!   ([`fetch`]), changes ([`delta`]). [`row`] and [`format`] write them.
+//! * [`definitions`] are what is said of tables, columns, relationships and choices; [`csdl`] says all of it at once.
 //! * Writes are *prepared* ([`write`]): a request becomes changes and a promise of what to answer, so that a change set of
 //!   many requests ([`batch`]) is one set of changes. [`input`] reads bodies, [`value`] single values; [`parties`] and
 //!   [`reference`] tie rows together, [`multiple`] writes many.
@@ -13,6 +14,8 @@
 
 mod batch;
 mod call;
+mod csdl;
+mod definitions;
 mod delta;
 mod dispatch;
 mod expand;

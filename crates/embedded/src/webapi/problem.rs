@@ -7,7 +7,9 @@ use postroom_formats::{fetchxml, odata};
 use super::Reply;
 use super::json::Json;
 use crate::access::AccessError;
+use crate::definitions;
 use crate::failure::Failure;
+use crate::messages;
 use crate::rules::Refusal;
 
 /// One error of the Web API.
@@ -40,6 +42,10 @@ pub(crate) mod codes {
     pub(crate) const EXPIRED: u32 = 0x8004_4352;
     pub(crate) const NOT_TRACKED: u32 = 0x8007_2491;
     pub(crate) const NO_RESOURCE: u32 = 0x8006_0888;
+    pub(crate) const COLUMN_TAKEN: u32 = 0x8004_7013;
+    pub(crate) const NAME_TAKEN: u32 = 0x8004_8403;
+    pub(crate) const IN_USE: u32 = 0x8004_f01f;
+    pub(crate) const NOT_CUSTOMIZABLE: u32 = 0x8004_f026;
 }
 
 impl Problem {
@@ -114,7 +120,18 @@ impl From<Failure> for Problem {
             Failure::Refused(refusal) => refusal.into(),
             Failure::Denied(error) => error.into(),
             Failure::Store(fault) => fault.into(),
+            Failure::Platform { code, message } => Problem::new(platform_status(code), code, message),
         }
+    }
+}
+
+/// The status of a message's refusal.
+fn platform_status(code: u32) -> StatusCode {
+    match code {
+        codes::NOT_FOUND | codes::KEY_NOT_FOUND => StatusCode::NOT_FOUND,
+        messages::codes::SEND_AS | messages::codes::SEND_AS_QUEUE => StatusCode::FORBIDDEN,
+        messages::codes::NOT_SUPPORTED => StatusCode::NOT_IMPLEMENTED,
+        _ => StatusCode::BAD_REQUEST,
     }
 }
 
@@ -181,8 +198,28 @@ impl From<Refusal> for Problem {
                 codes::STATE,
                 format!("{status} is not a valid status code for state code {state} on {table}."),
             ),
+            Refusal::Definition(problem) => problem.into(),
             _ => bad(codes::INVALID_ARGUMENT, text),
         }
+    }
+}
+
+impl From<definitions::Problem> for Problem {
+    fn from(problem: definitions::Problem) -> Self {
+        use definitions::Problem as Of;
+        let text = problem.to_string();
+        let (status, code) = match problem {
+            Of::Missing { .. } => (StatusCode::NOT_FOUND, codes::NOT_FOUND),
+            Of::Taken { what: "column", .. } => (StatusCode::BAD_REQUEST, codes::COLUMN_TAKEN),
+            Of::Taken { .. } => (StatusCode::BAD_REQUEST, codes::NAME_TAKEN),
+            Of::InUse { .. } => (StatusCode::BAD_REQUEST, codes::IN_USE),
+            Of::Standard { .. } => (StatusCode::BAD_REQUEST, codes::NOT_CUSTOMIZABLE),
+            Of::Duplicates { .. } => (StatusCode::PRECONDITION_FAILED, codes::DUPLICATE_KEY),
+            Of::Prefix { .. } | Of::Name { .. } | Of::Unfit { .. } => {
+                (StatusCode::BAD_REQUEST, codes::INVALID_ARGUMENT)
+            }
+        };
+        Problem::new(status, code, text)
     }
 }
 

@@ -4,6 +4,8 @@ mod batch;
 mod keys;
 mod links;
 mod multiple;
+mod read;
+mod rights;
 mod write;
 
 use bytes::Bytes;
@@ -40,8 +42,15 @@ impl DoorBench {
     pub async fn new(on: On) -> Self {
         let bench = Bench::new(on).await;
         let door = Door::new(bench.ids.clone(), Settings::default());
-        let session = bench.crm.session(seed::ADMINISTRATOR).await.unwrap();
+        let session = bench.crm.session(seed::ADMINISTRATOR);
         DoorBench { bench, door, session }
+    }
+
+    /// The same door, asked by another user.
+    pub async fn another(&self, user: Uuid) -> Self {
+        let bench = self.bench.again().await;
+        let session = bench.crm.session(user);
+        DoorBench { door: self.door.clone(), bench, session }
     }
 
     /// `url` begins at the version (`contacts?$top=1`), or with `/` at the host, or is whole.
