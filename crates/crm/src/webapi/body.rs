@@ -7,7 +7,6 @@ use std::fmt::Write;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use bytes::Bytes;
 use jiff::Timestamp;
 use postroom_core::metadata::{ColumnInfo, ColumnKind, DateTimeBehavior, Metadata, TableInfo};
 use postroom_core::{Code, Content, Fault, Record, RecordRef, Value};
@@ -199,9 +198,4 @@ fn moment(time: Timestamp, date_only: bool, behavior: DateTimeBehavior) -> Strin
 fn unfit(table: &TableInfo, column: &ColumnInfo, wanted: &str) -> Fault {
     let text = format!("{}.{} takes {wanted}", table.logical_name, column.logical_name);
     Fault::reject(Code::CRM_REFUSED, text)
-}
-
-/// A body as it goes over the wire.
-pub(crate) fn bytes(body: Body) -> Bytes {
-    body.finish().into()
 }

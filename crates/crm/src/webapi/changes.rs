@@ -7,7 +7,6 @@
 //!   a day the run brings every row.
 
 use std::sync::PoisonError;
-use std::sync::atomic::Ordering;
 
 use jiff::{SignedDuration, Timestamp};
 use postroom_core::query::{Comparison, Filter};
@@ -98,7 +97,7 @@ impl Client {
 
     fn tracks(&self, table: &str) -> bool {
         let untracked = self.can.untracked.lock().unwrap_or_else(PoisonError::into_inner);
-        self.can.tracking.load(Ordering::Relaxed) && !untracked.iter().any(|known| known == table)
+        !untracked.iter().any(|known| known == table)
     }
 
     async fn tracked(&self, ask: &ChangesAsk, link: Option<&str>, full: bool) -> Result<CrmChanges, Trouble> {
@@ -202,7 +201,9 @@ impl Polled {
         self.newest = Some(self.newest.map_or(*time, |newest| newest.max(*time)));
         let known = self.seen.iter().position(|(id, ..)| *id == row.at.id);
         let fresh = known.is_none_or(|at| self.seen[at].1 != version);
-        known.into_iter().for_each(|at| drop(self.seen.swap_remove(at)));
+        if let Some(at) = known {
+            self.seen.swap_remove(at);
+        }
         self.seen.push((row.at.id, version, *time));
         if self.seen.len() > 2 * REMEMBERED {
             self.forget();

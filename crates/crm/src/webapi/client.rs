@@ -26,7 +26,6 @@ const READS: usize = 100;
 pub(crate) struct Can {
     pub batch: AtomicBool,
     pub multiple: AtomicBool,
-    pub tracking: AtomicBool,
     /// Tables whose changes are not tracked.
     pub untracked: Mutex<Vec<String>>,
 }
@@ -55,7 +54,6 @@ impl Client {
             can: Can {
                 batch: AtomicBool::new(true),
                 multiple: AtomicBool::new(true),
-                tracking: AtomicBool::new(true),
                 untracked: Mutex::default(),
             },
             known: Mutex::default(),

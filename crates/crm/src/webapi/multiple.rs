@@ -12,7 +12,6 @@ use postroom_core::ChangeSet;
 
 use super::WebApi;
 use super::body::quoted;
-use super::refusal::Refusal;
 use super::wire::{Ask, Trouble};
 use super::write::{Parcel, Sent, copy, lone_new_row};
 

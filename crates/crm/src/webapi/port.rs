@@ -119,11 +119,12 @@ impl Crm for WebApi {
 
     async fn capabilities(&self) -> Result<Capabilities, Fault> {
         let version = self.client.version().await?;
+        let untracked = self.client.can.untracked.lock().unwrap_or_else(std::sync::PoisonError::into_inner).len();
         let can = |flag: &std::sync::atomic::AtomicBool| flag.load(Ordering::Relaxed);
         Ok(Capabilities {
             alternate_keys: true,
             upsert: true,
-            change_tracking: can(&self.client.can.tracking),
+            change_tracking: untracked == 0,
             multiple: can(&self.client.can.multiple) && !version.starts_with('8'),
             batch: can(&self.client.can.batch),
             transaction: can(&self.client.can.batch),

@@ -20,7 +20,6 @@ pub(crate) mod codes {
     pub(crate) const NOT_TRACKED: u32 = 0x8007_2491;
     pub(crate) const TRACKED_ELSEWHERE: u32 = 0x8007_2492;
     pub(crate) const NO_MEMBER: u32 = 0x8007_2560;
-    pub(crate) const BLOCKED: u32 = 0x8004_3e09;
     pub(crate) const REQUESTS: u32 = 0x8007_2322;
     pub(crate) const TIME: u32 = 0x8007_2321;
     pub(crate) const CONCURRENCY: u32 = 0x8007_2326;

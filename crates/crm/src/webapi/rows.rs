@@ -139,7 +139,10 @@ impl Shape {
             self.annotated = true;
             self.places.insert(format!("{property}@{LOOKUP}"), Place::TableOf(place));
         }
-        self.places.insert(property.to_owned(), Place::Column(place, form));
+        // The key stands in the record's place too.
+        if property != self.key {
+            self.places.insert(property.to_owned(), Place::Column(place, form));
+        }
     }
 
     /// Reads a page.

@@ -1,0 +1,7 @@
+//! The makes of the CRM port against the embedded CRM's doors, over real sockets.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helper functions too")]
+
+mod conformance;
+mod faults;
+mod server;
