@@ -77,7 +77,7 @@ impl App {
             .with_stamper(Arc::new(Stamping { filing: filing.clone(), patience }))
             .with_privacy(privacy_of(&config, &embedded))
             .with_writing(writing_of(&config));
-        let operations = match wiring::doors::open(&config, &installation, &embedded, &ids) {
+        let operations = match wiring::doors::open(&config, &installation, &embedded, &clock, &ids) {
             Some((doors, settings)) => operations.with_doors(doors, settings),
             None => operations,
         };

@@ -61,7 +61,12 @@ pub(super) fn create(
             return Err(Problem::Taken { what: "relationship", name: relation.schema_name.clone() }.into());
         }
         if relation.referencing_table != table.name {
-            return Err(Problem::unfit("relationship", &relation.schema_name, "a lookup stands in one table").into());
+            return Err(Problem::unfit(
+                "relationship",
+                &relation.schema_name,
+                "a lookup stands in one table",
+            )
+            .into());
         }
         let target = schema.table(&relation.referenced_table)?.name.clone();
         let at = match place {

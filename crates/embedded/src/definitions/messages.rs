@@ -58,11 +58,8 @@ pub(crate) fn tables() -> Vec<Table> {
 
 /// Puts down what is missing and forgets tables that went. Call it in the unit in which tables were made.
 pub(crate) async fn ensure(tx: &mut Tx, schema: &Schema) -> Result<(), Error> {
-    let select = Query::select()
-        .distinct()
-        .column("primaryobjecttypecode")
-        .from("crm_sdkmessagefilter")
-        .to_owned();
+    let select =
+        Query::select().distinct().column("primaryobjecttypecode").from("crm_sdkmessagefilter").to_owned();
     let have: Result<HashSet<String>, Error> = tx.query(&select).await?.iter().map(|row| row.at(0)).collect();
     let have = have?;
     if have.is_empty() {

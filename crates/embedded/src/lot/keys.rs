@@ -106,7 +106,8 @@ fn spoken_of(lot: &Lot, sets: &[ChangeSet]) -> HashMap<(usize, usize), Vec<Wante
     for ((place, _), values) in rows {
         let table = lot.schema.at(place);
         for (number, key) in table.keys.iter().enumerate() {
-            let of = |column: &String| values.get(&table.place(column)?).filter(|all| !all.is_empty()).cloned();
+            let of =
+                |column: &String| values.get(&table.place(column)?).filter(|all| !all.is_empty()).cloned();
             // A row that lacks a value is free.
             let Some(all) = key.columns.iter().map(of).collect() else { continue };
             wanted.entry((place, number)).or_default().push(all);
@@ -195,7 +196,9 @@ impl Lot {
     /// Stored rows let go of values that others get in this lot: the index looks at every statement.
     pub(super) async fn vacate_keys(&self, tx: &mut Tx) -> Result<(), Error> {
         for key in &self.keys.vacated {
-            let Some(entry) = self.rows.get(key).filter(|entry| entry.phase == Phase::Changed) else { continue };
+            let Some(entry) = self.rows.get(key).filter(|entry| entry.phase == Phase::Changed) else {
+                continue;
+            };
             let table = self.schema.at(key.0);
             let mut update = Sql::update();
             update.table(table.storage()).and_where(Expr::col(table.primary_key.clone()).eq(key.1));

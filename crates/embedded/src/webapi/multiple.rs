@@ -12,7 +12,7 @@ use super::dispatch::Place;
 use super::input::{self, Members};
 use super::json::Json as Writer;
 use super::problem::Problem;
-use super::write::{Prepared, Then, creatable};
+use super::write::{Prepared, Then, creatable, fill, keyed};
 use super::{Reply, value};
 
 /// Rows that this request makes under an alternate key, so that naming one twice means one row.
@@ -139,9 +139,7 @@ async fn by_key(
     }
     let at = RecordRef::new(&table.logical_name, input::new_id(call, table, members)?);
     let mut given = input::changed_row(call, at.clone(), members).await?;
-    let missing = columns.iter().filter(|(name, _)| given.record.get(name).is_none()).cloned();
-    let missing: Vec<_> = missing.collect();
-    given.record.columns.extend(missing);
+    fill(&mut given.record, keyed(table, &columns)?);
     known.push((columns, at));
     Ok(Change::CreateNew(given.record))
 }

@@ -136,6 +136,8 @@ fn edm(column: &ColumnInfo, kind: Kind) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -144,8 +146,9 @@ mod tests {
     use crate::schema::Schema;
 
     fn with<T>(table: &str, column: &str, ask: impl FnOnce(&ColumnInfo, Kind) -> T) -> T {
-        let schema = Schema::new(1, Schema::standard());
-        let metadata = definitions::metadata(&schema);
+        static SCHEMA: LazyLock<Schema> = LazyLock::new(|| Schema::new(1, Schema::standard()));
+        let schema = &*SCHEMA;
+        let metadata = definitions::metadata(schema);
         let info = metadata.table(table).and_then(|table| table.column(column)).expect("a standard column");
         let kind = schema.table(table).ok().and_then(|table| table.column(column)).expect("the same").kind;
         ask(info, kind)
@@ -173,15 +176,30 @@ mod tests {
         check("contact", "donotemail", json!("yes"), None);
         check("contact", "annualincome", json!(1e-7), Some(Value::Decimal("0.0000001".into())));
         check("contact", "annualincome", json!(1e20), Some(Value::Decimal("100000000000000000000".into())));
-        check("contact", "annualincome", json!("922337203685477.5807"), Some(Value::Decimal("922337203685477.5807".into())));
+        check(
+            "contact",
+            "annualincome",
+            json!("922337203685477.5807"),
+            Some(Value::Decimal("922337203685477.5807".into())),
+        );
         for bad in ["", "-", ".5", "1.2.3", "1e5", "0x1", "NaN", "1,5", "--1"] {
             check("contact", "annualincome", json!(bad), None);
         }
         check("contact", "birthdate", json!("1970-02-28"), at("1970-02-28T00:00:00Z"));
         check("contact", "birthdate", json!("1970-02-30"), None);
-        check("email", "actualend", json!("2026-01-31T10:00:00.123456+01:00"), at("2026-01-31T09:00:00.123456Z"));
+        check(
+            "email",
+            "actualend",
+            json!("2026-01-31T10:00:00.123456+01:00"),
+            at("2026-01-31T09:00:00.123456Z"),
+        );
         check("email", "actualend", json!(1), None);
-        check("activitymimeattachment", "body", json!("aG\r\nk="), Some(Value::Content(Content::Bytes("hi".into()))));
+        check(
+            "activitymimeattachment",
+            "body",
+            json!("aG\r\nk="),
+            Some(Value::Content(Content::Bytes("hi".into()))),
+        );
         check("activitymimeattachment", "body", json!("aGk"), None);
         check("account", "primarycontactid", json!("x"), None);
         check("email", "to", json!("x"), None);

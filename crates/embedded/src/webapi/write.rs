@@ -4,6 +4,7 @@
 //! change set are one set together, so that they happen all or none.
 
 use http::{Method, StatusCode};
+use postroom_core::metadata::{ColumnKind, TableInfo};
 use postroom_core::{Change, ChangeSet, Filter, Outcome, Record, RecordRef, Value};
 use postroom_formats::odata::path::Segment;
 use postroom_formats::odata::resolve::{self, Relation, Row};
@@ -211,17 +212,19 @@ async fn update(call: &Call<'_>, place: &Place<'_>, row: &Row) -> Result<Prepare
         None => {
             let at = RecordRef::new(&place.table.logical_name, input::new_id(call, place.table, &members)?);
             creatable(place)?;
-            let keys = keyed(call, place, columns)?;
-            let mut prepared = made(call, at.clone(), &members, |record| {
-                keys.into_iter()
-                    .filter(|(name, _)| record.get(name).is_none())
-                    .collect::<Vec<_>>()
-                    .into_iter()
-                    .for_each(|column| record.columns.push(column));
-            })
-            .await?;
+            let keys = keyed(place.table, columns)?;
+            let mut prepared = made(call, at.clone(), &members, |record| fill(record, keys)).await?;
             prepared.then = Then::Row { at, url, change: 0 };
             Ok(prepared)
+        }
+    }
+}
+
+/// Columns that the row does not have yet.
+pub(crate) fn fill(record: &mut Record, columns: Vec<(String, Value)>) {
+    for (name, value) in columns {
+        if record.get(&name).is_none() {
+            record.columns.push((name, value));
         }
     }
 }
@@ -240,19 +243,12 @@ fn keyed_url(call: &Call<'_>, place: &Place<'_>) -> String {
     format!("{}/{}{key}", call.root, place.table.entity_set)
 }
 
-/// The values of a key as a new row takes them.
-fn keyed(
-    call: &Call<'_>,
-    place: &Place<'_>,
-    columns: &[(String, Value)],
-) -> Result<Vec<(String, Value)>, Problem> {
-    let table = call.schema.table(&place.table.logical_name)?;
+/// The values of a key as a new row takes them: dates stand in it as text.
+pub(crate) fn keyed(table: &TableInfo, columns: &[(String, Value)]) -> Result<Vec<(String, Value)>, Problem> {
     let one = |(name, value): &(String, Value)| {
-        let kind = table.column(name).map(|column| column.kind);
-        let value = match (kind, value) {
-            // A date that a key has as text.
-            (Some(Kind::Time), Value::Text(text)) => {
-                let column = place.table.column(name).ok_or_else(|| Problem::no_resource(name))?;
+        let column = table.column(name).ok_or_else(|| Problem::no_resource(name))?;
+        let value = match (&column.kind, value) {
+            (ColumnKind::DateTime { .. }, Value::Text(text)) => {
                 value::read(column, Kind::Time, &Json::from(text.as_str()))?
             }
             (_, value) => value.clone(),

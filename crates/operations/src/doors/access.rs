@@ -78,15 +78,14 @@ impl Operations {
         let given = self.access(grant).await;
         let result = if given.is_ok() { "ok" } else { "refused" };
         metrics::counter!("postroom_logins_total", "result" => result).increment(1);
-        let given = match given {
-            Err(NoAccess::Fault(fault)) => return Err(NoAccess::Fault(fault)),
+        match given {
+            Err(NoAccess::Fault(fault)) => Err(NoAccess::Fault(fault)),
             Err(denied) => self.denied(grant, denied).await,
             Ok((token, access)) => {
                 let actor = Actor { name: token.shown_name(), role: Role::Viewer, door: Door::Crm };
                 self.note(&actor, "door.sign_in", token.id.to_string(), grant).await.map(|()| access)
             }
-        };
-        given
+        }
     }
 
     async fn access(&self, grant: &Grant<'_>) -> Result<(crate::TokenView, Access), NoAccess> {

@@ -152,19 +152,10 @@ impl Operations {
 
 /// Without doors nothing leads here.
 fn closed() -> DoorReply {
-    DoorReply {
-        status: StatusCode::NOT_FOUND,
-        headers: http::HeaderMap::new(),
-        body: bytes::Bytes::new(),
-    }
+    DoorReply { status: StatusCode::NOT_FOUND, headers: http::HeaderMap::new(), body: bytes::Bytes::new() }
 }
 
-fn count(
-    kind: DoorKind,
-    operation: &'static str,
-    status: StatusCode,
-    took: Option<(Timestamp, Timestamp)>,
-) {
+fn count(kind: DoorKind, operation: &'static str, status: StatusCode, took: Option<(Timestamp, Timestamp)>) {
     let door = kind.as_str();
     let status = status.as_u16().to_string();
     counter!("postroom_crm_door_requests_total", "door" => door, "operation" => operation, "status" => status)

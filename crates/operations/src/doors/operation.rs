@@ -5,16 +5,8 @@ use http::Method;
 use postroom_core::{DoorKind, DoorRequest};
 
 /// The operations of the Organization service.
-const SERVICE: [&str; 8] = [
-    "Create",
-    "Retrieve",
-    "Update",
-    "Delete",
-    "RetrieveMultiple",
-    "Associate",
-    "Disassociate",
-    "Execute",
-];
+const SERVICE: [&str; 8] =
+    ["Create", "Retrieve", "Update", "Delete", "RetrieveMultiple", "Associate", "Disassociate", "Execute"];
 
 /// The sets that hold definitions.
 const DEFINITIONS: [&str; 5] = [
@@ -57,7 +49,8 @@ fn web_api(method: &Method, url: &str) -> &'static str {
 
 /// Messages begin with a capital, as sets never do; bound ones carry the namespace.
 fn is_message(resource: &str) -> bool {
-    resource.starts_with(|first: char| first.is_ascii_uppercase()) || resource.contains("/Microsoft.Dynamics.CRM.")
+    resource.starts_with(|first: char| first.is_ascii_uppercase())
+        || resource.contains("/Microsoft.Dynamics.CRM.")
 }
 
 /// By the action: a header of its own in SOAP 1.1, a parameter of the media type in 1.2.

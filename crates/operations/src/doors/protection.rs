@@ -123,8 +123,9 @@ impl Usage {
                 left < limits.requests
             });
             let most = limits.requests;
-            let text =
-                format!("Number of requests exceeded the limit of {most} over time window of {window} seconds.");
+            let text = format!(
+                "Number of requests exceeded the limit of {most} over time window of {window} seconds."
+            );
             return Err(refusal(0x8007_2322, text, wait));
         }
         if time >= limits.execution {
@@ -195,7 +196,10 @@ impl Drop for Pass {
 }
 
 fn refusal(code: u32, message: String, seconds: u64) -> DoorRefusal {
-    DoorRefusal { retry_after: Some(seconds), ..DoorRefusal::new(StatusCode::TOO_MANY_REQUESTS, code, message) }
+    DoorRefusal {
+        retry_after: Some(seconds),
+        ..DoorRefusal::new(StatusCode::TOO_MANY_REQUESTS, code, message)
+    }
 }
 
 /// `1,200,000`, as the platform writes it.
@@ -247,7 +251,10 @@ mod tests {
         assert!(protection.enter(USER).is_ok(), "all of it is still running");
         drop(passes);
         let text = refused(protection.enter(USER), 0x8007_2321, 300);
-        assert!(text.contains("exceeded limit of 1,200,000 milliseconds over time window of 300 seconds"), "{text}");
+        assert!(
+            text.contains("exceeded limit of 1,200,000 milliseconds over time window of 300 seconds"),
+            "{text}"
+        );
         clock.advance(SignedDuration::from_secs(300));
         assert!(protection.enter(USER).is_ok());
     }

@@ -13,9 +13,8 @@ impl Operations {
     /// The user with this id, full name, domain name or address.
     pub(crate) async fn crm_user(&self, text: &str) -> Result<Uuid, Fault> {
         let text = text.trim();
-        let by_name = |column: &&str| {
-            Filter::Compare((*column).to_owned(), Comparison::Eq, Value::text(text))
-        };
+        let by_name =
+            |column: &&str| Filter::Compare((*column).to_owned(), Comparison::Eq, Value::text(text));
         let filter = match Uuid::parse_str(text) {
             Ok(id) => Filter::Compare("systemuserid".into(), Comparison::Eq, Value::from(id)),
             Err(_) => Filter::Any(NAMES.iter().map(by_name).collect()),
@@ -26,7 +25,9 @@ impl Operations {
             [one] => Ok(one.at.id),
             [] => Err(Fault::reject(
                 Code::API_NOT_FOUND,
-                format!("no user of the CRM is called {text:?}; name one by id, full name, domain name or address"),
+                format!(
+                    "no user of the CRM is called {text:?}; name one by id, full name, domain name or address"
+                ),
             )),
             _ => Err(Fault::reject(
                 Code::API_INPUT,

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use jiff::SignedDuration;
 use postroom_core::query::Comparison;
 use postroom_core::{
-    Crm, CrmDoors, DoorKind, DoorRefusal, DoorReply, DoorRequest, Fault, Filter, Ids, Query, Value,
+    Clock, Crm, CrmDoors, DoorKind, DoorRefusal, DoorReply, DoorRequest, Fault, Filter, Ids, Query, Value,
 };
 use postroom_embedded::session::Session;
 use postroom_embedded::webapi::{self, Problem};
@@ -31,19 +31,25 @@ const PURPOSE: &[u8] = b"access tokens of the crm doors";
 pub struct Doors {
     crm: Embedded,
     web_api: webapi::Door,
+    clock: Clock,
+    ids: Ids,
 }
 
 impl Doors {
-    pub fn new(crm: Embedded, ids: Ids) -> Self {
-        Doors { crm, web_api: webapi::Door::new(ids, webapi::Settings::default()) }
+    pub fn new(crm: Embedded, clock: Clock, ids: Ids) -> Self {
+        let web_api = webapi::Door::new(ids.clone(), webapi::Settings::default());
+        Doors { crm, web_api, clock, ids }
     }
 
     /// The caller, or whoever the caller asks to act for.
     async fn session(&self, user: Uuid, headers: &HeaderMap) -> Result<Session, Problem> {
-        let named = |name: &str| match headers.get(name).map(|value| value.to_str().unwrap_or_default().trim()) {
-            None | Some("") => Ok(None),
-            Some(text) => Uuid::parse_str(text).map(Some).map_err(|_| Problem::bad(format!("{name} must be a GUID"))),
-        };
+        let named =
+            |name: &str| match headers.get(name).map(|value| value.to_str().unwrap_or_default().trim()) {
+                None | Some("") => Ok(None),
+                Some(text) => Uuid::parse_str(text)
+                    .map(Some)
+                    .map_err(|_| Problem::bad(format!("{name} must be a GUID"))),
+            };
         if let Some(other) = named("MSCRMCallerID")? {
             return Ok(self.crm.session_as(user, other));
         }
@@ -55,7 +61,8 @@ impl Doors {
 
     /// The user with this id in the directory.
     async fn user_of(&self, object: Uuid) -> Result<Uuid, Problem> {
-        let is_it = Filter::Compare("azureactivedirectoryobjectid".into(), Comparison::Eq, Value::from(object));
+        let is_it =
+            Filter::Compare("azureactivedirectoryobjectid".into(), Comparison::Eq, Value::from(object));
         let query = Query { top: Some(1), ..Query::of("systemuser").select(&["systemuserid"]).filter(is_it) };
         let found = self.crm.query(&query).await?;
         found.first().map(|row| row.at.id).ok_or_else(|| {
@@ -64,10 +71,41 @@ impl Doors {
         })
     }
 
+    /// A problem with the headers that every answer of the Web API has.
+    fn marked(&self, problem: Problem) -> webapi::Reply {
+        let id = self.ids.next().to_string();
+        let said = webapi::Reply::from(problem).header("odata-version", "4.0");
+        said.header("x-ms-service-request-id", &id).header("req_id", &id)
+    }
+
+    /// A SOAP fault. Over HTTP all faults are 500, but for what HTTP itself has to say.
+    fn fault(&self, request: &DoorRequest, refusal: &DoorRefusal) -> DoorReply {
+        let kind = request.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let version = if kind.contains("soap+xml") { Soap::V12 } else { Soap::V11 };
+        let mut fault = soap::fault::Fault::new(refusal.code.cast_signed(), refusal.message.clone());
+        fault.retry_after = refusal
+            .retry_after
+            .and_then(|seconds| i64::try_from(seconds).ok())
+            .map(SignedDuration::from_secs);
+        fault.at = Some(self.clock.now());
+        fault.activity = Some(self.ids.next());
+        let text = Envelope::fault(version, Headers::default(), &fault, Generation::Dataverse).write();
+        let status = match refusal.status {
+            own @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::PAYLOAD_TOO_LARGE) => own,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(version.content_type()));
+        if let Some(seconds) = refusal.retry_after {
+            headers.insert(RETRY_AFTER, seconds.into());
+        }
+        DoorReply { status, headers, body: Bytes::from(text) }
+    }
+
     async fn web_api(&self, user: Uuid, request: DoorRequest) -> webapi::Reply {
         let session = match self.session(user, &request.headers).await {
             Ok(session) => session,
-            Err(problem) => return problem.into(),
+            Err(problem) => return self.marked(problem),
         };
         let DoorRequest { method, url, origin, headers, body, .. } = request;
         self.web_api.answer(&session, webapi::Request { method, url, origin, headers, body }).await
@@ -92,7 +130,8 @@ impl CrmDoors for Doors {
         match request.kind {
             DoorKind::WebApi => reply(self.web_api(user, request).await),
             DoorKind::Soap => {
-                let text = "The Organization service is not served here; use the Web API below /api/data/v9.2/.";
+                let text =
+                    "The Organization service is not served here; use the Web API below /api/data/v9.2/.";
                 self.refuse(&request, &DoorRefusal::new(StatusCode::NOT_IMPLEMENTED, 0x8004_0216, text))
             }
         }
@@ -106,9 +145,9 @@ impl CrmDoors for Doors {
         match request.kind {
             DoorKind::WebApi => {
                 let problem = Problem::new(refusal.status, refusal.code, refusal.message.clone());
-                reply(Problem { retry_after: refusal.retry_after, ..problem }.into())
+                reply(self.marked(Problem { retry_after: refusal.retry_after, ..problem }))
             }
-            DoorKind::Soap => fault(request, refusal),
+            DoorKind::Soap => self.fault(request, refusal),
         }
     }
 }
@@ -117,30 +156,12 @@ fn reply(webapi::Reply { status, headers, body }: webapi::Reply) -> DoorReply {
     DoorReply { status, headers, body }
 }
 
-/// A SOAP fault. Over HTTP all faults are 500, but for what HTTP itself has to say.
-fn fault(request: &DoorRequest, refusal: &DoorRefusal) -> DoorReply {
-    let kind = request.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let version = if kind.contains("soap+xml") { Soap::V12 } else { Soap::V11 };
-    let mut fault = soap::fault::Fault::new(refusal.code.cast_signed(), refusal.message.clone());
-    fault.retry_after = refusal.retry_after.and_then(|seconds| i64::try_from(seconds).ok()).map(SignedDuration::from_secs);
-    let text = Envelope::fault(version, Headers::default(), &fault, Generation::Dataverse).write();
-    let status = match refusal.status {
-        own @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::PAYLOAD_TOO_LARGE) => own,
-        _ => StatusCode::INTERNAL_SERVER_ERROR,
-    };
-    let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(version.content_type()));
-    if let Some(seconds) = refusal.retry_after {
-        headers.insert(RETRY_AFTER, seconds.into());
-    }
-    DoorReply { status, headers, body: Bytes::from(text) }
-}
-
 /// The doors of this configuration: open when the CRM is our own.
 pub fn open(
     config: &Config,
     installation: &Installation,
     embedded: &Embedded,
+    clock: &Clock,
     ids: &Ids,
 ) -> Option<(Arc<dyn CrmDoors>, DoorSettings)> {
     match config.crm.kind {
@@ -150,7 +171,7 @@ pub fn open(
                 protection: config.crm.service_protection.then(Limits::default),
                 max_request: config.crm.max_request.get(),
             };
-            Some((Arc::new(Doors::new(embedded.clone(), ids.clone())), settings))
+            Some((Arc::new(Doors::new(embedded.clone(), clock.clone(), ids.clone())), settings))
         }
     }
 }

@@ -38,6 +38,8 @@ use crate::problem::Said;
 
 /// A request may take as long as at the platform.
 const LONGEST: Duration = Duration::from_secs(120);
+/// Signing in is a matter of a few bytes.
+const SIGN_IN: Duration = Duration::from_secs(15);
 /// Answers from this size on are compressed for those who ask.
 const COMPRESS_FROM: u64 = 4 * 1024;
 /// Bodies larger than this are read a few at a time, so that all of them together fit into memory.
@@ -101,7 +103,11 @@ async fn answer(State(app): State<App>, Peer(peer): Peer, request: Request) -> R
             });
             said(response(reply))
         }
-        (None, Some(resource)) => said(sign_in::answer(&app, &client, resource, parts, body).await),
+        (None, Some(resource)) => {
+            let work = sign_in::answer(&app, &client, resource, parts, body);
+            let late = |_| StatusCode::REQUEST_TIMEOUT.into_response();
+            said(tokio::time::timeout(SIGN_IN, work).await.unwrap_or_else(late))
+        }
         (None, None) => StatusCode::NOT_FOUND.into_response(),
     }
 }
@@ -143,14 +149,17 @@ async fn user(app: &App, headers: &HeaderMap) -> Result<DoorUser, DoorRefusal> {
     let nobody = |text: &str| DoorRefusal::new(StatusCode::UNAUTHORIZED, codes::NOBODY, text);
     let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(bearer);
     let Some(bearer) = bearer else {
-        return Err(nobody("HTTP Error 401 - Unauthorized: Access is denied. Send Authorization: Bearer TOKEN."));
+        return Err(nobody(
+            "HTTP Error 401 - Unauthorized: Access is denied. Send Authorization: Bearer TOKEN.",
+        ));
     };
     app.operations.door_user(bearer).await.map_err(|stranger| match stranger {
-        Stranger::Unknown => {
-            nobody("HTTP Error 401 - Unauthorized: Access is denied. The token is unknown, expired or revoked.")
-        }
+        Stranger::Unknown => nobody(
+            "HTTP Error 401 - Unauthorized: Access is denied. The token is unknown, expired or revoked.",
+        ),
         Stranger::Scope(scope) => {
-            let text = format!("The token has the scope {}; this door needs one of scope crm.", scope.as_str());
+            let text =
+                format!("The token has the scope {}; this door needs one of scope crm.", scope.as_str());
             DoorRefusal::new(StatusCode::FORBIDDEN, codes::DENIED, text)
         }
         Stranger::Fault(fault) => away(&fault),
@@ -195,7 +204,8 @@ async fn read(app: &App, headers: &HeaderMap, body: Body) -> Result<Bytes, DoorR
     if length.is_some_and(|length| length > limit) {
         return Err(too_large());
     }
-    let is_large = length.unwrap_or(if headers.contains_key("transfer-encoding") { u64::MAX } else { 0 }) > LARGE;
+    let is_large =
+        length.unwrap_or(if headers.contains_key("transfer-encoding") { u64::MAX } else { 0 }) > LARGE;
     let _turn = match is_large {
         true => Some(app.large_bodies.acquire().await.expect("the semaphore is never closed")),
         false => None,
@@ -236,7 +246,6 @@ impl Predicate for WorthIt {
         is_text && size.exact().unwrap_or(size.lower()) >= COMPRESS_FROM
     }
 }
-
 
 #[cfg(test)]
 mod tests {

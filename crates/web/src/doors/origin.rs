@@ -47,7 +47,8 @@ impl Client {
         let host = last("x-forwarded-host").unwrap_or(host);
         // From the right: each proxy of ours adds whom it saw; the first that is none of them is the client.
         let seen = text(headers, "x-forwarded-for").unwrap_or_default().rsplit(',');
-        let seen = seen.map_while(|address| address.trim().parse::<IpAddr>().ok()).map(|ip| ip.to_canonical());
+        let seen =
+            seen.map_while(|address| address.trim().parse::<IpAddr>().ok()).map(|ip| ip.to_canonical());
         let from = seen.take(16).find(|address| !(app.is_proxy)(*address)).unwrap_or(self.from);
         Client { origin: format!("{scheme}://{host}"), from }
     }

@@ -60,7 +60,9 @@ pub(super) async fn answer(
             let fields = Fields::read(kind.unwrap_or_default(), &body).unwrap_or_default();
             token::answer(app, client, shape, &parts, &fields).await
         }
-        Resource::Configuration(shape, tenant) => axum::Json(configuration(app, client, shape, &tenant)).into_response(),
+        Resource::Configuration(shape, tenant) => {
+            axum::Json(configuration(app, client, shape, &tenant)).into_response()
+        }
         Resource::Keys => axum::Json(json!({ "keys": [] })).into_response(),
         Resource::Authorize => {
             let text = "Programs sign in here with a token of postroom's: POST it to the token endpoint beside this address \
@@ -108,7 +110,10 @@ mod tests {
         check("/common/oauth2/token", Some(Resource::Token(Shape::V1)));
         check("/contoso.example/oauth2/v2.0/token", Some(Resource::Token(Shape::V2)));
         check("/adfs/oauth2/token", Some(Resource::Token(Shape::AdFs)));
-        check("/t/v2.0/.well-known/openid-configuration", Some(Resource::Configuration(Shape::V2, "t".into())));
+        check(
+            "/t/v2.0/.well-known/openid-configuration",
+            Some(Resource::Configuration(Shape::V2, "t".into())),
+        );
         check("/t/.well-known/openid-configuration", Some(Resource::Configuration(Shape::V1, "t".into())));
         check("/t/discovery/keys", Some(Resource::Keys));
         check("/t/oauth2/authorize", Some(Resource::Authorize));

@@ -225,7 +225,8 @@ fn refused(kind: &'static str, denied: NoAccess) -> Refused {
 }
 
 fn refusal(app: &App, parts: &Parts, refused: &Refused) -> Response {
-    let asked = |name: &str| parts.headers.get(name).and_then(|value| Uuid::parse_str(value.to_str().ok()?).ok());
+    let asked =
+        |name: &str| parts.headers.get(name).and_then(|value| Uuid::parse_str(value.to_str().ok()?).ok());
     let trace = asked("x-request-id").unwrap_or_default();
     let correlation = asked("client-request-id").unwrap_or(trace);
     let now = time(app.clock.now());

@@ -114,7 +114,10 @@ async fn a_token_of_scope_crm_opens_both_doors() {
     ] {
         let answer = ask(&house, &token, path).send().await;
         let said = answer.json();
-        assert_eq!((answer.status, said["door"].as_str(), said["url"].as_str()), (200, Some(door), Some(path)));
+        assert_eq!(
+            (answer.status, said["door"].as_str(), said["url"].as_str()),
+            (200, Some(door), Some(path))
+        );
         assert_eq!(said["user"], json!(ADMINISTRATOR));
         assert_eq!(answer.header("content-type"), "application/json; odata.metadata=minimal");
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
@@ -124,7 +127,8 @@ async fn a_token_of_scope_crm_opens_both_doors() {
 #[tokio::test]
 async fn odd_characters_in_the_query_come_through() {
     let (house, token) = open(None).await;
-    let path = "/api/data/v9.2/RetrieveTotalRecordCount(EntityNames=@p1)?@p1=['contact']&x={%22a%22:'b+c'}|^`,é";
+    let path =
+        "/api/data/v9.2/RetrieveTotalRecordCount(EntityNames=@p1)?@p1=['contact']&x={%22a%22:'b+c'}|^`,é";
     let answer = ask(&house, &token, path).send().await;
     assert_eq!((answer.status, answer.json()["url"].as_str()), (200, Some(path)), "{}", answer.text());
 }
@@ -135,7 +139,9 @@ async fn strangers_are_told_where_to_sign_in() {
     let origin = format!("http://{}", house.at);
     let challenge =
         format!("Bearer authorization_uri={origin}/{TENANT}/oauth2/authorize, resource_id={origin}/");
-    for path in ["/api/data", "/api/data/v9.2/contacts", "/XRMServices/2011/Organization.svc/web?SDKClientVersion=9"] {
+    for path in
+        ["/api/data", "/api/data/v9.2/contacts", "/XRMServices/2011/Organization.svc/web?SDKClientVersion=9"]
+    {
         for call in [house.get(path), house.get(path).bearer("prm_00"), house.get(path).bearer("a.b.c")] {
             let answer = call.send().await;
             refused(&answer, 401, "0x80040204");
@@ -189,7 +195,8 @@ async fn the_token_endpoint_takes_every_grant_at_every_address() {
     assert!(given.get("refresh_token").is_none());
     let given = way_in(&house, v1, &format!("{client}&resource=https%3A%2F%2Fh")).await;
     assert_eq!((&given["expires_in"], &given["resource"]), (&json!("3600"), &json!("https://h")));
-    let given = way_in(&house, v1, &format!("grant_type=refresh_token&refresh_token={token}&client_secret=x")).await;
+    let given =
+        way_in(&house, v1, &format!("grant_type=refresh_token&refresh_token={token}&client_secret=x")).await;
     assert_eq!(given["refresh_token"], json!(token), "the same, so that a client's file stays as it is");
     let given = way_in(&house, adfs, &format!("grant_type=password&username=D%5Cu&password={token}")).await;
     assert_eq!((&given["expires_in"], &given["token_type"]), (&json!(3600), &json!("bearer")));
@@ -199,10 +206,12 @@ async fn the_token_endpoint_takes_every_grant_at_every_address() {
 #[tokio::test]
 async fn the_token_endpoint_takes_multipart_and_basic() {
     let (house, token) = open(None).await;
-    let part = |name: &str, value: &str| format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
-    let body = format!("{}{}--b--\r\n", part("grant_type", "client_credentials"), part("client_secret", &token));
-    let answer =
-        house.post("/t/oauth2/token").body("multipart/form-data; boundary=b", body).send().await;
+    let part = |name: &str, value: &str| {
+        format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    };
+    let body =
+        format!("{}{}--b--\r\n", part("grant_type", "client_credentials"), part("client_secret", &token));
+    let answer = house.post("/t/oauth2/token").body("multipart/form-data; boundary=b", body).send().await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     use base64::Engine;
     let pair = base64::engine::general_purpose::STANDARD.encode(format!("app:{token}"));
@@ -247,7 +256,10 @@ async fn revoking_the_token_ends_what_was_given_for_it() {
     let audit = house.operations.audit_of(&Actor::console(), &made.id.to_string(), 10).await.unwrap();
     let actions: Vec<&str> = audit.iter().map(|entry| entry.action.as_str()).collect();
     assert_eq!(actions, ["token.revoke", "door.sign_in", "token.create"]);
-    assert_eq!((audit[1].door.as_str(), audit[1].detail.as_str()), ("crm", "client_credentials from 127.0.0.1"));
+    assert_eq!(
+        (audit[1].door.as_str(), audit[1].detail.as_str()),
+        ("crm", "client_credentials from 127.0.0.1")
+    );
 }
 
 async fn crm_token(house: &House, user: Option<&str>) -> NewToken {
@@ -312,7 +324,8 @@ async fn clients_find_the_endpoints() {
 #[tokio::test]
 async fn large_bodies_are_refused_and_strangers_bodies_are_not_read() {
     let (house, token) = open(None).await;
-    let post = |size: u64| house.post("/api/data/v9.2/contacts").body("application/json", vec![b'a'; size as usize]);
+    let post =
+        |size: u64| house.post("/api/data/v9.2/contacts").body("application/json", vec![b'a'; size as usize]);
     assert_eq!(post(MOST).bearer(&token).send().await.status, 200);
     refused(&post(MOST + 1).bearer(&token).send().await, 413, "0x80040203");
     refused(&post(MOST + 1).send().await, 401, "0x80040204");
@@ -352,8 +365,7 @@ async fn the_clients_own_address_is_used() {
     };
     let said = [("Host", "crm.example:444")];
     assert_eq!(origin(&said, "127.0.0.1").await, "http://crm.example:444");
-    let forwarded =
-        [("Host", "inner"), ("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "crm.example")];
+    let forwarded = [("Host", "inner"), ("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "crm.example")];
     assert_eq!(origin(&forwarded, "127.0.0.1").await, "http://inner", "from nobody in particular");
     assert_eq!(origin(&forwarded, crate::house::PROXY).await, "https://crm.example", "from the proxy");
     for bad in ["a/b", "x@y", "a b"] {

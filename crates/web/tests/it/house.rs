@@ -10,7 +10,9 @@ use postroom_core::{Clock, Crm, CrmDoors, Direction, Envelope, Ids, MailId};
 use postroom_embedded::Embedded;
 use postroom_embedded::demo::{self, Story};
 use postroom_jobs::{NewJob, Runner};
-use postroom_operations::{Actor, DoorSettings, Operations, Posted, Privacy, Role, Scope, TokenOrder, Writing};
+use postroom_operations::{
+    Actor, DoorSettings, Operations, Posted, Privacy, Role, Scope, TokenOrder, Writing,
+};
 use postroom_store::Store;
 use postroom_tracking::filing::Filing;
 use postroom_tracking::intake::Intake;
@@ -96,10 +98,7 @@ impl House {
     }
 
     /// With a CRM behind the doors that this function makes. The clock stands still, and [`PROXY`] is a proxy of ours.
-    pub async fn with_doors(
-        settings: DoorSettings,
-        port: impl FnOnce(Clock) -> Arc<dyn CrmDoors>,
-    ) -> House {
+    pub async fn with_doors(settings: DoorSettings, port: impl FnOnce(Clock) -> Arc<dyn CrmDoors>) -> House {
         let clock = Clock::manual("2026-03-10T09:00:00Z".parse().unwrap());
         let doors = Some((port(clock.clone()), settings));
         House::furnished(Plan { clock, doors, ..Plan::default() }).await

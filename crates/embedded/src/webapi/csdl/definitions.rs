@@ -2,7 +2,8 @@
 //! (`ComplexEntityMetadata`) for the actions that take them.
 
 use super::{Xml, collection, qualified};
-use crate::webapi::definitions::types::{self, Code, ENUMS, Member, Sort, Type};
+use crate::webapi::definitions::enums::ENUMS;
+use crate::webapi::definitions::types::{self, Code, Member, Sort, Type};
 
 /// Sets and their types.
 const SETS: &[(&str, &str)] = &[
@@ -33,7 +34,8 @@ pub(super) fn types(xml: &mut Xml) {
 
 /// Whether types are made of this one, and none is it alone.
 fn is_abstract(one: &Type) -> bool {
-    ["MetadataBase", "RelationshipMetadataBase", "OptionSetMetadataBase", "EnumAttributeMetadata"].contains(&one.name)
+    ["MetadataBase", "RelationshipMetadataBase", "OptionSetMetadataBase", "EnumAttributeMetadata"]
+        .contains(&one.name)
 }
 
 fn entity(xml: &mut Xml, one: &'static Type) {
@@ -76,7 +78,10 @@ fn twin(xml: &mut Xml, one: &'static Type) {
         }
         // What stands in a relationship when it is made.
         if one.name == "OneToManyRelationshipMetadata" {
-            xml.empty("Property", &[("Name", "Lookup"), ("Type", &qualified("ComplexLookupAttributeMetadata"))]);
+            xml.empty(
+                "Property",
+                &[("Name", "Lookup"), ("Type", &qualified("ComplexLookupAttributeMetadata"))],
+            );
         }
     });
 }

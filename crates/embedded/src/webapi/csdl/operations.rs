@@ -67,10 +67,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     ),
     action(
         "CreateEntities",
-        &[
-            ("Entities", "Collection(mscrm.ComplexEntityMetadata)"),
-            ("SolutionUniqueName", "Edm.String?"),
-        ],
+        &[("Entities", "Collection(mscrm.ComplexEntityMetadata)"), ("SolutionUniqueName", "Edm.String?")],
         &[("EntityIds", "Collection(Edm.Guid)")],
     ),
     action(

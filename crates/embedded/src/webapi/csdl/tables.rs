@@ -2,7 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use postroom_core::metadata::{ColumnInfo, ColumnKind, DateTimeBehavior, ManyToMany, Metadata, OneToMany, TableInfo};
+use postroom_core::metadata::{
+    ColumnInfo, ColumnKind, DateTimeBehavior, ManyToMany, Metadata, OneToMany, TableInfo,
+};
 
 use super::{Xml, collection, qualified};
 use crate::webapi::row::property;
@@ -19,8 +21,7 @@ struct Links<'m> {
 
 impl<'m> Links<'m> {
     fn of(metadata: &'m Metadata) -> Self {
-        let mut links =
-            Links { to_one: HashMap::new(), to_many: HashMap::new(), pairs: HashMap::new() };
+        let mut links = Links { to_one: HashMap::new(), to_many: HashMap::new(), pairs: HashMap::new() };
         for relation in &metadata.one_to_many {
             links.to_one.entry(&relation.referencing_table).or_default().push(relation);
             links.to_many.entry(&relation.referenced_table).or_default().push(relation);
@@ -167,8 +168,11 @@ impl Navigation<'_> {
 
 pub(super) fn sets(xml: &mut Xml, metadata: &Metadata) {
     let links = Links::of(metadata);
-    let named: HashMap<&str, &str> =
-        metadata.tables.iter().map(|table| (table.logical_name.as_str(), table.entity_set.as_str())).collect();
+    let named: HashMap<&str, &str> = metadata
+        .tables
+        .iter()
+        .map(|table| (table.logical_name.as_str(), table.entity_set.as_str()))
+        .collect();
     for table in &metadata.tables {
         let kind = format!("{}.{}", postroom_formats::odata::NAMESPACE, table.logical_name);
         xml.within("EntitySet", &[("Name", &table.entity_set), ("EntityType", &kind)], |xml| {

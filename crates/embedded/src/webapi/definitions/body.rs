@@ -206,7 +206,8 @@ pub(super) fn key(body: &Body) -> Result<KeyInfo, Problem> {
 
 /// A new global option set.
 pub(super) fn option_set(body: &Body) -> Result<OptionSet, Problem> {
-    let name = text(body, "Name").ok_or_else(|| Problem::bad("Required field 'Name' is missing for the option set"))?;
+    let name = text(body, "Name")
+        .ok_or_else(|| Problem::bad("Required field 'Name' is missing for the option set"))?;
     Ok(OptionSet {
         id: Uuid::nil(),
         name: name.to_owned(),
@@ -229,7 +230,8 @@ pub(super) fn option_set_over(have: &OptionSet, body: &Body, merge: bool) -> Opt
 /// The lookup of a relationship; its targets come from that.
 pub(super) fn lookup(metadata: &Metadata, body: &Body, customer: bool) -> Result<ColumnInfo, Problem> {
     let lookup = body.get("Lookup").and_then(Value::as_object);
-    let lookup = lookup.ok_or_else(|| Problem::bad("Required field 'Lookup' is missing for the relationship"))?;
+    let lookup =
+        lookup.ok_or_else(|| Problem::bad("Required field 'Lookup' is missing for the relationship"))?;
     let mut lookup = lookup.clone();
     lookup.insert("@odata.type".into(), "LookupAttributeMetadata".into());
     let info = column(metadata, &lookup)?;

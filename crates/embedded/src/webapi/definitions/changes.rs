@@ -154,7 +154,10 @@ fn value(given: &Value) -> Value {
     let value = given.get("Value").unwrap_or(given);
     let Some(text) = value.as_str() else { return value.clone() };
     match kind {
-        "System.Boolean" => text.parse::<bool>().or_else(|_| text.to_ascii_lowercase().parse()).map_or(Value::Null, Value::from),
+        "System.Boolean" => text
+            .parse::<bool>()
+            .or_else(|_| text.to_ascii_lowercase().parse())
+            .map_or(Value::Null, Value::from),
         "System.Int32" | "System.Int64" => text.parse::<i64>().map_or(Value::Null, Value::from),
         kind if kind.ends_with("[]") => {
             let text = text.replace('\'', "\"");

@@ -215,7 +215,9 @@ fn holds(expr: &Expr, scope: &Scope<'_>) -> Result<bool, Problem> {
         Expr::And(parts) => all(parts, scope, true),
         Expr::Or(parts) => all(parts, scope, false),
         Expr::Not(part) => Ok(!holds(part, scope)?),
-        Expr::Compare(left, sign, right) => Ok(compares(&scope.operand(left)?, *sign, &scope.operand(right)?)),
+        Expr::Compare(left, sign, right) => {
+            Ok(compares(&scope.operand(left)?, *sign, &scope.operand(right)?))
+        }
         Expr::Is(one) => Ok(scope.operand(one)? == Value::Bool(true)),
         Expr::Match { how, subject, pattern } => {
             let (subject, pattern) = (scope.operand(subject)?, scope.operand(pattern)?);

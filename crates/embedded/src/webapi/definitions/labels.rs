@@ -8,9 +8,7 @@ pub(crate) const BASE: u32 = 1033;
 
 /// `{"LocalizedLabels":[…],"UserLocalizedLabel":…}`; `IsManaged` is never null, as some clients insist.
 pub(super) fn json(label: &Label) -> Value {
-    let one = |(language, text): &(u32, String)| {
-        json!({"Label": text, "LanguageCode": language, "IsManaged": false, "MetadataId": null, "HasChanged": null})
-    };
+    let one = |(language, text): &(u32, String)| json!({"Label": text, "LanguageCode": language, "IsManaged": false, "MetadataId": null, "HasChanged": null});
     let user = label.0.iter().find(|(language, _)| *language == BASE).or(label.0.first());
     json!({
         "LocalizedLabels": label.0.iter().map(one).collect::<Vec<_>>(),
@@ -26,7 +24,8 @@ pub(super) fn read(body: &Map<String, Value>, member: &str) -> Option<Label> {
 pub(super) fn value(value: &Value) -> Option<Label> {
     let one = |label: &Value| {
         let text = label.get("Label")?.as_str()?;
-        let language = label.get("LanguageCode").and_then(Value::as_u64).and_then(|code| u32::try_from(code).ok());
+        let language =
+            label.get("LanguageCode").and_then(Value::as_u64).and_then(|code| u32::try_from(code).ok());
         Some((language.unwrap_or(BASE), text.to_owned()))
     };
     let listed = value.get("LocalizedLabels").and_then(Value::as_array);
@@ -56,10 +55,16 @@ mod tests {
         let label = Label(vec![(1033, "Account".into()), (1031, "Firma".into())]);
         assert_eq!(value(&json(&label)), Some(label.clone()));
         assert_eq!(value(&json(&Label::default())), None);
-        assert_eq!(value(&json!({"UserLocalizedLabel": {"Label": "x", "LanguageCode": 1031}})), Some(Label(vec![(1031, "x".into())])));
+        assert_eq!(
+            value(&json!({"UserLocalizedLabel": {"Label": "x", "LanguageCode": 1031}})),
+            Some(Label(vec![(1031, "x".into())]))
+        );
         let given = || Some(Label::english("Company"));
         assert_eq!(over(&label, given(), false), Label::english("Company"));
-        assert_eq!(over(&label, given(), true), Label(vec![(1033, "Company".into()), (1031, "Firma".into())]));
+        assert_eq!(
+            over(&label, given(), true),
+            Label(vec![(1033, "Company".into()), (1031, "Firma".into())])
+        );
         assert_eq!(over(&label, None, false), label);
     }
 }

@@ -10,6 +10,7 @@
 mod body;
 mod changes;
 mod columns;
+pub(crate) mod enums;
 mod evaluate;
 mod labels;
 mod managed;

@@ -121,8 +121,9 @@ async fn action(call: &Call<'_>, name: &str) -> Result<Reply, Problem> {
 
 async fn create_entities(call: &Call<'_>, body: &Body) -> Result<Reply, Problem> {
     call.session.check_misc("prvCreateEntity").await?;
+    let metadata = current(call).await?;
     let infos: Vec<_> = body::list(body, "Entities")
-        .map(|entity| body::table(&call.metadata, entity))
+        .map(|entity| body::table(&metadata, entity))
         .collect::<Result<_, _>>()?;
     if infos.is_empty() {
         return Err(Problem::bad("Required field 'Entities' is missing"));
@@ -144,7 +145,9 @@ async fn customer(call: &Call<'_>, body: &Body) -> Result<Reply, Problem> {
     let fit = relations.len() == 2
         && customers.iter().all(|name| relations.iter().any(|relation| relation.referenced_table == *name));
     if !fit {
-        return Err(Problem::bad("A customer lookup has two relationships: one to account and one to contact"));
+        return Err(Problem::bad(
+            "A customer lookup has two relationships: one to account and one to contact",
+        ));
     }
     let lookup = body::lookup(&call.metadata, body, true)?;
     let column = lookup.schema_name.to_ascii_lowercase();
@@ -167,7 +170,10 @@ async fn reactivate(call: &Call<'_>, body: &Body) -> Result<Reply, Problem> {
     call.session.check_misc("prvWriteEntity").await?;
     let table = required(body, "EntityLogicalName")?;
     let key = required(body, "EntityKeyLogicalName")?;
-    let known = call.metadata.table(table).is_some_and(|table| table.keys.iter().any(|known| known.logical_name == key));
+    let known = call
+        .metadata
+        .table(table)
+        .is_some_and(|table| table.keys.iter().any(|known| known.logical_name == key));
     match known {
         true => Ok(Reply::empty(StatusCode::NO_CONTENT)),
         false => Err(Problem::no_key(table)),
@@ -229,7 +235,8 @@ async fn options(call: &Call<'_>, name: &str, body: &Body) -> Result<Reply, Prob
         "DeleteOptionValue" => crm.delete_option_value(of, chosen.ok_or_else(|| missing("Value"))?).await?,
         _ => {
             let values = body.get("Values").and_then(Value::as_array).ok_or_else(|| missing("Values"))?;
-            let values = values.iter().map(|value| body::whole(value).and_then(|value| i32::try_from(value).ok()));
+            let values =
+                values.iter().map(|value| body::whole(value).and_then(|value| i32::try_from(value).ok()));
             let values: Option<Vec<i32>> = values.collect();
             let values = values.ok_or_else(|| Problem::payload("'Values' is a list of whole numbers"))?;
             crm.order_options(of, values).await?;
@@ -241,7 +248,9 @@ async fn options(call: &Call<'_>, name: &str, body: &Body) -> Result<Reply, Prob
 /// The label that an option has now.
 fn option_label(call: &Call<'_>, of: &Options, value: i32) -> postroom_core::metadata::Label {
     let options = match of {
-        Options::Global(name) => call.metadata.option_sets.iter().find(|set| set.name.eq_ignore_ascii_case(name)),
+        Options::Global(name) => {
+            call.metadata.option_sets.iter().find(|set| set.name.eq_ignore_ascii_case(name))
+        }
         Options::Column { table, column } => {
             let column = call.metadata.table(table).and_then(|table| table.column(column));
             column.and_then(|column| crate::webapi::row::options(&column.kind))

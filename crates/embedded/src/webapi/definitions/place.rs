@@ -78,7 +78,8 @@ impl<'m> Place<'m> {
         let wrong = || Problem::no_resource(&crate::webapi::read::shown(segment));
         match (&self.at, segment) {
             (At::List(nodes), Segment::Count) => {
-                self.at = At::Count(evaluate::list(metadata, nodes.clone(), self.kind, &options.wanted)?.count);
+                self.at =
+                    At::Count(evaluate::list(metadata, nodes.clone(), self.kind, &options.wanted)?.count);
             }
             (At::List(_) | At::One(_), Segment::Qualified { name, .. }) => {
                 self.cast(name)?;
@@ -138,7 +139,9 @@ impl<'m> Place<'m> {
             Key::Id(id) => nodes.iter().find(|node| node.id() == *id),
             Key::Named(named) => {
                 let [(name, value)] = named.as_slice() else {
-                    return Err(Problem::bad("A definition has one key: MetadataId, LogicalName, SchemaName or Name"));
+                    return Err(Problem::bad(
+                        "A definition has one key: MetadataId, LogicalName, SchemaName or Name",
+                    ));
                 };
                 by_name(nodes, name, value, options)?
             }

@@ -4,21 +4,23 @@ use http::StatusCode;
 use postroom_formats::odata::options::Wanted;
 use serde_json::{Map, Value};
 
-use super::evaluate;
 use super::place::{self, At, Place};
 use super::types::Type;
+use super::{current, evaluate};
 use crate::webapi::call::Call;
 use crate::webapi::{Problem, Reply, read};
 
 pub(super) async fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
-    let place = place::find(&call.metadata, &call.path.segments, &call.options)?;
+    // In a batch, what an earlier request made is there already.
+    let metadata = current(call).await?;
+    let place = place::find(&metadata, &call.path.segments, &call.options)?;
     allowed(call, &place).await?;
     let wanted = &call.options.wanted;
     let context = |end: &str| call.context(&format!("{}{}{end}", place.context, fragment(wanted)));
     let mut body = Map::new();
     match &place.at {
         At::List(nodes) => {
-            let listed = evaluate::list(&call.metadata, nodes.clone(), place.kind, wanted)?;
+            let listed = evaluate::list(&metadata, nodes.clone(), place.kind, wanted)?;
             body.insert("@odata.context".into(), context("").into());
             if wanted.count {
                 body.insert("@odata.count".into(), listed.count.into());
@@ -26,7 +28,7 @@ pub(super) async fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
             body.insert("value".into(), Value::Array(listed.rows));
         }
         At::One(node) => {
-            body = evaluate::one(&call.metadata, *node, place.kind, wanted)?;
+            body = evaluate::one(&metadata, *node, place.kind, wanted)?;
             body.insert("@odata.context".into(), context("/$entity").into());
         }
         At::Value(value) => {
@@ -58,7 +60,8 @@ fn text(body: String) -> Reply {
 
 /// `(LogicalName,OptionSet(Options))`, as it stands in `@odata.context`.
 fn fragment(wanted: &Wanted) -> String {
-    let expanded = wanted.expand.iter().map(|expand| format!("{}{}", expand.navigation, brackets(&expand.wanted)));
+    let expanded =
+        wanted.expand.iter().map(|expand| format!("{}{}", expand.navigation, brackets(&expand.wanted)));
     let names: Vec<String> = wanted.select.iter().flatten().cloned().chain(expanded).collect();
     if names.is_empty() { String::new() } else { format!("({})", names.join(",")) }
 }

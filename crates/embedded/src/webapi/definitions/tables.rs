@@ -68,7 +68,10 @@ fn managed(table: &TableInfo, member: &Member) -> Option<Value> {
 
 fn plural(table: &TableInfo) -> String {
     let end = table.entity_set.strip_prefix(table.logical_name.as_str());
-    end.map_or_else(|| crate::schema::names::plural(&table.schema_name), |end| format!("{}{end}", table.schema_name))
+    end.map_or_else(
+        || crate::schema::names::plural(&table.schema_name),
+        |end| format!("{}{end}", table.schema_name),
+    )
 }
 
 fn has_addresses(table: &TableInfo) -> bool {

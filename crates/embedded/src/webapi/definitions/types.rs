@@ -63,124 +63,6 @@ pub(crate) enum Code {
     Many(&'static str),
 }
 
-/// Enumerations and their members with numbers.
-pub(crate) const ENUMS: &[(&str, &[(&str, i32)])] = &[
-    (
-        "AttributeTypeCode",
-        &[
-            ("Boolean", 0),
-            ("Customer", 1),
-            ("DateTime", 2),
-            ("Decimal", 3),
-            ("Double", 4),
-            ("Integer", 5),
-            ("Lookup", 6),
-            ("Memo", 7),
-            ("Money", 8),
-            ("Owner", 9),
-            ("PartyList", 10),
-            ("Picklist", 11),
-            ("State", 12),
-            ("Status", 13),
-            ("String", 14),
-            ("Uniqueidentifier", 15),
-            ("CalendarRules", 16),
-            ("Virtual", 17),
-            ("BigInt", 18),
-            ("ManagedProperty", 19),
-            ("EntityName", 20),
-        ],
-    ),
-    (
-        "AttributeRequiredLevel",
-        &[("None", 0), ("SystemRequired", 1), ("ApplicationRequired", 2), ("Recommended", 3)],
-    ),
-    (
-        "OwnershipTypes",
-        &[
-            ("None", 0),
-            ("UserOwned", 1),
-            ("TeamOwned", 2),
-            ("BusinessOwned", 4),
-            ("OrganizationOwned", 8),
-            ("BusinessParented", 16),
-        ],
-    ),
-    (
-        "PrivilegeType",
-        &[
-            ("None", 0),
-            ("Create", 1),
-            ("Read", 2),
-            ("Write", 3),
-            ("Delete", 4),
-            ("Assign", 5),
-            ("Share", 6),
-            ("Append", 7),
-            ("AppendTo", 8),
-        ],
-    ),
-    ("RelationshipType", &[("OneToManyRelationship", 0), ("ManyToManyRelationship", 1)]),
-    ("SecurityTypes", &[("None", 0), ("Append", 1), ("ParentChild", 2), ("Pointer", 4), ("Inheritance", 8)]),
-    (
-        "CascadeType",
-        &[
-            ("NoCascade", 0),
-            ("Cascade", 1),
-            ("Active", 2),
-            ("UserOwned", 3),
-            ("RemoveLink", 4),
-            ("Restrict", 5),
-        ],
-    ),
-    (
-        "OptionSetType",
-        &[("Picklist", 0), ("State", 1), ("Status", 2), ("Boolean", 3)],
-    ),
-    ("EntityKeyIndexStatus", &[("Pending", 0), ("InProgress", 1), ("Active", 2), ("Failed", 3)]),
-    (
-        "AssociatedMenuBehavior",
-        &[("UseCollectionName", 0), ("UseLabel", 1), ("DoNotDisplay", 2)],
-    ),
-    ("AssociatedMenuGroup", &[("Details", 0), ("Sales", 1), ("Service", 2), ("Marketing", 3)]),
-    ("DateTimeFormat", &[("DateOnly", 0), ("DateAndTime", 1)]),
-    (
-        "StringFormat",
-        &[
-            ("Email", 0),
-            ("Text", 1),
-            ("TextArea", 2),
-            ("Url", 3),
-            ("TickerSymbol", 4),
-            ("PhoneticGuide", 5),
-            ("VersionNumber", 6),
-            ("Phone", 7),
-        ],
-    ),
-    (
-        "IntegerFormat",
-        &[("None", 0), ("Duration", 1), ("TimeZone", 2), ("Language", 3), ("Locale", 4)],
-    ),
-    ("ImeMode", &[("Auto", 0), ("Inactive", 1), ("Active", 2), ("Disabled", 3)]),
-    ("LookupFormat", &[("None", 0), ("Connection", 1), ("Regarding", 2), ("Text", 3)]),
-    (
-        "ManagedPropertyType",
-        &[("Operation", 0), ("Attribute", 1), ("CustomEvaluator", 2), ("Custom", 3)],
-    ),
-    ("ManagedPropertyOperation", &[("None", 0), ("Create", 1), ("Update", 2), ("CreateUpdate", 3), ("Delete", 4), ("All", 7)]),
-    (
-        "ManagedPropertyEvaluationPriority",
-        &[("None", 0), ("Low", 1), ("Normal", 2), ("High", 3), ("Essential", 4)],
-    ),
-    ("EntityClusterMode", &[("Partitioned", 0), ("Replicated", 1), ("Local", 2)]),
-    (
-        "MetadataConditionOperator",
-        &[("Equals", 0), ("NotEquals", 1), ("In", 2), ("NotIn", 3), ("GreaterThan", 4), ("LessThan", 5)],
-    ),
-    ("LogicalOperator", &[("And", 0), ("Or", 1)]),
-    ("DeletedMetadataFilters", &[("Default", 0), ("Entity", 1), ("Attribute", 2), ("Relationship", 4), ("Label", 8), ("OptionSet", 16), ("All", 31)]),
-];
-
 /// Name, base, members. `Name:code[:more]`: s text, b false, y true, n maybe a flag, i Int32, l Int64, d decimal, f double,
 /// t time, g guid, m managed property (its name, when not the member's own), L label, e enumeration, c complex, S texts,
 /// N numbers, C several complex.
@@ -243,11 +125,7 @@ const ENTITIES: &[(&str, &str, &str)] = &[
         "AttributeMetadata",
         "MaxValue:d MinValue:d Precision:i ImeMode:e:ImeMode FormulaDefinition:s SourceTypeMask:i",
     ),
-    (
-        "DoubleAttributeMetadata",
-        "AttributeMetadata",
-        "ImeMode:e:ImeMode MaxValue:f MinValue:f Precision:i",
-    ),
+    ("DoubleAttributeMetadata", "AttributeMetadata", "ImeMode:e:ImeMode MaxValue:f MinValue:f Precision:i"),
     ("EnumAttributeMetadata", "AttributeMetadata", "DefaultFormValue:i"),
     ("EntityNameAttributeMetadata", "EnumAttributeMetadata", "IsEntityReferenceStored:b"),
     (
@@ -332,7 +210,11 @@ const ENTITIES: &[(&str, &str, &str)] = &[
         "IsCustomOptionSet:b IsGlobal:b IsManaged:b Name:s ExternalTypeName:s OptionSetType:e:OptionSetType \
          IntroducedVersion:s Description:L DisplayName:L IsCustomizable:m",
     ),
-    ("BooleanOptionSetMetadata", "OptionSetMetadataBase", "TrueOption:c:OptionMetadata FalseOption:c:OptionMetadata"),
+    (
+        "BooleanOptionSetMetadata",
+        "OptionSetMetadataBase",
+        "TrueOption:c:OptionMetadata FalseOption:c:OptionMetadata",
+    ),
     ("OptionSetMetadata", "OptionSetMetadataBase", "ParentOptionSetName:s Options:C:OptionMetadata"),
     (
         "ManagedPropertyMetadata",
@@ -548,6 +430,7 @@ impl Member {
 mod tests {
     use std::collections::HashSet;
 
+    use super::super::enums::ENUMS;
     use super::*;
 
     #[test]

@@ -16,7 +16,9 @@ use crate::webapi::problem::codes;
 use crate::webapi::{Problem, Reply, read};
 
 pub(super) async fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
-    let place = place::find(&call.metadata, &call.path.segments, &call.options)?;
+    // In a batch, what an earlier request made is there already.
+    let metadata = current(call).await?;
+    let place = place::find(&metadata, &call.path.segments, &call.options)?;
     let verb = match call.method {
         Method::POST => "Create",
         Method::PUT => "Write",
@@ -27,7 +29,7 @@ pub(super) async fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
     call.session.check_misc(&format!("prv{verb}{noun}")).await?;
     solution(call, call.header("mscrm.solutionuniquename")).await?;
     match (&call.method, &place.at) {
-        (&Method::POST, At::List(_)) => create(call, &place).await,
+        (&Method::POST, At::List(_)) => create(call, &metadata, &place).await,
         (&Method::PUT, At::One(node)) => update(call, *node).await,
         (&Method::DELETE, At::One(node)) => delete(call, *node).await,
         _ => Err(Problem::method(&call.method)),
@@ -49,7 +51,7 @@ pub(super) async fn solution(call: &Call<'_>, name: Option<&str>) -> Result<(), 
     }
 }
 
-async fn create(call: &Call<'_>, place: &Place<'_>) -> Result<Reply, Problem> {
+async fn create(call: &Call<'_>, metadata: &Metadata, place: &Place<'_>) -> Result<Reply, Problem> {
     let crm = call.session.crm();
     let body = body::object(&call.body)?;
     let of_table = || match place.parent {
@@ -59,7 +61,7 @@ async fn create(call: &Call<'_>, place: &Place<'_>) -> Result<Reply, Problem> {
     let unfound = || Problem::bad("What was made is gone already");
     match place.kind.name {
         "EntityMetadata" => {
-            let info = body::table(&call.metadata, &body)?;
+            let info = body::table(metadata, &body)?;
             let name = info.schema_name.to_ascii_lowercase();
             crm.create_tables(vec![info]).await?;
             let now = current(call).await?;
@@ -76,7 +78,7 @@ async fn create(call: &Call<'_>, place: &Place<'_>) -> Result<Reply, Problem> {
             created(call, &now, Node::Key(table, key), Some(table))
         }
         "RelationshipMetadataBase" | "OneToManyRelationshipMetadata" | "ManyToManyRelationshipMetadata" => {
-            relationship(call, place, &body).await
+            relationship(call, metadata, place, &body).await
         }
         "OptionSetMetadataBase" | "OptionSetMetadata" => {
             let info = body::option_set(&body)?;
@@ -88,7 +90,7 @@ async fn create(call: &Call<'_>, place: &Place<'_>) -> Result<Reply, Problem> {
         }
         _ => {
             let table = of_table()?;
-            let info = column(call, place, &body)?;
+            let info = column(metadata, place, &body)?;
             let name = info.schema_name.to_ascii_lowercase();
             crm.add_column(&table.logical_name, info).await?;
             let now = current(call).await?;
@@ -99,19 +101,26 @@ async fn create(call: &Call<'_>, place: &Place<'_>) -> Result<Reply, Problem> {
 }
 
 /// A new column; the path may name its type instead of the body.
-fn column(call: &Call<'_>, place: &Place<'_>, body: &Body) -> Result<ColumnInfo, Problem> {
+fn column(metadata: &Metadata, place: &Place<'_>, body: &Body) -> Result<ColumnInfo, Problem> {
     let mut body = body.clone();
     if place.kind.name != "AttributeMetadata" && !body.contains_key("@odata.type") {
         body.insert("@odata.type".into(), place.kind.name.into());
     }
-    body::column(&call.metadata, &body)
+    body::column(metadata, &body)
 }
 
-async fn relationship(call: &Call<'_>, place: &Place<'_>, body: &Body) -> Result<Reply, Problem> {
+async fn relationship(
+    call: &Call<'_>,
+    metadata: &Metadata,
+    place: &Place<'_>,
+    body: &Body,
+) -> Result<Reply, Problem> {
     let crm = call.session.crm();
     let many = match body::class(body) {
         Some(class) => class == "ManyToManyRelationshipMetadata",
-        None => place.kind.name == "ManyToManyRelationshipMetadata" || body.contains_key("Entity1LogicalName"),
+        None => {
+            place.kind.name == "ManyToManyRelationshipMetadata" || body.contains_key("Entity1LogicalName")
+        }
     };
     let name = if many {
         let info = body::many_to_many(body)?;
@@ -120,16 +129,15 @@ async fn relationship(call: &Call<'_>, place: &Place<'_>, body: &Body) -> Result
         name
     } else {
         let info = body::one_to_many(body)?;
-        let lookup = body::lookup(&call.metadata, body, false)?;
+        let lookup = body::lookup(metadata, body, false)?;
         let name = info.schema_name.clone();
         crm.create_relationship(info, lookup).await?;
         name
     };
     let now = current(call).await?;
     let one = now.one_to_many.iter().find(|known| known.schema_name == name).map(Node::OneToMany);
-    let made = one.or_else(|| {
-        now.many_to_many.iter().find(|known| known.schema_name == name).map(Node::ManyToMany)
-    });
+    let made =
+        one.or_else(|| now.many_to_many.iter().find(|known| known.schema_name == name).map(Node::ManyToMany));
     created(call, &now, made.ok_or_else(|| Problem::bad("What was made is gone already"))?, None)
 }
 
@@ -158,12 +166,19 @@ fn created(
 ) -> Result<Reply, Problem> {
     let url = url(call, node, table);
     match call.prefer.representation {
-        Some(true) => represented(call, now, node, StatusCode::CREATED).map(|reply| reply.header("location", &url)),
+        Some(true) => {
+            represented(call, now, node, StatusCode::CREATED).map(|reply| reply.header("location", &url))
+        }
         _ => Ok(Reply::empty(StatusCode::NO_CONTENT).header("odata-entityid", &url).header("location", &url)),
     }
 }
 
-fn represented(call: &Call<'_>, now: &Metadata, node: Node<'_>, status: StatusCode) -> Result<Reply, Problem> {
+fn represented(
+    call: &Call<'_>,
+    now: &Metadata,
+    node: Node<'_>,
+    status: StatusCode,
+) -> Result<Reply, Problem> {
     let mut row: Map<String, Value> = evaluate::one(now, node, node.kind(), &call.options.wanted)?;
     let root = match node {
         Node::OneToMany(_) | Node::ManyToMany(_) => "RelationshipDefinitions",

@@ -1,8 +1,11 @@
 //! The Web API door, asked as a client asks it: a request in, an answer out, no sockets.
 
 mod batch;
+mod csdl;
 mod keys;
 mod links;
+mod mails;
+mod metadata;
 mod multiple;
 mod read;
 mod rights;

@@ -15,7 +15,8 @@ const MONEY: f64 = 922_337_203_685_477.0;
 
 /// The word for the type of a column: `String`, `MultiSelectPicklist`, `Customer`.
 fn word_of(body: &Body) -> Option<&str> {
-    let class = class(body).and_then(|name| name.strip_suffix("AttributeMetadata")).filter(|word| !word.is_empty());
+    let class =
+        class(body).and_then(|name| name.strip_suffix("AttributeMetadata")).filter(|word| !word.is_empty());
     let named = word(body, "AttributeTypeName").and_then(|name| name.strip_suffix("Type"));
     let code = text(body, "AttributeType").filter(|code| *code != "Virtual");
     match (class, code) {
@@ -27,7 +28,8 @@ fn word_of(body: &Body) -> Option<&str> {
 
 /// A new column's kind, with the platform's usual bounds for what is not said.
 pub(super) fn new(metadata: &Metadata, body: &Body) -> Result<ColumnKind, Problem> {
-    let word = word_of(body).ok_or_else(|| Problem::bad("The attribute's type is missing: name it in @odata.type"))?;
+    let word = word_of(body)
+        .ok_or_else(|| Problem::bad("The attribute's type is missing: name it in @odata.type"))?;
     Ok(match word {
         "String" => over(&ColumnKind::String { max_length: 100, format: "Text".into() }, body, false)?,
         "Memo" => over(&ColumnKind::Memo { max_length: 2000 }, body, false)?,
@@ -111,7 +113,8 @@ pub(super) fn over(have: &ColumnKind, body: &Body, merge: bool) -> Result<Column
             },
         },
         ColumnKind::Boolean { yes, no, default } => {
-            let option = |member: &str| body.get("OptionSet")?.get(member)?.get("Label").and_then(labels::value);
+            let option =
+                |member: &str| body.get("OptionSet")?.get(member)?.get("Label").and_then(labels::value);
             ColumnKind::Boolean {
                 yes: labels::over(&yes, option("TrueOption"), merge),
                 no: labels::over(&no, option("FalseOption"), merge),
@@ -173,7 +176,9 @@ pub(super) fn options(body: &Body) -> Result<Vec<OptionItem>, Problem> {
             Some(value) => whole(value)
                 .and_then(|value| i32::try_from(value).ok())
                 .ok_or_else(|| Problem::payload("An option's 'Value' is a whole number of 32 bits"))?,
-            None => all.iter().map(|option| option.value.saturating_add(1)).max().unwrap_or(0).max(FIRST_OPTION),
+            None => {
+                all.iter().map(|option| option.value.saturating_add(1)).max().unwrap_or(0).max(FIRST_OPTION)
+            }
         };
         let label = labels::read(option, "Label").unwrap_or_default();
         all.push(OptionItem { value, label, state: None, default_status: None });
