@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::metadata::Metadata;
 use crate::{Code, Content, Fault, Query, Record, RecordRef};
 
 /// A person or queue that an address belongs to.
@@ -63,6 +64,70 @@ pub struct Imported {
     pub outcome: Result<Outcome, Fault>,
 }
 
+/// A part of the answer to a query.
+#[derive(Debug, Default)]
+pub struct CrmPage {
+    pub records: Vec<Record>,
+    /// Where the next page begins; `None` when this is the last one. Opaque, and good for the same query only.
+    pub next: Option<String>,
+}
+
+/// A part of what changed in a table.
+#[derive(Debug, Default)]
+pub struct CrmChanges {
+    /// Rows made or changed, as they are now. A row may come more than once.
+    pub records: Vec<Record>,
+    /// Rows that went; they come with the last part.
+    pub gone: Vec<Uuid>,
+    /// What to ask with for the next part, or, when there is no more, for what changes later. Opaque.
+    pub token: String,
+    /// There are more parts: ask again at once.
+    pub more: bool,
+    /// Every row there is, not only what changed: there was no token, or the CRM no longer knows what happened since. Rows
+    /// that no part of the run brings are gone.
+    pub full: bool,
+}
+
+/// Which changes of a table are asked for.
+#[derive(Debug, Clone)]
+pub struct ChangesAsk {
+    pub table: String,
+    /// The columns wanted; `None` is all of them.
+    pub columns: Option<Vec<String>>,
+    /// The token of the part or run before; `None` asks for every row.
+    pub since: Option<String>,
+    /// Rows in a part at most.
+    pub size: u32,
+}
+
+/// What a CRM can do, as it said when it was connected. What it cannot, its make does in another way that keeps the promises
+/// of [`Crm`]; the numbers of calls differ.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Capabilities {
+    /// Such as `9.2.24044.200` or `embedded`.
+    pub version: String,
+    pub alternate_keys: bool,
+    pub upsert: bool,
+    /// Changes come with deletions, without reading the table again.
+    pub change_tracking: bool,
+    /// Many rows in one message: `CreateMultiple` and its like.
+    pub multiple: bool,
+    /// Many requests in one.
+    pub batch: bool,
+    /// Several writes together or not at all.
+    pub transaction: bool,
+    /// State and status change by an update, without a message of their own.
+    pub update_state: bool,
+    /// The server files mail itself when asked (`DeliverIncomingEmail`).
+    pub deliver_incoming: bool,
+    /// Writes may be conditional on the row's version.
+    pub concurrency: bool,
+    /// Rows or requests in one call at most.
+    pub max_batch: usize,
+    /// Rows in a page at most.
+    pub max_page: u32,
+}
+
 /// A CRM. Every method takes a lot at once: one call is one round trip, or as few as the server allows.
 ///
 /// Writes repeat safely: ids are made by the caller, and a repeat answers [`Outcome::Unchanged`].
@@ -77,6 +142,52 @@ pub trait Crm: Send + Sync {
     async fn find_addresses(&self, addresses: &[String]) -> Result<Vec<AddressHit>, Fault>;
 
     async fn query(&self, query: &Query) -> Result<Vec<Record>, Fault>;
+
+    /// A part of the answer, at most `size` rows; `after` is the `next` of the page before. Rows that are written meanwhile
+    /// make no gap among the others. A CRM without pages answers everything at once.
+    async fn page(&self, query: &Query, _size: u32, _after: Option<&str>) -> Result<CrmPage, Fault> {
+        Ok(CrmPage { records: self.query(query).await?, next: None })
+    }
+
+    /// What changed in a table since a token. A row that is committed while a run goes on comes in this run or the next one.
+    /// A CRM that keeps no account of changes answers every row, each time.
+    async fn changes(&self, ask: &ChangesAsk) -> Result<CrmChanges, Fault> {
+        let query = Query { columns: ask.columns.clone(), ..Query::of(&ask.table) };
+        let page =
+            self.page(&query, ask.size, ask.since.as_deref().filter(|since| !since.is_empty())).await?;
+        let more = page.next.is_some();
+        let token = page.next.unwrap_or_default();
+        Ok(CrmChanges { records: page.records, gone: Vec::new(), token, more, full: true })
+    }
+
+    /// The definitions of these tables and of the relationships between them and others; of all tables when none is named.
+    async fn metadata(&self, _tables: &[&str]) -> Result<Metadata, Fault> {
+        Err(Fault::reject(Code::CRM_REFUSED, "this CRM does not describe its tables"))
+    }
+
+    async fn capabilities(&self) -> Result<Capabilities, Fault> {
+        Ok(Capabilities::default())
+    }
+
+    /// Ties a row to others by a many-to-many relationship (its schema name). Pairs that are tied already stay so.
+    async fn associate(
+        &self,
+        relationship: &str,
+        _at: &RecordRef,
+        _others: &[RecordRef],
+    ) -> Result<(), Fault> {
+        Err(Fault::reject(Code::CRM_REFUSED, format!("this CRM cannot tie rows by {relationship}")))
+    }
+
+    /// Unties them. Pairs that are not tied stay so.
+    async fn disassociate(
+        &self,
+        relationship: &str,
+        _at: &RecordRef,
+        _others: &[RecordRef],
+    ) -> Result<(), Fault> {
+        Err(Fault::reject(Code::CRM_REFUSED, format!("this CRM cannot untie rows of {relationship}")))
+    }
 
     /// Applies each set by itself; one that fails leaves its neighbours alone. The answers stand in the same order.
     async fn apply(&self, sets: Vec<ChangeSet>) -> Vec<Result<Vec<Outcome>, Fault>>;

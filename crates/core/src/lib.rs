@@ -40,7 +40,9 @@ pub use address::Address;
 pub use clock::{Clock, Ids};
 pub use code::Code;
 pub use content::{BodyHash, Content};
-pub use crm::{AddressHit, Change, ChangeSet, Crm, Imported, Outcome};
+pub use crm::{
+    AddressHit, Capabilities, Change, ChangeSet, ChangesAsk, Crm, CrmChanges, CrmPage, Imported, Outcome,
+};
 pub use decision::{Decision, Signal, SignalKind};
 pub use directory::Directory;
 pub use door::{CrmDoors, DoorKind, DoorRefusal, DoorReply, DoorRequest};

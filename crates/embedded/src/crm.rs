@@ -6,8 +6,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use jiff::Timestamp;
+use postroom_core::metadata::Metadata;
 use postroom_core::{
-    AddressHit, ChangeSet, Content, Crm, Fault, Imported, Outcome, Query, Record, RecordRef,
+    AddressHit, Capabilities, ChangeSet, ChangesAsk, Content, Crm, CrmChanges, CrmPage, Fault, Imported,
+    Outcome, Query, Record, RecordRef,
 };
 use postroom_store::body::{self, Body};
 use postroom_store::sql::{Expr, Func, Query as Sql};
@@ -79,6 +81,48 @@ impl Crm for Embedded {
             .boxed()
         });
         rows.await
+    }
+
+    async fn page(&self, query: &Query, size: u32, after: Option<&str>) -> Result<CrmPage, Fault> {
+        self.page_of(query, size, after).await
+    }
+
+    async fn changes(&self, ask: &ChangesAsk) -> Result<CrmChanges, Fault> {
+        self.changes_of(ask).await
+    }
+
+    async fn metadata(&self, tables: &[&str]) -> Result<Metadata, Fault> {
+        self.described(tables).await
+    }
+
+    async fn capabilities(&self) -> Result<Capabilities, Fault> {
+        Ok(Capabilities {
+            version: concat!("embedded ", env!("CARGO_PKG_VERSION")).to_owned(),
+            alternate_keys: true,
+            upsert: true,
+            change_tracking: true,
+            multiple: true,
+            batch: true,
+            transaction: true,
+            update_state: true,
+            deliver_incoming: false,
+            concurrency: true,
+            max_batch: 1000,
+            max_page: 5000,
+        })
+    }
+
+    async fn associate(&self, relationship: &str, at: &RecordRef, others: &[RecordRef]) -> Result<(), Fault> {
+        self.tie(relationship, at, others).await
+    }
+
+    async fn disassociate(
+        &self,
+        relationship: &str,
+        at: &RecordRef,
+        others: &[RecordRef],
+    ) -> Result<(), Fault> {
+        self.untie(relationship, at, others).await
     }
 
     async fn apply(&self, mut sets: Vec<ChangeSet>) -> Vec<Result<Vec<Outcome>, Fault>> {

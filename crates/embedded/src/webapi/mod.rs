@@ -42,6 +42,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use postroom_core::Ids;
 
+pub(crate) use page::marks;
 pub use problem::Problem;
 
 use crate::session::Session;

@@ -6,6 +6,7 @@
 
 mod find;
 mod mail;
+mod pages;
 mod query;
 mod refusals;
 mod writes;
@@ -81,6 +82,13 @@ fn all() -> Vec<(&'static str, Run)> {
         query::filters_on_null,
         query::order_and_top,
         query::columns_wanted,
+        pages::pages_bring_every_row_once,
+        pages::pages_have_no_gap_under_writes,
+        pages::a_run_brings_what_changed,
+        pages::a_run_misses_no_write,
+        pages::a_token_that_is_none_is_refused,
+        pages::tables_are_described,
+        pages::rows_are_tied_and_untied,
         refusals::unknown_names,
         refusals::unknown_names_in_queries,
         refusals::values_that_do_not_fit,

@@ -1,0 +1,104 @@
+//! How many requests may be on their way at once: what the server recommends, less the share of others.
+//!
+//! Starts low. A recommendation (`x-ms-dop-hint`) sets the aim; a refusal for too many at once halves what is taken, and
+//! answers that go well give it back one by one (dataverse.md A15).
+
+use std::sync::Mutex;
+
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+/// The platform refuses beyond 52.
+const MOST: usize = 50;
+/// Before the server recommended anything.
+const FIRST: usize = 4;
+/// Good answers before one more lane is taken.
+const PROOF: usize = 20;
+
+pub(crate) struct Lanes {
+    semaphore: Semaphore,
+    state: Mutex<State>,
+    share: usize,
+}
+
+struct State {
+    open: usize,
+    aim: usize,
+    good: usize,
+}
+
+impl Lanes {
+    /// `share` in per cent of what the server recommends.
+    pub(crate) fn new(share: u32) -> Self {
+        let share = usize::try_from(share.clamp(1, 100)).unwrap_or(50);
+        let open = (FIRST * share).div_ceil(100).max(1);
+        Lanes {
+            semaphore: Semaphore::new(open),
+            state: Mutex::new(State { open, aim: open, good: 0 }),
+            share,
+        }
+    }
+
+    pub(crate) async fn enter(&self) -> SemaphorePermit<'_> {
+        self.semaphore.acquire().await.expect("the semaphore is never closed")
+    }
+
+    pub(crate) fn open(&self) -> usize {
+        self.lock().open
+    }
+
+    /// The server recommends so many.
+    pub(crate) fn hint(&self, lanes: usize) {
+        let mut state = self.lock();
+        state.aim = (lanes * self.share / 100).clamp(1, MOST);
+        let aim = state.aim;
+        if state.open > aim {
+            self.narrow(&mut state, aim);
+        }
+    }
+
+    pub(crate) fn went_well(&self) {
+        let mut state = self.lock();
+        state.good += 1;
+        if state.good >= PROOF && state.open < state.aim {
+            state.good = 0;
+            state.open += 1;
+            self.semaphore.add_permits(1);
+        }
+    }
+
+    pub(crate) fn too_many(&self) {
+        let mut state = self.lock();
+        state.good = 0;
+        let half = (state.open / 2).max(1);
+        self.narrow(&mut state, half);
+    }
+
+    /// Lanes that are in use now are closed when one of the next answers comes.
+    fn narrow(&self, state: &mut State, to: usize) {
+        state.open -= self.semaphore.forget_permits(state.open - to);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lanes_follow_the_server() {
+        let lanes = Lanes::new(50);
+        assert_eq!(lanes.open(), 2);
+        lanes.hint(16);
+        (0..PROOF * 10).for_each(|_| lanes.went_well());
+        assert_eq!(lanes.open(), 8, "half of 16");
+        lanes.too_many();
+        assert_eq!(lanes.open(), 4);
+        lanes.hint(2);
+        assert_eq!(lanes.open(), 1);
+        lanes.too_many();
+        assert_eq!(lanes.open(), 1, "never none");
+    }
+}

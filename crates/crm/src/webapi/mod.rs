@@ -1,0 +1,36 @@
+//! The Web API of Dynamics 2016 (v8) and later: OData 4 JSON over HTTPS (dataverse.md part A).
+//!
+//! # Design
+//!
+//! * [`config`] says where the organisation is; [`auth`] which token goes with a request.
+//! * [`wire`] sends one request: retries what may be repeated, obeys the server's limits ([`lanes`]), and says *lost* when it
+//!   cannot know whether a write happened. [`refusal`] reads what the server says against it.
+//! * [`client`] asks for things: pages, batches, definitions ([`metadata`]). [`rows`] reads rows straight into records,
+//!   [`body`] writes them.
+//! * [`port`] is the CRM: [`look`] finds, [`read`] pages, [`changes`] runs through changes, [`write`] applies sets.
+//!
+//! **What a server cannot do** is asked when it is connected, and learned when it refuses: then the other way is taken from
+//! there on ([`client::Can`]).
+//!
+//! **Writes repeat safely.** Ids are the caller's. Before a change whose outcome depends on what is there, that is looked at,
+//! in one batch for a whole lot; a lost answer or a refusal that shows that something changed meanwhile leads to another look.
+
+pub mod auth;
+mod body;
+mod changes;
+mod client;
+pub mod config;
+mod lanes;
+mod look;
+mod lot;
+mod metadata;
+mod multiple;
+mod port;
+mod read;
+mod refusal;
+mod rows;
+mod wire;
+mod write;
+
+pub use config::Settings;
+pub use port::{Bodies, WebApi};

@@ -1,0 +1,170 @@
+//! The CRM behind a Web API, as the port asks for it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::Method;
+use postroom_core::metadata::{ManyToMany, Metadata};
+use postroom_core::{
+    AddressHit, Capabilities, ChangeSet, ChangesAsk, Clock, Code, Content, Crm, CrmChanges, CrmPage, Fault,
+    Ids, Outcome, Query, Record, RecordRef,
+};
+use uuid::Uuid;
+
+use super::auth::Token;
+use super::body;
+use super::client::Client;
+use super::config::Settings;
+use super::wire::{Ask, Trouble, Wire};
+
+/// Where bodies are kept that rows refer to: postroom's own store.
+#[async_trait]
+pub trait Bodies: Send + Sync {
+    /// The bytes behind a handle.
+    async fn read(&self, content: &Content) -> Result<Bytes, Fault>;
+}
+
+/// A Dynamics organisation, spoken to over its Web API.
+pub struct WebApi {
+    pub(super) client: Client,
+    pub(super) bodies: Arc<dyn Bodies>,
+    clock: Clock,
+}
+
+impl WebApi {
+    /// Nothing is asked yet: the first call connects. `http` brings TLS, proxies and private CAs; it must not follow
+    /// redirects to other hosts and needs no cookies.
+    pub fn new(
+        settings: Settings,
+        http: reqwest::Client,
+        token: Arc<dyn Token>,
+        bodies: Arc<dyn Bodies>,
+        clock: Clock,
+        ids: Ids,
+    ) -> WebApi {
+        let wire = Wire::new(http, token, settings.clone(), ids);
+        WebApi { client: Client::new(wire, settings), bodies, clock }
+    }
+
+    /// The other side's navigation property and table, seen from `at`.
+    async fn relationship(&self, name: &str, at: &RecordRef) -> Result<(Arc<Metadata>, ManyToMany), Fault> {
+        let metadata = self.client.metadata(&[&at.table]).await?;
+        let found = metadata.many_to_many_of(&at.table).find(|one| one.schema_name == name).cloned();
+        let text = || format!("{} has no many-to-many relationship {name}", at.table);
+        let found = found.ok_or_else(|| Fault::reject(Code::CRM_UNKNOWN_COLUMN, text()))?;
+        Ok((metadata, found))
+    }
+
+    async fn tie(&self, name: &str, at: &RecordRef, others: &[RecordRef], tie: bool) -> Result<(), Fault> {
+        let (_, relation) = self.relationship(name, at).await?;
+        let near = if relation.first.table == at.table { &relation.first } else { &relation.second };
+        for other in others {
+            let metadata = self.client.metadata(&[&at.table, &other.table]).await?;
+            let (row, far) = (body::row_url(&metadata, at)?, body::row_url(&metadata, other)?);
+            let list = self.client.url(&format!("{row}/{}", near.navigation));
+            let (method, url, json) = match tie {
+                true => {
+                    let target = body::quoted(&self.client.url(&far));
+                    (Method::POST, format!("{list}/$ref"), format!("{{\"@odata.id\":{target}}}"))
+                }
+                false => (Method::DELETE, format!("{list}({})/$ref", other.id), String::new()),
+            };
+            let headers =
+                if tie { vec![("content-type", "application/json".to_owned())] } else { Vec::new() };
+            let ask = Ask { method, url, headers, body: json.into(), repeatable: true };
+            match self.client.wire.send(&ask).await {
+                Ok(_) => {}
+                // Tied already, or not any more.
+                Err(Trouble::Refused(refusal)) if tie && refusal.duplicate() => {}
+                Err(Trouble::Refused(refusal)) if !tie && refusal.missing() => {}
+                Err(trouble) => return Err(trouble.into()),
+            }
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Crm for WebApi {
+    async fn find(&self, tables: &[&str], ids: &[Uuid]) -> Result<Vec<Record>, Fault> {
+        self.client.find(tables, ids).await
+    }
+
+    async fn find_addresses(&self, addresses: &[String]) -> Result<Vec<AddressHit>, Fault> {
+        self.client.find_addresses(addresses).await
+    }
+
+    async fn query(&self, query: &Query) -> Result<Vec<Record>, Fault> {
+        self.client.all(query).await
+    }
+
+    async fn page(&self, query: &Query, size: u32, after: Option<&str>) -> Result<CrmPage, Fault> {
+        self.client.page(query, size, after).await
+    }
+
+    async fn changes(&self, ask: &ChangesAsk) -> Result<CrmChanges, Fault> {
+        self.client.changes(ask, &self.clock).await
+    }
+
+    async fn metadata(&self, tables: &[&str]) -> Result<Metadata, Fault> {
+        let mut found = self.client.whole_metadata(tables).await?;
+        let named = |name: &String| tables.is_empty() || tables.contains(&name.as_str());
+        found.one_to_many.retain(|one| named(&one.referenced_table) || named(&one.referencing_table));
+        found.many_to_many.retain(|many| named(&many.first.table) || named(&many.second.table));
+        found.tables.retain(|table| named(&table.logical_name));
+        Ok(found)
+    }
+
+    async fn capabilities(&self) -> Result<Capabilities, Fault> {
+        let version = self.client.version().await?;
+        let untracked = self.client.can.untracked.lock().unwrap_or_else(std::sync::PoisonError::into_inner).len();
+        let can = |flag: &std::sync::atomic::AtomicBool| flag.load(Ordering::Relaxed);
+        Ok(Capabilities {
+            alternate_keys: true,
+            upsert: true,
+            change_tracking: untracked == 0,
+            multiple: can(&self.client.can.multiple) && !version.starts_with('8'),
+            batch: can(&self.client.can.batch),
+            transaction: can(&self.client.can.batch),
+            update_state: true,
+            deliver_incoming: true,
+            concurrency: true,
+            max_batch: self.client.batch_size(),
+            max_page: self.client.settings.page,
+            version,
+        })
+    }
+
+    async fn associate(&self, relationship: &str, at: &RecordRef, others: &[RecordRef]) -> Result<(), Fault> {
+        self.tie(relationship, at, others, true).await
+    }
+
+    async fn disassociate(
+        &self,
+        relationship: &str,
+        at: &RecordRef,
+        others: &[RecordRef],
+    ) -> Result<(), Fault> {
+        self.tie(relationship, at, others, false).await
+    }
+
+    async fn apply(&self, sets: Vec<ChangeSet>) -> Vec<Result<Vec<Outcome>, Fault>> {
+        self.write(sets).await
+    }
+
+    async fn read(&self, content: &Content) -> Result<Bytes, Fault> {
+        match content {
+            Content::Bytes(bytes) => Ok(bytes.clone()),
+            content => self.bodies.read(content).await,
+        }
+    }
+
+    async fn check(&self) -> Result<String, Fault> {
+        let who = self.client.json("WhoAmI").await?;
+        let user = who["UserId"].as_str().unwrap_or("nobody").to_owned();
+        let version = self.client.version().await?;
+        Ok(format!("{} version {version} as systemuser/{user}", self.client.settings.org_url()))
+    }
+}

@@ -1,0 +1,39 @@
+//! The suite that every CRM must pass, over the Web API: with all that the server can, and without one thing after another.
+
+use std::sync::Arc;
+
+use postroom_core::Crm;
+use postroom_testkit::conformance;
+
+use crate::server::{Mood, On, Server, on_both};
+
+on_both!(the_suite, the_suite_without_batches, the_suite_without_multiple, the_suite_without_tracking);
+
+async fn suite(on: On, mood: Mood) {
+    let server = Server::new(on).await;
+    server.mood(mood);
+    let client = Arc::new(server.client());
+    conformance::crm(async || Arc::clone(&client) as Arc<dyn Crm>).await;
+}
+
+async fn the_suite(on: On) {
+    suite(on, Mood::Well).await;
+}
+
+/// Sets are not atomic then; what the suite says of atomic sets is known not to hold.
+async fn the_suite_without_batches(on: On) {
+    let server = Server::new(on).await;
+    server.mood(Mood::NoBatch);
+    let client = Arc::new(server.client());
+    let failures = conformance::crm::failures(async || Arc::clone(&client) as Arc<dyn Crm>).await;
+    let failed: Vec<&str> = failures.iter().map(|failure| failure.case).collect();
+    assert_eq!(failed, ["a_set_is_all_or_nothing"], "{failures:#?}");
+}
+
+async fn the_suite_without_multiple(on: On) {
+    suite(on, Mood::NoMultiple).await;
+}
+
+async fn the_suite_without_tracking(on: On) {
+    suite(on, Mood::NoTracking).await;
+}

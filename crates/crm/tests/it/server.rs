@@ -1,0 +1,219 @@
+//! A CRM server on loopback: the embedded CRM's Web API door behind HTTP, and things that go wrong on the way.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use jiff::Timestamp;
+use postroom_core::{Clock, Content, Crm, Fault, Ids, Secret};
+use postroom_crm::webapi::auth::Fixed;
+use postroom_crm::webapi::{Bodies, Settings, WebApi};
+use postroom_embedded::webapi::{Door, Request as Asked, Settings as DoorSettings};
+use postroom_embedded::{Embedded, MIGRATIONS, seed};
+use postroom_store::{Options, Store};
+use postroom_testkit::peers::Postgres;
+use tempfile::TempDir;
+
+/// Which database a test runs on.
+#[derive(Clone, Copy, Debug)]
+pub enum On {
+    Sqlite,
+    Postgres,
+}
+
+/// What an old server does not know, and what breaks on the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Mood {
+    #[default]
+    Well,
+    NoBatch,
+    NoMultiple,
+    NoTracking,
+    /// Every nth call: 429 with a short wait.
+    Limits(usize),
+    /// Every nth call: 503 before anything is done.
+    Away(usize),
+    /// Every nth call is done, and its answer thrown away.
+    Lost(usize),
+    /// Every nth call is done, and its answer ends in the middle.
+    Cut(usize),
+    /// Every nth call is never answered.
+    Silent(usize),
+}
+
+pub struct Server {
+    pub embedded: Embedded,
+    pub clock: Clock,
+    pub url: String,
+    state: Arc<Here>,
+    _folder: TempDir,
+}
+
+struct Here {
+    door: Door,
+    embedded: Embedded,
+    origin: String,
+    mood: Mutex<Mood>,
+    calls: AtomicUsize,
+    /// Calls by method and first segment.
+    seen: Mutex<BTreeMap<String, usize>>,
+}
+
+struct NoBodies(Embedded);
+
+#[async_trait]
+impl Bodies for NoBodies {
+    async fn read(&self, content: &Content) -> Result<Bytes, Fault> {
+        self.0.read(content).await
+    }
+}
+
+impl Server {
+    pub async fn new(on: On) -> Server {
+        let folder = tempfile::tempdir().unwrap();
+        let url = match on {
+            On::Sqlite => format!("sqlite://{}", folder.path().join("crm.db").display()),
+            On::Postgres => Postgres::shared().database(),
+        };
+        let clock = Clock::manual("2026-11-02T08:00:00Z".parse::<Timestamp>().unwrap());
+        let store = Store::open(&url, &Options::default(), &[MIGRATIONS]).await.unwrap();
+        let embedded = Embedded::open(store, clock.clone()).await.unwrap();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let origin = format!("http://{}", listener.local_addr().unwrap());
+        let state = Arc::new(Here {
+            door: Door::new(Ids::random(), DoorSettings::default()),
+            embedded: embedded.clone(),
+            origin: origin.clone(),
+            mood: Mutex::default(),
+            calls: AtomicUsize::new(0),
+            seen: Mutex::default(),
+        });
+        let app = Router::new().fallback(answer).with_state(Arc::clone(&state));
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        Server { embedded, clock, url: origin, state, _folder: folder }
+    }
+
+    pub fn mood(&self, mood: Mood) {
+        *self.state.mood.lock().unwrap() = mood;
+    }
+
+    pub fn calls(&self) -> usize {
+        self.state.calls.load(Ordering::SeqCst)
+    }
+
+    /// Calls of this kind, such as `POST $batch`.
+    pub fn seen(&self, what: &str) -> usize {
+        self.state.seen.lock().unwrap().get(what).copied().unwrap_or_default()
+    }
+
+    /// A new client of it.
+    pub fn client(&self) -> WebApi {
+        self.client_with(|_| {})
+    }
+
+    pub fn client_with(&self, change: impl FnOnce(&mut Settings)) -> WebApi {
+        let mut settings = Settings::new(&self.url).unwrap();
+        settings.timeout = Duration::from_secs(30);
+        change(&mut settings);
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder().build().unwrap();
+        let token = Arc::new(Fixed(Secret::new("letmein")));
+        let bodies = Arc::new(NoBodies(self.embedded.clone()));
+        WebApi::new(settings, http, token, bodies, self.clock.clone(), Ids::random())
+    }
+}
+
+async fn answer(State(here): State<Arc<Here>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let body = to_bytes(body, usize::MAX).await.unwrap();
+    if parts.headers.get("authorization").map(|value| value.to_str().unwrap()) != Some("Bearer letmein") {
+        return refused(StatusCode::UNAUTHORIZED, "0x80040220", "no token");
+    }
+    let url = parts.uri.path_and_query().unwrap().to_string();
+    let path = url.strip_prefix("/api/data/v9.2/").unwrap_or(&url);
+    let what = format!("{} {}", parts.method, path.split(['/', '?', '(']).next().unwrap_or_default());
+    *here.seen.lock().unwrap().entry(what).or_default() += 1;
+    let call = here.calls.fetch_add(1, Ordering::SeqCst) + 1;
+    let mood = *here.mood.lock().unwrap();
+    let hit = |nth: usize| call.is_multiple_of(nth);
+    match mood {
+        Mood::NoBatch if url.contains("/$batch") => return unknown("$batch"),
+        Mood::NoMultiple if url.contains("Multiple") => {
+            return unknown("Microsoft.Dynamics.CRM.CreateMultiple");
+        }
+        Mood::NoTracking if tracks(&parts.headers) => {
+            return refused(
+                StatusCode::BAD_REQUEST,
+                "0x80072491",
+                "Entity isn't enabled for change tracking",
+            );
+        }
+        Mood::Limits(nth) if hit(nth) => {
+            let mut response =
+                refused(StatusCode::TOO_MANY_REQUESTS, "0x80072322", "Number of requests exceeded");
+            response.headers_mut().insert("retry-after", "0".parse().unwrap());
+            return response;
+        }
+        Mood::Away(nth) if hit(nth) => return refused(StatusCode::SERVICE_UNAVAILABLE, "", "away"),
+        _ => {}
+    }
+    let asked =
+        Asked { method: parts.method, url, origin: here.origin.clone(), headers: parts.headers, body };
+    let session = here.embedded.session(seed::ADMINISTRATOR);
+    let reply = here.door.answer(&session, asked).await;
+    let mut response = Response::builder().status(reply.status);
+    *response.headers_mut().unwrap() = reply.headers;
+    match mood {
+        Mood::Lost(nth) if hit(nth) => broken(response, Vec::new(), reply.body.len() + 100),
+        Mood::Cut(nth) if hit(nth) => {
+            let half = reply.body[..reply.body.len() / 2].to_vec();
+            broken(response, half, reply.body.len() + 100)
+        }
+        Mood::Silent(nth) if hit(nth) => {
+            std::future::pending::<()>().await;
+            unreachable!("nobody is answered")
+        }
+        _ => response.body(Body::from(reply.body)).unwrap(),
+    }
+}
+
+/// Promises more than comes: the connection breaks.
+fn broken(response: axum::http::response::Builder, part: Vec<u8>, promised: usize) -> Response {
+    let parts = [Ok(Bytes::from(part)), Err(std::io::Error::other("cut"))];
+    let body = Body::from_stream(futures_util::stream::iter(parts));
+    response.header("content-length", promised).body(body).unwrap()
+}
+
+fn tracks(headers: &HeaderMap) -> bool {
+    headers.get("prefer").is_some_and(|value| value.to_str().unwrap().contains("track-changes"))
+}
+
+fn unknown(segment: &str) -> Response {
+    let text = format!("Resource not found for the segment '{segment}'.");
+    refused(StatusCode::NOT_FOUND, "0x80060888", &text)
+}
+
+fn refused(status: StatusCode, code: &str, text: &str) -> Response {
+    let body = format!("{{\"error\":{{\"code\":\"{code}\",\"message\":\"{text}\"}}}}");
+    Response::builder()
+        .status(status)
+        .header("content-type", "application/json")
+        .body(Body::from(body))
+        .unwrap()
+}
+
+/// Each test twice: on SQLite and on PostgreSQL.
+macro_rules! on_both {
+    ($($name:ident),+ $(,)?) => {
+        mod sqlite { $(#[tokio::test(flavor = "multi_thread")] async fn $name() { super::$name(crate::server::On::Sqlite).await }) + }
+        mod postgres { $(#[tokio::test(flavor = "multi_thread")] async fn $name() { super::$name(crate::server::On::Postgres).await }) + }
+    };
+}
+pub(crate) use on_both;
