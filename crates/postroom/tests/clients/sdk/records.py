@@ -180,7 +180,7 @@ def _():
     raises(MetadataError, lambda: RECORDS.list("nosuchtable"))
     stranger = DataverseClient(URL, Fixed("wrong"))
     equal(raises(HttpError, lambda: stranger.records.list("contact")).status_code, 401)
-    has(str(raises(ValueError, lambda: DataverseClient("http://127.0.0.1", Fixed()))), "https")
+    has(str(raises(ValueError, lambda: DataverseClient("http://127.0.0.1", Fixed()))).lower(), "https")
 
 
 @feature("the client as a context, with one connection")
