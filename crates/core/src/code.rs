@@ -118,6 +118,12 @@ codes! {
     CRM_DUPLICATE = 2009, CrmAdmin, false, "There is such a row already",
         "A row with this id or this key exists.",
         "Change that row, or use another key";
+    CRM_SIGN_IN = 2101, CrmAdmin, false, "The CRM or its identity provider refused the sign-in",
+        "A name, secret, certificate or permission is wrong or has run out. Nothing is written to the CRM; it is tried again at growing intervals, so that no account is locked.",
+        "Do what the message says, then run: postroom check crm";
+    CRM_TLS = 2102, CrmAdmin, false, "No safe connection to the CRM",
+        "TLS is missing, too old, or its certificate cannot be trusted. Nothing was sent.",
+        "Name the file of the private CA, or pin the certificate's fingerprint; then run: postroom check crm";
     MAIL_UNREADABLE = 3001, MailAdmin, false, "A mail could not be read",
         "The mail is stored whole, but no meaning could be got out of it.",
         "Look at it with: postroom message raw ID, then attach it by hand";

@@ -13,7 +13,7 @@ use crate::rules::Refusal;
 pub enum Failure {
     Refused(Refusal),
     /// The caller may not.
-    Denied(AccessError),
+    Denied(Box<AccessError>),
     Store(Fault),
     /// A message refused in the platform's own words, with its own number such as 0x80040b04.
     Platform {
@@ -39,7 +39,7 @@ impl From<AccessError> for Failure {
         match error {
             AccessError::Refused(refusal) => Failure::Refused(refusal),
             AccessError::Store(error) => error.into(),
-            denied => Failure::Denied(denied),
+            denied => Failure::Denied(Box::new(denied)),
         }
     }
 }
@@ -54,7 +54,7 @@ impl From<Failure> for Fault {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Refused(refusal) => refusal.into(),
-            Failure::Denied(error) => error.into(),
+            Failure::Denied(error) => (*error).into(),
             Failure::Store(fault) => fault,
             Failure::Platform { message, .. } => Fault::reject(Code::CRM_REFUSED, message),
         }

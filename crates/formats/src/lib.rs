@@ -26,6 +26,7 @@
 //! [`mbox`] reads mailbox files message by message from any `BufRead`. [`compose`] goes the other way and writes mail;
 //! [`auth_results`] and [`journal`] read what a trusted server adds to it, [`notes_name`] the names of Domino's users;
 //! [`restamp`] gives a finished mail another subject. [`odata`] is the Web API's language, read and written.
+//! [`ntlm`] is how Windows proves a password over HTTP.
 
 pub mod auth_results;
 pub mod compose;
@@ -36,6 +37,7 @@ pub mod journal;
 pub mod mbox;
 pub mod mime;
 pub mod notes_name;
+pub mod ntlm;
 pub mod odata;
 pub mod restamp;
 pub mod soap;

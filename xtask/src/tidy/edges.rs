@@ -59,12 +59,14 @@ const HEAVY: &[(&str, &[&str])] = &[
     ("ldap3", &["mail"]),
     // The demo story sends real mail.
     ("mail-send", &["mail", "postroom"]),
-    ("tokio-rustls", &["mail", "web"]),
+    // crm: the connection that a Windows sign-in holds.
+    ("tokio-rustls", &["crm", "mail", "web"]),
     ("reqwest", &["crm", "dotdigital"]),
     ("axum", &["embedded", "web", "sandbox"]),
     ("axum-extra", &["web"]),
     ("tower-http", &["web"]),
-    ("hyper-util", &["web"]),
+    ("hyper", &["crm", "sandbox"]),
+    ("hyper-util", &["crm", "sandbox", "web"]),
     ("utoipa", &["web"]),
     ("utoipa-axum", &["web"]),
     ("rust-embed", &["web"]),

@@ -12,6 +12,7 @@
 //!   [`reference`] tie rows together, [`multiple`] writes many.
 //! * Every error is a [`Problem`] with the platform's own code and text.
 
+mod actions;
 mod batch;
 mod call;
 mod csdl;
@@ -20,6 +21,7 @@ mod delta;
 mod dispatch;
 mod expand;
 mod fetch;
+mod files;
 mod format;
 mod input;
 mod json;
@@ -30,6 +32,7 @@ mod problem;
 mod read;
 mod reference;
 mod row;
+mod sql;
 mod value;
 mod write;
 

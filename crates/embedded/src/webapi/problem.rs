@@ -118,7 +118,7 @@ impl From<Failure> for Problem {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Refused(refusal) => refusal.into(),
-            Failure::Denied(error) => error.into(),
+            Failure::Denied(error) => (*error).into(),
             Failure::Store(fault) => fault.into(),
             Failure::Platform { code, message } => Problem::new(platform_status(code), code, message),
         }

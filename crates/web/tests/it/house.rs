@@ -88,8 +88,13 @@ impl House {
 
     /// With a way out, on which people may write, and with the mailbox *support* watched.
     pub async fn with_way_out() -> House {
+        House::with_way_out_at(Clock::system()).await
+    }
+
+    /// The same, on a clock that the test turns.
+    pub async fn with_way_out_at(clock: Clock) -> House {
         let writing = Writing::Ready { senders: vec!["demo.example".into()] };
-        House::furnished(Plan { watched: &["support"], writing, ..Plan::default() }).await
+        House::furnished(Plan { clock, watched: &["support"], writing, ..Plan::default() }).await
     }
 
     /// With another mailbox.

@@ -1,0 +1,184 @@
+//! Which organisations a user has, and where: the three generations of discovery services (dataverse.md D3,
+//! protocol-annex.md 1.4, 3.1).
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{Request, StatusCode};
+use postroom_core::{Fault, Ids};
+use postroom_formats::soap::discovery::{self, Question};
+use postroom_formats::soap::envelope::{Envelope, Headers, Soap};
+use serde::Deserialize;
+
+use super::claims::Claims;
+use super::hosted::Hosted;
+use super::refusal::{nonsense, refused};
+use super::soap::{call, wrong_address};
+use super::transport::{Anonymous, Transport};
+
+/// Microsoft's global service. The sovereign clouds have their own.
+pub const GLOBAL: &str = "https://globaldisco.crm.dynamics.com";
+
+/// An organisation and its addresses; those that its generation does not have are `None`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Organization {
+    pub unique_name: String,
+    pub friendly_name: String,
+    pub version: String,
+    pub enabled: bool,
+    /// The root, for people and for `/api/data`.
+    pub web: Option<String>,
+    /// `…/XRMServices/2011/Organization.svc`.
+    pub organization_service: Option<String>,
+    /// `…/2007/CrmService.asmx`, and its definitions.
+    pub crm_service: Option<String>,
+    pub metadata_service: Option<String>,
+}
+
+/// Somewhere to ask.
+#[async_trait]
+pub trait Discover: Send + Sync {
+    async fn organizations(&self) -> Result<Vec<Organization>, Fault>;
+}
+
+/// The global service: OAuth tokens of users only.
+pub struct Global {
+    /// Signed in as a user for [`Global::url`].
+    pub transport: Arc<dyn Transport>,
+    /// [`GLOBAL`].
+    pub url: String,
+}
+
+#[derive(Deserialize)]
+struct Instances {
+    value: Vec<Instance>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+#[derive(Default)]
+struct Instance {
+    unique_name: String,
+    friendly_name: String,
+    version: String,
+    url: Option<String>,
+    /// 0 is enabled.
+    state: i64,
+}
+
+#[async_trait]
+impl Discover for Global {
+    async fn organizations(&self) -> Result<Vec<Organization>, Fault> {
+        let url = format!("{}/api/discovery/v2.0/Instances", self.url.trim_end_matches('/'));
+        let request = Request::get(&url).header(http::header::ACCEPT, "application/json");
+        let request = request.body(Bytes::new()).map_err(|_| wrong_address(&url))?;
+        // It answers an application with 401 or 403, and some with an empty list.
+        let only = "the global discovery service takes tokens of users only, not of applications: set org_url by hand";
+        let answer = match self.transport.send(request).await {
+            Err(fault) if fault.code == postroom_core::Code::CRM_SIGN_IN => return Err(refused(only)),
+            answer => answer?,
+        };
+        match answer.status() {
+            StatusCode::OK => {}
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => return Err(refused(only)),
+            status if status.is_server_error() => {
+                return Err(Fault::retry(postroom_core::Code::CRM_AWAY, format!("{url} is failing ({status})")));
+            }
+            status => return Err(nonsense(&format!("{url} answers {status}"))),
+        }
+        let read: Result<Instances, _> = serde_json::from_slice(answer.body());
+        let read = read.map_err(|error| nonsense(&format!("{url}: {error}")))?;
+        Ok(read.value.into_iter().map(Organization::from).collect())
+    }
+}
+
+impl From<Instance> for Organization {
+    fn from(from: Instance) -> Self {
+        let service = |web: &String| format!("{}/XRMServices/2011/Organization.svc", web.trim_end_matches('/'));
+        Organization {
+            unique_name: from.unique_name,
+            friendly_name: from.friendly_name,
+            version: from.version,
+            enabled: from.state == 0,
+            organization_service: from.url.as_ref().map(service),
+            web: from.url,
+            ..Organization::default()
+        }
+    }
+}
+
+/// Discovery.svc of 2011: on premises, and the regional ones of Online.
+pub struct Service2011 {
+    /// `https://host/XRMServices/2011/Discovery.svc`.
+    pub url: String,
+    pub by: By,
+    pub ids: Ids,
+}
+
+/// How Discovery.svc is signed in to.
+pub enum By {
+    /// Windows sign-in or a bearer token, at `…/Discovery.svc/web`.
+    Transport(Arc<dyn Transport>),
+    /// Claims for Discovery.svc itself.
+    Claims { client: reqwest::Client, claims: Claims },
+}
+
+#[async_trait]
+impl Discover for Service2011 {
+    async fn organizations(&self) -> Result<Vec<Organization>, Fault> {
+        let question = Question::Organizations;
+        let answer = match &self.by {
+            By::Transport(transport) => {
+                let envelope = Envelope::new(Soap::V11, Headers::default(), question.write());
+                call(&**transport, &format!("{}/web", self.url), &envelope, Some(discovery::ACTION)).await?
+            }
+            By::Claims { client, claims } => {
+                let id = format!("urn:uuid:{}", self.ids.next());
+                let security = Some(claims.header().await?);
+                let headers = Headers { security, ..Headers::request(discovery::ACTION, id, self.url.as_str()) };
+                let envelope = Envelope::new(Soap::V12, headers, question.write());
+                call(&Anonymous(client.clone()), &self.url, &envelope, None).await?
+            }
+        };
+        if let Some(fault) = answer.fault {
+            let said: String = fault.message.chars().filter(|c| !c.is_control()).take(200).collect();
+            return Err(refused(&format!("the discovery service refused: {said}")));
+        }
+        let all = discovery::read_answer(&answer.body).map_err(|error| nonsense(&error.to_string()))?;
+        Ok(all.into_iter().map(Organization::from).collect())
+    }
+}
+
+impl From<discovery::Organization> for Organization {
+    fn from(from: discovery::Organization) -> Self {
+        let at = |kind: &str| from.endpoints.iter().find(|(known, _)| known == kind).map(|(_, url)| url.clone());
+        Organization {
+            web: at("WebApplication"),
+            organization_service: at("OrganizationService"),
+            enabled: from.state == "Enabled" || from.state.is_empty(),
+            unique_name: from.unique_name,
+            friendly_name: from.friendly_name,
+            version: from.version,
+            ..Organization::default()
+        }
+    }
+}
+
+#[async_trait]
+impl Discover for Hosted {
+    async fn organizations(&self) -> Result<Vec<Organization>, Fault> {
+        let all = Hosted::organizations(self).await?;
+        let some = |text: String| (!text.is_empty()).then_some(text);
+        let organization = |from: postroom_formats::soap::crm4::Organization| Organization {
+            unique_name: from.name,
+            friendly_name: from.friendly_name,
+            enabled: true,
+            web: some(from.web_application),
+            crm_service: some(from.crm_service),
+            metadata_service: some(from.metadata_service),
+            ..Organization::default()
+        };
+        Ok(all.into_iter().map(organization).collect())
+    }
+}

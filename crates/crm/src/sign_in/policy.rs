@@ -1,0 +1,197 @@
+//! How a CRM wants to be signed in to, as it says itself: the policy in the service's WSDL (protocol-annex.md 1.1, 1.2), and
+//! the challenge of the Web API (dataverse.md D1).
+
+use bytes::Bytes;
+use http::header::WWW_AUTHENTICATE;
+use http::{HeaderMap, Request, Response, StatusCode, Uri};
+use postroom_core::{Code, Fault, Verdict};
+use postroom_formats::xml::{self, Element};
+
+use super::refusal::{nonsense, retry_after};
+use super::soap::{limits, wrong_address};
+use super::transport::{Anonymous, Transport};
+
+/// Imports that are followed at most.
+const IMPORTS: usize = 8;
+
+/// `Authentication` of the policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Policy {
+    /// Windows sign-in.
+    ActiveDirectory,
+    /// Claims: the identifier of the token service, such as `http://sts.example.com/adfs/services/trust`.
+    Federation(String),
+    /// Microsoft's cloud: OAuth 2.
+    Online,
+}
+
+/// Reads the policy of the service at `url` (`…/Organization.svc`, `…/Discovery.svc`), which needs no sign-in.
+///
+/// # Errors
+/// [`Verdict::Hold`] when there is no such service, or its WSDL has no policy.
+pub async fn policy(client: &reqwest::Client, url: &str) -> Result<Policy, Fault> {
+    let client = Anonymous(client.clone());
+    let root = wsdl(&client, &format!("{url}?wsdl")).await?;
+    if let Some(policy) = read(&root) {
+        return Ok(policy);
+    }
+    for location in imports(&root).into_iter().take(IMPORTS) {
+        // A server behind a proxy names itself by its inner name: only the question mark and what follows is used.
+        let Some((_, query)) = location.split_once('?') else { continue };
+        if let Some(policy) = read(&wsdl(&client, &format!("{url}?{query}")).await?) {
+            return Ok(policy);
+        }
+    }
+    Err(nonsense(&format!("the WSDL of {url} has no authentication policy")))
+}
+
+/// The address of the token service that takes names and passwords, of a CRM with claims.
+///
+/// # Errors
+/// [`Verdict::Hold`] when the CRM signs in otherwise; the text says how.
+pub async fn token_service(client: &reqwest::Client, url: &str) -> Result<String, Fault> {
+    let other = |how: &str| {
+        let message = format!("{url} is not signed in to through AD FS; {how}");
+        Err(Fault::new(Verdict::Hold, Code::CRM_SIGN_IN, message))
+    };
+    match policy(client, url).await? {
+        Policy::Federation(identifier) => Ok(endpoint(&identifier)),
+        Policy::ActiveDirectory => other("use the Windows sign-in"),
+        Policy::Online => other("use OAuth 2 with a client secret or certificate"),
+    }
+}
+
+/// AD FS names itself with `http:` and listens on `https:`.
+fn endpoint(identifier: &str) -> String {
+    let secure = identifier.strip_prefix("http://").map_or(identifier.to_owned(), |rest| format!("https://{rest}"));
+    format!("{}/13/usernamemixed", secure.trim_end_matches('/'))
+}
+
+async fn wsdl(client: &Anonymous, url: &str) -> Result<Element, Fault> {
+    let answer = get(client, url).await?;
+    match answer.status() {
+        StatusCode::OK => {
+            let text = std::str::from_utf8(answer.body()).map_err(|_| nonsense(&format!("{url} is no UTF-8")))?;
+            xml::read(text, &limits()).map_err(|error| nonsense(&format!("{url} is no WSDL: {error}")))
+        }
+        status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
+            let verdict = Verdict::Retry { after: retry_after(answer.headers()) };
+            Err(Fault::new(verdict, Code::CRM_AWAY, format!("{url} is busy or failing ({status})")))
+        }
+        status => Err(nonsense(&format!("{url} answers {status}"))),
+    }
+}
+
+async fn get(client: &Anonymous, url: &str) -> Result<Response<Bytes>, Fault> {
+    let request = Request::get(url).body(Bytes::new()).map_err(|_| wrong_address(url))?;
+    client.send(request).await
+}
+
+fn read(wsdl: &Element) -> Option<Policy> {
+    let mut policies = Vec::new();
+    gather(wsdl, "AuthenticationPolicy", &mut policies);
+    policies.into_iter().find_map(|policy| match policy.text_of("Authentication")? {
+        "ActiveDirectory" => Some(Policy::ActiveDirectory),
+        "LiveId" | "OnlineFederation" => Some(Policy::Online),
+        "Federation" => {
+            let identifier = policy.child("SecureTokenService")?.text_of("Identifier")?;
+            Some(Policy::Federation(identifier.to_owned()))
+        }
+        _ => None,
+    })
+}
+
+fn imports(wsdl: &Element) -> Vec<&str> {
+    let mut found = Vec::new();
+    gather(wsdl, "import", &mut found);
+    found.into_iter().filter_map(|import| import.get("location")).collect()
+}
+
+/// All elements of that local name. The reader bounds the depth.
+fn gather<'e>(at: &'e Element, local: &str, found: &mut Vec<&'e Element>) {
+    if at.name.local == local {
+        found.push(at);
+    }
+    at.children.iter().for_each(|child| gather(child, local, found));
+}
+
+/// Where the Web API sends those who have no token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authority {
+    /// `https://login.microsoftonline.com/TENANT/oauth2/authorize`.
+    pub authorization: String,
+    /// What a token must be for.
+    pub resource: Option<String>,
+}
+
+impl Authority {
+    /// The tenant in the address: its first part.
+    pub fn tenant(&self) -> Option<String> {
+        let uri: Uri = self.authorization.parse().ok()?;
+        uri.path().split('/').find(|part| !part.is_empty()).map(str::to_owned)
+    }
+}
+
+/// Asks the Web API without a token. `None` when it wants something else than a bearer token.
+///
+/// # Errors
+/// When the CRM cannot be reached.
+pub async fn authority(client: &reqwest::Client, org_url: &str) -> Result<Option<Authority>, Fault> {
+    let url = format!("{}/api/data", org_url.trim_end_matches('/'));
+    let answer = get(&Anonymous(client.clone()), &url).await?;
+    Ok((answer.status() == StatusCode::UNAUTHORIZED).then(|| challenge(answer.headers())).flatten())
+}
+
+fn challenge(headers: &HeaderMap) -> Option<Authority> {
+    let values = headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
+    let bearer = values.filter_map(|value| value.strip_prefix("Bearer ")).next()?;
+    let of = |name: &str| {
+        let mut parts = bearer.split(',').filter_map(|part| part.trim().split_once('='));
+        parts.find(|(key, _)| *key == name).map(|(_, value)| value.trim_matches('"').to_owned())
+    };
+    Some(Authority { authorization: of("authorization_uri")?, resource: of("resource_id") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(policy: &str, expected: Option<Policy>) {
+        let text = format!(
+            "<wsdl:definitions xmlns:wsdl='w'><p:Policy xmlns:p='p'>\
+             <m:AuthenticationPolicy xmlns:m='m'>{policy}</m:AuthenticationPolicy></p:Policy></wsdl:definitions>"
+        );
+        assert_eq!(read(&xml::read(&text, &limits()).unwrap()), expected, "{policy}");
+    }
+
+    #[test]
+    fn policies() {
+        let sts = "http://sts.example.com/adfs/services/trust";
+        let service = format!("<m:SecureTokenService><m:Identifier>{sts}</m:Identifier></m:SecureTokenService>");
+        check("<m:Authentication>ActiveDirectory</m:Authentication>", Some(Policy::ActiveDirectory));
+        check(&format!("<m:Authentication>Federation</m:Authentication>{service}"), Some(Policy::Federation(sts.into())));
+        check("<m:Authentication>OnlineFederation</m:Authentication>", Some(Policy::Online));
+        check("<m:Authentication>Federation</m:Authentication>", None);
+        check("", None);
+    }
+
+    #[test]
+    fn the_token_service_listens_in_tls() {
+        let https = "https://sts.example.com/adfs/services/trust/13/usernamemixed";
+        assert_eq!(endpoint("http://sts.example.com/adfs/services/trust"), https);
+        assert_eq!(endpoint("https://sts.example.com/adfs/services/trust/"), https);
+    }
+
+    #[test]
+    fn the_web_apis_challenge() {
+        let headers = |text: &str| HeaderMap::from_iter([(WWW_AUTHENTICATE, text.parse().unwrap())]);
+        let found = challenge(&headers(
+            "Bearer authorization_uri=https://login.example.com/7c1f/oauth2/authorize, resource_id=https://org.example.com/",
+        ));
+        let found = found.unwrap();
+        assert_eq!(found.tenant().unwrap(), "7c1f");
+        assert_eq!(found.resource.unwrap(), "https://org.example.com/");
+        assert_eq!(challenge(&headers("NTLM")), None);
+    }
+}

@@ -1,0 +1,98 @@
+//! A request to the CRM, sent signed in: what the Web API and SOAP makes speak through.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use postroom_core::{Fault, Secret};
+
+use super::connection::unanswered;
+use super::refusal::refused;
+use super::token::Token;
+
+/// Sends requests, each signed in. The answer is whole; what its status means is the caller's to say, but a sign-in that
+/// is refused is a fault.
+#[async_trait]
+pub trait Transport: Send + Sync {
+    /// The request's address is absolute.
+    ///
+    /// # Errors
+    /// [`postroom_core::Verdict::Retry`] when nothing was done, or reading again does no harm;
+    /// [`postroom_core::Verdict::Unknown`] when a write may have happened.
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Fault>;
+}
+
+/// With a bearer token.
+pub struct Bearer {
+    client: reqwest::Client,
+    token: Arc<dyn Token>,
+}
+
+impl Bearer {
+    pub fn new(client: reqwest::Client, token: Arc<dyn Token>) -> Self {
+        Bearer { client, token }
+    }
+
+    async fn once(&self, request: &Request<Bytes>, token: &Secret) -> Result<Response<Bytes>, Fault> {
+        let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
+            .map_err(|_| refused("the identity provider's token is no header's value; check its address"))?;
+        value.set_sensitive(true);
+        let mut headers = request.headers().clone();
+        headers.insert(AUTHORIZATION, value);
+        plain(&self.client, request, headers).await
+    }
+}
+
+#[async_trait]
+impl Transport for Bearer {
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Fault> {
+        let token = self.token.bearer().await?;
+        let answer = self.once(&request, &token).await?;
+        if answer.status() != StatusCode::UNAUTHORIZED {
+            return Ok(answer);
+        }
+        // Revoked before its time, or of a server whose keys changed: one new token, then it is a refusal.
+        self.token.refused(&token).await;
+        let token = self.token.bearer().await?;
+        let answer = self.once(&request, &token).await?;
+        match answer.status() {
+            StatusCode::UNAUTHORIZED => Err(refused(
+                "the CRM refuses a fresh token: make the application a user of the organisation (application user) with a security role, and check that org_url is the address the token was made for",
+            )),
+            _ => Ok(answer),
+        }
+    }
+}
+
+/// Reads may be sent twice.
+pub(super) fn repeatable(method: &Method) -> bool {
+    method.is_safe()
+}
+
+/// Sends a request as it stands and reads the whole answer.
+pub(super) async fn plain(
+    client: &reqwest::Client,
+    request: &Request<Bytes>,
+    headers: HeaderMap,
+) -> Result<Response<Bytes>, Fault> {
+    let lost = |error| unanswered("the CRM", error, repeatable(request.method()));
+    let sent = client.request(request.method().clone(), request.uri().to_string());
+    let answer = sent.headers(headers).body(request.body().clone()).send().await.map_err(lost)?;
+    let (status, headers) = (answer.status(), answer.headers().clone());
+    let mut whole = Response::new(answer.bytes().await.map_err(lost)?);
+    *whole.status_mut() = status;
+    *whole.headers_mut() = headers;
+    Ok(whole)
+}
+
+/// A request that nobody has signed in: for tokens in the message itself, and for what is public.
+pub struct Anonymous(pub reqwest::Client);
+
+#[async_trait]
+impl Transport for Anonymous {
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Fault> {
+        plain(&self.0, &request, request.headers().clone()).await
+    }
+}
