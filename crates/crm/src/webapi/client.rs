@@ -11,9 +11,10 @@ use postroom_core::metadata::Metadata;
 use postroom_core::{Code, Fault};
 use postroom_formats::odata::batch::{self, BatchAnswer, BatchItem, Request, Response};
 use serde_json::Value as Json;
-use tokio::sync::Mutex as Turn;
+use tokio::sync::{Mutex as Turn, OnceCell};
 
 use super::config::Settings;
+use super::limits::Limits;
 use super::metadata;
 use super::refusal::Refusal;
 use super::wire::{Ask, Reply, Trouble, Wire, header};
@@ -41,6 +42,7 @@ pub(crate) struct Client {
     /// Definitions are read by one task at a time.
     turn: Turn<()>,
     version: Mutex<Option<String>>,
+    pub(super) limits: OnceCell<Limits>,
 }
 
 impl Client {
@@ -59,6 +61,7 @@ impl Client {
             known: Mutex::default(),
             turn: Turn::default(),
             version: Mutex::default(),
+            limits: OnceCell::new(),
             settings,
         }
     }

@@ -12,10 +12,14 @@ use postroom_core::metadata::Metadata;
 use postroom_core::{Change, ChangeSet, Code, Fault, Outcome, Record, RecordRef, Value};
 
 use super::body::{self, Body};
+use super::limits::Limits;
 use super::look::Looked;
 
 /// The columns of a row's state.
 const STATE: [&str; 2] = ["statecode", "statuscode"];
+
+/// `notifications`: attachments were dropped (dataverse.md B).
+const ATTACHMENTS_DROPPED: &str = "1";
 
 /// One request.
 #[derive(Debug)]
@@ -103,11 +107,14 @@ pub(crate) fn prepare(
     metadata: &Metadata,
     set: &ChangeSet,
     looked: &Looked,
+    limits: &Limits,
     before: Before,
 ) -> Result<Prepared, Fault> {
     let mut maker = Maker {
         metadata,
         looked,
+        limits,
+        shortened: shortened(set, limits),
         before,
         touched: HashSet::new(),
         made: HashMap::new(),
@@ -125,6 +132,9 @@ pub(crate) fn prepare(
 struct Maker<'m> {
     metadata: &'m Metadata,
     looked: &'m Looked,
+    limits: &'m Limits,
+    /// Mails that lose an attachment.
+    shortened: HashSet<RecordRef>,
     before: Before,
     /// Rows that an earlier change of the set writes: what was looked at no longer holds.
     touched: HashSet<RecordRef>,
@@ -150,6 +160,9 @@ impl Maker<'_> {
         let at = target(change);
         if at.table == "activityparty" {
             return self.party(change);
+        }
+        if record(change).is_some_and(|row| is_attachment(at) && self.limits.keep(row)) {
+            return Ok(Outcome::Unchanged);
         }
         let fresh = self.touched.insert(at.clone());
         let there = if fresh { self.looked.get(at).map(Option::as_ref) } else { None };
@@ -213,7 +226,13 @@ impl Maker<'_> {
     fn create(&mut self, row: &Record) -> Result<Outcome, Fault> {
         let table = body::table(self.metadata, &row.at.table)?;
         let two_steps = row.int("statecode").is_some_and(|state| state != 0);
-        let body = body::columns(self.metadata, row, true, if two_steps { &STATE } else { &["statecode"] })?;
+        let mut body =
+            body::columns(self.metadata, row, true, if two_steps { &STATE } else { &["statecode"] })?;
+        if self.shortened.contains(&row.at)
+            && table.column("notifications").is_some_and(|column| column.valid_for_create)
+        {
+            body.put("notifications", ATTACHMENTS_DROPPED);
+        }
         self.made.insert(row.at.clone(), Some(self.drafts.len()));
         let (path, within) = (table.entity_set.clone(), BTreeMap::new());
         self.drafts.push(Draft { method: "POST", path, condition: None, body: Some(body), within });
@@ -294,10 +313,7 @@ impl Maker<'_> {
         let list = list.ok_or_else(|| {
             Fault::reject(Code::CRM_UNKNOWN_COLUMN, format!("{} has no parties", activity.table))
         })?;
-        let mut body = body::columns(self.metadata, row, true, &["activityid"])?;
-        if body.is_empty() {
-            body = Body::default();
-        }
+        let body = body::columns(self.metadata, row, true, &["activityid"])?;
         self.drafts[draft].within.entry(list.referenced_navigation.clone()).or_default().push(body);
         Ok(Outcome::Created)
     }
@@ -314,6 +330,17 @@ impl Maker<'_> {
         };
         Prepared { ops: self.drafts.into_iter().chain(self.last).map(op).collect(), outcomes: self.outcomes }
     }
+}
+
+fn is_attachment(at: &RecordRef) -> bool {
+    at.table == "activitymimeattachment"
+}
+
+/// The rows whose attachments do not all go with them.
+fn shortened(set: &ChangeSet, limits: &Limits) -> HashSet<RecordRef> {
+    let rows = set.changes.iter().filter_map(record);
+    let kept = rows.filter(|row| is_attachment(&row.at) && limits.keep(row));
+    kept.filter_map(|row| row.lookup("objectid").cloned()).collect()
 }
 
 fn etag(version: i64) -> String {

@@ -21,6 +21,7 @@ mod changes;
 mod client;
 pub mod config;
 mod lanes;
+mod limits;
 mod look;
 mod lot;
 mod metadata;

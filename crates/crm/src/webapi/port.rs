@@ -119,7 +119,8 @@ impl Crm for WebApi {
 
     async fn capabilities(&self) -> Result<Capabilities, Fault> {
         let version = self.client.version().await?;
-        let untracked = self.client.can.untracked.lock().unwrap_or_else(std::sync::PoisonError::into_inner).len();
+        let untracked =
+            self.client.can.untracked.lock().unwrap_or_else(std::sync::PoisonError::into_inner).len();
         let can = |flag: &std::sync::atomic::AtomicBool| flag.load(Ordering::Relaxed);
         Ok(Capabilities {
             alternate_keys: true,

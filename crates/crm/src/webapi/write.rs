@@ -20,6 +20,7 @@ use postroom_core::{Change, ChangeSet, Code, Content, Fault, Outcome, Record, Re
 use postroom_formats::odata::batch::{BatchAnswer, BatchItem, MAX_OPERATIONS};
 
 use super::WebApi;
+use super::limits::Limits;
 use super::look::Looked;
 use super::lot::{self, Before, Op, Prepared};
 use super::refusal::Refusal;
@@ -105,6 +106,15 @@ impl WebApi {
             Ok(metadata) => metadata,
             Err(fault) => return fail(&pending, answers, &fault),
         };
+        let none = Limits::default();
+        let attaches = |at: usize| lot::tables(&sets[at..=at]).contains("activitymimeattachment");
+        let limits = match pending.iter().any(|(at, _)| attaches(*at)) {
+            false => &none,
+            true => match self.client.limits().await {
+                Ok(limits) => limits,
+                Err(fault) => return fail(&pending, answers, &fault),
+            },
+        };
         for round in 0..ROUNDS {
             if pending.is_empty() {
                 return;
@@ -118,7 +128,7 @@ impl WebApi {
             };
             let mut parcels = Vec::new();
             for (at, before) in &pending {
-                match lot::prepare(&metadata, &sets[*at], &looked, *before) {
+                match lot::prepare(&metadata, &sets[*at], &looked, limits, *before) {
                     Err(fault) => answers[*at] = Some(Err(fault)),
                     Ok(prepared) if prepared.ops.is_empty() => answers[*at] = Some(Ok(prepared.outcomes)),
                     Ok(prepared) => parcels.push(Parcel { at: *at, prepared }),

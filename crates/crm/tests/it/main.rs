@@ -1,8 +1,8 @@
-//! The makes of the CRM port against the embedded CRM's doors, and the sign-in against servers of the sandbox and of others,
-//! over real sockets.
+//! The makes of the CRM port against the embedded CRM's doors, and signing in against servers of the sandbox and of others.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helper functions too")]
 
+mod calls;
 mod conformance;
 mod faults;
 mod server;

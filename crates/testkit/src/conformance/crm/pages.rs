@@ -68,7 +68,9 @@ pub(super) async fn pages_have_no_gap_under_writes(bench: Bench) -> Verdict {
     let query = ours(&bench).order_by("firstname", false);
     let mut staying: BTreeSet<Uuid> = rows.iter().map(|row| row.at.id).collect();
     let mut going: Vec<RecordRef> = rows.iter().step_by(4).map(|row| row.at.clone()).collect();
-    going.iter().for_each(|at| drop(staying.remove(&at.id)));
+    for at in &going {
+        staying.remove(&at.id);
+    }
     let found = pages(&bench, &query, 4, async |_| {
         if let Some(at) = going.pop() {
             bench.must(Change::Delete(at)).await?;

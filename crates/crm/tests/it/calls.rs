@@ -1,0 +1,145 @@
+//! How many calls things take, and what goes in which.
+
+use postroom_core::query::{Aggregate, Function, Group, Join, Link};
+use postroom_core::{
+    Change, ChangeSet, ChangesAsk, Code, Crm, Filter, Ids, Outcome, Query, Record, RecordRef,
+};
+
+use crate::server::{On, Server, on_both};
+
+on_both!(
+    new_rows_go_together,
+    bad_rows_are_found_by_halving,
+    what_odata_cannot_say,
+    a_quiet_run_costs_one_call,
+    attachments_that_are_not_taken_stay_here,
+);
+
+fn contacts(ids: &Ids, count: usize) -> Vec<Record> {
+    let one =
+        |number| Record::new(RecordRef::new("contact", ids.next())).with("lastname", format!("C{number:03}"));
+    (0..count).map(one).collect()
+}
+
+fn alone(rows: &[Record]) -> Vec<ChangeSet> {
+    rows.iter().map(|row| ChangeSet { changes: vec![Change::Create(row.clone())] }).collect()
+}
+
+async fn new_rows_go_together(on: On) {
+    let server = Server::new(on).await;
+    let (client, rows) = (server.client(), contacts(&Ids::random(), 150));
+    for expected in [Outcome::Created, Outcome::Unchanged] {
+        let answers = client.apply(alone(&rows)).await;
+        assert!(answers.into_iter().all(|answer| answer.unwrap() == [expected]), "{expected:?}");
+    }
+    let multiple = server.seen("POST contacts");
+    assert!((1..40).contains(&multiple), "150 rows twice took {multiple} messages");
+}
+
+async fn bad_rows_are_found_by_halving(on: On) {
+    let server = Server::new(on).await;
+    let (client, mut rows) = (server.client(), contacts(&Ids::random(), 64));
+    let bad = [3, 40];
+    for at in bad {
+        rows[at] = rows[at].clone().with("gendercode", 99);
+    }
+    let answers = client.apply(alone(&rows)).await;
+    for (at, answer) in answers.into_iter().enumerate() {
+        match bad.contains(&at) {
+            true => assert_eq!(answer.unwrap_err().code, Code::CRM_REFUSED),
+            false => assert_eq!(answer.unwrap(), [Outcome::Created], "row {at}"),
+        }
+    }
+    assert_eq!(server.embedded.query(&Query::of("contact").select(&[])).await.unwrap().len(), 62);
+}
+
+/// Joins that answer columns, parts of dates and the like are said in FetchXML, page by page.
+async fn what_odata_cannot_say(on: On) {
+    let server = Server::new(on).await;
+    let (client, ids) = (server.client(), Ids::random());
+    let account = Record::new(RecordRef::new("account", ids.next())).with("name", "Litware");
+    let rows: Vec<Record> =
+        contacts(&ids, 25).into_iter().map(|row| row.with("parentcustomerid", account.at.clone())).collect();
+    let all = std::iter::once(account.clone()).chain(rows.clone()).map(Change::Create).collect();
+    server.embedded.apply(vec![ChangeSet { changes: all }]).await.remove(0).unwrap();
+    let link = Link::new("account", "accountid", "parentcustomerid", "acc").join(Join::Inner);
+    let link = link.select(&["name", "ownerid"]).filter(Filter::eq("name", "Litware"));
+    let query = Query::of("contact").select(&["lastname"]).order_by("lastname", true).link(link);
+    let (mut found, mut next) = (Vec::new(), None);
+    loop {
+        let page = client.page(&query, 10, next.as_deref()).await.unwrap();
+        assert!(page.records.len() <= 10);
+        found.extend(page.records);
+        next = page.next;
+        if next.is_none() {
+            break;
+        }
+    }
+    assert_eq!(found.len(), 25);
+    assert_eq!((found[0].text("lastname"), found[0].text("acc.name")), (Some("C024"), Some("Litware")));
+    assert_eq!(found[0].lookup("acc.ownerid").map(|to| to.table.as_str()), Some("systemuser"));
+
+    let mut counted = Query::of("contact");
+    counted.groups = vec![Group { column: "statecode".into(), alias: "state".into(), part: None }];
+    counted.aggregates = vec![Aggregate {
+        column: "contactid".into(),
+        function: Function::CountColumn,
+        alias: "number".into(),
+    }];
+    let rows = client.query(&counted).await.unwrap();
+    assert_eq!((rows[0].int("state"), rows[0].int("number")), (Some(0), Some(25)));
+}
+
+async fn a_quiet_run_costs_one_call(on: On) {
+    let server = Server::new(on).await;
+    let (client, rows) = (server.client(), contacts(&Ids::random(), 300));
+    client.apply(alone(&rows)).await;
+    let ask = |since| ChangesAsk { table: "contact".into(), columns: None, since, size: 100 };
+    let (mut since, mut brought) = (None, 0);
+    loop {
+        let part = client.changes(&ask(since)).await.unwrap();
+        brought += part.records.len();
+        since = Some(part.token);
+        if !part.more {
+            break;
+        }
+    }
+    assert_eq!(brought, 300);
+    let before = server.calls();
+    let part = client.changes(&ask(since)).await.unwrap();
+    assert_eq!((part.records.len(), part.more, part.full), (0, false, false));
+    assert_eq!(server.calls() - before, 1);
+}
+
+/// One too large and one of a blocked kind stay; the mail is filed with the third, and says so.
+async fn attachments_that_are_not_taken_stay_here(on: On) {
+    let server = Server::new(on).await;
+    let (client, ids) = (server.client(), Ids::random());
+    let organization =
+        server.embedded.query(&Query::of("organization").select(&[])).await.unwrap()[0].at.clone();
+    let settings =
+        Record::new(organization).with("maxuploadfilesize", 100).with("blockedattachments", "exe;js");
+    server
+        .embedded
+        .apply(vec![ChangeSet { changes: vec![Change::Update(settings)] }])
+        .await
+        .remove(0)
+        .unwrap();
+    let email = Record::new(RecordRef::new("email", ids.next()))
+        .with("subject", "Files")
+        .with("directioncode", false);
+    let file = |name: &str, size: usize| {
+        let row = Record::new(RecordRef::new("activitymimeattachment", ids.next())).with("filename", name);
+        let row = row.with("objectid", email.at.clone()).with("objecttypecode", "email");
+        row.with("body", Content::Bytes(vec![b'x'; size].into()))
+    };
+    let rows = [email.clone(), file("large.pdf", 101), file("run.EXE", 5), file("small.pdf", 100)];
+    let set = ChangeSet { changes: rows.map(Change::Create).into() };
+    let outcomes = client.apply(vec![set]).await.remove(0).unwrap();
+    assert_eq!(outcomes, [Outcome::Created, Outcome::Unchanged, Outcome::Unchanged, Outcome::Created]);
+    let files =
+        server.embedded.query(&Query::of("activitymimeattachment").select(&["filename"])).await.unwrap();
+    assert_eq!(files.iter().filter_map(|row| row.text("filename")).collect::<Vec<_>>(), ["small.pdf"]);
+    let mails = server.embedded.query(&Query::of("email").select(&["notifications"])).await.unwrap();
+    assert_eq!(mails[0].int("notifications"), Some(1));
+}
