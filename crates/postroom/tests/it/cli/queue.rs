@@ -79,7 +79,10 @@ fn a_mail_is_shown_held_released_and_given_up() {
     assert_eq!(house.run(&["queue", "show", "msg_00000000000000000000000000"]).exit, 5);
 
     let listed = house.api("/api/v1/outgoing").answers(200).json();
-    assert_eq!(listed["items"], json!([show()]), "the API answers what the command prints");
+    let lines = house.list(&["queue", "list"]);
+    assert_eq!(listed["items"], json!(lines), "the API answers what the command prints");
+    // The attempts stand with the one mail only.
+    assert!(lines[0]["history"].is_null() && show()["history"][0]["outcome"] == "failed", "{}", show());
     assert_eq!(house.api(&format!("/api/v1/outgoing/{id}")).answers(200).json(), show());
     house.api("/api/v1/outgoing?state=sleeping").refuses(400);
     let audit = house.api(&format!("/api/v1/audit?object={id}")).answers(200).json();
