@@ -125,7 +125,7 @@ pub enum By {
     /// Windows sign-in or a bearer token, at `…/Discovery.svc/web`.
     Transport(Arc<dyn Transport>),
     /// Claims for Discovery.svc itself.
-    Claims { client: reqwest::Client, claims: Claims },
+    Claims { client: reqwest::Client, claims: Box<Claims> },
 }
 
 #[async_trait]

@@ -84,7 +84,8 @@ async fn discovery_svc_by_claims() {
         }
     };
     let url = format!("{}/Discovery.svc", serve(Router::new().route("/Discovery.svc", post(answer))).await);
-    let by = By::Claims { client: client(), claims: claims(&identity, &clock, PASSWORD, &address) };
+    let claims = Box::new(claims(&identity, &clock, PASSWORD, &address));
+    let by = By::Claims { client: client(), claims };
     let service = Service2011 { url, by, ids: Ids::counted() };
     assert_eq!(service.organizations().await.unwrap(), [expected()]);
     identity.revoke_all();
