@@ -41,7 +41,7 @@ pub struct Tree {
     pub files: Vec<File>,
 }
 
-/// Folders that hold nothing of ours.
+/// What holds nothing of ours: folders, and the file that stands for `.git` in a second working tree.
 const SKIPPED: &[&str] = &["target", "node_modules", ".git"];
 
 /// Larger files are data.
@@ -77,8 +77,11 @@ fn walk(root: &Path, folder: &Path, files: &mut Vec<File>) -> Result<()> {
     for entry in fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))? {
         let entry = entry?;
         let name = entry.file_name();
+        if SKIPPED.iter().any(|skipped| name == *skipped) {
+            continue;
+        }
         let kind = entry.file_type()?;
-        if kind.is_dir() && !SKIPPED.iter().any(|skipped| name == *skipped) {
+        if kind.is_dir() {
             walk(root, &entry.path(), files)?;
         } else if kind.is_file() && entry.metadata()?.len() <= LARGEST {
             let Ok(text) = fs::read_to_string(entry.path()) else { continue };

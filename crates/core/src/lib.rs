@@ -12,7 +12,8 @@
 //! * **Kill points** ([`kill`]): every durable step can be made to die before and after it, by name.
 //!
 //! The ports of the mail half: [`Inbox`] (raw mail in; `Ok` means durable), [`WatchBook`] (where a watcher stands),
-//! [`MailSender`] (finished mail out) and [`Crm`] (tables, keys, change sets).
+//! [`MailSender`] (finished mail out) and [`Crm`] (tables, keys, change sets). The embedded CRM answers programs of others
+//! behind [`CrmDoors`].
 
 pub mod address;
 mod clock;
@@ -21,6 +22,7 @@ mod content;
 mod crm;
 pub mod decision;
 mod directory;
+mod door;
 mod fault;
 pub mod id;
 mod inbox;
@@ -41,6 +43,7 @@ pub use content::{BodyHash, Content};
 pub use crm::{AddressHit, Change, ChangeSet, Crm, Imported, Outcome};
 pub use decision::{Decision, Signal, SignalKind};
 pub use directory::Directory;
+pub use door::{CrmDoors, DoorKind, DoorRefusal, DoorReply, DoorRequest};
 pub use fault::{Fault, Verdict};
 pub use id::{DecisionId, JobId, MailId, SightingId, TokenId};
 pub use inbox::{Accepted, Inbox};

@@ -2,7 +2,7 @@
 //!
 //! The port makes a [`Fault`] of it, the doors an error with Dynamics' own code.
 
-use postroom_core::Fault;
+use postroom_core::{Code, Fault};
 use postroom_store::Error;
 
 use crate::access::AccessError;
@@ -13,8 +13,13 @@ use crate::rules::Refusal;
 pub enum Failure {
     Refused(Refusal),
     /// The caller may not.
-    Denied(AccessError),
+    Denied(Box<AccessError>),
     Store(Fault),
+    /// A message refused in the platform's own words, with its own number such as 0x80040b04.
+    Platform {
+        code: u32,
+        message: String,
+    },
 }
 
 impl From<Error> for Failure {
@@ -34,7 +39,7 @@ impl From<AccessError> for Failure {
         match error {
             AccessError::Refused(refusal) => Failure::Refused(refusal),
             AccessError::Store(error) => error.into(),
-            denied => Failure::Denied(denied),
+            denied => Failure::Denied(Box::new(denied)),
         }
     }
 }
@@ -49,8 +54,9 @@ impl From<Failure> for Fault {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Refused(refusal) => refusal.into(),
-            Failure::Denied(error) => error.into(),
+            Failure::Denied(error) => (*error).into(),
             Failure::Store(fault) => fault,
+            Failure::Platform { message, .. } => Fault::reject(Code::CRM_REFUSED, message),
         }
     }
 }

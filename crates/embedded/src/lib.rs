@@ -3,7 +3,7 @@
 //!
 //! # Design
 //!
-//! * **Descriptions** ([`schema`]): 58 standard tables from files of public facts, put right in code; tables made at run
+//! * **Descriptions** ([`schema`]): 60 standard tables from files of public facts, put right in code; tables made at run
 //!   time beside them. What a database has stands in its `crm_table`; every process notices a change at its next unit.
 //! * **Definitions** ([`definitions`]): the same descriptions in Dataverse's words for the doors, and how they are changed.
 //! * **Rows** are rows: `crm_contact` with real columns, on SQLite and PostgreSQL. Bodies are handles on the stored mail.
@@ -47,6 +47,7 @@ use uuid::Uuid;
 
 use access::Callers;
 pub use failure::Failure;
+use messages::blocks::Uploads;
 pub use rules::Refusal;
 pub use schema::registry::MIGRATIONS;
 use schema::registry::{self, Cache};
@@ -60,6 +61,7 @@ pub struct Embedded {
     clock: Clock,
     cache: Cache,
     callers: Callers,
+    uploads: Uploads,
     /// The user in whose name rows are written.
     acting: Uuid,
 }
@@ -73,13 +75,16 @@ impl Embedded {
             clock,
             cache: Cache::default(),
             callers: Callers::default(),
+            uploads: Uploads::default(),
             acting: seed::ADMINISTRATOR,
         };
         if registry::lacks(&*crm.schema().await?, &Schema::standard()) {
             crm.install().await?;
         }
         seed::organisation(&crm).await?;
-        crm.ensure_roles().await?;
+        if crm.lacks_roles().await? {
+            crm.install().await?;
+        }
         Ok(crm)
     }
 
@@ -110,6 +115,16 @@ impl Embedded {
         Ok(made?)
     }
 
+    /// The unit of every change to rows.
+    pub(crate) async fn change<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+    {
+        self.store.write("crm.apply", work).await
+    }
+
     /// The unit of every change to definitions. New tables have their privileges when it ends.
     pub(crate) async fn shape<T, E, F>(&self, work: F) -> Result<T, E>
     where
@@ -123,6 +138,7 @@ impl Embedded {
                 let done = work(tx).await?;
                 let schema = cache.current(tx).await?;
                 access::seed::ensure(tx, &schema).await?;
+                definitions::messages::ensure(tx, &schema).await?;
                 Ok(done)
             }
             .boxed()
@@ -136,27 +152,21 @@ impl Embedded {
             async move {
                 registry::ensure(tx, Schema::standard()).await?;
                 let schema = cache.current(tx).await?;
-                access::seed::ensure(tx, &schema).await
+                access::seed::ensure(tx, &schema).await?;
+                definitions::messages::ensure(tx, &schema).await
             }
             .boxed()
         });
         unit.await
     }
 
-    /// The privileges and roles that an older version did not have. A read comes first: a start on a database that is in
-    /// use waits for nobody.
-    async fn ensure_roles(&self) -> Result<(), Fault> {
+    /// Whether an older version did not have all of today's privileges and roles. It only reads: a start on a database that is
+    /// in use waits for nobody.
+    async fn lacks_roles(&self) -> Result<bool, Fault> {
         let schema = self.schema().await?;
-        let known = schema.clone();
-        let look = self.store.read(move |tx| async move { access::seed::lacks(tx, &known).await }.boxed());
+        let look = self.store.read(move |tx| async move { access::seed::lacks(tx, &schema).await }.boxed());
         let lacks: Result<bool, Error> = look.await;
-        if lacks? {
-            let unit = self
-                .store
-                .write("crm.roles", move |tx| async move { access::seed::ensure(tx, &schema).await }.boxed());
-            unit.await?;
-        }
-        Ok(())
+        Ok(lacks?)
     }
 
     /// Adds columns to a table; those that are there already are left as they are.

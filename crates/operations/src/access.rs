@@ -128,6 +128,8 @@ pub enum Door {
     Cli,
     Api,
     Page,
+    /// The embedded CRM's own doors.
+    Crm,
 }
 
 impl fmt::Display for Door {
@@ -136,6 +138,7 @@ impl fmt::Display for Door {
             Door::Cli => "cli",
             Door::Api => "api",
             Door::Page => "page",
+            Door::Crm => "crm",
         })
     }
 }

@@ -15,6 +15,7 @@ mod audit;
 mod bodies;
 mod compose;
 mod delivery;
+mod doors;
 mod find;
 mod gauges;
 mod mailboxes;
@@ -33,6 +34,7 @@ mod stamp;
 mod status;
 mod timeline;
 mod tokens;
+mod write;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -46,6 +48,7 @@ use postroom_tracking::rules::Rules;
 pub use access::{Actor, Door, Permission, Role, Scope};
 pub use audit::Entry;
 pub use compose::{Composed, Draft, FieldError, NewMail, Sender, Writing};
+pub use doors::{Access, DoorSettings, DoorUser, Grant, Limits, NoAccess, Stranger};
 pub use find::Named;
 pub use mailboxes::{Forgotten, MailboxDetail, MailboxOrder, MailboxView};
 pub use messages::{Bulk, Hop, Posted};
@@ -59,6 +62,7 @@ pub use postroom_tracking::privacy::purging::Purged;
 pub use postroom_tracking::sending::verbs::Wanted as OutgoingWanted;
 pub use postroom_tracking::verify::Books;
 pub use postroom_tracking::why::Why;
+pub use postroom_tracking::writing::File as NewFile;
 pub use privacy::Privacy;
 pub use records::{ImportReport, RecordView, Rejected};
 pub use replay::{Replay, Standing, Turn};
@@ -68,7 +72,8 @@ pub use sessions::Session;
 pub use shelf::ShelfItem;
 pub use status::{Health, Today};
 pub use timeline::{Activity, Attachment, PartyView};
-pub use tokens::{NewToken, TokenView};
+pub use tokens::{NewToken, TokenOrder, TokenView};
+pub use write::{About, Letter, Unwritten, Written};
 
 /// Everything an operation works on. Cheap to clone.
 #[derive(Clone)]
@@ -92,6 +97,8 @@ struct Parts {
     privacy: Option<Privacy>,
     /// Whether mail can be written on the pages.
     writing: Writing,
+    /// The embedded CRM's doors, when it is the CRM.
+    doors: Option<Arc<doors::Doors>>,
 }
 
 impl Operations {
@@ -100,6 +107,7 @@ impl Operations {
         let (store, clock) = (filing.store.clone(), filing.clock.clone());
         let (ids, crm) = (filing.ids.clone(), filing.crm.clone());
         let (stamper, watched, writing, privacy) = (None, BTreeSet::new(), Writing::default(), None);
+        let doors = None;
         Operations(Arc::new(Parts {
             store,
             clock,
@@ -112,6 +120,7 @@ impl Operations {
             watched,
             writing,
             privacy,
+            doors,
         }))
     }
 

@@ -4,8 +4,10 @@ use postroom_store::migrate::{Ddl, Migration};
 use postroom_store::sql::{ColumnDef, Index, Table};
 
 /// This area's steps.
-pub const MIGRATIONS: &[Migration] =
-    &[Migration { area: "operations", number: 1, name: "tokens, sessions, audit", statements: first }];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration { area: "operations", number: 1, name: "tokens, sessions, audit", statements: first },
+    Migration { area: "operations", number: 2, name: "users of tokens", statements: second },
+];
 
 fn first() -> Vec<Ddl> {
     let token =
@@ -37,6 +39,12 @@ fn first() -> Vec<Ddl> {
         hash("session"),
         hash("sign_in_link"),
     ]
+}
+
+/// A token of scope `crm` acts as a user of the embedded CRM; one made before this acts as the administrator.
+fn second() -> Vec<Ddl> {
+    let user = ColumnDef::new("acts_as").uuid().to_owned();
+    vec![Ddl::AlterTable(Table::alter().table("api_token").add_column(user).to_owned())]
 }
 
 fn table(name: &'static str, texts: &[&'static str], times: &[&'static str], maybe: &[&'static str]) -> Ddl {

@@ -7,6 +7,7 @@ use postroom_store::sql::{Expr, ExprTrait, Order, Query};
 use postroom_store::{Error, Insert, Row};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use crate::{Actor, Door, Operations, Permission, Scope, audit};
 
@@ -21,6 +22,8 @@ pub struct NewToken {
     pub id: TokenId,
     pub token: String,
     pub scope: String,
+    /// Of scope `crm`: the `systemuserid` of the user that it acts as.
+    pub user: Option<Uuid>,
     pub expires_at: Timestamp,
 }
 
@@ -30,10 +33,36 @@ pub struct TokenView {
     pub id: TokenId,
     pub name: String,
     pub scope: String,
+    /// Of scope `crm`: the `systemuserid` of the user that it acts as.
+    pub user: Option<Uuid>,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
     pub last_used: Option<Timestamp>,
     pub revoked_at: Option<Timestamp>,
+}
+
+impl TokenView {
+    /// Neither revoked nor over.
+    pub(crate) fn is_good(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_none() && self.expires_at > now
+    }
+
+    /// What to call whoever comes with it.
+    pub(crate) fn shown_name(&self) -> String {
+        if self.name.is_empty() { self.id.to_string() } else { self.name.clone() }
+    }
+}
+
+/// What to make.
+#[derive(Debug, Clone)]
+pub struct TokenOrder<'a> {
+    pub scope: Scope,
+    /// For whom, shown in lists.
+    pub name: &'a str,
+    /// For scope `crm`: the user to act as, by id, full name, domain name or address; `None` is the administrator.
+    pub user: Option<&'a str>,
+    /// A year at most.
+    pub life: std::time::Duration,
 }
 
 /// The hash under which a secret is kept. Secrets are random, so no salt is needed.
@@ -41,17 +70,19 @@ pub(crate) fn hash(secret: &str) -> Vec<u8> {
     Sha256::digest(secret.as_bytes()).to_vec()
 }
 
-const COLUMNS: [&str; 7] = ["id", "name", "scope", "created_at", "expires_at", "last_used", "revoked_at"];
+const COLUMNS: [&str; 8] =
+    ["id", "name", "scope", "acts_as", "created_at", "expires_at", "last_used", "revoked_at"];
 
 fn view(row: &Row) -> Result<TokenView, Error> {
     Ok(TokenView {
         id: TokenId(row.at(0)?),
         name: row.at(1)?,
         scope: row.at(2)?,
-        created_at: row.at(3)?,
-        expires_at: row.at(4)?,
-        last_used: row.at(5)?,
-        revoked_at: row.at(6)?,
+        user: row.at(3)?,
+        created_at: row.at(4)?,
+        expires_at: row.at(5)?,
+        last_used: row.at(6)?,
+        revoked_at: row.at(7)?,
     })
 }
 
@@ -62,34 +93,45 @@ impl Operations {
         bytes.iter().fold(prefix.to_owned(), |text, byte| format!("{text}{byte:02x}"))
     }
 
-    /// Makes a token that lives for `life`, a year at most. `name` says for whom.
-    pub async fn create_token(
-        &self,
-        actor: &Actor,
-        scope: Scope,
-        name: &str,
-        life: std::time::Duration,
-    ) -> Result<NewToken, Fault> {
-        actor.needs(Permission::Administer)?;
-        let life = SignedDuration::try_from(life).unwrap_or(SignedDuration::MAX);
-        if life > LONGEST || life.is_zero() {
-            return Err(Fault::reject(Code::API_INPUT, "a token lives a year at most"));
-        }
+    /// Makes a token.
+    pub async fn create_token(&self, actor: &Actor, order: TokenOrder<'_>) -> Result<NewToken, Fault> {
+        let user = self.check_token(actor, &order).await?;
+        let life = SignedDuration::try_from(order.life).unwrap_or(SignedDuration::MAX);
         let (id, now, token) = (TokenId(self.0.ids.next()), self.0.clock.now(), self.secret("prm_"));
-        let expires_at = now + life;
-        let mut insert =
-            Insert::into("api_token", &["id", "hash", "name", "scope", "created_at", "expires_at"]);
+        let (scope, expires_at) = (order.scope.as_str(), now + life);
+        let columns = ["id", "hash", "name", "scope", "acts_as", "created_at", "expires_at"];
+        let mut insert = Insert::into("api_token", &columns);
         insert.row([
             id.0.into(),
             hash(&token).into(),
-            name.into(),
-            scope.as_str().into(),
+            order.name.into(),
+            scope.into(),
+            user.into(),
             now.as_microsecond().into(),
             expires_at.as_microsecond().into(),
         ]);
-        let entry = audit::Entry::new(actor, now, "token.create", id, scope.as_str());
+        let detail = user.map_or_else(|| scope.to_owned(), |user| format!("{scope} as {user}"));
+        let entry = audit::Entry::new(actor, now, "token.create", id, &detail);
         self.insert_audited("operations.token", insert, entry).await?;
-        Ok(NewToken { id, token, scope: scope.as_str().into(), expires_at })
+        Ok(NewToken { id, token, scope: scope.into(), user, expires_at })
+    }
+
+    /// Whether a token can be made so; for scope `crm`, the user that it would act as.
+    pub async fn check_token(&self, actor: &Actor, order: &TokenOrder<'_>) -> Result<Option<Uuid>, Fault> {
+        actor.needs(Permission::Administer)?;
+        let life = SignedDuration::try_from(order.life).unwrap_or(SignedDuration::MAX);
+        if life > LONGEST || life.is_zero() {
+            return Err(Fault::reject(Code::API_INPUT, "a token lives a year at most"));
+        }
+        match (order.scope, order.user) {
+            (Scope::Crm, Some(user)) => self.crm_user(user).await.map(Some),
+            (Scope::Crm, None) => Ok(self.door_administrator()),
+            (_, None) => Ok(None),
+            (scope, Some(_)) => {
+                let text = format!("a token of scope {} acts as nobody in the CRM", scope.as_str());
+                Err(Fault::reject(Code::API_INPUT, text))
+            }
+        }
     }
 
     pub async fn list_tokens(&self, actor: &Actor) -> Result<Vec<TokenView>, Fault> {
@@ -135,21 +177,37 @@ impl Operations {
     pub async fn authenticate(&self, token: &str, scopes: &[Scope]) -> Result<Actor, Fault> {
         let refused =
             || Fault::reject(Code::API_TOKEN, "the token is unknown, expired, revoked or of another scope");
-        let by_hash = Expr::col("hash").eq(hash(token));
-        let select = Query::select().columns(COLUMNS).from("api_token").and_where(by_hash).to_owned();
-        let row = self.0.store.read(move |tx| async move { tx.query_one(&select).await }.boxed()).await;
-        let found =
-            row.and_then(|row: Option<Row>| row.as_ref().map(view).transpose()).map_err(Fault::from)?;
-        let (found, now) = (found.ok_or_else(refused)?, self.0.clock.now());
+        let found = self.token_by_text(token).await?.ok_or_else(refused)?;
+        let now = self.0.clock.now();
         let scope = scopes.iter().find(|scope| scope.as_str() == found.scope).ok_or_else(refused)?;
-        if found.revoked_at.is_some() || found.expires_at <= now {
+        if !found.is_good(now) {
             return Err(refused());
         }
-        if found.last_used.is_none_or(|used| now.duration_since(used) > USED_EVERY) {
-            self.token_used(found.id, now).await?;
+        self.touch_token(&found, now).await?;
+        Ok(Actor { name: found.shown_name(), role: scope.role(), door: Door::Api })
+    }
+
+    /// The token with this text, good or not. It is found by its hash, so the time that takes says nothing about the text.
+    pub(crate) async fn token_by_text(&self, text: &str) -> Result<Option<TokenView>, Fault> {
+        self.token_where(Expr::col("hash").eq(hash(text))).await
+    }
+
+    pub(crate) async fn token_by_id(&self, id: TokenId) -> Result<Option<TokenView>, Fault> {
+        self.token_where(Expr::col("id").eq(id.0)).await
+    }
+
+    async fn token_where(&self, condition: Expr) -> Result<Option<TokenView>, Fault> {
+        let select = Query::select().columns(COLUMNS).from("api_token").and_where(condition).to_owned();
+        let row = self.0.store.read(move |tx| async move { tx.query_one(&select).await }.boxed()).await;
+        row.and_then(|row: Option<Row>| row.as_ref().map(view).transpose()).map_err(Fault::from)
+    }
+
+    /// Remembers that a token was used.
+    pub(crate) async fn touch_token(&self, token: &TokenView, now: Timestamp) -> Result<(), Fault> {
+        match token.last_used.is_none_or(|used| now.duration_since(used) > USED_EVERY) {
+            true => self.token_used(token.id, now).await,
+            false => Ok(()),
         }
-        let name = if found.name.is_empty() { found.id.to_string() } else { found.name };
-        Ok(Actor { name, role: scope.role(), door: Door::Api })
     }
 
     async fn token_used(&self, id: TokenId, now: Timestamp) -> Result<(), Fault> {

@@ -77,6 +77,10 @@ impl App {
             .with_stamper(Arc::new(Stamping { filing: filing.clone(), patience }))
             .with_privacy(privacy_of(&config, &embedded))
             .with_writing(writing_of(&config));
+        let operations = match wiring::doors::open(&config, &installation, &embedded, &clock, &ids) {
+            Some((doors, settings)) => operations.with_doors(doors, settings),
+            None => operations,
+        };
         Ok(App { config, clock, ids, store, embedded, intake, filing, operations, signer })
     }
 
@@ -84,7 +88,7 @@ impl App {
     pub async fn sending(&self) -> Result<Option<Sending>, CliError> {
         let Some(smtp_out) = &self.config.smtp_out else { return Ok(None) };
         let copy: Option<Arc<dyn SentCopy>> = match smtp_out.sent_copy {
-            true => Some(Arc::new(outgoing::IntoSent::new(&self.config).await?)),
+            true => Some(Arc::new(outgoing::IntoSent::new(&self.config, &self.clock).await?)),
             false => None,
         };
         Ok(Some(Sending {

@@ -22,14 +22,17 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, host_name};
-use crate::config::{Config, Size, Span};
+use crate::config::{Config, Network, Size, Span};
 use crate::report::{CliError, Exit, Output};
+use crate::wiring::issuers::Issuers;
 use crate::wiring::{relay, watched};
 
 /// Set to `STEP.before_commit` or `STEP.after_commit`, with `:N` for the N-th time: the process kills itself there.
 const KILL_AT: &str = "POSTROOM_KILL_AT";
 
 /// How old a gauge may be.
+/// Between two signs of life; people are told that nothing runs after two minutes.
+const BEAT: Duration = Duration::from_secs(30);
 const GAUGES: Duration = Duration::from_secs(15);
 
 pub async fn run(config: Config, out: &mut Output) -> Result<Exit, CliError> {
@@ -58,6 +61,8 @@ pub struct Services {
     pub lmtp: Option<std::net::SocketAddr>,
     pub relay: Option<std::net::SocketAddr>,
     pub http: Option<std::net::SocketAddr>,
+    /// `http://` or `https://`, as the pages' listener speaks.
+    http_scheme: &'static str,
     /// A sign-in page's address but for the link's secret at its end.
     pub sign_in_base: Option<String>,
 }
@@ -83,6 +88,7 @@ impl Services {
             lmtp: lmtp.as_ref().map(Listener::local_addr),
             relay: relay.as_ref().map(Listener::local_addr),
             http: web.as_ref().map(Web::local_addr),
+            http_scheme: if app.config.http.tls_cert.is_some() { "https://" } else { "http://" },
             sign_in_base: None,
         };
         let sending = app.sending().await?;
@@ -98,6 +104,9 @@ impl Services {
             }
         });
         let (operations, stop) = (app.operations.clone(), services.stop_work.clone());
+        // Before anything is watched: who looks then sees that somebody does.
+        operations.heartbeat().await?;
+        services.work.spawn(beat(operations.clone(), stop.clone()));
         services.work.spawn(publish(operations, stop));
         for listener in [smtp, lmtp, relay].into_iter().flatten() {
             let stop = services.stop_doors.clone();
@@ -117,7 +126,7 @@ impl Services {
 
     /// Watches the mailboxes that have IMAP.
     async fn watch(&mut self, app: &App) -> Result<(), CliError> {
-        let mailboxes = watched::all(&app.config).await?;
+        let mailboxes = watched::all(&app.config, &mut Issuers::new(&app.clock)).await?;
         if mailboxes.is_empty() {
             return Ok(());
         }
@@ -133,7 +142,7 @@ impl Services {
             ("SMTP", "", self.smtp),
             ("LMTP", "", self.lmtp),
             ("stamping relay", "", self.relay),
-            ("pages and API", "http://", self.http),
+            ("pages and API", self.http_scheme, self.http),
         ];
         let lines = doors
             .iter()
@@ -147,6 +156,19 @@ impl Services {
         while self.doors.join_next().await.is_some() {}
         self.stop_work.cancel();
         while self.work.join_next().await.is_some() {}
+    }
+}
+
+/// Gives signs of life until `stop`.
+async fn beat(operations: Operations, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(BEAT) => {}
+        }
+        if let Err(fault) = operations.heartbeat().await {
+            tracing::warn!(event = "serve.silent", code = %fault.code, "The sign of life could not be written: {fault}");
+        }
     }
 }
 
@@ -250,15 +272,16 @@ async fn evaluator(app: &App) -> Result<Option<Arc<trust::Evaluator>>, CliError>
     };
     let host = smtp.hostname.as_ref().map_or_else(host_name, ToString::to_string);
     let mut options = trust::Options::new(host);
-    for network in &smtp.trusted_networks {
-        let network = network.as_str().parse::<trust::Network>();
-        options
-            .trusted
-            .push(network.map_err(|error| CliError::new(Code::CONFIG_INVALID, error.to_string()))?);
-    }
+    options.trusted.extend(networks(&smtp.trusted_networks)?);
     let started = trust::Evaluator::start(Arc::new(dns), options).await;
     let started = started.map_err(|error| CliError::new(Code::LISTEN_FAILED, error.to_string()))?;
     Ok(Some(Arc::new(started)))
+}
+
+fn networks(written: &[Network]) -> Result<Vec<trust::Network>, CliError> {
+    let read = |network: &Network| network.as_str().parse::<trust::Network>();
+    let read = written.iter().map(read).collect::<Result<_, _>>();
+    read.map_err(|error| CliError::new(Code::CONFIG_INVALID, error.to_string()))
 }
 
 async fn lmtp(app: &App, ports: &Ports) -> Result<Option<Listener>, CliError> {
@@ -320,11 +343,13 @@ async fn web(app: &App, metrics: Option<crate::metrics::Metrics>) -> Result<Opti
         ),
         None => None,
     };
+    let proxies = networks(&http.proxies)?;
     let options = postroom_web::Options {
         listen: listen.get(),
         public_url: http.public_url.as_ref().map(ToString::to_string),
         tls,
         max_message: http.max_message.get(),
+        is_proxy: Arc::new(move |address| proxies.iter().any(|network| network.contains(address))),
     };
     let render = Arc::new(move || metrics.as_ref().map(crate::metrics::Metrics::render).unwrap_or_default());
     let bound = Web::bind(options, app.operations.clone(), render).await;

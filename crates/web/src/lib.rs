@@ -1,4 +1,4 @@
-//! The HTTP faces of postroom: health, the agents' door, the REST API, and the pages.
+//! The HTTP faces of postroom: health, the agents' door, the REST API, the pages, and the doors of the embedded CRM.
 //!
 //! # Design
 //!
@@ -11,12 +11,13 @@
 //! * **Everything that comes from mail is escaped** by the templates; HTML of a mail is shown only in a sandboxed frame with
 //!   a policy of its own (`pages::message`).
 //!
-//! Walk through it in this order: `server` (sockets), `routes` (all paths), `agent`, `api`, `pages`.
+//! Walk through it in this order: `server` (sockets), `routes` (all paths), `agent`, `api`, `pages`, `doors`.
 
 mod agent;
 mod api;
 mod app;
 mod auth;
+mod doors;
 mod download;
 mod health;
 mod input;
@@ -27,4 +28,5 @@ mod security;
 mod server;
 
 pub use api::openapi;
+pub use app::IsProxy;
 pub use server::{Error, Options, Web};

@@ -19,8 +19,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Layer;
 
-use crate::app::{App, Metrics, Parts};
+use crate::app::{App, IsProxy, Metrics, Parts};
 use crate::auth::Peer;
+use crate::doors;
 use crate::pages::render::Pages;
 use crate::routes;
 
@@ -43,6 +44,8 @@ pub struct Options {
     pub tls: Option<Arc<rustls::ServerConfig>>,
     /// Bytes of the largest mail that is taken.
     pub max_message: u64,
+    /// Says which addresses are proxies of ours: what they say of their clients counts at the CRM's doors.
+    pub is_proxy: IsProxy,
 }
 
 /// Why the HTTP server cannot start.
@@ -81,6 +84,9 @@ impl Web {
             max_message: options.max_message,
             secure: base.starts_with("https://"),
             public_origin: public.map(|url| origin(&url)),
+            tls: options.tls.is_some(),
+            is_proxy: options.is_proxy,
+            large_bodies: Semaphore::new(doors::LARGE_AT_ONCE),
             stopping: CancellationToken::new(),
             clock: Clock::system(),
         });

@@ -85,8 +85,8 @@ const CHILDREN: &[(&str, &[Parent])] = &[
     ("teamprofiles", &[parent("fieldsecurityprofileid", "fieldsecurityprofile", Need::Message)]),
 ];
 
-/// Who owns a row is shown with the row; what privileges exist is no secret.
-const OPEN: &[&str] = &["owner", "privilege"];
+/// Who owns a row is shown with the row; what privileges and messages exist is no secret.
+const OPEN: &[&str] = &["owner", "privilege", "sdkmessage", "sdkmessagefilter"];
 /// The bytes of attachments are read through activitymimeattachment, shares through the messages.
 const CLOSED: &[&str] = &["attachment", "principalobjectaccess"];
 const UNITS: &[&str] = &["businessunit", "role", "systemuser", "team"];

@@ -44,35 +44,86 @@ fn link(
     }
 }
 
-/// A lookup with its relationship, or one more table for a lookup that is there.
+/// A lookup with its relationships, or more tables for a lookup that is there.
 pub(super) fn create(
     schema: &Schema,
-    relation: &OneToMany,
+    relations: &[OneToMany],
     lookup: &ColumnInfo,
 ) -> Result<Revision, Refusal> {
-    naming::logical(&relation.schema_name)?;
-    free_name(schema, &relation.schema_name)?;
-    let target = schema.table(&relation.referenced_table)?.name.clone();
-    let mut table = Table::clone(schema.table(&relation.referencing_table)?);
-    let (_, name) = naming::agreed(&lookup.schema_name, &lookup.logical_name)?;
-    let place = match table.place(&name) {
-        Some(place) => place,
-        None => {
-            let kind = match &lookup.kind {
-                ColumnKind::Customer { .. } => ColumnKind::Customer { targets: Vec::new() },
-                _ => ColumnKind::Lookup { targets: vec![target.clone()] },
-            };
-            let info = ColumnInfo { kind, ..lookup.clone() };
-            let mut column = accept::column(schema, &table, &info)?;
-            // Filled below: by its own relationship instead of the usual one.
-            (column.targets, column.links) = (Targets::default(), Vec::new());
-            table.columns.push(column);
-            table.columns.len() - 1
+    let first = relations.first().ok_or_else(|| Problem::missing("relationship", "for the lookup"))?;
+    let mut table = Table::clone(schema.table(&first.referencing_table)?);
+    let mut place = None;
+    for (count, relation) in relations.iter().enumerate() {
+        naming::logical(&relation.schema_name)?;
+        free_name(schema, &relation.schema_name)?;
+        let same = |other: &OneToMany| other.schema_name.eq_ignore_ascii_case(&relation.schema_name);
+        if relations[..count].iter().any(same) {
+            return Err(Problem::Taken { what: "relationship", name: relation.schema_name.clone() }.into());
         }
-    };
-    let column = &mut table.columns[place];
-    add_target(column, &target, relation)?;
+        if relation.referencing_table != table.name {
+            return Err(Problem::unfit(
+                "relationship",
+                &relation.schema_name,
+                "a lookup stands in one table",
+            )
+            .into());
+        }
+        let target = schema.table(&relation.referenced_table)?.name.clone();
+        let at = match place {
+            Some(at) => at,
+            None => lookup_place(schema, &mut table, &target, lookup)?,
+        };
+        place = Some(at);
+        add_target(&mut table.columns[at], &target, relation)?;
+    }
     Ok(Revision { tables: vec![table], ..Revision::default() })
+}
+
+/// Where the lookup stands in its table, made when it is not there yet. Its targets come with its relationships.
+fn lookup_place(
+    schema: &Schema,
+    table: &mut Table,
+    target: &str,
+    lookup: &ColumnInfo,
+) -> Result<usize, Refusal> {
+    let (_, name) = naming::agreed(&lookup.schema_name, &lookup.logical_name)?;
+    if let Some(place) = table.place(&name) {
+        return Ok(place);
+    }
+    let kind = match &lookup.kind {
+        ColumnKind::Customer { .. } => ColumnKind::Customer { targets: Vec::new() },
+        _ => ColumnKind::Lookup { targets: vec![target.to_owned()] },
+    };
+    let mut column = accept::column(schema, table, &ColumnInfo { kind, ..lookup.clone() })?;
+    (column.targets, column.links) = (Targets::default(), Vec::new());
+    table.columns.push(column);
+    Ok(table.columns.len() - 1)
+}
+
+/// Another cascade for a relationship made at run time. One that came with the CRM keeps its own: the same is taken.
+pub(super) fn update(schema: &Schema, relation: &OneToMany) -> Result<Revision, Refusal> {
+    let mut table = Table::clone(schema.table(&relation.referencing_table)?);
+    let place = table.known_place(&relation.referencing_column)?;
+    let column = &mut table.columns[place];
+    let link = column.links.iter_mut().find(|link| link.target == relation.referenced_table);
+    match link {
+        Some(link) => {
+            link.cascade = relations::cascade_words(relation.cascade);
+            column.changed = true;
+            Ok(Revision { tables: vec![table], ..Revision::default() })
+        }
+        None => {
+            let all = metadata(schema);
+            let have = all.one_to_many.iter().find(|known| known.schema_name == relation.schema_name);
+            match have.is_some_and(|have| have.cascade == relation.cascade) {
+                true => Ok(Revision::default()),
+                false => {
+                    let name = relation.schema_name.clone();
+                    Err(Problem::Standard { what: "relationship", name }.into())
+                }
+            }
+        }
+    }
 }
 
 fn add_target(column: &mut Column, target: &str, relation: &OneToMany) -> Result<(), Problem> {

@@ -15,6 +15,7 @@ mod columns;
 mod labels;
 mod links;
 mod manage;
+pub(crate) mod messages;
 mod naming;
 mod options;
 mod problem;

@@ -116,6 +116,19 @@ pub(super) fn remove(schema: &Schema, of: &Options, value: i32) -> Result<Revisi
     })
 }
 
+/// Options in this order; those that are not named come after them as they stood.
+pub(super) fn order(schema: &Schema, of: &Options, values: &[i32]) -> Result<Revision, Refusal> {
+    edit(schema, of, |name, _, choices| {
+        let place = |value: i64| values.iter().position(|known| i64::from(*known) == value);
+        let known = |value: &i32| choices.iter().any(|choice| choice.value == i64::from(*value));
+        if let Some(value) = values.iter().find(|value| !known(value)) {
+            return Err(Problem::missing("option", &format!("{value} of {name}")));
+        }
+        choices.sort_by_key(|choice| place(choice.value).unwrap_or(usize::MAX));
+        Ok(())
+    })
+}
+
 fn edit<F>(schema: &Schema, of: &Options, change: F) -> Result<Revision, Refusal>
 where
     F: FnOnce(&str, Option<Kind>, &mut Vec<Choice>) -> Result<(), Problem>,

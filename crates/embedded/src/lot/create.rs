@@ -16,6 +16,10 @@ impl Lot {
             return Ok(Outcome::Unchanged);
         }
         let table = self.table(key);
+        if table.name == "owner" {
+            let (table, column) = (table.name.clone(), table.primary_key.clone());
+            return Err(Refusal::Use { table, column, what: "made: owners are users and teams" });
+        }
         let mut fields = self.given(scope, key, record)?;
         parties::refuse_platform_mask(&table, &fields)?;
         let standing =

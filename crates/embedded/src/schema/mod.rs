@@ -15,6 +15,7 @@ mod table;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, OnceLock};
 
+use bytes::Bytes;
 use postroom_core::metadata::Metadata;
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +34,8 @@ pub struct Schema {
     pub(crate) option_sets: Vec<GlobalSet>,
     /// What is said of all this, once somebody asked.
     pub(crate) metadata: OnceLock<Arc<Metadata>>,
+    /// The same as a CSDL document, without and with annotations.
+    pub(crate) csdl: [OnceLock<Bytes>; 2],
     tables: Vec<Arc<Table>>,
     names: HashMap<String, usize>,
 }
@@ -70,6 +73,7 @@ impl Schema {
     pub(crate) fn standard() -> Vec<Table> {
         let mut tables = data::tables();
         overlay::apply(&mut tables);
+        tables.extend(crate::definitions::messages::tables());
         tables
     }
 

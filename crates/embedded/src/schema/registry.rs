@@ -13,6 +13,7 @@ use postroom_store::{Error, Insert, Tx};
 
 use super::{Column, GlobalSet, Kind, Schema, Table, Targets, names, shape};
 use crate::definitions::Problem;
+use crate::failure::Failure;
 use crate::rules::Refusal;
 
 /// The steps that a store must have run before [`crate::Embedded::open`].
@@ -125,7 +126,7 @@ pub(crate) struct Revision {
 }
 
 /// Changes definitions in one unit: `plan` sees them as they are, and nobody else changes them meanwhile.
-pub(crate) async fn revise<T, F>(tx: &mut Tx, plan: F) -> Result<T, Fault>
+pub(crate) async fn revise<T, F>(tx: &mut Tx, plan: F) -> Result<T, Failure>
 where
     F: FnOnce(&Schema) -> Result<(Revision, T), Refusal> + Send,
 {
@@ -155,7 +156,7 @@ where
 }
 
 /// One table in the database becomes what it shall be.
-async fn reshape(tx: &mut Tx, have: Option<&Table>, table: &mut Table) -> Result<(), Fault> {
+async fn reshape(tx: &mut Tx, have: Option<&Table>, table: &mut Table) -> Result<(), Failure> {
     let dialect = tx.dialect();
     table.index();
     let mut cells = HashSet::new();

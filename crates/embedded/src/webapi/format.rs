@@ -31,9 +31,11 @@ pub(crate) fn value(column: &ColumnInfo, value: &Value) -> Option<String> {
             let form = if date { "%-m/%-d/%Y" } else { "%-m/%-d/%Y %-I:%M %p" };
             Some(time.strftime(form).to_string())
         }
-        (ColumnKind::Money { precision, .. }, Value::Decimal(text)) => {
+        (ColumnKind::Money { precision, source, .. }, Value::Decimal(text)) => {
             let (sign, digits) = text.strip_prefix('-').map_or(("", text.as_str()), |rest| ("-", rest));
-            Some(format!("{sign}${}", grouped(&fixed(digits, usize::from(*precision).max(2)))))
+            // Source 2: as the currency has it.
+            let decimals = if *source == 2 { 2 } else { usize::from(*precision) };
+            Some(format!("{sign}${}", grouped(&fixed(digits, decimals))))
         }
         (ColumnKind::Decimal { precision, .. }, Value::Decimal(text)) => {
             let (sign, digits) = text.strip_prefix('-').map_or(("", text.as_str()), |rest| ("-", rest));

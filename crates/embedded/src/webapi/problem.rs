@@ -7,7 +7,9 @@ use postroom_formats::{fetchxml, odata};
 use super::Reply;
 use super::json::Json;
 use crate::access::AccessError;
+use crate::definitions;
 use crate::failure::Failure;
+use crate::messages;
 use crate::rules::Refusal;
 
 /// One error of the Web API.
@@ -30,6 +32,8 @@ pub(crate) mod codes {
     pub(crate) const PAYLOAD: u32 = 0x8004_8d19;
     pub(crate) const VERSION: u32 = 0x8006_0882;
     pub(crate) const DUPLICATE: u32 = 0x8004_0237;
+    pub(crate) const NOT_SUPPORTED: u32 = 0x8004_0800;
+    pub(crate) const PARTY: u32 = 0x8004_3515;
     pub(crate) const DUPLICATE_KEY: u32 = 0x8006_0892;
     pub(crate) const NO_ATTRIBUTE: u32 = 0x8004_1103;
     pub(crate) const NO_ENTITY: u32 = 0x8004_1102;
@@ -38,6 +42,10 @@ pub(crate) mod codes {
     pub(crate) const EXPIRED: u32 = 0x8004_4352;
     pub(crate) const NOT_TRACKED: u32 = 0x8007_2491;
     pub(crate) const NO_RESOURCE: u32 = 0x8006_0888;
+    pub(crate) const COLUMN_TAKEN: u32 = 0x8004_7013;
+    pub(crate) const NAME_TAKEN: u32 = 0x8004_8403;
+    pub(crate) const IN_USE: u32 = 0x8004_f01f;
+    pub(crate) const NOT_CUSTOMIZABLE: u32 = 0x8004_f026;
 }
 
 impl Problem {
@@ -80,6 +88,12 @@ impl Problem {
         Problem::new(StatusCode::METHOD_NOT_ALLOWED, codes::INVALID_ARGUMENT, text)
     }
 
+    /// 405 for a message that a table does not know.
+    pub fn unsupported(message: &str, table: &str) -> Self {
+        let text = format!("The '{message}' method does not support entities of type '{table}'.");
+        Problem::new(StatusCode::METHOD_NOT_ALLOWED, codes::NOT_SUPPORTED, text)
+    }
+
     /// 412 for a row that changed since it was read.
     pub fn version() -> Self {
         let text = "The version of the existing record doesn't match the RowVersion property provided.";
@@ -104,9 +118,20 @@ impl From<Failure> for Problem {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Refused(refusal) => refusal.into(),
-            Failure::Denied(error) => error.into(),
+            Failure::Denied(error) => (*error).into(),
             Failure::Store(fault) => fault.into(),
+            Failure::Platform { code, message } => Problem::new(platform_status(code), code, message),
         }
+    }
+}
+
+/// The status of a message's refusal.
+fn platform_status(code: u32) -> StatusCode {
+    match code {
+        codes::NOT_FOUND | codes::KEY_NOT_FOUND => StatusCode::NOT_FOUND,
+        messages::codes::SEND_AS | messages::codes::SEND_AS_QUEUE => StatusCode::FORBIDDEN,
+        messages::codes::NOT_SUPPORTED => StatusCode::NOT_IMPLEMENTED,
+        _ => StatusCode::BAD_REQUEST,
     }
 }
 
@@ -173,8 +198,28 @@ impl From<Refusal> for Problem {
                 codes::STATE,
                 format!("{status} is not a valid status code for state code {state} on {table}."),
             ),
+            Refusal::Definition(problem) => problem.into(),
             _ => bad(codes::INVALID_ARGUMENT, text),
         }
+    }
+}
+
+impl From<definitions::Problem> for Problem {
+    fn from(problem: definitions::Problem) -> Self {
+        use definitions::Problem as Of;
+        let text = problem.to_string();
+        let (status, code) = match problem {
+            Of::Missing { .. } => (StatusCode::NOT_FOUND, codes::NOT_FOUND),
+            Of::Taken { what: "column", .. } => (StatusCode::BAD_REQUEST, codes::COLUMN_TAKEN),
+            Of::Taken { .. } => (StatusCode::BAD_REQUEST, codes::NAME_TAKEN),
+            Of::InUse { .. } => (StatusCode::BAD_REQUEST, codes::IN_USE),
+            Of::Standard { .. } => (StatusCode::BAD_REQUEST, codes::NOT_CUSTOMIZABLE),
+            Of::Duplicates { .. } => (StatusCode::PRECONDITION_FAILED, codes::DUPLICATE_KEY),
+            Of::Prefix { .. } | Of::Name { .. } | Of::Unfit { .. } => {
+                (StatusCode::BAD_REQUEST, codes::INVALID_ARGUMENT)
+            }
+        };
+        Problem::new(status, code, text)
     }
 }
 

@@ -17,7 +17,8 @@ use super::expand::{self, Branch};
 use super::json::Json;
 use super::page::{self, Token, columns, marks, window};
 use super::row::{self, Names, Shape, etag};
-use super::{Problem, Reply, delta, fetch};
+use super::{Problem, Reply, delta, fetch, files};
+use crate::messages::blocks;
 use crate::schema::Kind;
 use crate::session::{COUNTED, Page};
 
@@ -224,6 +225,10 @@ pub(crate) async fn bodies(call: &Call<'_>, records: &mut [Record]) -> Result<()
         let table = call.schema.table(&record.at.table).ok().cloned();
         for (name, value) in &mut record.columns {
             let Value::Content(content) = value else { continue };
+            if files::is_file(call, &record.at.table, name) {
+                *value = Value::Guid(blocks::file_id(record.at.id, name));
+                continue;
+            }
             let file = table
                 .as_ref()
                 .and_then(|table| table.column(name))
@@ -395,11 +400,14 @@ async fn navigation(
             .filter(Filter::eq(table.primary_id.as_str(), at.id));
         let records = call.session.all(query).await?;
         let record = records.first().ok_or_else(|| Problem::no_row(&at.table, at.id))?;
-        let Some(to) =
-            record.lookup(&relation.referencing_column).filter(|to| to.table == target.logical_name)
-        else {
+        let Some(to) = record.lookup(&relation.referencing_column) else {
             return Ok(Reply::empty(StatusCode::NO_CONTENT));
         };
+        // Owners are users or teams: their own tables say more.
+        let target = if target.logical_name == "owner" { call.table(&to.table)? } else { target };
+        if to.table != target.logical_name {
+            return Ok(Reply::empty(StatusCode::NO_CONTENT));
+        }
         return match rest {
             [] => {
                 let filter = Filter::eq(target.primary_id.as_str(), to.id);

@@ -137,8 +137,8 @@ async fn with_table(on: On) -> Bench {
 }
 
 #[track_caller]
-fn refused<T: std::fmt::Debug>(answer: Result<T, Fault>, code: Code, named: &str) {
-    let fault = answer.unwrap_err();
+fn refused<T: std::fmt::Debug>(answer: Result<T, impl Into<Fault> + std::fmt::Debug>, code: Code, named: &str) {
+    let fault: Fault = answer.unwrap_err().into();
     assert!(fault.code == code && fault.message.contains(named), "{named}: {fault}");
 }
 

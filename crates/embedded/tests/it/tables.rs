@@ -75,8 +75,8 @@ fn minimal(bench: &Bench, schema: &Schema, table: &Table, before: &mut Vec<Recor
 async fn every_table_takes_a_row(on: On) {
     let bench = Bench::new(on).await;
     let schema = bench.crm.schema().await.unwrap();
-    assert_eq!(schema.tables().count(), 58);
-    for table in schema.tables() {
+    assert_eq!(schema.tables().count(), 60);
+    for table in schema.tables().filter(|table| table.name != "owner") {
         let mut rows = Vec::new();
         let row = minimal(&bench, &schema, table, &mut rows);
         rows.push(row.clone());
@@ -96,7 +96,7 @@ async fn every_column_reads_back(on: On) {
     let bench = Bench::new(on).await;
     let schema = bench.crm.schema().await.unwrap();
     let mut columns = 0;
-    for table in schema.tables() {
+    for table in schema.tables().filter(|table| table.name != "owner") {
         let mut rows = Vec::new();
         let mut row = bench.row(&table.name);
         for column in table.columns.iter().filter(|column| !column.read_only) {
@@ -171,7 +171,7 @@ async fn two_processes_may_start_at_once(on: On) {
     let started = Instant::now();
     let (one, two) = tokio::join!(bench.second(), bench.second());
     for crm in [one, two] {
-        assert_eq!(crm.schema().await.unwrap().tables().count(), 58);
+        assert_eq!(crm.schema().await.unwrap().tables().count(), 60);
     }
     let users = bench.all("systemuser", Filter::All(vec![])).await;
     assert_eq!(users.len(), 1, "after {:?}: {users:?}", started.elapsed());

@@ -219,7 +219,7 @@ impl<'f> Reader<'f> {
                 _ => Err(wrong("operator", &name)),
             };
         }
-        let own = at.get("value").map(|value| Value::text(value)).into_iter();
+        let own = at.get("value").map(Value::text).into_iter();
         let mut values: Vec<Value> =
             own.chain(at.each("value").map(|value| Value::text(&value.text))).collect();
         if matches!(form, Form::Null(_)) {

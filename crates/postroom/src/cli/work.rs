@@ -107,8 +107,8 @@ pub struct CreateTokenArgs {
     /// What the token may do
     #[arg(long, value_parser = scope())]
     pub scope: Scope,
-    /// For scope crm: the user to act as [default: the administrator]
-    #[arg(long, value_name = "NAME")]
+    /// For scope crm: the user to act as, by full name, domain name, address or id [default: the administrator]
+    #[arg(long, value_name = "USER")]
     pub user: Option<String>,
     /// What the token is for, shown in lists
     #[arg(long, value_name = "TEXT")]

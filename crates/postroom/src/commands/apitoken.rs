@@ -1,5 +1,6 @@
 //! `postroom apitoken …`
 
+use postroom_operations::TokenOrder;
 use serde_json::json;
 
 use crate::app::App;
@@ -7,10 +8,11 @@ use crate::cli::{ApitokenCommand, CreateTokenArgs};
 use crate::commands::actor;
 use crate::report::{CliError, Column, Exit, Output};
 
-const COLUMNS: [Column; 6] = [
+const COLUMNS: [Column; 7] = [
     Column::id("id", "/id"),
     Column::new("scope", "/scope"),
     Column::new("name", "/name"),
+    Column::new("user", "/user"),
     Column::new("expires", "/expires_at"),
     Column::new("used", "/last_used"),
     Column::new("revoked", "/revoked_at"),
@@ -37,12 +39,15 @@ pub async fn run(app: &App, command: &ApitokenCommand, out: &mut Output) -> Resu
 
 async fn create(app: &App, arguments: &CreateTokenArgs, out: &mut Output) -> Result<Exit, CliError> {
     let scope = arguments.scope;
+    let user = arguments.user.as_deref();
+    let name = arguments.name.as_deref().or(user).unwrap_or_default();
+    let order = TokenOrder { scope, name, user, life: arguments.expires.get() };
     if arguments.dry_run.dry_run {
-        out.item(&json!({ "scope": scope.as_str(), "dry_run": true }))?;
+        let user = app.operations.check_token(&actor(), &order).await?;
+        out.item(&json!({ "scope": scope.as_str(), "user": user, "dry_run": true }))?;
         return Ok(Exit::Done);
     }
-    let name = arguments.user.as_deref().unwrap_or_default();
-    let token = app.operations.create_token(&actor(), scope, name, arguments.expires.get()).await?;
+    let token = app.operations.create_token(&actor(), order).await?;
     out.item(&token)?;
     out.note("the token is shown this once; end it with: postroom apitoken revoke ID")?;
     Ok(Exit::Done)

@@ -2,6 +2,7 @@
 
 use super::secret::SecretRef;
 use super::setting::{Check, Reading, optional, section};
+use super::units::Size;
 use super::values::HttpUrl;
 use super::words::words;
 
@@ -22,6 +23,12 @@ section! {
         pub client_id: Option<String> = optional(), "\"6f1ed002-ab5e-4a2c-8d0c-1f0e6e2a9b11\"";
         /// The application's secret; the embedded CRM needs none.
         pub client_secret: Option<SecretRef> = optional(), "{ file = \"/etc/postroom/secrets/crm\" }";
+        /// The embedded CRM: whether each user has the platform's limits (6000 requests, 20 minutes of work within five
+        /// minutes, 52 requests at once), answered with 429 and Retry-After. For trying out how a client bears them.
+        pub service_protection: bool = Some(false), "false";
+        /// The embedded CRM: the largest request that its doors take, batches and files included; larger ones are
+        /// answered 413. Eight large ones are held in memory at once.
+        pub max_request: Size = Some(Size::mib(64)), "\"64MiB\"";
     }
 }
 

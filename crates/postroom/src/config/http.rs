@@ -7,7 +7,7 @@ use postroom_core::Code;
 use super::origin::Problem;
 use super::setting::{Check, Reading, optional, section};
 use super::units::Size;
-use super::values::{HttpUrl, Listen};
+use super::values::{HttpUrl, Listen, Network};
 
 section! {
     /// Pages, REST API, the agents' front end, the doors of the embedded CRM, health and metrics.
@@ -21,6 +21,9 @@ section! {
         pub tls_cert: Option<PathBuf> = optional(), "\"/etc/postroom/tls/cert.pem\"";
         /// The certificate's private key, PEM.
         pub tls_key: Option<PathBuf> = optional(), "\"/etc/postroom/tls/key.pem\"";
+        /// Proxies of your own before this listener: what they say of their clients (X-Forwarded-For, -Proto, -Host) is
+        /// believed at the doors of the embedded CRM.
+        pub proxies: Vec<Network> = Some(Vec::new()), "[\"127.0.0.1\"]";
         /// The largest mail that POST /agent/v1/messages takes; larger ones are answered 413.
         pub max_message: Size = Some(Size::mib(35)), "\"35MiB\"";
     }

@@ -13,7 +13,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
 use postroom_core::{Code, Crm, Fault};
-use postroom_operations::{Actor, Role};
+use postroom_operations::{Actor, Role, Scope, TokenOrder};
 
 use self::stage::Stage;
 use self::world::World;
@@ -181,6 +181,15 @@ async fn doors(app: &App, services: &Services, folder: &Folder, out: &mut Output
         ))?;
         out.text(&format!(
             "    | curl -s smtp://{smtp} --mail-from anna.adler@adler-brauerei.example --mail-rcpt support@demo.example -T -"
+        ))?;
+    }
+    if let Some(http) = services.http {
+        let life = std::time::Duration::from_secs(24 * 60 * 60);
+        let order = TokenOrder { scope: Scope::Crm, name: "demo", user: None, life };
+        let token = app.operations.create_token(&owner, order).await?.token;
+        out.text("The CRM's Web API, as Dynamics 365 has it (docs/EMBEDDED-CRM.md has more):")?;
+        out.text(&format!(
+            "  curl -s -H 'Authorization: Bearer {token}' 'http://{http}/api/data/v9.2/contacts?$select=fullname,emailaddress1&$top=3'"
         ))?;
     }
     out.text("Mail to the world is caught here; nothing leaves this machine.")?;

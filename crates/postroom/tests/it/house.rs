@@ -38,7 +38,7 @@ listen = \"127.0.0.1:0\"
 ";
 
 /// The last address that `serve` prints.
-const WEB: &str = "pages and API on http://";
+const WEB: [&str; 2] = ["pages and API on http://", "pages and API on https://"];
 
 /// A folder with a configuration and a database, perhaps with a server on it.
 pub struct House {
@@ -99,6 +99,41 @@ impl House {
         house.started()
     }
 
+    /// A house on SQLite whose pages and doors speak TLS, with the authority of their certificate in `ca.pem`.
+    pub fn with_https(config: &str) -> House {
+        let https = "tls_cert = \"FOLDER/cert.pem\"\ntls_key = \"FOLDER/key.pem\"\n";
+        let house = House::at("", &format!("{https}{config}"), "");
+        house.certify();
+        house.started()
+    }
+
+    /// An authority, and a certificate of it for this machine.
+    fn certify(&self) {
+        use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+        let key = KeyPair::generate().expect("a key");
+        let mut authority = CertificateParams::new(Vec::new()).expect("no names are good names");
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        authority.distinguished_name.push(DnType::CommonName, "Authority of the tests");
+        let root = authority.self_signed(&key).expect("it signs itself");
+        let issuer = Issuer::from_params(&authority, &key);
+        let own = KeyPair::generate().expect("a key");
+        let names = ["localhost", "127.0.0.1"].map(str::to_owned);
+        let leaf = CertificateParams::new(names).expect("good names");
+        let leaf = leaf.signed_by(&own, &issuer).expect("the authority signs");
+        for (name, text) in
+            [("ca.pem", root.pem()), ("cert.pem", leaf.pem()), ("key.pem", own.serialize_pem())]
+        {
+            self.write(name, text.as_bytes());
+        }
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = fs::Permissions::from_mode(0o600);
+        fs::set_permissions(self.path("key.pem"), mode).expect("the key is its owner's");
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
     fn at(url: &str, config: &str, tls: &str) -> House {
         let folder = tempfile::tempdir().expect("a temporary folder").keep();
         let guard = Guard::new("KILL", Some(&folder));
@@ -110,8 +145,11 @@ impl House {
         let storage =
             format!("[storage]\nurl = \"{url}\"\ndisk_reserve = \"16MiB\"\n[logs]\nlevel = \"warn\"\n");
         let listeners = LISTENERS.replace("TLS", tls).replace("FOLDER", &folder.display().to_string());
-        fs::write(folder.join("postroom.toml"), format!("{storage}{listeners}{config}"))
-            .expect("the configuration");
+        fs::write(
+            folder.join("postroom.toml"),
+            format!("{storage}{listeners}{config}").replace("FOLDER", &folder.display().to_string()),
+        )
+        .expect("the configuration");
         House {
             folder,
             server: None,
@@ -129,10 +167,10 @@ impl House {
         let mut server = Server::in_folder(env!("CARGO_BIN_EXE_postroom"), &self.folder);
         server = server.args(["-c", "postroom.toml", "serve"]).env("HOME", self.folder.join("home"));
         server.start();
-        server.wait_until("its addresses", PATIENCE, |server| address(&server.output(), WEB).is_some());
+        server.wait_until("its addresses", PATIENCE, |server| web(&server.output()).is_some());
         let output = server.output();
         (self.smtp, self.lmtp) = (address(&output, "SMTP on "), address(&output, "LMTP on "));
-        self.http = address(&output, WEB);
+        self.http = web(&output);
         self.server = Some(Mutex::new(server));
         self
     }
@@ -181,7 +219,8 @@ impl House {
         String::from_utf8(output.stdout).expect("output is UTF-8")
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// A command on this house's data, not yet started.
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_postroom"));
         command.args(arguments).arg("-c").arg(self.folder.join("postroom.toml"));
         command.env_clear().env("HOME", self.folder.join("home")).current_dir(&self.folder);
@@ -361,6 +400,10 @@ pub fn taken(answer: &client::Answer) -> String {
     assert!(answer.is_ok(), "the mail is taken: {answer:?}");
     let id = answer.text.split_whitespace().find(|word| word.starts_with("msg_"));
     id.unwrap_or_else(|| panic!("the answer names the message: {answer:?}")).to_owned()
+}
+
+fn web(output: &str) -> Option<SocketAddr> {
+    WEB.into_iter().find_map(|name| address(output, name))
 }
 
 fn address(output: &str, name: &str) -> Option<SocketAddr> {

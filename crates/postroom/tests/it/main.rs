@@ -2,10 +2,12 @@
 
 mod api;
 mod cli;
+mod clients;
 mod config;
 mod corpus;
 mod crash;
 mod demo;
+mod doors;
 mod hostile;
 mod house;
 mod load;

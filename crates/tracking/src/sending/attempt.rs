@@ -121,7 +121,7 @@ impl Sending {
             changes.push(change);
         }
         let mut go_on = Vec::new();
-        for item in self.change("mail.answered", changes, left).await {
+        for item in self.change_at_last("mail.answered", changes, left).await {
             if item.entry.finished_at.is_some() {
                 events::finished(&item.entry, now);
             }

@@ -17,6 +17,17 @@ pub(super) fn finished(entry: &Entry, now: jiff::Timestamp) {
     histogram!("postroom_message_age_seconds", "stage" => "sent").record(age);
 }
 
+/// What happened to mails cannot be written down now; it is kept in memory and tried again.
+pub(super) fn unwritten(step: &str, mails: usize, error: &postroom_store::Error) {
+    counter!("postroom_outgoing_unwritten_total").increment(1);
+    tracing::warn!(
+        event = "mail.unwritten",
+        step,
+        mails,
+        "{mails} outgoing mails wait to be written down ({step}): {error}"
+    );
+}
+
 /// The CRM refused what it was told about a mail; the mail itself is not touched by that.
 pub(super) fn untold(id: MailId, fault: &postroom_core::Fault) {
     counter!("postroom_outgoing_untold_total").increment(1);

@@ -2,9 +2,12 @@
 //! their rows.
 //!
 //! A step writes the whole lot in one unit. When that fails for a reason that may lie with one of the mails, each is written
-//! by itself, so that one that is refused leaves its neighbours alone.
+//! by itself, so that one that is refused leaves its neighbours alone. A full disk or a database that is away ends a step, and
+//! its mails are tried again; only the answers of the mail server are held until they are written.
 
+use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -12,12 +15,16 @@ use jiff::Timestamp;
 use postroom_core::{Fault, JobId, MailState};
 use postroom_jobs::{self as jobs, Claim, Done};
 use postroom_store::{Error, Tx, body};
+use tokio::time::sleep;
 
 use super::entry::Entry;
 use super::freeze::{self, Frozen};
 use super::history::{self, Attempt};
 use super::ledger::{self, Put};
 use super::{Sending, events};
+
+/// Between two tries to write what cannot wait for another attempt.
+const WAIT: Range<Duration> = Duration::from_millis(100)..Duration::from_secs(5);
 
 /// One mail with its job.
 pub(super) struct Item {
@@ -87,6 +94,15 @@ impl Change {
     }
 }
 
+/// What is done about a unit that cannot be written now: the disk is full, the database away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    /// Its mails are tried again later.
+    Later,
+    /// It is written as soon as that can be done.
+    Until,
+}
+
 /// What the unit needs of a change.
 struct Work {
     claim: Claim,
@@ -107,6 +123,27 @@ impl Sending {
         changes: Vec<Change>,
         left: &mut Left,
     ) -> Vec<Item> {
+        self.written(step, changes, Patience::Later, left).await
+    }
+
+    /// The same, however long the store is away: what a mail server answered is known to nobody else, and our lease stands as
+    /// long as we beat.
+    pub(super) async fn change_at_last(
+        &self,
+        step: &'static str,
+        changes: Vec<Change>,
+        left: &mut Left,
+    ) -> Vec<Item> {
+        self.written(step, changes, Patience::Until, left).await
+    }
+
+    async fn written(
+        &self,
+        step: &'static str,
+        changes: Vec<Change>,
+        patience: Patience,
+        left: &mut Left,
+    ) -> Vec<Item> {
         let (mut items, mut works) = (Vec::new(), Vec::new());
         for change in changes {
             let Change { item, after, from, then, frozen, attempt } = change;
@@ -115,7 +152,7 @@ impl Sending {
             items.push(item);
         }
         let mut written = Vec::new();
-        for (item, (work, done)) in items.into_iter().zip(self.put_down(step, works).await) {
+        for (item, (work, done)) in items.into_iter().zip(self.put_down(step, works, patience).await) {
             match done {
                 Ok(()) => written.extend(self.noted(item, &work, left)),
                 Err(fault) => left.end(&work.claim, Err(fault)),
@@ -142,11 +179,12 @@ impl Sending {
         &self,
         step: &'static str,
         works: Vec<Arc<Work>>,
+        patience: Patience,
     ) -> Vec<(Arc<Work>, Result<(), Fault>)> {
         if works.is_empty() {
             return Vec::new();
         }
-        match self.unit(step, works.clone()).await {
+        match self.unit(step, works.clone(), patience).await {
             Ok(()) => works.into_iter().map(|work| (work, Ok(()))).collect(),
             Err(error) if works.len() == 1 || is_everybodys(&error) => {
                 let fault = Fault::from(error);
@@ -155,7 +193,7 @@ impl Sending {
             Err(_) => {
                 let mut answers = Vec::with_capacity(works.len());
                 for work in works {
-                    let done = self.unit(step, vec![work.clone()]).await.map_err(Fault::from);
+                    let done = self.unit(step, vec![work.clone()], patience).await.map_err(Fault::from);
                     answers.push((work, done));
                 }
                 answers
@@ -163,9 +201,21 @@ impl Sending {
         }
     }
 
-    async fn unit(&self, step: &'static str, works: Vec<Arc<Work>>) -> Result<(), Error> {
-        let (ids, now) = (self.ids.clone(), self.clock.now());
-        self.store.write(step, move |tx| async move { write(tx, &ids, now, &works).await }.boxed()).await
+    async fn unit(&self, step: &'static str, works: Vec<Arc<Work>>, patience: Patience) -> Result<(), Error> {
+        let mut wait = WAIT.start;
+        loop {
+            let (ids, now, some) = (self.ids.clone(), self.clock.now(), works.clone());
+            let unit =
+                self.store.write(step, move |tx| async move { write(tx, &ids, now, &some).await }.boxed());
+            match unit.await {
+                Err(error @ (Error::Away(_) | Error::Full)) if patience == Patience::Until => {
+                    events::unwritten(step, works.len(), &error);
+                }
+                done => return done,
+            }
+            sleep(wait).await;
+            wait = (wait * 2).min(WAIT.end);
+        }
     }
 }
 

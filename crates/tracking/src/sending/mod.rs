@@ -6,7 +6,8 @@
 //!    job to send it ([`KIND`]) in the same unit.
 //! 2. [`prepare`]: a lot of jobs reads its activities ([`gather`]), sets them to *Sending*, passes the [`guard`]s, renders each
 //!    once ([`render`]) and freezes the bytes with their Message-ID and recipients ([`freeze`]).
-//! 3. [`attempt`]: the intent is durable before the wire is touched, the answer after. Whoever was accepted or refused is
+//! 3. [`attempt`]: the intent is durable before the wire is touched, the answer after, even if it must wait for the
+//!    disk or the database. Whoever was accepted or refused is
 //!    never asked for again; 4yz waits by [`schedule`]. What each attempt brought stays for a while ([`history`]).
 //! 4. [`doubt`]: an intent without an answer is *unknown* (promise P5): visible, looked for in the sightings and reports,
 //!    then sent again with the same Message-ID after a stated time, or left to a person.

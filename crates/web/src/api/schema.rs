@@ -3,12 +3,14 @@
 #![expect(dead_code, reason = "these types describe JSON and are never made")]
 
 mod mailflow;
+mod writing;
 
 use std::collections::BTreeMap;
 
 use utoipa::ToSchema;
 
 pub use mailflow::*;
+pub use writing::*;
 
 /// A row of the CRM.
 #[derive(ToSchema)]
@@ -306,6 +308,9 @@ pub struct NewToken {
     id: String,
     token: String,
     scope: String,
+    /// Of scope `crm`: the user that it acts as.
+    #[schema(required)]
+    user: Option<String>,
     expires_at: String,
 }
 
@@ -315,6 +320,9 @@ pub struct Token {
     id: String,
     name: String,
     scope: String,
+    /// Of scope `crm`: the user that it acts as.
+    #[schema(required)]
+    user: Option<String>,
     created_at: String,
     expires_at: String,
     #[schema(required)]

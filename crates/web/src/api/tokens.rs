@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
-use postroom_operations::{NewToken, Scope};
+use postroom_operations::{NewToken, Scope, TokenOrder};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -27,6 +27,8 @@ pub struct TokenRequest {
     /// For whom.
     #[serde(default)]
     name: String,
+    /// Scope `crm`: the user to act as, by id, full name, domain name or address; left out, the administrator.
+    user: Option<String>,
     /// 1 to 366, default 90.
     #[serde(default = "quarter")]
     days: u64,
@@ -55,7 +57,8 @@ pub(super) async fn create(
     let scope: Result<Scope, _> = wanted.scope.parse();
     let scope = scope.map_err(|fault: postroom_core::Fault| Problem::at("/scope", fault.message))?;
     let life = Duration::from_secs(wanted.days.saturating_mul(DAY));
-    let token = app.operations.create_token(&actor, scope, &wanted.name, life).await?;
+    let order = TokenOrder { scope, name: &wanted.name, user: wanted.user.as_deref(), life };
+    let token = app.operations.create_token(&actor, order).await?;
     Ok((StatusCode::CREATED, Json(token)))
 }
 

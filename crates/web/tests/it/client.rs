@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::TcpSocket;
 
 /// A request being built.
 pub struct Call {
@@ -12,6 +12,7 @@ pub struct Call {
     path: String,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
+    from: Option<String>,
 }
 
 /// What came back.
@@ -24,7 +25,7 @@ pub struct Answer {
 
 impl Call {
     pub fn new(at: SocketAddr, method: &'static str, path: &str) -> Self {
-        Call { at, method, path: path.to_owned(), headers: Vec::new(), body: Vec::new() }
+        Call { at, method, path: path.to_owned(), headers: Vec::new(), body: Vec::new(), from: None }
     }
 
     pub fn header(mut self, name: &str, value: &str) -> Self {
@@ -41,18 +42,36 @@ impl Call {
         self.header("Content-Type", kind)
     }
 
+    /// A body in chunks, as it goes over the wire.
+    pub fn chunked(mut self, wire: &str) -> Self {
+        self.body = wire.into();
+        self.header("Transfer-Encoding", "chunked")
+    }
+
+    /// Comes from this address of the machine.
+    pub fn from(self, address: &str) -> Self {
+        Call { from: Some(address.to_owned()), ..self }
+    }
+
     pub async fn send(self) -> Answer {
-        let stream = TcpStream::connect(self.at).await.unwrap();
+        let socket = TcpSocket::new_v4().unwrap();
+        if let Some(from) = &self.from {
+            socket.bind(format!("{from}:0").parse().unwrap()).unwrap();
+        }
+        let stream = socket.connect(self.at).await.unwrap();
         self.send_over(stream).await
     }
 
     pub async fn send_over(self, mut stream: impl AsyncRead + AsyncWrite + Unpin) -> Answer {
-        let mut head =
-            format!("{} {} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.method, self.path, self.at);
+        let given = |name: &str| self.headers.iter().any(|(known, _)| known == name);
+        let mut head = format!("{} {} HTTP/1.1\r\nConnection: close\r\n", self.method, self.path);
+        if !given("Host") {
+            head.push_str(&format!("Host: {}\r\n", self.at));
+        }
         for (name, value) in &self.headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
-        if !self.body.is_empty() || self.method == "POST" {
+        if !given("Transfer-Encoding") && (!self.body.is_empty() || self.method == "POST") {
             head.push_str(&format!("Content-Length: {}\r\n", self.body.len()));
         }
         head.push_str("\r\n");

@@ -6,11 +6,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use postroom_core::{Clock, Crm, Direction, Envelope, Ids, MailId};
+use postroom_core::{Clock, Crm, CrmDoors, Direction, Envelope, Ids, MailId};
 use postroom_embedded::Embedded;
 use postroom_embedded::demo::{self, Story};
 use postroom_jobs::{NewJob, Runner};
-use postroom_operations::{Actor, Operations, Posted, Privacy, Role, Scope, Writing};
+use postroom_operations::{
+    Actor, DoorSettings, Operations, Posted, Privacy, Role, Scope, TokenOrder, Writing,
+};
 use postroom_store::Store;
 use postroom_tracking::filing::Filing;
 use postroom_tracking::intake::Intake;
@@ -34,12 +36,32 @@ pub struct House {
     pub story: Story,
     store: Store,
     ids: Ids,
-    clock: Clock,
+    pub clock: Clock,
     runner: Runner,
     sending: Sending,
     sign_in_url: String,
     _stop: DropGuard,
     _folder: TempDir,
+}
+
+/// An address of this machine that is a proxy of ours.
+pub const PROXY: &str = "127.0.0.2";
+
+/// What a house is to have.
+struct Plan {
+    tls: Option<Arc<rustls::ServerConfig>>,
+    watched: &'static [&'static str],
+    writing: Writing,
+    mailbox: Option<Mailbox>,
+    doors: Option<(Arc<dyn CrmDoors>, DoorSettings)>,
+    clock: Clock,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        let (writing, clock) = (Writing::NoWayOut, Clock::system());
+        Plan { tls: None, watched: &[], writing, mailbox: None, doors: None, clock }
+    }
 }
 
 /// A signed-in browser.
@@ -61,28 +83,36 @@ impl House {
     }
 
     pub async fn open_with(tls: Option<Arc<rustls::ServerConfig>>) -> House {
-        House::furnished(tls, &[], Writing::NoWayOut, None).await
+        House::furnished(Plan { tls, ..Plan::default() }).await
     }
 
     /// With a way out, on which people may write, and with the mailbox *support* watched.
     pub async fn with_way_out() -> House {
-        let senders = vec!["demo.example".into()];
-        House::furnished(None, &["support"], Writing::Ready { senders }, None).await
+        House::with_way_out_at(Clock::system()).await
+    }
+
+    /// The same, on a clock that the test turns.
+    pub async fn with_way_out_at(clock: Clock) -> House {
+        let writing = Writing::Ready { senders: vec!["demo.example".into()] };
+        House::furnished(Plan { clock, watched: &["support"], writing, ..Plan::default() }).await
     }
 
     /// With another mailbox.
     pub async fn with_mailbox(mailbox: Mailbox) -> House {
-        House::furnished(None, &[], Writing::NoWayOut, Some(mailbox)).await
+        House::furnished(Plan { mailbox: Some(mailbox), ..Plan::default() }).await
     }
 
-    async fn furnished(
-        tls: Option<Arc<rustls::ServerConfig>>,
-        watched: &[&str],
-        writing: Writing,
-        mailbox: Option<Mailbox>,
-    ) -> House {
+    /// With a CRM behind the doors that this function makes. The clock stands still, and [`PROXY`] is a proxy of ours.
+    pub async fn with_doors(settings: DoorSettings, port: impl FnOnce(Clock) -> Arc<dyn CrmDoors>) -> House {
+        let clock = Clock::manual("2026-03-10T09:00:00Z".parse().unwrap());
+        let doors = Some((port(clock.clone()), settings));
+        House::furnished(Plan { clock, doors, ..Plan::default() }).await
+    }
+
+    async fn furnished(plan: Plan) -> House {
+        let Plan { tls, watched, writing, mailbox, doors, clock } = plan;
         let folder = tempfile::tempdir().unwrap();
-        let (clock, ids) = (Clock::system(), Ids::random());
+        let ids = Ids::random();
         let areas = [
             postroom_jobs::MIGRATIONS,
             postroom_tracking::MIGRATIONS,
@@ -115,6 +145,10 @@ impl House {
             .with_watched(watched.iter().map(|name| (*name).to_owned()))
             .with_privacy(privacy)
             .with_writing(writing);
+        let operations = match doors {
+            Some((port, settings)) => operations.with_doors(port, settings),
+            None => operations,
+        };
         let sending = wire::sending(&filing);
         let runner = Runner::new(
             store.clone(),
@@ -128,6 +162,7 @@ impl House {
             public_url: None,
             tls,
             max_message: MAX_MESSAGE,
+            is_proxy: Arc::new(|address| address.to_string() == PROXY),
         };
         let metrics = Arc::new(|| "postroom_ready 1\n".to_owned());
         let web = Web::bind(options, operations.clone(), metrics).await.unwrap();
@@ -177,7 +212,8 @@ impl House {
 
     pub async fn token(&self, scope: Scope) -> String {
         let life = std::time::Duration::from_secs(3600);
-        self.operations.create_token(&Actor::console(), scope, scope.as_str(), life).await.unwrap().token
+        let order = TokenOrder { scope, name: scope.as_str(), user: None, life };
+        self.operations.create_token(&Actor::console(), order).await.unwrap().token
     }
 
     pub async fn link(&self, role: Role) -> String {
@@ -222,6 +258,10 @@ impl House {
     pub async fn send_all(&self) {
         self.sending.scan().await.unwrap();
         self.runner.drain_due().await.unwrap();
+    }
+
+    pub fn store(&self) -> Store {
+        self.store.clone()
     }
 
     /// Where watchers keep their books.

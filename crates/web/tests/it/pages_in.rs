@@ -1,6 +1,7 @@
 //! The pages of mail that comes in: mailboxes, review, moving and undoing.
 
-use postroom_core::{Cursor, Folder, MailId, MailState, Waiting, WatchBook, WatchReport, WatchState};
+use jiff::{SignedDuration, Timestamp};
+use postroom_core::{Clock, Cursor, Folder, MailId, MailState, Waiting, WatchBook, WatchReport, WatchState};
 use postroom_operations::{Actor, Role};
 
 use crate::house::House;
@@ -57,6 +58,31 @@ async fn a_mailbox_that_needs_a_person_says_what_to_do() {
     }
     assert!(!page.contains("/pause") && !page.contains("rescan\""), "a viewer gives no orders");
     assert_eq!(house.look(&viewer, "/mailboxes/nobody").send().await.status, 404);
+}
+
+#[tokio::test]
+async fn a_mailbox_that_nobody_watches_says_so() {
+    let clock = Clock::manual("2026-11-02T08:00:00Z".parse::<Timestamp>().unwrap());
+    let house = House::with_way_out_at(clock.clone()).await;
+    let seen = async || {
+        let seen = house.operations.mailbox(&Actor::console(), "support").await.unwrap().mailbox;
+        (seen.state, seen.heartbeat_age_seconds)
+    };
+    assert_eq!(seen().await, ("waiting", None), "it never ran");
+    watch(&house, WatchState::Watching, None).await;
+    clock.advance(SignedDuration::from_mins(2));
+    assert_eq!(seen().await, ("healthy", Some(120)), "a report is a sign of life too");
+    clock.advance(SignedDuration::from_secs(1));
+    assert_eq!(seen().await, ("not_running", Some(121)));
+    let viewer = house.browser(Role::Viewer).await;
+    let page = house.look(&viewer, "/mailboxes").send().await.page();
+    assert!(page.contains("is not running: its last sign of life came 2 min ago"), "{page}");
+    house.operations.heartbeat().await.unwrap();
+    assert_eq!(seen().await, ("healthy", Some(0)));
+    clock.advance(SignedDuration::from_hours(1));
+    assert_eq!(seen().await, ("not_running", Some(3600)));
+    house.operations.pause_mailbox(&Actor::console(), "support", false).await.unwrap();
+    assert_eq!(seen().await.0, "paused", "what a person ordered counts before");
 }
 
 #[tokio::test]

@@ -19,25 +19,26 @@ const FOLDER: &str = "POSTROOM_TEST_SMALL_DISK";
 const SCRIPT: &str = "mount -t tmpfs -o size=64m,mode=0700 tmpfs \"$0\" && \
      exec unshare --user --map-user=65534 --map-group=65534 -- \"$@\"";
 /// Left free when the disk is to run full: less than the letters need.
-const LEFT: u64 = 300 << 10;
+pub const LEFT: u64 = 300 << 10;
 
 #[test]
 fn accepted_mail_survives_a_full_disk_on_sqlite() {
-    on_a_small_disk("crash::disk::inner_sqlite");
+    on_a_small_disk("crash::disk::inner_sqlite", &[]);
 }
 
 #[test]
 fn accepted_mail_survives_a_full_disk_on_postgresql() {
-    on_a_small_disk("crash::disk::inner_postgresql");
+    on_a_small_disk("crash::disk::inner_postgresql", &[]);
 }
 
 #[test]
 fn mail_is_refused_before_the_disk_is_full() {
-    on_a_small_disk("crash::disk::inner_reserve");
+    on_a_small_disk("crash::disk::inner_reserve", &[]);
 }
 
+/// Runs the test there, with these variables.
 #[track_caller]
-fn on_a_small_disk(test: &str) {
+pub fn on_a_small_disk(test: &str, variables: &[(&str, String)]) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let program = std::env::current_exe().expect("a test program knows itself");
     let mut command = Command::new("unshare");
@@ -46,6 +47,7 @@ fn on_a_small_disk(test: &str) {
         .arg(folder.path())
         .arg(program);
     command.args([test, "--exact", "--nocapture"]).env(FOLDER, folder.path()).stdin(Stdio::null());
+    command.envs(variables.iter().map(|(name, value)| (name, value)));
     let output = command.output().expect("unshare can be started: install util-linux");
     let said = |bytes| String::from_utf8_lossy(bytes).into_owned();
     assert!(output.status.success(), "on the small disk:\n{}{}", said(&output.stdout), said(&output.stderr));
@@ -56,20 +58,14 @@ fn on_a_small_disk(test: &str) {
 #[test]
 fn inner_sqlite() {
     let Some(disk) = Disk::small() else { return };
-    let house = House::in_folder(&disk.folder, None, "0B");
-    runs_full(house, &disk);
+    runs_full(disk.sqlite(), &disk);
 }
 
 #[test]
 fn inner_postgresql() {
     let Some(disk) = Disk::small() else { return };
-    // The tables lie on the small disk, the write-ahead log beside them does not.
-    let postgres = Postgres::start(Durability::Fast);
-    let place = disk.folder.join("tables");
-    fs::create_dir(&place).expect("there is room");
-    postgres.run("postgres", &format!("create tablespace small location '{}'", place.display()));
-    postgres.run("postgres", "create database small tablespace small");
-    runs_full(House::at(Some(postgres.url("small"))), &disk);
+    let (_postgres, house) = disk.postgresql();
+    runs_full(house, &disk);
 }
 
 #[test]
@@ -109,18 +105,35 @@ fn runs_full(mut house: House, disk: &Disk) {
     house.server.terminate(PATIENCE);
 }
 
-struct Disk {
+pub struct Disk {
     folder: PathBuf,
 }
 
 impl Disk {
-    fn small() -> Option<Disk> {
+    /// The small disk, when this is the test on it.
+    pub fn small() -> Option<Disk> {
         let folder = PathBuf::from(std::env::var_os(FOLDER)?);
         Some(Disk { folder })
     }
 
+    /// A house whose database is a file there.
+    pub fn sqlite(&self) -> House {
+        House::in_folder(&self.folder, None, "0B")
+    }
+
+    /// A house whose tables lie there; the write-ahead log does not.
+    pub fn postgresql(&self) -> (Postgres, House) {
+        let postgres = Postgres::start(Durability::Fast);
+        let place = self.folder.join("tables");
+        fs::create_dir(&place).expect("there is room");
+        postgres.run("postgres", &format!("create tablespace small location '{}'", place.display()));
+        postgres.run("postgres", "create database small tablespace small");
+        let house = House::at(Some(postgres.url("small")));
+        (postgres, house)
+    }
+
     /// Writes until only so much is left.
-    fn fill(&self, left: u64) -> PathBuf {
+    pub fn fill(&self, left: u64) -> PathBuf {
         let path = self.folder.join("ballast");
         let mut ballast = fs::File::create(&path).expect("there is room");
         while free(&self.folder) > left {

@@ -1,5 +1,5 @@
 //! The binary killed with SIGKILL: at every durable step before and after its commit ([`points`]), at random moments
-//! ([`moments`]), beside another node ([`nodes`]); its disk full ([`disk`]); its PostgreSQL killed ([`outage`]).
+//! ([`moments`]), beside another node ([`nodes`]); its disk full ([`disk`], [`full`]); its PostgreSQL killed ([`outage`]).
 //!
 //! The sender outside keeps its own books of what was acknowledged and is the judge; `postroom verify` is the second.
 //!
@@ -7,6 +7,7 @@
 
 mod agent;
 mod disk;
+mod full;
 mod inside;
 mod moments;
 mod nodes;

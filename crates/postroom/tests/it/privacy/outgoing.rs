@@ -5,9 +5,10 @@ use std::sync::Arc;
 use postroom_core::MailState;
 use postroom_tracking::privacy::Bodies;
 use postroom_tracking::privacy::erasing::Erasing;
-use postroom_tracking::sending::verbs;
+use postroom_tracking::sending::history::attempts;
+use postroom_tracking::sending::{Options, verbs};
 
-use crate::sending::bench::{Bench as Sender, Draft, INSTALLATION};
+use crate::sending::bench::{BEN, Bench as Sender, Draft, INSTALLATION, On};
 
 fn erasing(sender: &Sender) -> Erasing {
     Erasing {
@@ -64,4 +65,21 @@ async fn mail_that_waits_is_never_sent() {
         sender.later(jiff::SignedDuration::from_hours(1)).await;
     }
     assert_eq!(sender.server.book().len(), 1);
+}
+
+/// A mail server repeats the address that it does not know.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_servers_said_goes_with_the_mail() {
+    for on in [On::Sqlite, On::Postgres] {
+        let sender = Sender::on(on, Options::default()).await;
+        sender.server.answers(&["anna@customer.example"], 550, "<anna@customer.example> is not known here");
+        let theirs = sender.send(Draft::to_anna("Our offer").to(2, BEN)).await;
+        let other = sender.send(Draft::new("Your order").to(2, BEN)).await;
+        let (theirs, other) = (sender.entry(theirs).await.id, sender.entry(other).await.id);
+        let before = attempts(&sender.store, theirs).await.unwrap();
+        assert!(before[0].answers[0].text.contains("anna@customer.example"), "{before:?}");
+        erasing(&sender).erase("anna@customer.example", false).await.unwrap();
+        assert_eq!(attempts(&sender.store, theirs).await.unwrap(), [], "{on:?}");
+        assert_eq!(attempts(&sender.store, other).await.unwrap().len(), 1, "{on:?}: another's mail");
+    }
 }

@@ -87,14 +87,19 @@ fn chapter(database: Database, turns: u64, noise: &mut Noise) {
 /// A house that sends through this server, with the records that mail is about.
 fn house(database: Database, server: SocketAddr) -> House {
     let house = House::new(database);
+    configure_sending(&house, server);
+    house.import(&records());
+    house
+}
+
+/// The CRM's mail leaves by this server.
+pub fn configure_sending(house: &House, server: SocketAddr) {
     let out = format!(
         "[smtp_out]\nhost = \"127.0.0.1\"\nport = {}\ntls = \"none\"\nsenders = [\"{SALES}\"]\npoll = \"500ms\"\n\
          resend_after = \"1s\"\n",
         server.port()
     );
-    configure(&house, &out);
-    house.import(&records());
-    house
+    configure(house, &out);
 }
 
 fn lost(noise: &mut Noise) -> LoseAnswer {
@@ -108,23 +113,26 @@ fn id(number: u64) -> Uuid {
     Uuid::from_u128(0x7e57_0000_0000_4000_8000_0000_0000_0000 + u128::from(number))
 }
 
-/// An e-mail in *Pending Send*: a customer of its own, on one of a few records, that no brake holds it.
 async fn write(crm: &Embedded, number: u64) {
     let account = record_of(number + 1).parse::<Uuid>().expect("a GUID");
+    bench::put(crm, draft(number, account)).await;
+}
+
+/// An e-mail in *Pending Send*: to a customer of its own, on one of a few records, that no brake holds it.
+pub fn draft(number: u64, account: Uuid) -> Draft {
     let draft = Draft::new(&format!("Mail {number}")).named(id(number));
-    let draft = draft.with("regardingobjectid", Value::lookup("account", account));
-    bench::put(crm, draft.addressed(2, &customer(number))).await;
+    draft.with("regardingobjectid", Value::lookup("account", account)).addressed(2, &customer(number))
 }
 
 /// How many of the mails are not sent yet.
-fn open(store: &Store, mails: u64) -> u64 {
+pub fn open(store: &Store, mails: u64) -> u64 {
     let sent = Wanted { state: Some(MailState::Sent), ..Wanted::default() };
     let sent = wait_for(verbs::list(store, sent)).expect("the database answers");
     mails - sent.len() as u64
 }
 
 /// What is wrong with what arrived: each mail at least once, all its copies one mail, no two with one Message-ID.
-fn wrong(caught: &[Caught], mails: u64) -> String {
+pub fn wrong(caught: &[Caught], mails: u64) -> String {
     let mut arrived: BTreeMap<String, Vec<&[u8]>> = BTreeMap::new();
     for mail in caught {
         arrived.entry(mail.recipients().join(" ")).or_default().push(&mail.raw);
@@ -152,7 +160,7 @@ fn customer(number: u64) -> String {
 }
 
 /// The CRM knows that each is sent.
-fn statuses(crm: &Embedded, mails: u64) {
+pub fn statuses(crm: &Embedded, mails: u64) {
     for number in 0..mails {
         let told = poll::until(PATIENCE, || wait_for(bench::status(crm, id(number))) == (1, 3));
         assert!(told, "the CRM was not told of mail {number}");

@@ -1,10 +1,12 @@
 //! Many mailboxes on a Dovecot, watched by the real binary: all at once ([`fifty`]), killed at every durable step
-//! ([`points`]) and at random moments behind a bad line ([`moments`]); and the same for mail that leaves ([`leaving`]).
+//! ([`points`]) and at random moments behind a bad line ([`moments`]); with ways of their own ([`sources`]); and the same for mail that leaves
+//! ([`leaving`]).
 
 mod fifty;
-mod leaving;
+pub mod leaving;
 mod moments;
 pub mod points;
+mod sources;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{self, OpenOptions};
@@ -37,13 +39,13 @@ fn name(user: u64) -> String {
 }
 
 /// Adds to a house's configuration.
-fn configure(house: &House, text: &str) {
+pub fn configure(house: &House, text: &str) {
     let file = OpenOptions::new().append(true).open(house.folder.join("postroom.toml"));
     file.and_then(|mut file| file.write_all(text.as_bytes())).expect("the folder can be written to");
 }
 
 /// The house's database and its CRM, in this process.
-fn store_of(house: &House) -> (Store, Embedded) {
+pub fn store_of(house: &House) -> (Store, Embedded) {
     wait_for(async {
         let store = bench::open(&house.url).await;
         let crm =

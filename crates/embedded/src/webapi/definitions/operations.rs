@@ -1,0 +1,261 @@
+//! Functions and actions about definitions (dataverse.md A16, A18). [`Operation`]s of all kinds are listed in `csdl`.
+
+use http::{Method, StatusCode};
+use postroom_formats::odata::options::Literal;
+use postroom_formats::odata::path::Segment;
+use serde_json::{Value, json};
+
+use super::body::{self, Body};
+use super::read::reply;
+use super::{changes, current, labels, write};
+use crate::definitions::Options;
+use crate::webapi::call::Call;
+use crate::webapi::{Problem, Reply};
+
+const FUNCTIONS: &[&str] = &[
+    "RetrieveAvailableLanguages",
+    "RetrieveEntityKey",
+    "RetrieveMetadataChanges",
+    "RetrieveProvisionedLanguages",
+];
+const ACTIONS: &[&str] = &[
+    "CreateCustomerRelationships",
+    "CreateEntities",
+    "DeleteOptionValue",
+    "InsertOptionValue",
+    "InsertStatusValue",
+    "OrderOption",
+    "PublishAllXml",
+    "PublishXml",
+    "ReactivateEntityKey",
+    "UpdateOptionValue",
+];
+
+pub(super) fn is_one(name: &str) -> bool {
+    FUNCTIONS.contains(&name) || ACTIONS.contains(&name)
+}
+
+pub(super) async fn answer(call: &Call<'_>, name: &str) -> Result<Reply, Problem> {
+    if call.path.segments.len() > 1 {
+        return Err(Problem::no_resource(name));
+    }
+    match (FUNCTIONS.contains(&name), &call.method) {
+        (true, &Method::GET) => function(call, name).await,
+        (false, &Method::POST) => action(call, name).await,
+        _ => Err(Problem::method(&call.method)),
+    }
+}
+
+async fn function(call: &Call<'_>, name: &str) -> Result<Reply, Problem> {
+    match name {
+        "RetrieveAvailableLanguages" => Ok(response(call, name, json!({"LocaleIds": [labels::BASE]}))),
+        "RetrieveProvisionedLanguages" => {
+            Ok(response(call, name, json!({"RetrieveProvisionedLanguages": [labels::BASE]})))
+        }
+        "RetrieveEntityKey" => entity_key(call, name).await,
+        _ => {
+            call.session.check_misc("prvReadEntity").await?;
+            Ok(response(call, name, changes::answer(call)?))
+        }
+    }
+}
+
+/// What a function answers: its members and the context of its type.
+fn response(call: &Call<'_>, name: &str, mut members: Value) -> Reply {
+    members["@odata.context"] = call.context(&format!("Microsoft.Dynamics.CRM.{name}Response")).into();
+    reply(StatusCode::OK, &members)
+}
+
+/// A parameter of a function, in its parentheses, by an alias, or as a plain option of the query.
+pub(super) fn parameter(call: &Call<'_>, name: &str) -> Result<Option<Literal>, Problem> {
+    let arguments = call.path.segments.first().and_then(Segment::arguments).unwrap_or_default();
+    let given = arguments.iter().find(|argument| argument.name.as_deref() == Some(name));
+    match given.map(|argument| &argument.value) {
+        Some(Literal::Alias(alias)) => Ok(call.options.alias(alias)?),
+        Some(literal) => Ok(Some(literal.clone())),
+        None => {
+            let other = call.options.others.iter().find(|(known, _)| known == name);
+            Ok(other.map(|(_, text)| Literal::Text(text.clone())))
+        }
+    }
+}
+
+async fn entity_key(call: &Call<'_>, name: &str) -> Result<Reply, Problem> {
+    call.session.check_misc("prvReadEntity").await?;
+    let text = |member: &'static str| -> Result<String, Problem> {
+        let value = parameter(call, member)?;
+        let text = value.as_ref().and_then(Literal::as_text).map(str::to_owned);
+        text.ok_or_else(|| Problem::bad(format!("The parameter '{member}' is missing")))
+    };
+    let (table, key) = (text("EntityLogicalName")?, text("LogicalName")?);
+    let table = call.metadata.table(&table).ok_or_else(|| Problem::no_resource(&table))?;
+    let found = table.keys.iter().find(|known| known.logical_name == key);
+    let found = found.ok_or_else(|| Problem::no_key(&table.logical_name))?;
+    let row = super::node::Node::Key(table, found).row(None);
+    Ok(response(call, name, json!({"EntityKeyMetadata": row})))
+}
+
+async fn action(call: &Call<'_>, name: &str) -> Result<Reply, Problem> {
+    let body = match call.body.iter().all(u8::is_ascii_whitespace) {
+        true => Body::new(),
+        false => body::object(&call.body)?,
+    };
+    let named = call.options.others.iter().find(|(known, _)| known == "SolutionUniqueName");
+    let named = body::text(&body, "SolutionUniqueName").or(named.map(|(_, name)| name.as_str()));
+    let named = named.or(call.header("mscrm.solutionuniquename"));
+    write::solution(call, named).await?;
+    match name {
+        "CreateEntities" => create_entities(call, &body).await,
+        "CreateCustomerRelationships" => customer(call, &body).await,
+        "PublishXml" | "PublishAllXml" => {
+            call.session.check_misc("prvPublishCustomization").await?;
+            if name == "PublishXml" && body::text(&body, "ParameterXml").is_none() {
+                return Err(Problem::bad("Required field 'ParameterXml' is missing"));
+            }
+            Ok(Reply::empty(StatusCode::NO_CONTENT))
+        }
+        "ReactivateEntityKey" => reactivate(call, &body).await,
+        _ => options(call, name, &body).await,
+    }
+}
+
+async fn create_entities(call: &Call<'_>, body: &Body) -> Result<Reply, Problem> {
+    call.session.check_misc("prvCreateEntity").await?;
+    let metadata = current(call).await?;
+    let infos: Vec<_> = body::list(body, "Entities")
+        .map(|entity| body::table(&metadata, entity))
+        .collect::<Result<_, _>>()?;
+    if infos.is_empty() {
+        return Err(Problem::bad("Required field 'Entities' is missing"));
+    }
+    let names: Vec<String> = infos.iter().map(|info| info.schema_name.to_ascii_lowercase()).collect();
+    call.session.crm().create_tables(infos).await?;
+    let now = current(call).await?;
+    let ids: Vec<_> = names.iter().filter_map(|name| now.table(name)).map(|table| table.id).collect();
+    Ok(response(call, "CreateEntities", json!({"EntityIds": ids})))
+}
+
+/// A lookup that names accounts and contacts, with both relationships, or none of it.
+async fn customer(call: &Call<'_>, body: &Body) -> Result<Reply, Problem> {
+    call.session.check_misc("prvCreateRelationship").await?;
+    call.session.check_misc("prvCreateAttribute").await?;
+    let relations: Vec<_> =
+        body::list(body, "OneToManyRelationships").map(body::one_to_many).collect::<Result<_, _>>()?;
+    let customers = ["account", "contact"];
+    let fit = relations.len() == 2
+        && customers.iter().all(|name| relations.iter().any(|relation| relation.referenced_table == *name));
+    if !fit {
+        return Err(Problem::bad(
+            "A customer lookup has two relationships: one to account and one to contact",
+        ));
+    }
+    let lookup = body::lookup(&call.metadata, body, true)?;
+    let column = lookup.schema_name.to_ascii_lowercase();
+    let names: Vec<String> = relations.iter().map(|relation| relation.schema_name.clone()).collect();
+    let table = relations[0].referencing_table.clone();
+    call.session.crm().create_relationships(relations, lookup).await?;
+    let now = current(call).await?;
+    let made = now.one_to_many.iter().filter(|relation| names.contains(&relation.schema_name));
+    let ids: Vec<_> = made.map(|relation| relation.id).collect();
+    let attribute = now.table(&table).and_then(|table| table.column(&column)).map(|column| column.id);
+    Ok(response(
+        call,
+        "CreateCustomerRelationships",
+        json!({"RelationshipIds": ids, "AttributeId": attribute}),
+    ))
+}
+
+/// Keys are indexes here and always active.
+async fn reactivate(call: &Call<'_>, body: &Body) -> Result<Reply, Problem> {
+    call.session.check_misc("prvWriteEntity").await?;
+    let table = required(body, "EntityLogicalName")?;
+    let key = required(body, "EntityKeyLogicalName")?;
+    let known = call
+        .metadata
+        .table(table)
+        .is_some_and(|table| table.keys.iter().any(|known| known.logical_name == key));
+    match known {
+        true => Ok(Reply::empty(StatusCode::NO_CONTENT)),
+        false => Err(Problem::no_key(table)),
+    }
+}
+
+fn required<'b>(body: &'b Body, member: &str) -> Result<&'b str, Problem> {
+    body::text(body, member).ok_or_else(|| Problem::bad(format!("Required field '{member}' is missing")))
+}
+
+/// Whose options an action means.
+fn of(body: &Body) -> Result<Options, Problem> {
+    match body::text(body, "OptionSetName") {
+        Some(name) => Ok(Options::Global(name.to_owned())),
+        None => Ok(Options::Column {
+            table: required(body, "EntityLogicalName")?.to_ascii_lowercase(),
+            column: body::text(body, "AttributeLogicalName").unwrap_or("statuscode").to_ascii_lowercase(),
+        }),
+    }
+}
+
+fn value(body: &Body, member: &str) -> Result<Option<i32>, Problem> {
+    let Some(value) = body.get(member).filter(|value| !value.is_null()) else { return Ok(None) };
+    let number = body::whole(value).and_then(|number| i32::try_from(number).ok());
+    let wrong = || Problem::payload(format!("'{member}' is a whole number of 32 bits"));
+    number.map(Some).ok_or_else(wrong)
+}
+
+async fn options(call: &Call<'_>, name: &str, body: &Body) -> Result<Reply, Problem> {
+    let crm = call.session.crm();
+    let of = of(body)?;
+    let privilege = match of {
+        Options::Global(_) => "prvWriteOptionSet",
+        Options::Column { .. } => "prvWriteAttribute",
+    };
+    call.session.check_misc(privilege).await?;
+    let missing = |member: &str| Problem::bad(format!("Required field '{member}' is missing"));
+    let label = labels::read(body, "Label");
+    let chosen = value(body, "Value")?;
+    match name {
+        "InsertOptionValue" => {
+            let label = label.ok_or_else(|| missing("Label"))?;
+            let value = crm.insert_option_value(of, chosen, label).await?;
+            return Ok(response(call, name, json!({"NewOptionValue": value})));
+        }
+        "InsertStatusValue" => {
+            let label = label.ok_or_else(|| missing("Label"))?;
+            let state = value(body, "StateCode")?.ok_or_else(|| missing("StateCode"))?;
+            let table = required(body, "EntityLogicalName")?.to_ascii_lowercase();
+            let value = crm.insert_status_value(&table, chosen, label, state).await?;
+            return Ok(response(call, name, json!({"NewOptionValue": value})));
+        }
+        "UpdateOptionValue" => {
+            let chosen = chosen.ok_or_else(|| missing("Value"))?;
+            let merge = body::flag(body, "MergeLabels").unwrap_or(false);
+            let have = option_label(call, &of, chosen);
+            crm.update_option_value(of, chosen, labels::over(&have, label, merge)).await?;
+        }
+        "DeleteOptionValue" => crm.delete_option_value(of, chosen.ok_or_else(|| missing("Value"))?).await?,
+        _ => {
+            let values = body.get("Values").and_then(Value::as_array).ok_or_else(|| missing("Values"))?;
+            let values =
+                values.iter().map(|value| body::whole(value).and_then(|value| i32::try_from(value).ok()));
+            let values: Option<Vec<i32>> = values.collect();
+            let values = values.ok_or_else(|| Problem::payload("'Values' is a list of whole numbers"))?;
+            crm.order_options(of, values).await?;
+        }
+    }
+    Ok(Reply::empty(StatusCode::NO_CONTENT))
+}
+
+/// The label that an option has now.
+fn option_label(call: &Call<'_>, of: &Options, value: i32) -> postroom_core::metadata::Label {
+    let options = match of {
+        Options::Global(name) => {
+            call.metadata.option_sets.iter().find(|set| set.name.eq_ignore_ascii_case(name))
+        }
+        Options::Column { table, column } => {
+            let column = call.metadata.table(table).and_then(|table| table.column(column));
+            column.and_then(|column| crate::webapi::row::options(&column.kind))
+        }
+    };
+    let option = options.and_then(|set| set.options.iter().find(|option| option.value == value));
+    option.map(|option| option.label.clone()).unwrap_or_default()
+}
