@@ -40,8 +40,9 @@ impl Certificate {
     /// # Errors
     /// [`Code::CRM_SIGN_IN`], when one of them cannot be used. The text says how to convert it.
     pub fn from_pem(certificate: &str, key: &Secret) -> Result<Self, Fault> {
-        let certificate = CertificateDer::from_pem_slice(certificate.as_bytes())
-            .map_err(|_| wrong("the certificate is not in PEM; convert it: openssl x509 -inform der -outform pem"))?;
+        let certificate = CertificateDer::from_pem_slice(certificate.as_bytes()).map_err(|_| {
+            wrong("the certificate is not in PEM; convert it: openssl x509 -inform der -outform pem")
+        })?;
         let key = PrivateKeyDer::from_pem_slice(key.expose().as_bytes())
             .map_err(|_| wrong("the certificate's key is not in PEM or has a passphrase; convert it: openssl pkcs8 -topk8 -nodes"))?;
         let pair = match &key {
@@ -50,7 +51,9 @@ impl Certificate {
             _ => return Err(wrong("the certificate's key is no RSA key; make one of 2048 bits or more")),
         };
         let pair = pair.map_err(|error| {
-            wrong(format!("the certificate's key cannot be used ({error}); it must be RSA of 2048 bits or more"))
+            wrong(format!(
+                "the certificate's key cannot be used ({error}); it must be RSA of 2048 bits or more"
+            ))
         })?;
         let sha1 = sha1_smol::Sha1::from(&*certificate).digest().bytes();
         Ok(Certificate { key: pair, sha1, sha256: Sha256::digest(&*certificate).into() })
@@ -62,7 +65,13 @@ impl Certificate {
     }
 
     /// A signed assertion of `client` for the token endpoint at `audience`.
-    pub(super) fn assertion(&self, client: &str, audience: &str, now: Timestamp, id: Uuid) -> Result<Secret, Fault> {
+    pub(super) fn assertion(
+        &self,
+        client: &str,
+        audience: &str,
+        now: Timestamp,
+        id: Uuid,
+    ) -> Result<Secret, Fault> {
         let from = now.as_second();
         let header = serde_json::json!({
             "alg": "RS256",

@@ -8,6 +8,7 @@ use postroom_formats::soap::envelope::{Envelope, Headers, Soap};
 use postroom_formats::soap::trust::{self, Lifetime, TokenRequest};
 use postroom_formats::xml::Element;
 
+use super::caution::Caution;
 use super::refusal::{nonsense, refused};
 use super::soap::{call, wrong_clock};
 use super::transport::Anonymous;
@@ -31,6 +32,7 @@ pub struct Claims {
     ids: Ids,
     held: Mutex<Option<trust::Token>>,
     asking: tokio::sync::Mutex<()>,
+    caution: Caution,
 }
 
 impl Claims {
@@ -49,6 +51,7 @@ impl Claims {
             user: user.to_owned(),
             password: password.clone(),
             service: service.into(),
+            caution: Caution::new(clock.clone()),
             clock,
             ids,
             held: Mutex::default(),
@@ -67,7 +70,10 @@ impl Claims {
                 let _asking = self.asking.lock().await;
                 match self.held() {
                     Some(token) => token,
-                    None => self.ask().await?,
+                    None => {
+                        self.caution.allow()?;
+                        self.caution.learn(self.ask().await)?
+                    }
                 }
             }
         };
@@ -118,7 +124,8 @@ impl Claims {
                 short(&fault.message)
             ))),
             None => {
-                let mut token = trust::Token::read(&answer.body).map_err(|error| nonsense(&error.to_string()))?;
+                let mut token =
+                    trust::Token::read(&answer.body).map_err(|error| nonsense(&error.to_string()))?;
                 // Its life counts from now by our clock, whatever the issuer's shows.
                 let life = token.lifetime.expires.duration_since(token.lifetime.created);
                 let now = self.clock.now();

@@ -151,7 +151,11 @@ pub(super) fn unanswered(what: &str, error: reqwest::Error, repeatable: bool) ->
 /// The same from the text of an error.
 pub(super) fn unreachable(what: &str, text: &str, repeatable: bool) -> Fault {
     if let Some(advice) = certificate(text) {
-        return Fault::new(Verdict::Hold, Code::CRM_TLS, format!("no safe connection to {what}: {text}; {advice}"));
+        return Fault::new(
+            Verdict::Hold,
+            Code::CRM_TLS,
+            format!("no safe connection to {what}: {text}; {advice}"),
+        );
     }
     let verdict = if repeatable { Verdict::Retry { after: None } } else { Verdict::Unknown };
     Fault::new(verdict, Code::CRM_AWAY, format!("{what} cannot be reached or gave no answer: {text}"))
@@ -161,7 +165,9 @@ pub(super) fn unreachable(what: &str, text: &str, repeatable: bool) -> Fault {
 fn certificate(text: &str) -> Option<&'static str> {
     let lower = text.to_lowercase();
     match () {
-        () if lower.contains("unknownissuer") => Some("name the file of the private CA that issued its certificate"),
+        () if lower.contains("unknownissuer") => {
+            Some("name the file of the private CA that issued its certificate")
+        }
         () if lower.contains("pinned") => Some("compare the fingerprint with the server's"),
         () if lower.contains("expired") && lower.contains("certificate") => {
             Some("its certificate has run out, or this machine's clock is wrong")

@@ -83,7 +83,10 @@ impl Discover for Global {
             StatusCode::OK => {}
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => return Err(refused(only)),
             status if status.is_server_error() => {
-                return Err(Fault::retry(postroom_core::Code::CRM_AWAY, format!("{url} is failing ({status})")));
+                return Err(Fault::retry(
+                    postroom_core::Code::CRM_AWAY,
+                    format!("{url} is failing ({status})"),
+                ));
             }
             status => return Err(nonsense(&format!("{url} answers {status}"))),
         }
@@ -95,7 +98,8 @@ impl Discover for Global {
 
 impl From<Instance> for Organization {
     fn from(from: Instance) -> Self {
-        let service = |web: &String| format!("{}/XRMServices/2011/Organization.svc", web.trim_end_matches('/'));
+        let service =
+            |web: &String| format!("{}/XRMServices/2011/Organization.svc", web.trim_end_matches('/'));
         Organization {
             unique_name: from.unique_name,
             friendly_name: from.friendly_name,
@@ -121,7 +125,7 @@ pub enum By {
     /// Windows sign-in or a bearer token, at `…/Discovery.svc/web`.
     Transport(Arc<dyn Transport>),
     /// Claims for Discovery.svc itself.
-    Claims { client: reqwest::Client, claims: Claims },
+    Claims { client: reqwest::Client, claims: Box<Claims> },
 }
 
 #[async_trait]
@@ -136,7 +140,8 @@ impl Discover for Service2011 {
             By::Claims { client, claims } => {
                 let id = format!("urn:uuid:{}", self.ids.next());
                 let security = Some(claims.header().await?);
-                let headers = Headers { security, ..Headers::request(discovery::ACTION, id, self.url.as_str()) };
+                let headers =
+                    Headers { security, ..Headers::request(discovery::ACTION, id, self.url.as_str()) };
                 let envelope = Envelope::new(Soap::V12, headers, question.write());
                 call(&Anonymous(client.clone()), &self.url, &envelope, None).await?
             }
@@ -152,7 +157,8 @@ impl Discover for Service2011 {
 
 impl From<discovery::Organization> for Organization {
     fn from(from: discovery::Organization) -> Self {
-        let at = |kind: &str| from.endpoints.iter().find(|(known, _)| known == kind).map(|(_, url)| url.clone());
+        let at =
+            |kind: &str| from.endpoints.iter().find(|(known, _)| known == kind).map(|(_, url)| url.clone());
         Organization {
             web: at("WebApplication"),
             organization_service: at("OrganizationService"),

@@ -9,6 +9,7 @@ use postroom_formats::soap::crm4::{self, Answer, Organization, Question, Token};
 use postroom_formats::soap::envelope::{Envelope, Headers, Soap};
 use uuid::Uuid;
 
+use super::caution::Caution;
 use super::refusal::{nonsense, refused};
 use super::soap::call;
 use super::transport::Anonymous;
@@ -29,6 +30,7 @@ pub struct Hosted {
     clock: Clock,
     ticket: Mutex<Option<Ticket>>,
     asking: tokio::sync::Mutex<()>,
+    caution: Caution,
 }
 
 /// What CrmService and MetadataService take. The ticket shows in no debug output.
@@ -58,12 +60,19 @@ impl Ticket {
 }
 
 impl Hosted {
-    pub fn new(client: reqwest::Client, url: impl Into<String>, user: &str, password: &Secret, clock: Clock) -> Self {
+    pub fn new(
+        client: reqwest::Client,
+        url: impl Into<String>,
+        user: &str,
+        password: &Secret,
+        clock: Clock,
+    ) -> Self {
         Hosted {
             client: Anonymous(client),
             url: url.into(),
             user: user.to_owned(),
             password: password.clone(),
+            caution: Caution::new(clock.clone()),
             clock,
             ticket: Mutex::default(),
             asking: tokio::sync::Mutex::new(()),
@@ -112,6 +121,11 @@ impl Hosted {
     }
 
     async fn ask(&self, question: Question) -> Result<Answer, Fault> {
+        self.caution.allow()?;
+        self.caution.learn(self.ask_now(question).await)
+    }
+
+    async fn ask_now(&self, question: Question) -> Result<Answer, Fault> {
         let envelope = Envelope::new(Soap::V11, Headers::default(), question.write());
         let answer = call(&self.client, &self.url, &envelope, Some(crm4::ACTION)).await?;
         if let Some(fault) = answer.fault {
@@ -139,8 +153,14 @@ mod tests {
 
     #[test]
     fn dates_of_tickets() {
-        for text in ["2026-11-22T04:05:06Z", "2026-11-22T04:05:06", "11/22/2026 4:05:06 AM", "11/22/2026 04:05:06 AM"] {
-            assert_eq!(when(text).map(|at| at.to_string()).as_deref(), Some("2026-11-22T04:05:06Z"), "{text}");
+        for text in
+            ["2026-11-22T04:05:06Z", "2026-11-22T04:05:06", "11/22/2026 4:05:06 AM", "11/22/2026 04:05:06 AM"]
+        {
+            assert_eq!(
+                when(text).map(|at| at.to_string()).as_deref(),
+                Some("2026-11-22T04:05:06Z"),
+                "{text}"
+            );
         }
         assert_eq!(when("tomorrow"), None);
     }

@@ -11,6 +11,7 @@
 //! Sources: dataverse.md D, protocol-annex.md 1, 3 and 6.
 
 pub mod assertion;
+mod caution;
 pub mod claims;
 pub mod connection;
 pub mod discovery;

@@ -65,7 +65,10 @@ pub enum Grant {
     Secret(Secret),
     Certificate(Arc<Certificate>),
     /// A user's password: AD FS only. Microsoft's platform refuses it for users with a second factor.
-    Password { user: String, password: Secret },
+    Password {
+        user: String,
+        password: Secret,
+    },
 }
 
 /// Asks one endpoint for tokens for one CRM. [`super::Kept`] keeps them.

@@ -63,7 +63,8 @@ pub async fn token_service(client: &reqwest::Client, url: &str) -> Result<String
 
 /// AD FS names itself with `http:` and listens on `https:`.
 fn endpoint(identifier: &str) -> String {
-    let secure = identifier.strip_prefix("http://").map_or(identifier.to_owned(), |rest| format!("https://{rest}"));
+    let secure =
+        identifier.strip_prefix("http://").map_or(identifier.to_owned(), |rest| format!("https://{rest}"));
     format!("{}/13/usernamemixed", secure.trim_end_matches('/'))
 }
 
@@ -71,7 +72,8 @@ async fn wsdl(client: &Anonymous, url: &str) -> Result<Element, Fault> {
     let answer = get(client, url).await?;
     match answer.status() {
         StatusCode::OK => {
-            let text = std::str::from_utf8(answer.body()).map_err(|_| nonsense(&format!("{url} is no UTF-8")))?;
+            let text =
+                std::str::from_utf8(answer.body()).map_err(|_| nonsense(&format!("{url} is no UTF-8")))?;
             xml::read(text, &limits()).map_err(|error| nonsense(&format!("{url} is no WSDL: {error}")))
         }
         status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
@@ -168,9 +170,13 @@ mod tests {
     #[test]
     fn policies() {
         let sts = "http://sts.example.com/adfs/services/trust";
-        let service = format!("<m:SecureTokenService><m:Identifier>{sts}</m:Identifier></m:SecureTokenService>");
+        let service =
+            format!("<m:SecureTokenService><m:Identifier>{sts}</m:Identifier></m:SecureTokenService>");
         check("<m:Authentication>ActiveDirectory</m:Authentication>", Some(Policy::ActiveDirectory));
-        check(&format!("<m:Authentication>Federation</m:Authentication>{service}"), Some(Policy::Federation(sts.into())));
+        check(
+            &format!("<m:Authentication>Federation</m:Authentication>{service}"),
+            Some(Policy::Federation(sts.into())),
+        );
         check("<m:Authentication>OnlineFederation</m:Authentication>", Some(Policy::Online));
         check("<m:Authentication>Federation</m:Authentication>", None);
         check("", None);

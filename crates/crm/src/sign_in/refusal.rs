@@ -8,12 +8,18 @@ use super::oauth::Answer;
 
 /// Numbers of Microsoft's identity platform (AADSTS…), and what to do.
 const STEPS: &[(i64, &str)] = &[
-    (7_000_215, "the client secret is wrong: set the secret's value, not its id, or make a new one in the app registration"),
+    (
+        7_000_215,
+        "the client secret is wrong: set the secret's value, not its id, or make a new one in the app registration",
+    ),
     (7_000_222, "the client secret has expired: make a new one in the app registration and set it"),
     (7_000_218, "a secret or certificate is missing: set client_secret or the certificate"),
     (700_016, "the application is not known in this tenant: check client_id and tenant"),
     (700_024, "the certificate's assertion is outside its time: set this machine's clock"),
-    (700_027, "the certificate is not the application's: upload it in the app registration, or set the one that is there"),
+    (
+        700_027,
+        "the certificate is not the application's: upload it in the app registration, or set the one that is there",
+    ),
     (700_030, "the certificate is not valid: upload a new one in the app registration and set it"),
     (90_002, "the tenant does not exist: check tenant"),
     (900_023, "the tenant is neither a domain nor an id: check tenant"),
@@ -34,10 +40,16 @@ const PASSING: &[i64] = &[90_033, 90_006, 90_024, 50_000, 50_196];
 
 /// The same by RFC 6749 5.2, for AD FS and other providers.
 const ERRORS: &[(&str, &str)] = &[
-    ("invalid_client", "the client is not known or its secret or certificate is wrong: check client_id and secret"),
+    (
+        "invalid_client",
+        "the client is not known or its secret or certificate is wrong: check client_id and secret",
+    ),
     ("unauthorized_client", "the client may not sign in like this: allow it in the provider"),
     ("invalid_grant", "user or password is wrong, or may not be used like this"),
-    ("invalid_resource", "the CRM's address is not known to the provider: check org_url, with or without a slash at the end"),
+    (
+        "invalid_resource",
+        "the CRM's address is not known to the provider: check org_url, with or without a slash at the end",
+    ),
     ("invalid_scope", "the CRM's address is not known to the provider: check org_url"),
     ("unsupported_grant_type", "the provider does not sign in services like this: check the kind of sign-in"),
 ];
@@ -72,7 +84,8 @@ fn step(answer: &Answer) -> Option<&'static str> {
     let number = |code: &i64| STEPS.iter().find(|(known, _)| known == code).map(|(_, step)| *step);
     // Some proxies strip the list; the number stands in the description too.
     let told = answer.error_description.as_deref().and_then(aadsts);
-    let error = || ERRORS.iter().find(|(known, _)| answer.error.as_deref() == Some(known)).map(|(_, step)| *step);
+    let error =
+        || ERRORS.iter().find(|(known, _)| answer.error.as_deref() == Some(known)).map(|(_, step)| *step);
     answer.error_codes.iter().find_map(number).or(told.as_ref().and_then(number)).or_else(error)
 }
 
@@ -86,7 +99,8 @@ fn aadsts(text: &str) -> Option<i64> {
 /// The first line of what the provider said, short and on one line.
 fn said(answer: &Answer) -> String {
     let text = answer.error_description.as_deref().or(answer.error.as_deref()).unwrap_or_default();
-    let line: String = text.lines().next().unwrap_or_default().chars().filter(|c| !c.is_control()).take(200).collect();
+    let line: String =
+        text.lines().next().unwrap_or_default().chars().filter(|c| !c.is_control()).take(200).collect();
     if line.is_empty() { line } else { format!("; it said: {line}") }
 }
 
@@ -131,9 +145,19 @@ mod tests {
     #[test]
     fn refusals_say_the_next_step() {
         let again = Verdict::Retry { after: None };
-        check(401, answer("invalid_client", "AADSTS7000215: Invalid\r\nTrace", &[7_000_215]), Verdict::Hold, "the secret's value");
+        check(
+            401,
+            answer("invalid_client", "AADSTS7000215: Invalid\r\nTrace", &[7_000_215]),
+            Verdict::Hold,
+            "the secret's value",
+        );
         check(401, answer("invalid_client", "AADSTS7000222: expired", &[]), Verdict::Hold, "has expired");
-        check(400, answer("unauthorized_client", "AADSTS700016: x", &[700_016]), Verdict::Hold, "client_id and tenant");
+        check(
+            400,
+            answer("unauthorized_client", "AADSTS700016: x", &[700_016]),
+            Verdict::Hold,
+            "client_id and tenant",
+        );
         check(400, answer("invalid_request", "AADSTS90002", &[90_002]), Verdict::Hold, "check tenant");
         check(400, answer("invalid_grant", "MSIS9659: Invalid", &[]), Verdict::Hold, "user or password");
         check(400, answer("something", "new", &[1]), Verdict::Hold, "it said: new");
@@ -146,7 +170,8 @@ mod tests {
     #[test]
     fn a_wait_is_kept() {
         let headers = HeaderMap::from_iter([(header::RETRY_AFTER, "17".parse().unwrap())]);
-        let fault = explain(StatusCode::TOO_MANY_REQUESTS, &headers, &Answer::default(), Timestamp::UNIX_EPOCH);
+        let fault =
+            explain(StatusCode::TOO_MANY_REQUESTS, &headers, &Answer::default(), Timestamp::UNIX_EPOCH);
         assert_eq!(fault.verdict, Verdict::Retry { after: Some(SignedDuration::from_secs(17)) });
     }
 
@@ -154,7 +179,10 @@ mod tests {
     fn a_wrong_clock_is_named() {
         let at = |text: &str| HeaderMap::from_iter([(header::DATE, text.parse().unwrap())]);
         let there = at("Thu, 01 Jan 1970 00:10:00 GMT");
-        assert_eq!(skew(&there, Timestamp::UNIX_EPOCH).unwrap(), "this machine's clock is 10 minutes behind: set it");
+        assert_eq!(
+            skew(&there, Timestamp::UNIX_EPOCH).unwrap(),
+            "this machine's clock is 10 minutes behind: set it"
+        );
         assert_eq!(skew(&at("Thu, 01 Jan 1970 00:03:00 GMT"), Timestamp::UNIX_EPOCH), None);
         assert_eq!(skew(&at("yesterday"), Timestamp::UNIX_EPOCH), None);
     }

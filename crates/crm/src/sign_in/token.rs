@@ -1,10 +1,12 @@
 //! Bearer tokens: kept until shortly before they run out, renewed with one request at a time.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use postroom_core::{Clock, Code, Fault, Secret, Verdict};
+use postroom_core::{Clock, Fault, Secret};
+
+use super::caution::Caution;
 
 /// What signs requests to the CRM.
 #[async_trait]
@@ -12,7 +14,7 @@ pub trait Token: Send + Sync {
     /// A token that is good for the next request.
     ///
     /// # Errors
-    /// [`Verdict::Hold`] for wrong credentials, [`Verdict::Retry`] when the identity provider is away.
+    /// `Verdict::Hold` for wrong credentials, `Verdict::Retry` when the identity provider is away.
     async fn bearer(&self) -> Result<Secret, Fault>;
 
     /// The CRM refused this token (401): the next [`Token::bearer`] gives another one, if it can.
@@ -35,42 +37,23 @@ pub trait Issue: Send + Sync {
 
 /// A new token is asked for when less than this is left of the old one, or a fifth of its life.
 const AHEAD: SignedDuration = SignedDuration::from_mins(5);
-/// After a refusal the same credentials are not tried again for this long, then twice as long, and so on.
-const FIRST_WAIT: SignedDuration = SignedDuration::from_mins(1);
-const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(1);
-
 /// The tokens of one issuer.
 pub struct Kept<I> {
     issuer: I,
     clock: Clock,
-    state: Mutex<State>,
+    held: Mutex<Option<Held>>,
+    caution: Caution,
     /// Held by the one who asks the issuer.
     asking: tokio::sync::Mutex<()>,
 }
 
-#[derive(Default)]
-struct State {
-    held: Option<Held>,
-    refusal: Option<Refusal>,
-}
-
-#[derive(Clone)]
 struct Held {
     token: Secret,
     due: Timestamp,
     expires: Timestamp,
 }
 
-/// Credentials that were refused.
-#[derive(Clone)]
-struct Refusal {
-    code: Code,
-    message: String,
-    until: Timestamp,
-    wait: SignedDuration,
-}
-
-/// What the state allows now.
+/// What is there now.
 enum Now {
     Good(Secret),
     /// Still good, but a new one should be fetched.
@@ -81,36 +64,32 @@ enum Now {
 
 impl<I: Issue> Kept<I> {
     pub fn new(issuer: I, clock: Clock) -> Self {
-        Kept { issuer, clock, state: Mutex::default(), asking: tokio::sync::Mutex::new(()) }
+        let caution = Caution::new(clock.clone());
+        Kept { issuer, clock, held: Mutex::default(), caution, asking: tokio::sync::Mutex::new(()) }
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn held(&self) -> MutexGuard<'_, Option<Held>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn now(&self) -> Now {
-        let (state, now) = (self.state(), self.clock.now());
-        let held = state.held.as_ref().filter(|held| now < held.expires);
-        let refusal = state.refusal.as_ref().filter(|refusal| now < refusal.until);
-        match (held, refusal) {
-            (Some(held), None) if now >= held.due => Now::Due(held.token.clone()),
+        let (held, now, allowed) = (self.held(), self.clock.now(), self.caution.allow());
+        match (held.as_ref().filter(|held| now < held.expires), allowed) {
+            (Some(held), Ok(())) if now >= held.due => Now::Due(held.token.clone()),
             (Some(held), _) => Now::Good(held.token.clone()),
-            (None, Some(refusal)) => Now::Refused(refusal.fault()),
-            (None, None) => Now::Nothing,
+            (None, Err(fault)) => Now::Refused(fault),
+            (None, Ok(())) => Now::Nothing,
         }
     }
 
     async fn ask(&self) -> Result<Secret, Fault> {
-        match self.issuer.issue().await {
+        match self.caution.learn(self.issuer.issue().await) {
             Ok(issued) => Ok(self.keep(issued)),
-            Err(fault) => {
-                self.remember(&fault);
-                // A token that still holds is better than none.
-                match (self.now(), fault.verdict) {
-                    (Now::Good(token) | Now::Due(token), _) => Ok(token),
-                    _ => Err(fault),
-                }
-            }
+            // A token that still holds is better than none.
+            Err(fault) => match self.now() {
+                Now::Good(token) | Now::Due(token) => Ok(token),
+                Now::Refused(_) | Now::Nothing => Err(fault),
+            },
         }
     }
 
@@ -118,26 +97,8 @@ impl<I: Issue> Kept<I> {
         let left = issued.expires.duration_since(self.clock.now());
         let ahead = AHEAD.min(left / 5);
         let due = issued.expires.checked_sub(ahead).unwrap_or(issued.expires);
-        let held = Held { token: issued.token.clone(), due, expires: issued.expires };
-        *self.state() = State { held: Some(held), refusal: None };
+        *self.held() = Some(Held { token: issued.token.clone(), due, expires: issued.expires });
         issued.token
-    }
-
-    fn remember(&self, fault: &Fault) {
-        if fault.verdict != Verdict::Hold {
-            return;
-        }
-        let mut state = self.state();
-        let wait = state.refusal.as_ref().map_or(FIRST_WAIT, |last| LONGEST_WAIT.min(last.wait * 2));
-        let until = self.clock.now().checked_add(wait).unwrap_or(Timestamp::MAX);
-        state.refusal = Some(Refusal { code: fault.code, message: fault.message.clone(), until, wait });
-    }
-}
-
-impl Refusal {
-    fn fault(&self) -> Fault {
-        let message = format!("{} (not tried again before {:.0})", self.message, self.until);
-        Fault::new(Verdict::Hold, self.code, message)
     }
 }
 
@@ -163,9 +124,9 @@ impl<I: Issue> Token for Kept<I> {
     }
 
     async fn refused(&self, token: &Secret) {
-        let mut state = self.state();
-        if state.held.as_ref().is_some_and(|held| held.token.expose() == token.expose()) {
-            state.held = None;
+        let mut held = self.held();
+        if held.as_ref().is_some_and(|held| held.token.expose() == token.expose()) {
+            *held = None;
         }
     }
 }

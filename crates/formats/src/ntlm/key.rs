@@ -1,8 +1,8 @@
 //! Hashes and keys of NTLMv2 (MS-NLMP 3.3.2, 3.4.4, 3.4.5).
 
 use hmac::{Hmac, KeyInit, Mac};
-use md5::{Digest, Md5};
 use md4::Md4;
+use md5::{Digest, Md5};
 
 use super::utf16;
 

@@ -366,7 +366,10 @@ impl<'m> Fields<'m> {
 
     fn text(&self, at: usize) -> Result<String, Error> {
         let bytes = self.payload(at)?;
-        let units: Vec<u16> = bytes.chunks(2).map(|pair| u16::from(pair[0]) | u16::from(*pair.get(1).unwrap_or(&0)) << 8).collect();
+        let units: Vec<u16> = bytes
+            .chunks(2)
+            .map(|pair| u16::from(pair[0]) | u16::from(*pair.get(1).unwrap_or(&0)) << 8)
+            .collect();
         String::from_utf16(&units).map_err(|_| Error::Text)
     }
 }

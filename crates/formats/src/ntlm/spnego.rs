@@ -187,7 +187,8 @@ mod tests {
     #[test]
     fn the_opening_is_what_others_send() {
         let opening = Opening::new(b"NTLMSSP\0".to_vec());
-        let bytes = "6028 06062b0601050502 a01e301c a00e300c060a2b06010401823702020a a20a0408 4e544c4d53535000";
+        let bytes =
+            "6028 06062b0601050502 a01e301c a00e300c060a2b06010401823702020a a20a0408 4e544c4d53535000";
         assert_eq!(text(&opening.write()), bytes.replace(' ', ""));
         assert_eq!(Opening::read(&hex(bytes)), Ok(opening));
     }
@@ -202,7 +203,9 @@ mod tests {
 
     #[test]
     fn kerberos_is_no_choice_of_ours() {
-        let kerberos = hex("60 19 06062b0601050502 a00f300d a00b3009 06072a864886f712 01".replace("3009", "3009").as_str());
+        let kerberos = hex("60 19 06062b0601050502 a00f300d a00b3009 06072a864886f712 01"
+            .replace("3009", "3009")
+            .as_str());
         assert!(Opening::read(&kerberos).is_err());
         let chosen = hex("a10f300d a00b 0a0101");
         assert!(Reply::read(&chosen).is_err());

@@ -47,16 +47,22 @@ impl Refusal {
             Refusal::Assertion => {
                 (denied, "invalid_client", Some(700_027), "Client assertion failed signature validation.")
             }
-            Refusal::AssertionTime => {
-                (denied, "invalid_client", Some(700_024), "Client assertion is not within its valid time range.")
+            Refusal::AssertionTime => (
+                denied,
+                "invalid_client",
+                Some(700_024),
+                "Client assertion is not within its valid time range.",
+            ),
+            Refusal::Resource => (
+                bad,
+                "invalid_resource",
+                Some(500_011),
+                "The resource principal was not found in the tenant.",
+            ),
+            Refusal::Grant => {
+                (bad, "unsupported_grant_type", Some(70_003), "The grant type is not supported.")
             }
-            Refusal::Resource => {
-                (bad, "invalid_resource", Some(500_011), "The resource principal was not found in the tenant.")
-            }
-            Refusal::Grant => (bad, "unsupported_grant_type", Some(70_003), "The grant type is not supported."),
-            Refusal::Password => {
-                (bad, "invalid_grant", None, "MSIS9659: Invalid 'username' or 'password'.")
-            }
+            Refusal::Password => (bad, "invalid_grant", None, "MSIS9659: Invalid 'username' or 'password'."),
             Refusal::AdfsClient => (bad, "invalid_client", None, "MSIS9607: The 'client_id' is not valid."),
             Refusal::AdfsResource => {
                 (bad, "invalid_resource", None, "MSIS9602: The received 'resource' parameter is invalid.")

@@ -15,7 +15,12 @@ use super::state::State;
 /// Clocks may differ by this many seconds.
 const SKEW: i64 = 300;
 
-pub(super) fn check(state: &State, application: &Application, audience: &str, token: &str) -> Result<(), Refusal> {
+pub(super) fn check(
+    state: &State,
+    application: &Application,
+    audience: &str,
+    token: &str,
+) -> Result<(), Refusal> {
     let parts = take_apart(token).ok_or(Refusal::Assertion)?;
     if parts.header["alg"] != "RS256" {
         return Err(Refusal::Assertion);
@@ -40,11 +45,18 @@ fn named<'a>(application: &'a Application, parts: &Parts<'_>) -> Option<&'a [u8]
     application.certificates.iter().find(fits).map(Vec::as_slice)
 }
 
-fn claims(state: &State, application: &Application, audience: &str, parts: &Parts<'_>) -> Result<(), Refusal> {
+fn claims(
+    state: &State,
+    application: &Application,
+    audience: &str,
+    parts: &Parts<'_>,
+) -> Result<(), Refusal> {
     let text = |name: &str| parts.claims[name].as_str().unwrap_or_default();
     let own = |name: &str| text(name).eq_ignore_ascii_case(&application.client_id);
     // A provider behind another name is asked under that one: host and scheme are not judged.
-    let path = |url: &str| url.split_once("://").and_then(|(_, rest)| rest.split_once('/')).map(|(_, path)| path.to_owned());
+    let path = |url: &str| {
+        url.split_once("://").and_then(|(_, rest)| rest.split_once('/')).map(|(_, path)| path.to_owned())
+    };
     if !own("iss") || !own("sub") || path(text("aud")).as_deref() != Some(audience.trim_start_matches('/')) {
         return Err(Refusal::Assertion);
     }

@@ -142,7 +142,11 @@ impl Identity {
     }
 
     /// The user whose token signed a SOAP message for `service`, when its header holds now.
-    pub fn signer(&self, message: &str, service: &str) -> Result<String, postroom_formats::soap::trust::Refusal> {
+    pub fn signer(
+        &self,
+        message: &str,
+        service: &str,
+    ) -> Result<String, postroom_formats::soap::trust::Refusal> {
         trust::signer(&self.state, message, service)
     }
 

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use axum::response::{IntoResponse, Response};
 use axum::Json;
+use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::Trouble;
@@ -33,7 +33,13 @@ pub(super) fn platform(state: &State, version: Version, tenant: &str, path: &str
     }
 }
 
-fn credentials(state: &State, version: Version, tenant: &str, path: &str, form: &Form) -> Result<String, Refusal> {
+fn credentials(
+    state: &State,
+    version: Version,
+    tenant: &str,
+    path: &str,
+    form: &Form,
+) -> Result<String, Refusal> {
     if tenant != state.options.tenant {
         return Err(Refusal::Tenant);
     }
@@ -42,7 +48,9 @@ fn credentials(state: &State, version: Version, tenant: &str, path: &str, form: 
     }
     let application = state.application(field(form, "client_id")).ok_or(Refusal::Client)?;
     match (form.get("client_secret"), form.get("client_assertion")) {
-        (Some(_), _) if state.trouble() == Some(Trouble::ExpiredSecret) => return Err(Refusal::ExpiredSecret),
+        (Some(_), _) if state.trouble() == Some(Trouble::ExpiredSecret) => {
+            return Err(Refusal::ExpiredSecret);
+        }
         (Some(secret), _) if application.secret.as_ref() == Some(secret) => {}
         (Some(_), _) => return Err(Refusal::Secret),
         (None, Some(token)) if field(form, "client_assertion_type").ends_with(":jwt-bearer") => {

@@ -39,12 +39,23 @@ pub(super) fn issue(state: &State, message: &str) -> Response {
         return refuse("InvalidSecurity", "The timestamp is not within its valid time range.");
     }
     if state.user(&request.user, &request.password).is_none() {
-        return refuse("FailedAuthentication", "ID3242: The security token could not be authenticated or authorized.");
+        return refuse(
+            "FailedAuthentication",
+            "ID3242: The security token could not be authenticated or authorized.",
+        );
     }
-    if !state.options.resources.iter().any(|known| request.applies_to.starts_with(known.trim_end_matches('/'))) {
+    if !state
+        .options
+        .resources
+        .iter()
+        .any(|known| request.applies_to.starts_with(known.trim_end_matches('/')))
+    {
         return refuse("InvalidScope", "MSIS3020: The relying party is unknown.");
     }
-    soap(StatusCode::OK, &Envelope::new(Soap::V12, headers_of(state, headers.clone()), token(state, &request).write()))
+    soap(
+        StatusCode::OK,
+        &Envelope::new(Soap::V12, headers_of(state, headers.clone()), token(state, &request).write()),
+    )
 }
 
 fn headers_of(state: &State, headers: Headers) -> Headers {
@@ -62,9 +73,11 @@ fn timely(security: &Element, now: Timestamp) -> bool {
 /// A token that is opaque to its bearer: known here by its key identifier.
 fn token(state: &State, request: &TokenRequest) -> Token {
     let (now, key) = (state.now(), format!("_{}", state.ids.next()));
-    let lifetime = Lifetime { created: now, expires: now.checked_add(state.options.token_life).unwrap_or(now) };
+    let lifetime =
+        Lifetime { created: now, expires: now.checked_add(state.options.token_life).unwrap_or(now) };
     let secret = random::<32>().to_vec();
-    let issued = Issued { to: request.user.clone(), resource: request.applies_to.clone(), expires: lifetime.expires };
+    let issued =
+        Issued { to: request.user.clone(), resource: request.applies_to.clone(), expires: lifetime.expires };
     state.keep_key(&key, issued, secret.clone());
     let cipher = Element::leaf(ENCRYPTION, "CipherValue", key.as_str());
     let data = Element::new(ENCRYPTION, "CipherData").with(cipher);

@@ -260,7 +260,8 @@ impl Gate {
         let session = third.session(&base);
         let pairs = third.pairs().ok()?;
         // The challenge has a clock, so the check is not the client's to leave out.
-        let whole = pairs.flags() & HAS_INTEGRITY != 0 && Authenticate::intact(&session, first, second, &message);
+        let whole =
+            pairs.flags() & HAS_INTEGRITY != 0 && Authenticate::intact(&session, first, second, &message);
         let expected = self.options.certificate_hash.as_deref().map(key::channel_binding);
         let bound = expected.is_none_or(|expected| pairs.get(CHANNEL_BINDING) == Some(&expected));
         if !whole || !bound {

@@ -6,9 +6,13 @@ use ring::digest::{SHA256, SHA384, SHA512, digest};
 pub(super) fn certificate_hash(der: &[u8]) -> Vec<u8> {
     let algorithm = match signature_algorithm(der) {
         // sha384WithRSAEncryption, ecdsa-with-SHA384
-        Some([0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 12] | [0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 3]) => &SHA384,
+        Some([0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 12] | [0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 3]) => {
+            &SHA384
+        }
         // sha512WithRSAEncryption, ecdsa-with-SHA512
-        Some([0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 13] | [0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 4]) => &SHA512,
+        Some([0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 13] | [0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 4]) => {
+            &SHA512
+        }
         // MD5 and SHA-1 count as SHA-256; RSASSA-PSS, whose hash is a parameter, is taken for its default with CAs.
         _ => &SHA256,
     };
@@ -47,7 +51,8 @@ mod tests {
     #[track_caller]
     fn check(algorithm: &'static rcgen::SignatureAlgorithm, length: usize) {
         let key = KeyPair::generate_for(algorithm).unwrap();
-        let certificate = CertificateParams::new(vec!["crm.example.org".into()]).unwrap().self_signed(&key).unwrap();
+        let certificate =
+            CertificateParams::new(vec!["crm.example.org".into()]).unwrap().self_signed(&key).unwrap();
         assert_eq!(certificate_hash(certificate.der()).len(), length);
     }
 

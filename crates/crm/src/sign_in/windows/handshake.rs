@@ -2,10 +2,10 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use postroom_formats::ntlm::Error;
 use postroom_formats::ntlm::key::{self, Key, Side};
 use postroom_formats::ntlm::message::{self, Person, Surroundings};
 use postroom_formats::ntlm::spnego::{Opening, Reply, State};
-use postroom_formats::ntlm::Error;
 
 /// What stands before the token in the headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,7 +107,12 @@ mod tests {
     use super::*;
 
     fn person() -> Person {
-        Person { user: "alice".into(), domain: "CONTOSO".into(), password: "pw".into(), workstation: String::new() }
+        Person {
+            user: "alice".into(),
+            domain: "CONTOSO".into(),
+            password: "pw".into(),
+            workstation: String::new(),
+        }
     }
 
     fn decode(header: &str, scheme: Scheme) -> Vec<u8> {
@@ -119,7 +124,8 @@ mod tests {
         let mut handshake = Handshake::new(Scheme::Negotiate, Surroundings::default());
         let opening = Opening::read(&decode(&handshake.open(), Scheme::Negotiate)).unwrap();
         let challenge = Challenge::new([7; 8], Pairs::default().with(TIME, vec![0; 8])).write();
-        let reply = Reply { state: Some(State::Incomplete), chosen: true, token: Some(challenge), signature: None };
+        let reply =
+            Reply { state: Some(State::Incomplete), chosen: true, token: Some(challenge), signature: None };
         let answer = handshake.answer(&person(), &STANDARD.encode(reply.write())).unwrap();
         let answer = Reply::read(&decode(&answer, Scheme::Negotiate)).unwrap();
         let third = Authenticate::read(&answer.token.unwrap()).unwrap();

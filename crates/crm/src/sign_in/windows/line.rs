@@ -61,12 +61,20 @@ impl Target {
 
     /// `host:port`.
     fn authority(&self) -> String {
-        if self.host.contains(':') { format!("[{}]:{}", self.host, self.port) } else { format!("{}:{}", self.host, self.port) }
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
     }
 }
 
 fn address() -> Fault {
-    Fault::new(Verdict::Hold, Code::CONFIG_INVALID, "the CRM's address must begin with http:// or https:// and a host")
+    Fault::new(
+        Verdict::Hold,
+        Code::CONFIG_INVALID,
+        "the CRM's address must begin with http:// or https:// and a host",
+    )
 }
 
 /// One connection.
@@ -80,7 +88,11 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub async fn open(target: &Target, connection: &Connection, tls: &Arc<ClientConfig>) -> Result<Self, Fault> {
+    pub async fn open(
+        target: &Target,
+        connection: &Connection,
+        tls: &Arc<ClientConfig>,
+    ) -> Result<Self, Fault> {
         let opened = Line::connect(target, connection, tls);
         match tokio::time::timeout(connection.timeout, opened).await {
             Ok(line) => line,
@@ -88,14 +100,18 @@ impl Line {
         }
     }
 
-    async fn connect(target: &Target, connection: &Connection, tls: &Arc<ClientConfig>) -> Result<Self, Fault> {
+    async fn connect(
+        target: &Target,
+        connection: &Connection,
+        tls: &Arc<ClientConfig>,
+    ) -> Result<Self, Fault> {
         let gone = |error: std::io::Error| unreachable("the CRM", &causes(&error), true);
         let (stream, relayed) = match &connection.proxy {
             None => (TcpStream::connect((target.host.as_str(), target.port)).await.map_err(gone)?, None),
             Some(proxy) => {
-                let mut stream = TcpStream::connect(proxy.host_and_port()?).await.map_err(|error| {
-                    unreachable("the proxy", &causes(&error), true)
-                })?;
+                let mut stream = TcpStream::connect(proxy.host_and_port()?)
+                    .await
+                    .map_err(|error| unreachable("the proxy", &causes(&error), true))?;
                 match target.tls {
                     true => tunnel(&mut stream, target, proxy).await.map(|()| (stream, None))?,
                     false => (stream, Some(proxy_headers(proxy)?)),
@@ -200,7 +216,8 @@ async fn tunnel(stream: &mut TcpStream, target: &Target, proxy: &Proxy) -> Resul
             return Err(unreachable("the proxy", "its answer is no HTTP", true));
         }
     }
-    let line = String::from_utf8_lossy(head.split(|byte| *byte == b'\r').next().unwrap_or_default()).into_owned();
+    let line =
+        String::from_utf8_lossy(head.split(|byte| *byte == b'\r').next().unwrap_or_default()).into_owned();
     match line.split(' ').nth(1) {
         Some(code) if code.starts_with('2') => Ok(()),
         Some("407") => Err(Fault::new(

@@ -10,6 +10,7 @@ mod channel;
 mod handshake;
 mod line;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -23,6 +24,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 pub use handshake::Scheme;
 
+use super::caution::Caution;
 use super::connection::Connection;
 use super::refusal::refused;
 use super::transport::{Transport, repeatable};
@@ -42,6 +44,11 @@ pub struct Windows {
     scheme: Option<Scheme>,
     clock: Clock,
     idle: Mutex<Vec<(Target, Line)>>,
+    caution: Caution,
+    /// The password was right the last time.
+    proven: AtomicBool,
+    /// Until then one sign-in runs at a time: eight wrong ones at once may lock an account.
+    proving: tokio::sync::Mutex<()>,
     tls: Arc<rustls::ClientConfig>,
 }
 
@@ -68,8 +75,17 @@ impl Windows {
     ) -> Result<Self, Fault> {
         // IIS has no Windows sign-in over HTTP/2.
         let tls = Arc::new(connection.tls(&[b"http/1.1"])?);
-        let idle = Mutex::default();
-        Ok(Windows { connection, person: person(name, password), scheme, clock, idle, tls })
+        Ok(Windows {
+            connection,
+            person: person(name, password),
+            scheme,
+            caution: Caution::new(clock.clone()),
+            clock,
+            idle: Mutex::default(),
+            proven: AtomicBool::new(false),
+            proving: tokio::sync::Mutex::new(()),
+            tls,
+        })
     }
 
     fn take(&self, target: &Target) -> Option<Line> {
@@ -87,7 +103,11 @@ impl Windows {
     }
 
     /// Sends on a line that is signed in; `None` when it no longer is and nothing was done.
-    async fn reuse(&self, target: &Target, request: &Request<Bytes>) -> Result<Option<Response<Bytes>>, Fault> {
+    async fn reuse(
+        &self,
+        target: &Target,
+        request: &Request<Bytes>,
+    ) -> Result<Option<Response<Bytes>>, Fault> {
         let Some(mut line) = self.take(target) else { return Ok(None) };
         let answer = match line.send(request, HeaderMap::new()).await {
             Ok(answer) => answer,
@@ -101,6 +121,13 @@ impl Windows {
         }
         self.give_back(target.clone(), line);
         Ok(Some(answer))
+    }
+
+    async fn carefully(&self, target: Target, request: &Request<Bytes>) -> Result<Response<Bytes>, Fault> {
+        self.caution.allow()?;
+        let ended = self.caution.learn(self.sign_in(target, request).await);
+        self.proven.store(ended.is_ok(), Ordering::SeqCst);
+        ended
     }
 
     /// Signs a new line in with this request.
@@ -117,9 +144,11 @@ impl Windows {
                 return self.open_door(target, line, request, asked).await;
             }
             let Some(challenge) = token(asked.headers(), scheme) else { continue };
-            let reply = handshake.answer(&self.person, &challenge).map_err(|error| refused(&error.to_string()))?;
+            let reply =
+                handshake.answer(&self.person, &challenge).map_err(|error| refused(&error.to_string()))?;
             let repeatable = repeatable(request.method());
-            let answer = line.send(request, authorization(&reply)?).await.map_err(|lost| lost.fault(repeatable))?;
+            let answer =
+                line.send(request, authorization(&reply)?).await.map_err(|lost| lost.fault(repeatable))?;
             if answer.status() == StatusCode::UNAUTHORIZED {
                 return Err(refused(WRONG));
             }
@@ -171,7 +200,11 @@ impl Transport for Windows {
         let target = Target::of(request.uri())?;
         match self.reuse(&target, &request).await? {
             Some(answer) => Ok(answer),
-            None => self.sign_in(target, &request).await,
+            None if self.proven.load(Ordering::SeqCst) => self.carefully(target, &request).await,
+            None => {
+                let _proving = self.proving.lock().await;
+                self.carefully(target, &request).await
+            }
         }
     }
 }

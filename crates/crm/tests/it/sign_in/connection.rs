@@ -1,7 +1,7 @@
 //! Proxies, private CAs and pins, for bearer tokens and for Windows sign-in.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -110,7 +110,8 @@ async fn a_private_ca_must_be_named() {
     let fault = get(&by(&Connection::default()), &url).await.unwrap_err();
     assert_eq!((fault.verdict, fault.code), (Verdict::Hold, Code::CRM_TLS), "{fault}");
     assert!(fault.message.contains("private CA"), "{fault}");
-    let named = Connection { ca_file: Some(write(folder.path(), "ca.pem", &ca.pem)), ..Connection::default() };
+    let named =
+        Connection { ca_file: Some(write(folder.path(), "ca.pem", &ca.pem)), ..Connection::default() };
     assert_eq!(text(&get(&by(&named), &url).await.unwrap()), "hello");
 }
 

@@ -56,7 +56,8 @@ fn answered(message: &str) -> String {
 
 #[tokio::test]
 async fn discovery_svc_by_windows_sign_in() {
-    let handler = Router::new().route("/Discovery.svc/web", post(|message: String| async move { answered(&message) }));
+    let handler =
+        Router::new().route("/Discovery.svc/web", post(|message: String| async move { answered(&message) }));
     let front = Front::start(Options { users: vec![user()], ..Options::default() }, clock(), handler);
     let transport = Arc::new(windows(USER, PASSWORD, None));
     let service = Service2011 {
@@ -83,7 +84,8 @@ async fn discovery_svc_by_claims() {
         }
     };
     let url = format!("{}/Discovery.svc", serve(Router::new().route("/Discovery.svc", post(answer))).await);
-    let by = By::Claims { client: client(), claims: claims(&identity, &clock, PASSWORD, &address) };
+    let claims = Box::new(claims(&identity, &clock, PASSWORD, &address));
+    let by = By::Claims { client: client(), claims };
     let service = Service2011 { url, by, ids: Ids::counted() };
     assert_eq!(service.organizations().await.unwrap(), [expected()]);
     identity.revoke_all();
@@ -108,13 +110,20 @@ fn hosted(expires: &'static str) -> Router {
             ..crm4::Organization::default()
         };
         let answer = match crm4::Question::read(&envelope.body).unwrap() {
-            crm4::Question::Organizations { password, .. } | crm4::Question::Ticket { password, .. } if password != PASSWORD => {
-                return (StatusCode::INTERNAL_SERVER_ERROR, fault(Soap::V11, "Invalid user name or password"));
+            crm4::Question::Organizations { password, .. } | crm4::Question::Ticket { password, .. }
+                if password != PASSWORD =>
+            {
+                return (
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    fault(Soap::V11, "Invalid user name or password"),
+                );
             }
             crm4::Question::Organizations { .. } => crm4::Answer::Organizations(vec![organization]),
-            crm4::Question::Ticket { .. } => {
-                crm4::Answer::Ticket { ticket: "canary-of-the-ticket".into(), organization, expires: expires.into() }
-            }
+            crm4::Question::Ticket { .. } => crm4::Answer::Ticket {
+                ticket: "canary-of-the-ticket".into(),
+                organization,
+                expires: expires.into(),
+            },
         };
         (StatusCode::OK, Envelope::new(Soap::V11, Headers::default(), answer.write()).write())
     };
@@ -127,7 +136,10 @@ async fn hosted_organisations_and_tickets() {
     let url = serve(hosted("11/22/2026 10:00:00 AM")).await;
     let hosted = Hosted::new(client(), &*url, USER, &Secret::new(PASSWORD), clock.clone());
     let found = Discover::organizations(&hosted).await.unwrap();
-    assert_eq!(found[0].crm_service.as_deref(), Some("https://contoso.example.com/MSCrmServices/2007/CrmService.asmx"));
+    assert_eq!(
+        found[0].crm_service.as_deref(),
+        Some("https://contoso.example.com/MSCrmServices/2007/CrmService.asmx")
+    );
     let ticket = hosted.ticket("CONTOSO").await.unwrap();
     assert_eq!(ticket.token(Uuid::nil()).ticket.as_deref(), Some("canary-of-the-ticket"));
     assert!(!format!("{ticket:?}").contains("canary"));
@@ -143,8 +155,11 @@ async fn hosted_organisations_and_tickets() {
 async fn the_global_service_takes_users_only() {
     let answer = |headers: HeaderMap| async move {
         match headers.get("authorization") {
-            Some(_) => (StatusCode::OK, r#"{"value":[{"Id":"1","UniqueName":"contoso","FriendlyName":"Contoso","Url":"https://org.example.com",
-                "ApiUrl":"https://org.api.example.com","State":0,"Version":"9.2.1"}]}"#),
+            Some(_) => (
+                StatusCode::OK,
+                r#"{"value":[{"Id":"1","UniqueName":"contoso","FriendlyName":"Contoso","Url":"https://org.example.com",
+                "ApiUrl":"https://org.api.example.com","State":0,"Version":"9.2.1"}]}"#,
+            ),
             None => (StatusCode::UNAUTHORIZED, ""),
         }
     };
@@ -155,5 +170,8 @@ async fn the_global_service_takes_users_only() {
     let token = Arc::new(super::secrets::Given("token"));
     let bearer = postroom_crm::sign_in::Bearer::new(client(), token);
     let found = Global { transport: Arc::new(bearer), url }.organizations().await.unwrap();
-    assert_eq!(found[0].organization_service.as_deref(), Some("https://org.example.com/XRMServices/2011/Organization.svc"));
+    assert_eq!(
+        found[0].organization_service.as_deref(),
+        Some("https://org.example.com/XRMServices/2011/Organization.svc")
+    );
 }

@@ -42,10 +42,25 @@ impl Pair {
     pub fn new() -> Pair {
         let folder = tempfile::tempdir().unwrap();
         let run = |arguments: &[&str]| {
-            let output = Command::new(require("openssl")).current_dir(folder.path()).args(arguments).output().unwrap();
+            let output =
+                Command::new(require("openssl")).current_dir(folder.path()).args(arguments).output().unwrap();
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         };
-        run(&["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key", "-out", "pem", "-subj", "/CN=postroom", "-days", "9"]);
+        run(&[
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-keyout",
+            "key",
+            "-out",
+            "pem",
+            "-subj",
+            "/CN=postroom",
+            "-days",
+            "9",
+        ]);
         run(&["x509", "-in", "pem", "-outform", "der", "-out", "der"]);
         run(&["rsa", "-in", "key", "-traditional", "-out", "pkcs1"]);
         let text = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
@@ -57,7 +72,9 @@ impl Pair {
     }
 
     pub fn grant(&self) -> Grant {
-        Grant::Certificate(Arc::new(Certificate::from_pem(&self.certificate, &Secret::new(&*self.key)).unwrap()))
+        Grant::Certificate(Arc::new(
+            Certificate::from_pem(&self.certificate, &Secret::new(&*self.key)).unwrap(),
+        ))
     }
 }
 

@@ -76,7 +76,8 @@ async fn a_provider_in_trouble_is_asked_again_later() {
     let clock = clock();
     let identity = provider(&clock, Vec::new());
     let mut asked = oauth(Endpoint::v2(&identity.url(), TENANT), secret(), &clock);
-    asked.client = Connection { timeout: Duration::from_millis(200), ..Connection::default() }.client().unwrap();
+    asked.client =
+        Connection { timeout: Duration::from_millis(200), ..Connection::default() }.client().unwrap();
     let kept = Kept::new(asked, clock.clone());
     identity.trouble(Some(Trouble::Failing(503)));
     let fault = kept.bearer().await.unwrap_err();
@@ -125,7 +126,14 @@ async fn many_ask_and_one_request_is_made() {
     identity.trouble(Some(Trouble::Slow(Duration::from_millis(50))));
     let kept = tokens(&identity, &clock);
     for round in 1..3 {
-        let all: Vec<_> = (0..20).map(|_| tokio::spawn({ let kept = Arc::clone(&kept); async move { kept.bearer().await } })).collect();
+        let all: Vec<_> = (0..20)
+            .map(|_| {
+                tokio::spawn({
+                    let kept = Arc::clone(&kept);
+                    async move { kept.bearer().await }
+                })
+            })
+            .collect();
         for one in all {
             is_good(&identity, one.await.unwrap());
         }

@@ -50,9 +50,17 @@ async fn no_fault_holds_a_secret() {
     let troubles = [Trouble::Failing(500), Trouble::Nonsense, Trouble::ExpiredSecret];
     for trouble in troubles.into_iter().map(Some).chain([None]) {
         identity.trouble(trouble);
-        for grant in [secret(), pair.grant(), Grant::Password { user: USER.into(), password: Secret::new(PASSWORD) }] {
-            for endpoint in [Endpoint::v2(&identity.url(), "other"), Endpoint::v1(&identity.url(), TENANT), Endpoint::adfs("http://127.0.0.1:1")] {
-                faults.extend(Kept::new(oauth(endpoint, grant.clone(), &clock), clock.clone()).bearer().await.err());
+        for grant in
+            [secret(), pair.grant(), Grant::Password { user: USER.into(), password: Secret::new(PASSWORD) }]
+        {
+            for endpoint in [
+                Endpoint::v2(&identity.url(), "other"),
+                Endpoint::v1(&identity.url(), TENANT),
+                Endpoint::adfs("http://127.0.0.1:1"),
+            ] {
+                faults.extend(
+                    Kept::new(oauth(endpoint, grant.clone(), &clock), clock.clone()).bearer().await.err(),
+                );
             }
         }
         faults.extend(claims(&identity, &clock, "canary-too", &service()).header().await.err());

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
 use postroom_core::{Code, Verdict};
-use postroom_crm::sign_in::policy::authority;
 use postroom_crm::sign_in::Bearer;
+use postroom_crm::sign_in::policy::authority;
 use postroom_sandbox::identity::Identity;
 
 use super::{CRM, client, clock, get, post, provider, serve, text, tokens};
@@ -25,7 +25,10 @@ async fn crm(identity: Arc<Identity>, open: bool) -> (String, Arc<AtomicUsize>) 
                 Some(_) => (StatusCode::OK, HeaderMap::new(), body),
                 None => {
                     let challenge = "Bearer authorization_uri=https://login.example.com/contoso/oauth2/authorize, resource_id=https://org.example.com/";
-                    let headers = HeaderMap::from_iter([("www-authenticate".parse().unwrap(), challenge.parse().unwrap())]);
+                    let headers = HeaderMap::from_iter([(
+                        "www-authenticate".parse().unwrap(),
+                        challenge.parse().unwrap(),
+                    )]);
                     (StatusCode::UNAUTHORIZED, headers, String::new())
                 }
             }

@@ -12,7 +12,9 @@ use postroom_sandbox::identity::windows::{Front, Options, Visitor};
 use super::{PASSWORD, USER, clock, get, post, text, user};
 
 fn handler() -> Router {
-    Router::new().fallback(|Extension(Visitor(name)): Extension<Visitor>, body: String| async move { format!("{name}|{body}") })
+    Router::new().fallback(|Extension(Visitor(name)): Extension<Visitor>, body: String| async move {
+        format!("{name}|{body}")
+    })
 }
 
 pub fn front(options: Options) -> Front {
@@ -51,7 +53,8 @@ async fn a_server_with_ntlm_only() {
 #[tokio::test]
 async fn wrong_names_and_passwords_are_held() {
     let front = front(Options::default());
-    for (name, password) in [(USER, "wrong"), ("CONTOSO\\mallory", PASSWORD), ("alice", PASSWORD), (USER, "")] {
+    for (name, password) in [(USER, "wrong"), ("CONTOSO\\mallory", PASSWORD), ("alice", PASSWORD), (USER, "")]
+    {
         for scheme in [Scheme::Ntlm, Scheme::Negotiate] {
             let fault = get(&windows(name, password, Some(scheme)), &front.url()).await.unwrap_err();
             assert_eq!((fault.verdict, fault.code), (Verdict::Hold, Code::CRM_SIGN_IN), "{fault}");
@@ -80,7 +83,9 @@ async fn requests_at_once_have_a_connection_each() {
         let all: Vec<_> = (0..8)
             .map(|n| {
                 let (windows, url) = (Arc::clone(&windows), url.clone());
-                tokio::spawn(async move { text(&post(&*windows, &url, &n.to_string()).await.unwrap()).to_owned() })
+                tokio::spawn(
+                    async move { text(&post(&*windows, &url, &n.to_string()).await.unwrap()).to_owned() },
+                )
             })
             .collect();
         for (n, one) in all.into_iter().enumerate() {
@@ -95,4 +100,20 @@ async fn a_server_that_asks_for_nothing() {
     let url = super::serve(Router::new().fallback(|body: String| async move { body })).await;
     let windows = windows(USER, PASSWORD, None);
     assert_eq!(text(&post(&windows, &url, "body").await.unwrap()), "body");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_password_locks_no_account() {
+    let front = front(Options::default());
+    let (windows, url) = (Arc::new(windows(USER, "wrong", None)), front.url());
+    let all: Vec<_> = (0..8)
+        .map(|_| {
+            let (windows, url) = (Arc::clone(&windows), url.clone());
+            tokio::spawn(async move { get(&*windows, &url).await.unwrap_err().verdict })
+        })
+        .collect();
+    for one in all {
+        assert_eq!(one.await.unwrap(), Verdict::Hold);
+    }
+    assert_eq!(front.connections(), 1, "one try stands for all");
 }
