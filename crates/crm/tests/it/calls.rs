@@ -1,7 +1,7 @@
 //! How many calls things take, and what goes in which.
 
 use postroom_core::query::{Aggregate, Function, Group, Join, Link};
-use postroom_core::{
+use postroom_core::{Content, 
     Change, ChangeSet, ChangesAsk, Code, Crm, Filter, Ids, Outcome, Query, Record, RecordRef,
 };
 
