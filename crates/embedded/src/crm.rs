@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use crate::lot::{self, Writer, load};
 use crate::query::{self, Frame, Me, Window, all_visible};
+use crate::rules::Refusal;
 use crate::schema::registry::Cache;
 use crate::schema::{Schema, Table};
 use crate::{Embedded, address, content};
@@ -25,8 +26,10 @@ const STANDING: &[&str] = &["statecode", "statuscode", "ownerid", "merged", "mas
 /// The tables that [`Crm::check`] counts.
 const COUNTED: &[&str] = &["contact", "account", "lead", "incident", "email"];
 
-/// What became of each set of a lot.
+/// What became of each set of a lot, as the port says it.
 pub(crate) type Answers = Vec<Result<Vec<Outcome>, Fault>>;
+/// The same with the reasons of the rules.
+pub(crate) type Outcomes = Vec<Result<Vec<Outcome>, Refusal>>;
 
 impl Embedded {
     pub(crate) fn writer(&self) -> Writer {
@@ -89,7 +92,7 @@ impl Crm for Embedded {
         match unit.await {
             Ok((schema, answers)) => {
                 self.cache.keep(&schema);
-                answers
+                faults(answers).collect()
             }
             Err(error) => same_for_all(error, count),
         }
@@ -121,11 +124,15 @@ pub(crate) async fn put(
     writer: Writer,
     files: Vec<Body>,
     sets: Vec<ChangeSet>,
-) -> Result<(Arc<Schema>, Answers), Error> {
+) -> Result<(Arc<Schema>, Outcomes), Error> {
     let schema = cache.current(tx).await?;
     body::put(tx, files).await?;
     let answers = lot::apply(tx, schema.clone(), writer, sets).await?;
     Ok((schema, answers))
+}
+
+pub(crate) fn faults(answers: Outcomes) -> impl Iterator<Item = Result<Vec<Outcome>, Fault>> {
+    answers.into_iter().map(|answer| answer.map_err(Fault::from))
 }
 
 async fn find_in(tx: &mut Tx, table: &Table, ids: &[Uuid], found: &mut Vec<Record>) -> Result<(), Error> {

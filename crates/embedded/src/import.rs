@@ -47,7 +47,8 @@ impl Embedded {
             async move {
                 let mut answers = Vec::with_capacity(count);
                 for (files, sets) in lots {
-                    answers.extend(crm::put(tx, cache.clone(), writer, files, sets).await?.1);
+                    let put = crm::put(tx, cache.clone(), writer, files, sets).await?;
+                    answers.extend(crm::faults(put.1));
                 }
                 Ok(answers)
             }

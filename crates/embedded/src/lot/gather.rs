@@ -116,4 +116,5 @@ fn watched(table: &Table, column: &str) -> bool {
     RULES.contains(&column)
         || main_address(&table.name) == Some(column)
         || table.primary_name.as_deref() == Some(column)
+        || table.keys.iter().any(|key| key.columns.iter().any(|name| name == column))
 }

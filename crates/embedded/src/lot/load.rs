@@ -9,6 +9,7 @@ use postroom_store::{Error, Tx};
 use uuid::Uuid;
 
 use super::gather::Wanted;
+use super::keys::Keys;
 use super::{Entry, Lot, Phase, Undo, Writer};
 use crate::row::{self, Fields};
 use crate::rules::defaults::{Facts, main_address};
@@ -30,6 +31,7 @@ pub(super) async fn load(
         rows: HashMap::new(),
         order: Vec::new(),
         recount: Vec::new(),
+        keys: Keys::default(),
         undo: Undo::default(),
     };
     for (place, (ids, columns)) in wanted.rows {

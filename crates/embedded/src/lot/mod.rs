@@ -7,6 +7,7 @@
 mod create;
 mod delete;
 mod gather;
+mod keys;
 pub(crate) mod load;
 mod parties;
 mod update;
@@ -16,7 +17,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use postroom_core::{Change, ChangeSet, Fault, Outcome, RecordRef};
+use postroom_core::{Change, ChangeSet, Outcome, RecordRef};
 use postroom_store::{Error, Tx};
 use uuid::Uuid;
 
@@ -76,6 +77,7 @@ pub(crate) struct Lot {
     order: Vec<Key>,
     /// Stored mails whose attachments changed in number.
     recount: Vec<Key>,
+    keys: keys::Keys,
     undo: Undo,
 }
 
@@ -85,11 +87,12 @@ pub(crate) async fn apply(
     schema: Arc<Schema>,
     writer: Writer,
     sets: Vec<ChangeSet>,
-) -> Result<Vec<Result<Vec<Outcome>, Fault>>, Error> {
+) -> Result<Vec<Result<Vec<Outcome>, Refusal>>, Error> {
     begin(tx).await?;
     let wanted = gather::gather(&schema, writer.acting, &sets);
     let mut lot = load::load(tx, schema, writer, wanted).await?;
-    let answers = sets.into_iter().map(|set| lot.apply(set).map_err(Fault::from)).collect();
+    keys::load(tx, &mut lot, &sets).await?;
+    let answers = sets.into_iter().map(|set| lot.apply(set)).collect();
     lot.write(tx).await?;
     Ok(answers)
 }
@@ -111,6 +114,7 @@ impl Lot {
         let scope = self.scope(&set);
         let outcomes: Result<Vec<Outcome>, Refusal> =
             set.changes.into_iter().map(|change| self.change(&scope, change)).collect();
+        let outcomes = outcomes.and_then(|outcomes| self.claim_keys().map(|()| outcomes));
         if outcomes.is_err() {
             self.take_back();
         }

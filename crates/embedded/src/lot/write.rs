@@ -21,6 +21,7 @@ impl Lot {
         self.number(tx, &keys).await?;
         self.note_rights(tx, &keys).await?;
         self.delete_rows(tx, &keys).await?;
+        self.vacate_keys(tx).await?;
         self.insert_rows(tx, &keys).await?;
         self.update_rows(tx, &keys).await?;
         self.count_attachments(tx).await

@@ -8,7 +8,7 @@ use postroom_formats::odata::resolve::{self, Row};
 use uuid::Uuid;
 
 use super::call::Call;
-use super::{Problem, Reply, read};
+use super::{Problem, Reply, batch, read, write};
 
 /// What a path means.
 pub(crate) struct Place<'p> {
@@ -22,10 +22,12 @@ pub(crate) struct Place<'p> {
 pub(crate) async fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
     match call.path.segments.as_slice() {
         [] => read::service_document(call),
+        [Segment::Batch] if call.method == Method::POST => batch::answer(call).await,
         _ => {
             let place = place(call)?;
             match call.method {
                 Method::GET => read::answer(call, &place).await,
+                _ if write::writes(&call.method) => write::answer(call).await,
                 _ => Err(Problem::method(&call.method)),
             }
         }

@@ -6,21 +6,29 @@
 //! * [`call`] reads a request: path, options, preferences, definitions. [`dispatch`] says whose it is.
 //! * [`read`] answers rows: queries, single rows, properties, navigation, pages ([`page`]), expansions ([`expand`]), FetchXML
 //!   ([`fetch`]), changes ([`delta`]). [`row`] and [`format`] write them.
-//! * Writes are *prepared*: a request becomes changes and a promise of what to answer, so that a change set of many requests
-//!   is one set of changes.
+//! * Writes are *prepared* ([`write`]): a request becomes changes and a promise of what to answer, so that a change set of
+//!   many requests ([`batch`]) is one set of changes. [`input`] reads bodies, [`value`] single values; [`parties`] and
+//!   [`reference`] tie rows together, [`multiple`] writes many.
 //! * Every error is a [`Problem`] with the platform's own code and text.
 
+mod batch;
 mod call;
 mod delta;
 mod dispatch;
 mod expand;
 mod fetch;
 mod format;
+mod input;
 mod json;
+mod multiple;
 mod page;
+mod parties;
 mod problem;
 mod read;
+mod reference;
 mod row;
+mod value;
+mod write;
 
 use std::sync::Arc;
 

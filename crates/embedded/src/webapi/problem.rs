@@ -30,6 +30,8 @@ pub(crate) mod codes {
     pub(crate) const PAYLOAD: u32 = 0x8004_8d19;
     pub(crate) const VERSION: u32 = 0x8006_0882;
     pub(crate) const DUPLICATE: u32 = 0x8004_0237;
+    pub(crate) const NOT_SUPPORTED: u32 = 0x8004_0800;
+    pub(crate) const PARTY: u32 = 0x8004_3515;
     pub(crate) const DUPLICATE_KEY: u32 = 0x8006_0892;
     pub(crate) const NO_ATTRIBUTE: u32 = 0x8004_1103;
     pub(crate) const NO_ENTITY: u32 = 0x8004_1102;
@@ -78,6 +80,12 @@ impl Problem {
     pub fn method(method: &http::Method) -> Self {
         let text = format!("The requested resource does not support http method '{method}'.");
         Problem::new(StatusCode::METHOD_NOT_ALLOWED, codes::INVALID_ARGUMENT, text)
+    }
+
+    /// 405 for a message that a table does not know.
+    pub fn unsupported(message: &str, table: &str) -> Self {
+        let text = format!("The '{message}' method does not support entities of type '{table}'.");
+        Problem::new(StatusCode::METHOD_NOT_ALLOWED, codes::NOT_SUPPORTED, text)
     }
 
     /// 412 for a row that changed since it was read.

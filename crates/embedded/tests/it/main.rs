@@ -8,6 +8,7 @@ mod bodies;
 mod conformance;
 mod definitions;
 mod demo;
+mod door;
 mod imports;
 mod joins;
 mod mails;
