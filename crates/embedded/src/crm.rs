@@ -88,7 +88,7 @@ impl Crm for Embedded {
         }
         let (writer, cache) = (self.writer(), self.cache.clone());
         let files = content::store_files(&mut sets);
-        let unit = self.store.write("crm.apply", move |tx| put(tx, cache, writer, files, sets).boxed());
+        let unit = self.change(move |tx| put(tx, cache, writer, files, sets).boxed());
         match unit.await {
             Ok((schema, answers)) => {
                 self.cache.keep(&schema);

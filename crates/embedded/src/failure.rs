@@ -2,7 +2,7 @@
 //!
 //! The port makes a [`Fault`] of it, the doors an error with Dynamics' own code.
 
-use postroom_core::Fault;
+use postroom_core::{Code, Fault};
 use postroom_store::Error;
 
 use crate::access::AccessError;
@@ -15,6 +15,11 @@ pub enum Failure {
     /// The caller may not.
     Denied(AccessError),
     Store(Fault),
+    /// A message refused in the platform's own words, with its own number such as 0x80040b04.
+    Platform {
+        code: u32,
+        message: String,
+    },
 }
 
 impl From<Error> for Failure {
@@ -51,6 +56,7 @@ impl From<Failure> for Fault {
             Failure::Refused(refusal) => refusal.into(),
             Failure::Denied(error) => error.into(),
             Failure::Store(fault) => fault,
+            Failure::Platform { message, .. } => Fault::reject(Code::CRM_REFUSED, message),
         }
     }
 }

@@ -50,6 +50,7 @@ use uuid::Uuid;
 
 use access::Callers;
 pub use failure::Failure;
+use messages::blocks::Uploads;
 pub use rules::Refusal;
 pub use schema::registry::MIGRATIONS;
 use schema::registry::{self, Cache};
@@ -63,6 +64,7 @@ pub struct Embedded {
     clock: Clock,
     cache: Cache,
     callers: Callers,
+    uploads: Uploads,
     /// The user in whose name rows are written.
     acting: Uuid,
 }
@@ -76,13 +78,16 @@ impl Embedded {
             clock,
             cache: Cache::default(),
             callers: Callers::default(),
+            uploads: Uploads::default(),
             acting: seed::ADMINISTRATOR,
         };
         if registry::lacks(&*crm.schema().await?, &Schema::standard()) {
             crm.install().await?;
         }
         seed::organisation(&crm).await?;
-        crm.ensure_roles().await?;
+        if crm.lacks_roles().await? {
+            crm.install().await?;
+        }
         Ok(crm)
     }
 
@@ -111,6 +116,16 @@ impl Embedded {
         registry::check(&*self.schema().await?, &table)?;
         let made: Result<(), Error> = self.shape(move |tx| registry::ensure(tx, vec![table]).boxed()).await;
         Ok(made?)
+    }
+
+    /// The unit of every change to rows.
+    pub(crate) async fn change<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+    {
+        self.store.write("crm.apply", work).await
     }
 
     /// The unit of every change to definitions. New tables have their privileges when it ends.
@@ -146,20 +161,13 @@ impl Embedded {
         unit.await
     }
 
-    /// The privileges and roles that an older version did not have. A read comes first: a start on a database that is in
-    /// use waits for nobody.
-    async fn ensure_roles(&self) -> Result<(), Fault> {
+    /// Whether an older version did not have all of today's privileges and roles. It only reads: a start on a database that is
+    /// in use waits for nobody.
+    async fn lacks_roles(&self) -> Result<bool, Fault> {
         let schema = self.schema().await?;
-        let known = schema.clone();
-        let look = self.store.read(move |tx| async move { access::seed::lacks(tx, &known).await }.boxed());
+        let look = self.store.read(move |tx| async move { access::seed::lacks(tx, &schema).await }.boxed());
         let lacks: Result<bool, Error> = look.await;
-        if lacks? {
-            let unit = self
-                .store
-                .write("crm.roles", move |tx| async move { access::seed::ensure(tx, &schema).await }.boxed());
-            unit.await?;
-        }
-        Ok(())
+        Ok(lacks?)
     }
 
     /// Adds columns to a table; those that are there already are left as they are.

@@ -6,6 +6,7 @@
 //! * [`relay`]: stamps what users send, behind a listener that takes their mail server's mail for anybody.
 //! * [`trust`]: who really sent a mail (SPF, DKIM, DMARC, ARC), and DKIM signing.
 //! * [`imap`]: watches other servers' mailboxes, for a [`WatchBook`](postroom_core::WatchBook).
+//! * [`oauth`]: access tokens to sign in with, renewed before they end.
 //! * [`directory`]: internet addresses of Notes names, from a table or by LDAP.
 //! * [`client`]: a small SMTP and LMTP client for loopback, for the demo and the tests.
 //!
@@ -16,6 +17,7 @@ pub mod client;
 pub mod directory;
 pub mod imap;
 pub mod listener;
+pub mod oauth;
 pub mod relay;
 pub mod sender;
 mod tls;

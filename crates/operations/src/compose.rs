@@ -10,7 +10,7 @@ use postroom_core::{
     Address, Change, ChangeSet, Code, Fault, Outcome, Query, Record, RecordRef, Value, address,
 };
 use postroom_tracking::filing::parties;
-use postroom_tracking::writing::{self, Email, Party, SUBJECT};
+use postroom_tracking::writing::{self, Email, File, Party, SUBJECT};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -56,7 +56,7 @@ pub struct Draft {
 pub struct NewMail {
     /// From the [`Draft`].
     pub id: Uuid,
-    /// `TABLE/GUID` of a queue or user.
+    /// `TABLE/GUID` of a queue or user, or its address.
     pub from: String,
     /// Addresses with commas between.
     pub to: String,
@@ -65,12 +65,13 @@ pub struct NewMail {
     pub text: String,
     /// The e-mail that it answers.
     pub answers: Option<Uuid>,
+    pub files: Vec<File>,
 }
 
 /// What is wrong with one field, for the person who typed it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FieldError {
-    /// `from`, `to`, `cc`, `subject`, `text`.
+    /// `from`, `to`, `cc`, `subject`, `text`, `files`.
     pub field: &'static str,
     pub text: String,
 }
@@ -82,6 +83,8 @@ pub enum Composed {
     Made(RecordRef),
     /// This very form was sent before.
     Known(RecordRef),
+    /// It would be made; this was a trial.
+    Would(RecordRef),
     Refused(Vec<FieldError>),
 }
 
@@ -92,6 +95,10 @@ const SENDERS: [(&str, &str, &str); 2] =
 const OFFERED: u64 = 500;
 /// Columns that lead from a record to whom one would write about it, the first that is set wins.
 const TO: [&str; 4] = ["primarycontactid", "parentcontactid", "customerid", "parentaccountid"];
+/// Bytes of all files of one mail: encoded, that is what most mail servers take.
+const FILES: usize = 25 << 20;
+/// UTF-16 units of a file's name in the CRM.
+const FILE_NAME: usize = 255;
 /// Tables whose rows may refuse e-mail.
 const OPT_OUT: [&str; 3] = ["contact", "lead", "account"];
 
@@ -143,12 +150,14 @@ impl Operations {
         Ok(Draft { id, from, to: theirs.join(", "), subject, regarding, senders })
     }
 
-    /// Makes the e-mail that a form describes. It is about `at`, and leaves as soon as it is seen.
+    /// Makes the e-mail that a form describes. It is about `at`, and leaves as soon as it is seen. With `dry_run` nothing is
+    /// made.
     pub async fn compose_mail(
         &self,
         actor: &Actor,
         at: &RecordRef,
         mail: &NewMail,
+        dry_run: bool,
     ) -> Result<Composed, Fault> {
         actor.needs(Permission::WriteRecords)?;
         self.can_write()?;
@@ -160,6 +169,9 @@ impl Operations {
         let (email, errors) = self.checked(mail, regarding).await?;
         if !errors.is_empty() {
             return Ok(Composed::Refused(errors));
+        }
+        if dry_run {
+            return Ok(Composed::Would(email_at));
         }
         let about = email.regarding.as_ref().map_or_else(|| "nothing".to_owned(), ToString::to_string);
         let detail = format!("about {about}, to {} recipients", email.to.len() + email.cc.len());
@@ -194,7 +206,11 @@ impl Operations {
         let mut errors = Vec::new();
         let mut wrong = |field: &'static str, text: String| errors.push(FieldError { field, text });
         let senders = self.senders().await?;
-        let from = senders.into_iter().find(|sender| sender.record.to_string() == mail.from);
+        let is_from = |sender: &Sender| {
+            sender.record.to_string() == mail.from
+                || address::normal(&sender.address) == address::normal(&mail.from)
+        };
+        let from = senders.into_iter().find(is_from);
         if from.is_none() {
             wrong("from", "Choose one of the senders: this one may not send.".into());
         }
@@ -212,6 +228,7 @@ impl Operations {
         if mail.text.trim().is_empty() {
             wrong("text", "Write something: an empty mail is not sent.".into());
         }
+        files_fit(&mail.files, &mut wrong);
         let to = self.parties(to, regarding.as_ref()).await?;
         let cc: Vec<Party> = self.parties(cc, regarding.as_ref()).await?;
         for (field, parties) in [("to", &to), ("cc", &cc)] {
@@ -226,7 +243,8 @@ impl Operations {
         let from = from.map(|from| Party { address: from.address, record: Some(from.record) });
         let from = from.unwrap_or_else(|| Party { address: String::new(), record: None });
         let (subject, text) = (mail.subject.trim().to_owned(), mail.text.clone());
-        Ok((Email { id: mail.id, from, to, cc, subject, text, regarding, answers: mail.answers }, errors))
+        let (id, answers, files) = (mail.id, mail.answers, mail.files.clone());
+        Ok((Email { id, from, to, cc, subject, text, regarding, answers, files }, errors))
     }
 
     /// Whom the addresses belong to, as for mail that comes in.
@@ -330,6 +348,24 @@ fn subject_fits(subject: &str, wrong: &mut impl FnMut(&'static str, String)) {
         wrong("subject", "Give the mail a subject.".into());
     } else if subject.encode_utf16().count() > SUBJECT {
         wrong("subject", format!("Use {SUBJECT} characters at most."));
+    }
+}
+
+fn files_fit(files: &[File], wrong: &mut impl FnMut(&'static str, String)) {
+    for file in files {
+        let length = file.name.encode_utf16().count();
+        let is_name = (1..=FILE_NAME).contains(&length) && !writing::forges(&file.name);
+        if !is_name || file.name.contains(['/', '\\']) {
+            let name: String = file.name.chars().take(80).collect();
+            wrong("files", format!("{name:?} is no file name: 1 to {FILE_NAME} characters, no slashes."));
+        }
+        if writing::forges(&file.content_type) {
+            wrong("files", format!("The type of {:?} would forge a header of the mail.", file.name));
+        }
+    }
+    let sum: usize = files.iter().map(|file| file.bytes.len()).sum();
+    if sum > FILES {
+        wrong("files", format!("The files are {sum} bytes together; {FILES} fit into a mail."));
     }
 }
 

@@ -24,6 +24,8 @@ const NAMES: [(&str, &str, &[&str]); 10] = [
 
 /// Rows of one table that a search answers.
 const OF_TABLE: u64 = 5;
+/// Words of a search that are looked at.
+const WORDS: usize = 8;
 
 /// A record with what people call it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -36,8 +38,8 @@ pub struct Named {
 }
 
 impl Operations {
-    /// Records whose name, number or address has `text` in it, a few of each table that mail is filed at; for `TABLE/GUID`
-    /// that record.
+    /// Records whose name, number or address has each word of `text` in it, a few of each table that mail is filed at; for
+    /// `TABLE/GUID` that record.
     pub async fn find_records(&self, actor: &Actor, text: &str) -> Result<Vec<Named>, Fault> {
         actor.needs(Permission::Read)?;
         let text = text.trim();
@@ -52,10 +54,14 @@ impl Operations {
         for (table, name, more) in
             NAMES.iter().filter(|(table, ..)| tables.iter().any(|known| known == table))
         {
-            let columns = std::iter::once(name).chain(more.iter());
-            let holds = columns
-                .map(|column| Filter::Compare((*column).to_owned(), Comparison::Contains, Value::text(text)));
-            let filter = Filter::Any(holds.collect());
+            let holds = |word: &str| {
+                let columns = std::iter::once(name).chain(more.iter());
+                let contains = |column: &&str| {
+                    Filter::Compare((*column).to_owned(), Comparison::Contains, Value::text(word))
+                };
+                Filter::Any(columns.map(contains).collect())
+            };
+            let filter = Filter::All(text.split_whitespace().take(WORDS).map(holds).collect());
             found.extend(self.rows_named(table, name, more, filter, Some(OF_TABLE)).await?);
         }
         Ok(found)

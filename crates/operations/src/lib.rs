@@ -33,6 +33,7 @@ mod stamp;
 mod status;
 mod timeline;
 mod tokens;
+mod write;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -59,6 +60,7 @@ pub use postroom_tracking::privacy::purging::Purged;
 pub use postroom_tracking::sending::verbs::Wanted as OutgoingWanted;
 pub use postroom_tracking::verify::Books;
 pub use postroom_tracking::why::Why;
+pub use postroom_tracking::writing::File as NewFile;
 pub use privacy::Privacy;
 pub use records::{ImportReport, RecordView, Rejected};
 pub use replay::{Replay, Standing, Turn};
@@ -69,6 +71,7 @@ pub use shelf::ShelfItem;
 pub use status::{Health, Today};
 pub use timeline::{Activity, Attachment, PartyView};
 pub use tokens::{NewToken, TokenView};
+pub use write::{About, Letter, Unwritten, Written};
 
 /// Everything an operation works on. Cheap to clone.
 #[derive(Clone)]

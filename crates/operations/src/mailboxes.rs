@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use futures_util::FutureExt;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use postroom_core::{Code, Fault, WatchState};
 use postroom_store::sql::{Expr, ExprTrait, Func, Query};
 use postroom_store::{Error, Row};
 use postroom_tracking::messages::{self, Message, Wanted};
 use postroom_tracking::rules::{Mailbox, OnUnmatched, Track};
+use postroom_tracking::settings;
 use postroom_tracking::watching::{self, Overview, Place};
 use serde::Serialize;
 
@@ -26,7 +27,8 @@ pub struct MailboxView {
     pub on_unmatched: &'static str,
     pub record: Option<String>,
     /// `healthy`; `waiting` while nothing has come yet; `catching_up`, `paused`, `failing` (tries again by itself),
-    /// `needs_you`; `stopped` for one that is not configured any more.
+    /// `needs_you`; `not_running` when postroom serve, which watches it, has given no sign of life for two minutes;
+    /// `stopped` for one that is not configured any more.
     pub state: &'static str,
     /// One sentence.
     pub text: String,
@@ -40,6 +42,8 @@ pub struct MailboxView {
     pub behind: u64,
     /// For how long it has not been up to date; 0 when it is. Null when it is not watched.
     pub lag_seconds: Option<i64>,
+    /// For how long postroom serve has given no sign of life. Null when it is not watched, or never was.
+    pub heartbeat_age_seconds: Option<i64>,
     /// Since when the watcher stands as it does.
     pub state_since: Option<Timestamp>,
     /// Mail since then is being read again.
@@ -89,28 +93,46 @@ pub struct Forgotten {
     pub dry_run: bool,
 }
 
+/// The setting that keeps when postroom serve gave its last sign of life.
+const HEARTBEAT: &str = "serve.heartbeat";
+/// Without a sign of life for so long, nothing runs.
+const SILENT: SignedDuration = SignedDuration::from_mins(2);
+
 /// Messages of a mailbox, and when the last came.
 type Seen = BTreeMap<String, (u64, Option<Timestamp>)>;
 
 impl Operations {
+    /// A sign of life of the process that watches. Call it every half minute: without one for two minutes, people are told
+    /// that nothing is watched.
+    pub async fn heartbeat(&self) -> Result<(), Fault> {
+        let now = self.0.clock.now().to_string();
+        settings::set(&self.0.store, HEARTBEAT, now).await.map_err(Fault::from)
+    }
+
+    async fn last_heartbeat(&self) -> Result<Option<Timestamp>, Fault> {
+        let kept = settings::get(&self.0.store, HEARTBEAT).await.map_err(Fault::from)?;
+        Ok(kept.and_then(|at| at.parse().ok()))
+    }
+
     /// All mailboxes: those configured, then those that are not any more and of which something is remembered.
     pub async fn mailboxes(&self, actor: &Actor) -> Result<Vec<MailboxView>, Fault> {
         actor.needs(Permission::Read)?;
         let seen = self.seen_by_mailbox().await?;
         let mut overview = watching::overview(&self.0.store).await.map_err(Fault::from)?;
-        let rules = self.rules();
+        let (rules, alive) = (self.rules(), self.last_heartbeat().await?);
         let configured = rules.mailboxes.iter().chain([&rules.fallback]);
         let mut all: Vec<MailboxView> = configured
             .map(|mailbox| {
                 let watch = overview.remove(&mailbox.name).unwrap_or_default();
                 let watched = self.0.watched.contains(&mailbox.name);
-                self.with_watch(view(mailbox, seen.get(&mailbox.name)), watch, watched)
+                self.with_watch(view(mailbox, seen.get(&mailbox.name)), watch, watched, alive)
             })
             .collect();
         all.extend(overview.into_iter().map(|(name, watch)| {
             let gone = Mailbox { name, addresses: Vec::new(), ..Mailbox::default() };
-            let mut gone = self.with_watch(view(&gone, seen.get(&gone.name)), watch, true);
+            let mut gone = self.with_watch(view(&gone, seen.get(&gone.name)), watch, true, alive);
             (gone.state, gone.watched, gone.lag_seconds, gone.code) = ("stopped", false, None, None);
+            gone.heartbeat_age_seconds = None;
             gone.text = "It is not in the configuration any more; its messages stay.".into();
             gone
         }));
@@ -254,15 +276,30 @@ impl Operations {
     }
 
     /// Adds what the watcher and people wrote.
-    fn with_watch(&self, mut view: MailboxView, watch: Overview, watched: bool) -> MailboxView {
+    fn with_watch(
+        &self,
+        mut view: MailboxView,
+        watch: Overview,
+        watched: bool,
+        alive: Option<Timestamp>,
+    ) -> MailboxView {
         if !watched {
             return view;
         }
         (view.watched, view.rescan_since, view.folders) = (true, watch.rescan_since, watch.folders);
         view.state_since = watch.reported_at;
+        // What a watcher reports is a sign of life too.
+        let silent = alive.max(watch.reported_at).map(|at| self.0.clock.now().duration_since(at));
+        view.heartbeat_age_seconds = silent.map(|silent| Ord::max(silent.as_secs(), 0));
         let report = watch.report.as_ref();
         (view.state, view.text) = match report {
             _ if watch.paused => ("paused", "Paused by a person.".to_owned()),
+            _ if silent.is_some_and(|silent| silent > SILENT) => {
+                let minutes = silent.map_or(0, |silent| silent.as_mins());
+                let text =
+                    format!("postroom serve is not running: its last sign of life came {minutes} min ago.");
+                ("not_running", text)
+            }
             None => ("waiting", "Its watcher has not reported yet: is postroom serve running?".to_owned()),
             Some(report) => (state(report.state, report.behind), report.text.clone()),
         };
@@ -320,6 +357,7 @@ fn view(mailbox: &Mailbox, seen: Option<&(u64, Option<Timestamp>)>) -> MailboxVi
         watched: false,
         behind: 0,
         lag_seconds: None,
+        heartbeat_age_seconds: None,
         state_since: None,
         rescan_since: None,
         quirks: Vec::new(),

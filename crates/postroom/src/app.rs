@@ -84,7 +84,7 @@ impl App {
     pub async fn sending(&self) -> Result<Option<Sending>, CliError> {
         let Some(smtp_out) = &self.config.smtp_out else { return Ok(None) };
         let copy: Option<Arc<dyn SentCopy>> = match smtp_out.sent_copy {
-            true => Some(Arc::new(outgoing::IntoSent::new(&self.config).await?)),
+            true => Some(Arc::new(outgoing::IntoSent::new(&self.config, &self.clock).await?)),
             false => None,
         };
         Ok(Some(Sending {

@@ -24,12 +24,15 @@ use tokio_util::sync::CancellationToken;
 use crate::app::{App, host_name};
 use crate::config::{Config, Size, Span};
 use crate::report::{CliError, Exit, Output};
+use crate::wiring::issuers::Issuers;
 use crate::wiring::{relay, watched};
 
 /// Set to `STEP.before_commit` or `STEP.after_commit`, with `:N` for the N-th time: the process kills itself there.
 const KILL_AT: &str = "POSTROOM_KILL_AT";
 
 /// How old a gauge may be.
+/// Between two signs of life; people are told that nothing runs after two minutes.
+const BEAT: Duration = Duration::from_secs(30);
 const GAUGES: Duration = Duration::from_secs(15);
 
 pub async fn run(config: Config, out: &mut Output) -> Result<Exit, CliError> {
@@ -98,6 +101,9 @@ impl Services {
             }
         });
         let (operations, stop) = (app.operations.clone(), services.stop_work.clone());
+        // Before anything is watched: who looks then sees that somebody does.
+        operations.heartbeat().await?;
+        services.work.spawn(beat(operations.clone(), stop.clone()));
         services.work.spawn(publish(operations, stop));
         for listener in [smtp, lmtp, relay].into_iter().flatten() {
             let stop = services.stop_doors.clone();
@@ -117,7 +123,7 @@ impl Services {
 
     /// Watches the mailboxes that have IMAP.
     async fn watch(&mut self, app: &App) -> Result<(), CliError> {
-        let mailboxes = watched::all(&app.config).await?;
+        let mailboxes = watched::all(&app.config, &mut Issuers::new(&app.clock)).await?;
         if mailboxes.is_empty() {
             return Ok(());
         }
@@ -147,6 +153,19 @@ impl Services {
         while self.doors.join_next().await.is_some() {}
         self.stop_work.cancel();
         while self.work.join_next().await.is_some() {}
+    }
+}
+
+/// Gives signs of life until `stop`.
+async fn beat(operations: Operations, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(BEAT) => {}
+        }
+        if let Err(fault) = operations.heartbeat().await {
+            tracing::warn!(event = "serve.silent", code = %fault.code, "The sign of life could not be written: {fault}");
+        }
     }
 }
 

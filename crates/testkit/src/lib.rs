@@ -22,3 +22,4 @@ pub mod net;
 pub mod peers;
 pub mod poll;
 pub mod process;
+pub mod token_server;

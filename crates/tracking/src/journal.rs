@@ -5,6 +5,7 @@
 
 use postroom_core::{Direction, Envelope, Incoming, address};
 use postroom_formats::journal;
+use postroom_formats::mime::{parse_addresses, scan_headers};
 
 use crate::rules::Rules;
 
@@ -13,7 +14,7 @@ pub(crate) fn opened(mail: Incoming, rules: &Rules) -> Incoming {
     if !is_journal(&mail, rules) {
         return mail;
     }
-    let Some(inner) = journal::unwrap(&mail.raw) else { return mail };
+    let Some(inner) = journal::unwrap(&mail.raw) else { return addressed(mail, rules) };
     let raw = match inner.raw {
         std::borrow::Cow::Borrowed(bytes) => mail.raw.slice_ref(bytes),
         std::borrow::Cow::Owned(bytes) => bytes.into(),
@@ -23,6 +24,27 @@ pub(crate) fn opened(mail: Incoming, rules: &Rules) -> Incoming {
     let envelope = Envelope { from: inner.from, to: inner.to };
     // Whose mail it is the envelope says; the journal is nobody's.
     Incoming { mailbox: None, folder: None, direction, envelope, raw, ..mail }
+}
+
+/// Neither kind of copy: its own headers say whose it is. One that names nobody of ours stays the journal's.
+fn addressed(mail: Incoming, rules: &Rules) -> Incoming {
+    let fields = scan_headers(&mail.raw);
+    let of = |names: &[&str]| -> Vec<String> {
+        let named = fields.headers.iter();
+        let named = named.filter(|header| names.iter().any(|name| header.name.eq_ignore_ascii_case(name)));
+        named.flat_map(|header| parse_addresses(&header.text())).map(|address| address.address).collect()
+    };
+    let (from, to) = (of(&["From"]).into_iter().next(), of(&["To", "Cc", "Delivered-To"]));
+    let is_users = |address: &String| {
+        let found = rules.mailbox_of([address.as_str()]);
+        found.map_or_else(|| is_ours(address, rules), |mailbox| !mailbox.journal)
+    };
+    let ours = from.as_ref().is_some_and(is_users);
+    if !ours && !to.iter().any(is_users) {
+        return mail;
+    }
+    let direction = if ours { Direction::Outgoing } else { Direction::Incoming };
+    Incoming { mailbox: None, folder: None, direction, envelope: Envelope { from, to }, ..mail }
 }
 
 fn is_journal(mail: &Incoming, rules: &Rules) -> bool {

@@ -2,7 +2,8 @@
 //!
 //! From there it goes the way of all the CRM's mail ([`crate::sending`]); nothing here sends.
 
-use postroom_core::{Address, Change, ChangeSet, Record, RecordRef, Value, address};
+use bytes::Bytes;
+use postroom_core::{Address, Change, ChangeSet, Content, Record, RecordRef, Value, address};
 use postroom_formats::compose::wire_address;
 use uuid::Uuid;
 
@@ -36,6 +37,15 @@ pub struct Party {
     pub record: Option<RecordRef>,
 }
 
+/// A file that goes with an e-mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    pub name: String,
+    /// `type/subtype`; empty when it is not known.
+    pub content_type: String,
+    pub bytes: Bytes,
+}
+
 /// An e-mail to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Email {
@@ -50,6 +60,7 @@ pub struct Email {
     pub regarding: Option<RecordRef>,
     /// The e-mail that this one answers.
     pub answers: Option<Uuid>,
+    pub files: Vec<File>,
 }
 
 /// Whether a line that becomes a header could end it, and begin another.
@@ -152,8 +163,26 @@ pub fn activity(email: &Email, installation: Uuid) -> ChangeSet {
         };
         Change::Create(row)
     });
-    let changes = std::iter::once(Change::Create(row)).chain(parties).collect();
+    let files = email.files.iter().enumerate();
+    let files = files.map(|(place, file)| Change::Create(attachment(email.id, place, file, installation)));
+    let changes = std::iter::once(Change::Create(row)).chain(parties).chain(files).collect();
     ChangeSet { changes }
+}
+
+fn attachment(email: Uuid, place: usize, file: &File, installation: Uuid) -> Record {
+    let key = [email.as_bytes().as_slice(), &(place as u32).to_be_bytes()].concat();
+    let at = RecordRef::new("activitymimeattachment", derived(installation, "written attachment", &key));
+    let row = Record::new(at)
+        .with("objectid", Value::lookup("email", email))
+        .with("objecttypecode", "email")
+        .with("subject", file.name.clone())
+        .with("filename", file.name.clone())
+        .with("attachmentnumber", place as i64 + 1)
+        .with("body", Content::Bytes(file.bytes.clone()));
+    match file.content_type.as_str() {
+        "" => row,
+        kind => row.with("mimetype", kind),
+    }
 }
 
 #[cfg(test)]
@@ -231,6 +260,11 @@ mod tests {
             text: "Hello".into(),
             regarding: Some(RecordRef::new("incident", Uuid::from_u128(3))),
             answers: None,
+            files: vec![File {
+                name: "list.pdf".into(),
+                content_type: "application/pdf".into(),
+                bytes: Bytes::from_static(b"%PDF"),
+            }],
         };
         let set = activity(&email, Uuid::nil());
         assert_eq!(set, activity(&email, Uuid::nil()), "the same ids again");
@@ -243,8 +277,10 @@ mod tests {
             })
             .collect();
         assert_eq!((rows[0].int("statecode"), rows[0].int("statuscode")), (Some(1), Some(6)));
-        let roles: Vec<Option<i64>> = rows[1..].iter().map(|row| row.int("participationtypemask")).collect();
+        let roles: Vec<Option<i64>> = rows[1..4].iter().map(|row| row.int("participationtypemask")).collect();
         assert_eq!(roles, [Some(1), Some(2), Some(3)]);
+        let file = rows[4];
+        assert_eq!((file.text("filename"), file.int("attachmentnumber")), (Some("list.pdf"), Some(1)));
     }
 
     proptest! {

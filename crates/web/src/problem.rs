@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use postroom_core::{Code, Fault, Verdict, code};
+use postroom_operations::FieldError;
 use serde::Serialize;
 use serde_json::json;
 
@@ -26,8 +27,8 @@ pub(crate) struct Problem {
     pub code: Code,
     /// One sentence for the caller: no secrets, no SQL.
     pub detail: String,
-    /// Where in a JSON body the error lies (RFC 6901).
-    pub pointer: Option<String>,
+    /// Where in a JSON body the errors lie (RFC 6901), each with its sentence.
+    pub places: Vec<(String, String)>,
     retry_after: Option<u64>,
 }
 
@@ -64,7 +65,7 @@ pub(crate) struct ErrorAt {
 
 impl Problem {
     pub fn new(status: StatusCode, code: Code, detail: impl Into<String>) -> Self {
-        Problem { status, code, detail: detail.into(), pointer: None, retry_after: None }
+        Problem { status, code, detail: detail.into(), places: Vec::new(), retry_after: None }
     }
 
     /// 400: the request itself is wrong.
@@ -74,7 +75,16 @@ impl Problem {
 
     /// 400 with the place in the JSON body.
     pub fn at(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        Problem { pointer: Some(pointer.into()), ..Problem::input(detail) }
+        let detail = detail.into();
+        Problem { places: vec![(pointer.into(), detail.clone())], ..Problem::input(detail) }
+    }
+
+    /// 422: the request can be read, and these fields have to be corrected.
+    pub fn fields(errors: Vec<FieldError>) -> Self {
+        let told: Vec<&str> = errors.iter().map(|error| error.text.as_str()).collect();
+        let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, Code::API_INPUT, told.join(" "));
+        let place = |error: FieldError| (format!("/{}", error.field), error.text);
+        Problem { places: errors.into_iter().map(place).collect(), ..problem }
     }
 
     pub fn not_found(detail: impl Into<String>) -> Self {
@@ -100,7 +110,7 @@ impl Problem {
     }
 
     fn view(&self, trace_id: Option<String>) -> ProblemView {
-        let place = self.pointer.clone();
+        let place = |(pointer, detail): (String, String)| ErrorAt { pointer, detail };
         ProblemView {
             kind: format!("urn:postroom:error:{}", self.code),
             title: self.title().to_owned(),
@@ -109,10 +119,7 @@ impl Problem {
             code: self.code.to_string(),
             action: code::entry(self.code).map(|entry| entry.action),
             trace_id,
-            errors: place
-                .map(|pointer| ErrorAt { pointer, detail: self.detail.clone() })
-                .into_iter()
-                .collect(),
+            errors: self.places.iter().cloned().map(place).collect(),
         }
     }
 }

@@ -128,8 +128,19 @@ fn boolean(column: &Column) -> ColumnKind {
         let choice = column.choices.iter().find(|choice| choice.value == value);
         choice.map_or_else(|| Label::english(otherwise), label)
     };
+    let (yes, no) = spoken(&column.name);
     let default = column.preset == Some(Preset::Boolean(true));
-    ColumnKind::Boolean { yes: named(1, "Yes"), no: named(0, "No"), default }
+    ColumnKind::Boolean { yes: named(1, yes), no: named(0, no), default }
+}
+
+/// True and false as the standard columns call them.
+fn spoken(column: &str) -> (&'static str, &'static str) {
+    match column {
+        "donotsendmm" => ("Do Not Send", "Send"),
+        "directioncode" => ("Outgoing", "Incoming"),
+        _ if column.starts_with("donot") && column != "donotsendonoptout" => ("Do Not Allow", "Allow"),
+        _ => ("Yes", "No"),
+    }
 }
 
 fn number(column: &Column) -> ColumnKind {

@@ -72,7 +72,9 @@ fn any_of(columns: &[&str], wanted: &[Vec<Value>]) -> Filter {
         return Filter::In((*column).to_owned(), values.collect());
     }
     let all = |values: &Vec<Value>| {
-        Filter::All(columns.iter().zip(values).map(|(column, value)| Filter::eq(*column, value.clone())).collect())
+        Filter::All(
+            columns.iter().zip(values).map(|(column, value)| Filter::eq(*column, value.clone())).collect(),
+        )
     };
     Filter::Any(wanted.iter().map(all).collect())
 }
@@ -95,7 +97,8 @@ fn spoken_of(lot: &Lot, sets: &[ChangeSet]) -> HashMap<(usize, usize), Vec<Vec<V
         for column in table.keys.iter().flat_map(|key| &key.columns) {
             let Some(at) = table.place(column) else { continue };
             let stored = lot.rows.get(&(place, record.at.id)).and_then(|entry| entry.fields.get(at)).cloned();
-            let given = record.get(column).and_then(|value| coerce(table, &table.columns[at], value.clone()).ok());
+            let given =
+                record.get(column).and_then(|value| coerce(table, &table.columns[at], value.clone()).ok());
             let values = row.entry(at).or_default();
             let new = stored.into_iter().chain(given).filter(|value| *value != Value::Null);
             values.extend(new.filter(|value| !values.contains(value)).collect::<Vec<_>>());
@@ -116,7 +119,11 @@ fn combinations(table: &Table, columns: &[String], values: &HashMap<usize, Vec<V
     for column in columns {
         let of = table.place(column).and_then(|place| values.get(&place)).map_or(&[][..], Vec::as_slice);
         let longer = |start: &Vec<Value>, value: &Value| [start.as_slice(), &[value.clone()]].concat();
-        all = all.iter().flat_map(|start| of.iter().map(|value| longer(start, value))).take(COMBINATIONS).collect();
+        all = all
+            .iter()
+            .flat_map(|start| of.iter().map(|value| longer(start, value)))
+            .take(COMBINATIONS)
+            .collect();
     }
     all
 }
@@ -190,7 +197,9 @@ impl Lot {
     /// Stored rows let go of values that others get in this lot: the index looks at every statement.
     pub(super) async fn vacate_keys(&self, tx: &mut Tx) -> Result<(), Error> {
         for key in &self.keys.vacated {
-            let Some(entry) = self.rows.get(key).filter(|entry| entry.phase == Phase::Changed) else { continue };
+            let Some(entry) = self.rows.get(key).filter(|entry| entry.phase == Phase::Changed) else {
+                continue;
+            };
             let table = self.schema.at(key.0);
             let mut update = Sql::update();
             update.table(table.storage()).and_where(Expr::col(table.primary_key.clone()).eq(key.1));

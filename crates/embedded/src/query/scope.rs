@@ -59,9 +59,9 @@ impl<'s> Scope<'s> {
 
     pub(super) fn from(&self, select: &mut SelectStatement, schema: &Schema) {
         let table = self.table(0);
-        match table.name.as_str() {
-            "activitypointer" => select.from_subquery(all_activities(schema, table), self.sql(0)),
-            _ => select.from_as(table.storage(), self.sql(0)),
+        match view(schema, table) {
+            Some(view) => select.from_subquery(view, self.sql(0)),
+            None => select.from_as(table.storage(), self.sql(0)),
         };
     }
 
@@ -103,11 +103,9 @@ impl<'s> Scope<'s> {
             on = on.and(visible);
         }
         let kind = if link.join == Join::Inner { JoinType::InnerJoin } else { JoinType::LeftJoin };
-        match table.name.as_str() {
-            "activitypointer" => {
-                select.join_subquery(kind, all_activities(frame.schema, table), self.sql(at), on)
-            }
-            _ => select.join_as(kind, table.storage(), self.sql(at), on),
+        match view(frame.schema, table) {
+            Some(view) => select.join_subquery(kind, view, self.sql(at), on),
+            None => select.join_as(kind, table.storage(), self.sql(at), on),
         };
         self.join_all(select, frame, at, &link.links)
     }
@@ -140,7 +138,7 @@ fn meeting(left: Place, right: Place) -> Expr {
         if column.kind == Kind::Lookup
             && column.targets.several()
             && names_key
-            && target.name != "activitypointer"
+            && !VIEWS.contains(&target.name.as_str())
         {
             on = on.and(scope.cell(at, format!("{}_type", column.name)).eq(target.name.clone()));
         }
@@ -150,6 +148,37 @@ fn meeting(left: Place, right: Place) -> Expr {
 
 fn unknown_alias(alias: &str) -> Refusal {
     Refusal::Alias(alias.chars().take(80).collect())
+}
+
+/// Tables without rows of their own: they show those of others.
+const VIEWS: [&str; 2] = ["activitypointer", "owner"];
+
+fn view(schema: &Schema, table: &Table) -> Option<SelectStatement> {
+    match table.name.as_str() {
+        "activitypointer" => Some(all_activities(schema, table)),
+        "owner" => Some(all_owners(table)),
+        _ => None,
+    }
+}
+
+/// `owner` shows users and teams, by their type codes.
+fn all_owners(owner: &Table) -> SelectStatement {
+    let part = |table: &str, id: &str, name: &str, code: i64| {
+        let mut select = Sql::select();
+        for cell in owner.columns.iter().flat_map(shape::cells) {
+            let expr = match cell.as_str() {
+                "ownerid" => Expr::col(id.to_owned()),
+                "name" => Expr::col(name.to_owned()),
+                "versionnumber" => Expr::col("versionnumber"),
+                "owneridtype" => Expr::val(code).cast_as("bigint"),
+                _ => Expr::Keyword(Keyword::Null).cast_as("text"),
+            };
+            select.expr_as(expr, cell);
+        }
+        select.from(format!("crm_{table}")).to_owned()
+    };
+    let mut all = part("systemuser", "systemuserid", "fullname", 8);
+    all.union(UnionType::All, part("team", "teamid", "name", 9)).to_owned()
 }
 
 /// `activitypointer` shows the rows of every activity table, in the columns that they share.

@@ -104,7 +104,7 @@ impl Session {
         Ok(self.caller().await?.check_misc(privilege)?)
     }
 
-    fn asks(&self) -> Asks {
+    pub(crate) fn asks(&self) -> Asks {
         Asks { callers: self.crm.callers.clone(), user: self.user, impersonated: self.impersonated }
     }
 
@@ -151,10 +151,7 @@ impl Session {
         }
         let writer = Writer { acting: self.user(), now: self.crm.clock.now() };
         let (cache, files, asks) = (self.crm.cache.clone(), content::store_files(&mut sets), self.asks());
-        let unit = self
-            .crm
-            .store
-            .write("crm.apply", move |tx| permission::put(tx, cache, asks, writer, files, sets).boxed());
+        let unit = self.crm.change(move |tx| permission::put(tx, cache, asks, writer, files, sets).boxed());
         match unit.await {
             Ok((schema, caller, answers)) => {
                 self.crm.cache.keep(&schema);

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use postroom_core::{ChangeSet, RecordRef};
+use postroom_formats::odata::Error;
 use postroom_formats::odata::batch::{self, BatchAnswer, BatchItem, Request as Part, Response};
 use postroom_formats::odata::path::Segment;
-use postroom_formats::odata::Error;
 
 use super::call::Call;
 use super::write::{self, Prepared};
@@ -71,7 +71,9 @@ async fn change_set(call: &Call<'_>, parts: Vec<Part>) -> Result<Vec<Response>, 
         true => Vec::new(),
         false => {
             let written = call.session.write(ChangeSet { changes }).await;
-            written.map_err(|failure| prepared.iter().fold(failure.into(), |problem, (_, inner, _)| write::refused(inner, problem)))?
+            written.map_err(|failure| {
+                prepared.iter().fold(failure.into(), |problem, (_, inner, _)| write::refused(inner, problem))
+            })?
         }
     };
     let mut responses = Vec::with_capacity(prepared.len());
@@ -96,7 +98,8 @@ fn inner<'a>(call: &Call<'a>, part: Part, made: HashMap<String, RecordRef>) -> R
     };
     let method = part.method.parse().map_err(|_| Problem::bad("A request of the batch has no method."))?;
     let origin = String::new();
-    let mut inner = call.inner(Request { method, url, origin, headers: headers(&part.headers), body: part.body.into() })?;
+    let mut inner =
+        call.inner(Request { method, url, origin, headers: headers(&part.headers), body: part.body.into() })?;
     if inner.path.segments == [Segment::Batch] {
         return Err(Problem::bad("A batch cannot contain another batch."));
     }
@@ -124,7 +127,8 @@ const SPELLED: &[(&str, &str)] = &[
 fn response(call: &Call<'_>, reply: Reply, content_id: Option<String>) -> Response {
     let mut fields = vec![("OData-Version".to_owned(), "4.0".to_owned())];
     for (name, value) in &reply.headers {
-        let spelled = SPELLED.iter().find(|(known, _)| name == known).map_or(name.as_str(), |(_, spelled)| spelled);
+        let spelled =
+            SPELLED.iter().find(|(known, _)| name == known).map_or(name.as_str(), |(_, spelled)| spelled);
         if let Ok(value) = value.to_str() {
             fields.push((spelled.to_owned(), value.to_owned()));
         }

@@ -92,7 +92,11 @@ async fn up(
     table: &TableInfo,
     lookup: &str,
 ) -> Result<Found, Problem> {
-    let named = |row: &Record| row.lookup(lookup).filter(|at| at.table == table.logical_name).map(|at| at.id);
+    // Users and teams are owners.
+    let owner = table.logical_name == "owner";
+    let named = |row: &Record| {
+        row.lookup(lookup).filter(|at| owner || at.table == table.logical_name).map(|at| at.id)
+    };
     let ids: Vec<Uuid> = rows.iter().filter_map(named).collect();
     let found = by_ids(call, query, &table.primary_id, &ids).await?;
     let places: HashMap<Uuid, usize> =

@@ -151,7 +151,8 @@ impl Reader<'_, '_> {
 
     async fn bind(&mut self, name: &str, json: &Json) -> Result<(), Problem> {
         let table = &self.table.logical_name;
-        let relation = resolve::navigation(&self.call.metadata, table, name).ok_or_else(|| undeclared(name))?;
+        let relation =
+            resolve::navigation(&self.call.metadata, table, name).ok_or_else(|| undeclared(name))?;
         match (&relation, json) {
             (Relation::ManyToOne(relation), Json::Null) => self.point(name, relation, None),
             (Relation::ManyToOne(relation), Json::String(uri)) => {
@@ -159,7 +160,9 @@ impl Reader<'_, '_> {
                 fits(self.call, name, &relation.referenced_table, &to)?;
                 self.point(name, relation, Some(to))
             }
-            (Relation::ManyToOne(_), _) => Err(Problem::payload(format!("'{name}@odata.bind' takes one URI."))),
+            (Relation::ManyToOne(_), _) => {
+                Err(Problem::payload(format!("'{name}@odata.bind' takes one URI.")))
+            }
             (_, Json::Array(uris)) if self.new => {
                 for uri in uris {
                     let uri = uri.as_str().ok_or_else(|| {
@@ -247,7 +250,7 @@ impl Reader<'_, '_> {
         let at = RecordRef::new(&table.logical_name, new_id(self.call, table, members)?);
         let mut given = boxed(self.call, at.clone(), members).await?;
         finish(table, &mut given.record);
-        if table.is_activity_party {
+        if parties::is_party(table) {
             parties::check(&given.record)?;
         }
         self.given.more.push(Change::CreateNew(given.record));
@@ -326,7 +329,9 @@ pub(crate) async fn target(call: &Call<'_>, uri: &str) -> Result<RecordRef, Prob
         return call.made.get(id).cloned().ok_or_else(|| Error::no_reference(id).into());
     }
     let path = Path::parse(path::resource(uri).path)?;
-    let [segment @ Segment::Name { name, .. }] = path.segments.as_slice() else { return Err(no_row_uri(uri)) };
+    let [segment @ Segment::Name { name, .. }] = path.segments.as_slice() else {
+        return Err(no_row_uri(uri));
+    };
     let table = call.metadata.by_entity_set(name).ok_or_else(|| Problem::no_resource(name))?;
     let key = segment.key()?.ok_or_else(|| no_row_uri(uri))?;
     match resolve::row(&call.metadata, &table.logical_name, &key)? {
@@ -341,7 +346,9 @@ pub(crate) async fn target(call: &Call<'_>, uri: &str) -> Result<RecordRef, Prob
 
 fn no_row_uri(uri: &str) -> Problem {
     let uri = value::clipped(uri);
-    Problem::payload(format!("'{uri}' names no row: a URI such as /contacts(00000000-0000-0000-0000-000000000001) does."))
+    Problem::payload(format!(
+        "'{uri}' names no row: a URI such as /contacts(00000000-0000-0000-0000-000000000001) does."
+    ))
 }
 
 /// A navigation property leads to rows of one table.

@@ -2,7 +2,7 @@
 //! their activity; `PUT emails(id)/email_activity_parties` puts others in their place.
 
 use http::StatusCode;
-use postroom_core::metadata::OneToMany;
+use postroom_core::metadata::{OneToMany, TableInfo};
 use postroom_core::{Change, Filter, Query, Record, RecordRef, Value};
 use serde_json::Value as Json;
 
@@ -12,6 +12,11 @@ use super::problem::{Problem, codes};
 
 /// The rows that the server keeps itself: the regarding record and the owner.
 const SERVER: [i64; 2] = [8, 9];
+
+/// Whether its rows are parties. (`is_activity_party` says that its rows may *be* a party's person.)
+pub(crate) fn is_party(table: &TableInfo) -> bool {
+    table.logical_name == "activityparty"
+}
 
 /// The parties in a body.
 pub(crate) async fn read(

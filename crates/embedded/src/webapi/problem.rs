@@ -8,6 +8,7 @@ use super::Reply;
 use super::json::Json;
 use crate::access::AccessError;
 use crate::failure::Failure;
+use crate::messages;
 use crate::rules::Refusal;
 
 /// One error of the Web API.
@@ -114,7 +115,18 @@ impl From<Failure> for Problem {
             Failure::Refused(refusal) => refusal.into(),
             Failure::Denied(error) => error.into(),
             Failure::Store(fault) => fault.into(),
+            Failure::Platform { code, message } => Problem::new(platform_status(code), code, message),
         }
+    }
+}
+
+/// The status of a message's refusal.
+fn platform_status(code: u32) -> StatusCode {
+    match code {
+        codes::NOT_FOUND | codes::KEY_NOT_FOUND => StatusCode::NOT_FOUND,
+        messages::codes::SEND_AS | messages::codes::SEND_AS_QUEUE => StatusCode::FORBIDDEN,
+        messages::codes::NOT_SUPPORTED => StatusCode::NOT_IMPLEMENTED,
+        _ => StatusCode::BAD_REQUEST,
     }
 }
 

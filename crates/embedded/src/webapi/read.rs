@@ -395,11 +395,14 @@ async fn navigation(
             .filter(Filter::eq(table.primary_id.as_str(), at.id));
         let records = call.session.all(query).await?;
         let record = records.first().ok_or_else(|| Problem::no_row(&at.table, at.id))?;
-        let Some(to) =
-            record.lookup(&relation.referencing_column).filter(|to| to.table == target.logical_name)
-        else {
+        let Some(to) = record.lookup(&relation.referencing_column) else {
             return Ok(Reply::empty(StatusCode::NO_CONTENT));
         };
+        // Owners are users or teams: their own tables say more.
+        let target = if target.logical_name == "owner" { call.table(&to.table)? } else { target };
+        if to.table != target.logical_name {
+            return Ok(Reply::empty(StatusCode::NO_CONTENT));
+        }
         return match rest {
             [] => {
                 let filter = Filter::eq(target.primary_id.as_str(), to.id);

@@ -23,9 +23,10 @@ pub(crate) async fn associate(call: &Call<'_>, place: &Place<'_>, name: &str) ->
         return Err(Problem::method(&call.method));
     }
     let members = input::object(call)?;
-    let uri = members.get("@odata.id").and_then(Json::as_str).ok_or_else(|| {
-        Problem::payload("The body of a $ref is {\"@odata.id\":\"<the URI of a row>\"}.")
-    })?;
+    let uri = members
+        .get("@odata.id")
+        .and_then(Json::as_str)
+        .ok_or_else(|| Problem::payload("The body of a $ref is {\"@odata.id\":\"<the URI of a row>\"}."))?;
     let to = input::target(call, uri).await?;
     input::fits(call, name, relation.target(), &to)?;
     let mut changes = vec![];
@@ -50,7 +51,11 @@ pub(crate) async fn associate(call: &Call<'_>, place: &Place<'_>, name: &str) ->
 }
 
 /// `DELETE` of one reference: by the key in the path, by `$id`, or the only one of a lookup.
-pub(crate) async fn disassociate(call: &Call<'_>, place: &Place<'_>, segment: &Segment) -> Result<Prepared, Problem> {
+pub(crate) async fn disassociate(
+    call: &Call<'_>,
+    place: &Place<'_>,
+    segment: &Segment,
+) -> Result<Prepared, Problem> {
     let Segment::Name { name, .. } = segment else { return Err(Problem::method(&call.method)) };
     let (at, relation) = start(call, place, name).await?;
     let target = call.table(relation.target())?;
@@ -67,7 +72,9 @@ pub(crate) async fn disassociate(call: &Call<'_>, place: &Place<'_>, segment: &S
             let found = call.session.all(query).await?;
             let row = found.first().ok_or_else(|| Problem::no_row(&child.table, child.id))?;
             match row.lookup(&lookup.referencing_column) == Some(&at) {
-                true => vec![Change::Update(Record::new(child).with(&lookup.referencing_column, Value::Null))],
+                true => {
+                    vec![Change::Update(Record::new(child).with(&lookup.referencing_column, Value::Null))]
+                }
                 false => Vec::new(),
             }
         }
@@ -124,11 +131,12 @@ async fn other(
 pub(crate) fn tie(call: &Call<'_>, relation: &Relation, at: &RecordRef, to: &RecordRef) -> Change {
     match relation {
         Relation::ManyToMany { relation: pairs, near, far } => {
-            let (first, second) =
-                if near == &pairs.first { (at.id, to.id) } else { (to.id, at.id) };
+            let (first, second) = if near == &pairs.first { (at.id, to.id) } else { (to.id, at.id) };
             let id = definitions::association(&pairs.schema_name, first, second);
             let row = Record::new(RecordRef::new(&pairs.intersect_table, id));
-            let row = row.with(&near.column, end(call, pairs, near, at)).with(&far.column, end(call, pairs, far, to));
+            let row = row
+                .with(&near.column, end(call, pairs, near, at))
+                .with(&far.column, end(call, pairs, far, to));
             Change::Create(row)
         }
         Relation::OneToMany(lookup) | Relation::ManyToOne(lookup) => {

@@ -30,7 +30,10 @@ pub(crate) fn read(column: &ColumnInfo, kind: Kind, json: &Json) -> Result<Value
 }
 
 pub(crate) fn unfit(shown: &str, wanted: &str) -> Problem {
-    Problem::payload(format!("Cannot convert the literal '{}' to the expected type '{wanted}'.", clipped(shown)))
+    Problem::payload(format!(
+        "Cannot convert the literal '{}' to the expected type '{wanted}'.",
+        clipped(shown)
+    ))
 }
 
 /// Messages repeat what was sent, but not all of a long text.
@@ -68,7 +71,9 @@ fn typed(column: &ColumnInfo, json: &Json) -> Option<Value> {
         Is::DateTime { .. } => time(json.as_str()?.trim()).map(Value::Time),
         Is::Uniqueidentifier => json.as_str().and_then(guid).map(Value::Guid),
         Is::File { .. } | Is::Image { .. } => json.as_str().and_then(bytes),
-        Is::Lookup { .. } | Is::Customer { .. } | Is::Owner { .. } | Is::PartyList { .. } | Is::Virtual => None,
+        Is::Lookup { .. } | Is::Customer { .. } | Is::Owner { .. } | Is::PartyList { .. } | Is::Virtual => {
+            None
+        }
     }
 }
 

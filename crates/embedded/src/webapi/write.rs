@@ -115,7 +115,7 @@ async fn create(call: &Call<'_>, place: &Place<'_>) -> Result<Prepared, Problem>
 /// Rows that only stand and fall with others are not made by themselves.
 pub(crate) fn creatable(place: &Place<'_>) -> Result<(), Problem> {
     let table = place.table;
-    match table.is_activity_party || table.is_intersect || table.logical_name == "activitypointer" {
+    match parties::is_party(table) || table.is_intersect || table.logical_name == "activitypointer" {
         true => Err(Problem::unsupported("Create", &table.logical_name)),
         false => Ok(()),
     }
@@ -139,8 +139,8 @@ async fn made(
 async fn create_at(call: &Call<'_>, place: &Place<'_>, name: &str) -> Result<Prepared, Problem> {
     let id = place.id(call).await?.ok_or_else(|| place.missing())?;
     let owner = RecordRef::new(&place.table.logical_name, id);
-    let relation = resolve::navigation(&call.metadata, &owner.table, name)
-        .ok_or_else(|| Problem::no_resource(name))?;
+    let relation =
+        resolve::navigation(&call.metadata, &owner.table, name).ok_or_else(|| Problem::no_resource(name))?;
     if relation.single() {
         return Err(Problem::method(&call.method));
     }
@@ -213,9 +213,11 @@ async fn update(call: &Call<'_>, place: &Place<'_>, row: &Row) -> Result<Prepare
             creatable(place)?;
             let keys = keyed(call, place, columns)?;
             let mut prepared = made(call, at.clone(), &members, |record| {
-                keys.into_iter().filter(|(name, _)| record.get(name).is_none()).collect::<Vec<_>>().into_iter().for_each(
-                    |column| record.columns.push(column),
-                );
+                keys.into_iter()
+                    .filter(|(name, _)| record.get(name).is_none())
+                    .collect::<Vec<_>>()
+                    .into_iter()
+                    .for_each(|column| record.columns.push(column));
             })
             .await?;
             prepared.then = Then::Row { at, url, change: 0 };
@@ -225,7 +227,7 @@ async fn update(call: &Call<'_>, place: &Place<'_>, row: &Row) -> Result<Prepare
 }
 
 fn updatable(place: &Place<'_>) -> Result<(), Problem> {
-    match place.table.is_activity_party || place.table.logical_name == "activitypointer" {
+    match parties::is_party(place.table) || place.table.logical_name == "activitypointer" {
         true => Err(Problem::unsupported("Update", &place.table.logical_name)),
         false => Ok(()),
     }

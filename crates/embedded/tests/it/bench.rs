@@ -1,5 +1,7 @@
 //! A CRM of a test's own, and the few calls that tests are made of.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use postroom_core::{
     Change, ChangeSet, Clock, Code, Content, Crm, Fault, Filter, Ids, Outcome, Query, Record, RecordRef,
@@ -23,7 +25,7 @@ pub struct Bench {
     pub clock: Clock,
     pub ids: Ids,
     pub url: String,
-    _folder: TempDir,
+    _folder: Arc<TempDir>,
 }
 
 impl Bench {
@@ -36,7 +38,19 @@ impl Bench {
         let clock = Clock::manual("2026-11-02T08:00:00Z".parse::<Timestamp>().unwrap());
         let store = open(&url).await;
         let crm = Embedded::open(store.clone(), clock.clone()).await.unwrap();
-        Bench { crm, store, clock, ids: Ids::counted(), url, _folder: folder }
+        Bench { crm, store, clock, ids: Ids::counted(), url, _folder: Arc::new(folder) }
+    }
+
+    /// The same CRM once more, for somebody else.
+    pub async fn again(&self) -> Bench {
+        Bench {
+            crm: self.crm.clone(),
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            ids: self.ids.clone(),
+            url: self.url.clone(),
+            _folder: self._folder.clone(),
+        }
     }
 
     /// Another process on the same database.

@@ -219,7 +219,9 @@ pub(crate) fn opposite_of(filter: &Filter) -> Result<Filter, Error> {
             return Err(Error::Unsupported(format!("{column:?} is not {}", operator.fetch_name())));
         }
         _ => {
-            return Err(Error::Unsupported("the opposite of a condition that is always or never true".into()));
+            return Err(Error::Unsupported(
+                "the opposite of a condition that is always or never true".into(),
+            ));
         }
     })
 }

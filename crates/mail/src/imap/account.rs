@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use postroom_core::{Direction, Secret};
 
+use crate::oauth::Tokens;
 use crate::tls::Fingerprint;
 
 /// A server and an identity on it.
@@ -73,8 +75,8 @@ pub enum Auth {
     Password { user: String, password: Secret },
     /// Dovecot's master user: signs in as `user*master` with the master's password and is then that user.
     Master { user: String, master: String, password: Secret },
-    /// XOAUTH2 with an access token; renewing it is the owner's business.
-    Token { user: String, token: Secret },
+    /// XOAUTH2 with an access token.
+    Token { user: String, tokens: Arc<dyn Tokens> },
 }
 
 impl Auth {

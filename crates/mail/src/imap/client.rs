@@ -50,6 +50,8 @@ pub struct Client {
     pub(super) certificate: Option<Certificate>,
     /// The server told of a change in the open folder.
     pub(super) news: bool,
+    /// QRESYNC was enabled: the server tells of lost messages by VANISHED.
+    pub(super) qresync: bool,
     /// What the server did otherwise than the standard says.
     pub(super) quirks: Vec<&'static str>,
     bye: Option<String>,
@@ -134,6 +136,7 @@ impl Client {
             greeting: String::new(),
             certificate: None,
             news: false,
+            qresync: false,
             quirks: Vec::new(),
             bye: None,
             idling: None,
@@ -317,7 +320,9 @@ impl Client {
             Response::Data(tokens) => {
                 if let Some(capabilities) = data::capabilities(tokens) {
                     self.capabilities = capabilities;
-                } else if let Some((_, "EXISTS" | "EXPUNGE")) = data::change(tokens) {
+                } else if matches!(data::change(tokens), Some((_, "EXISTS" | "EXPUNGE")))
+                    || data::vanished(tokens).is_some()
+                {
                     self.news = true;
                 }
             }

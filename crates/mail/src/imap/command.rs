@@ -53,6 +53,14 @@ impl Command {
         self
     }
 
+    /// The parameter of SELECT and EXAMINE that asks what became of these messages (RFC 7162, section 3.2.5).
+    pub fn resync(mut self, uid_validity: u32, mod_seq: u64, uids: &[u32]) -> Self {
+        self.blank();
+        let known = sequence_set(uids);
+        self.last().put_slice(format!("(QRESYNC ({uid_validity} {mod_seq} {known}))").as_bytes());
+        self
+    }
+
     /// `BODY.PEEK[]<offset.length>`.
     pub fn part(mut self, offset: u64, length: u64) -> Self {
         self.blank();

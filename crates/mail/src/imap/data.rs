@@ -195,6 +195,23 @@ pub fn change(tokens: &[Token]) -> Option<(u64, &'static str)> {
     Some((number, word))
 }
 
+/// The UIDs that a VANISHED names, as ranges: `VANISHED (EARLIER) 41,43:116` (RFC 7162, section 3.2.10).
+pub fn vanished(tokens: &[Token]) -> Option<Vec<(u32, u32)>> {
+    let rest = keyword(tokens, "VANISHED")?;
+    let set = rest.iter().rfind(|token| matches!(token, Token::Atom(_)))?.text();
+    let range = |part: &str| {
+        let (low, high) = part.split_once(':').unwrap_or((part, part));
+        let (low, high): (u32, u32) = (low.parse().ok()?, high.parse().ok()?);
+        Some((low.min(high), low.max(high)))
+    };
+    Some(set.split(',').filter_map(range).collect())
+}
+
+/// Whether the server says that this is in force from now on (RFC 5161).
+pub fn enabled(tokens: &[Token], extension: &str) -> bool {
+    keyword(tokens, "ENABLED").is_some_and(|rest| rest.iter().any(|token| token.is(extension)))
+}
+
 fn keyword<'a>(tokens: &'a [Token], word: &str) -> Option<&'a [Token]> {
     let (first, rest) = tokens.split_first()?;
     first.is(word).then_some(rest)

@@ -5,6 +5,7 @@ use std::io;
 use postroom_core::{Code, Fault, Verdict};
 
 use super::wire::Malformed;
+use crate::oauth;
 
 /// Why a command, or the connection, failed.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +34,8 @@ pub enum Error {
         "the server refused the sign-in: {text}. Check user and password, and that IMAP is allowed for this user"
     )]
     SignIn { text: String },
+    #[error(transparent)]
+    Token(#[from] oauth::Error),
     #[error("the server cannot let us in now: {text}")]
     Busy { text: String },
     #[error("the server refused {command}: {text}")]
@@ -73,8 +76,9 @@ impl Error {
             | Error::Bye { .. }
             | Error::Late { .. }
             | Error::Broken(_)
-            | Error::Malformed(_) => Remedy::Reconnect,
-            Error::SignIn { .. } => Remedy::SignIn,
+            | Error::Malformed(_)
+            | Error::Token(oauth::Error::Away { .. }) => Remedy::Reconnect,
+            Error::SignIn { .. } | Error::Token(_) => Remedy::SignIn,
             Error::Tls { .. }
             | Error::NoStartTls { .. }
             | Error::ClearText { .. }
@@ -98,7 +102,9 @@ impl Error {
             Error::Tls { .. } | Error::NoStartTls { .. } | Error::ClearText { .. } | Error::Roots(_) => {
                 Code::IMAP_TLS
             }
-            Error::LoginDisabled | Error::NoMechanism { .. } | Error::SignIn { .. } => Code::IMAP_SIGN_IN,
+            Error::LoginDisabled | Error::NoMechanism { .. } | Error::SignIn { .. } | Error::Token(_) => {
+                Code::IMAP_SIGN_IN
+            }
             Error::NoFolder { .. } => Code::IMAP_FOLDER,
             Error::Refused { .. } | Error::Malformed(_) | Error::Incomplete { .. } => Code::IMAP_PROTOCOL,
         }

@@ -46,6 +46,6 @@ pub use dial::{Dialer, Stream};
 pub use error::{Error, Remedy};
 pub use folders::Tree;
 pub use guess::{Candidate, Names, Srv, SystemNames, guess};
-pub use probe::{Step, probe};
-pub use session::Criterion;
+pub use probe::{Sent, Step, probe};
+pub use session::{Criterion, Known};
 pub use watcher::{Options, Pauses, Watcher};

@@ -13,6 +13,8 @@ use super::guess::Names;
 
 /// A certificate that ends so soon is worth a word.
 const SOON: i64 = 14;
+/// A mailbox with so many received mails is in use: somebody has sent something too.
+const IN_USE: u64 = 10;
 /// Folders whose messages are counted.
 const COUNTED: usize = 30;
 
@@ -45,11 +47,30 @@ impl Step {
     }
 }
 
+/// What a mailbox's Sent folder is to us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sent {
+    /// Sent mail is read from it.
+    Watched,
+    /// Nobody reads it here: a journal, or a mailbox of which other folders are watched.
+    Unwatched,
+}
+
 /// Tests a mailbox; ends at the first step without which the next ones make no sense.
-pub async fn probe(account: &Account, dialer: &Dialer, names: &dyn Names, now: Timestamp) -> Vec<Step> {
+///
+/// An empty Sent folder is a failure where it should have mail: it is watched, and the mailbox is in use, which is to say
+/// that ten mails or more lie in its Inbox. A Domino that does not show sent mail says so by an empty folder beside any mail
+/// at all. Elsewhere it is told, and nothing fails.
+pub async fn probe(
+    account: &Account,
+    sent: Sent,
+    dialer: &Dialer,
+    names: &dyn Names,
+    now: Timestamp,
+) -> Vec<Step> {
     let mut steps = Vec::new();
     if let Some(mut client) = reach(account, dialer, names, now, &mut steps).await {
-        if let Err((name, error)) = explore(&mut client, account, &mut steps).await {
+        if let Err((name, error)) = explore(&mut client, account, sent, &mut steps).await {
             steps.push(Step::error(name, &error));
         }
         client.log_out().await;
@@ -120,6 +141,7 @@ fn tls(mode: TlsMode, certificate: Option<Certificate>, now: Timestamp) -> Step 
 async fn explore(
     client: &mut Client,
     account: &Account,
+    sent: Sent,
     steps: &mut Vec<Step>,
 ) -> Result<(), (&'static str, Error)> {
     client.sign_in(&account.auth).await.map_err(|error| ("sign_in", error))?;
@@ -137,6 +159,9 @@ async fn explore(
     ));
     let tree = Tree::read(client, account).await.map_err(|error| ("folders", error))?;
     folders(client, &tree, steps).await.map_err(|error| ("folders", error))?;
+    if sent == Sent::Watched {
+        sent_folder(client, &tree, steps).await.map_err(|error| ("folders", error))?;
+    }
     header(client, &tree, steps).await.map_err(|error| ("header", error))
 }
 
@@ -158,6 +183,11 @@ async fn folders(client: &mut Client, tree: &Tree, steps: &mut Vec<Step>) -> Res
         Ok(_) => Step::well("folders", counts.join(", ")),
         Err(error) => Step::error("folders", &error),
     });
+    Ok(())
+}
+
+/// The one that holds what the mailbox's people sent.
+async fn sent_folder(client: &mut Client, tree: &Tree, steps: &mut Vec<Step>) -> Result<(), Error> {
     let domino = client.greeting().contains("Domino");
     let fix = match domino {
         true => {
@@ -167,13 +197,28 @@ async fn folders(client: &mut Client, tree: &Tree, steps: &mut Vec<Step>) -> Res
             "have mail programs keep copies of sent mail on the server, or name the folder they use in [mailbox] sent"
         }
     };
-    match tree.find(&FolderName::Sent) {
-        Err(_) => steps.push(Step::failed("folders", "there is no folder for sent mail", fix)),
-        Ok(sent) if count(client, &sent.wire).await? == Some(0) => {
-            steps.push(Step::failed("folders", format!("{} is empty", sent.name), fix));
-        }
-        Ok(_) => {}
+    let Ok(sent) = tree.find(&FolderName::Sent) else {
+        steps.push(Step::failed("folders", "there is no folder for sent mail", fix));
+        return Ok(());
+    };
+    if count(client, &sent.wire).await? != Some(0) {
+        return Ok(());
     }
+    let received = match tree.find(&FolderName::Inbox) {
+        Ok(inbox) => count(client, &inbox.wire).await?.unwrap_or(0),
+        Err(_) => 0,
+    };
+    let in_use = if domino { 1 } else { IN_USE };
+    steps.push(match received >= in_use {
+        true => {
+            let text = format!("{} is empty, though {received} mails lie in the Inbox", sent.name);
+            Step::failed("folders", text, fix)
+        }
+        false => {
+            let text = format!("{} is empty, as it is where nobody has sent anything yet", sent.name);
+            Step { fix: Some(format!("if people have sent mail: {fix}")), ..Step::well("folders", text) }
+        }
+    });
     Ok(())
 }
 

@@ -1,8 +1,8 @@
 //! The commands we need of RFC 3501 and its extensions, one method each, on a [`Client`].
 //!
 //! Deliberately absent: ENVELOPE and BODYSTRUCTURE (broken in Domino; the mail itself says it all), EXPUNGE and CLOSE
-//! (nothing is ever removed), SEARCH beyond UID and SINCE (poor in Domino), QRESYNC (it tells of flags and vanished mail,
-//! which nobody here asks about; HIGHESTMODSEQ is enough to see that nothing happened).
+//! (nothing is ever removed), SEARCH beyond UID and SINCE (poor in Domino). QRESYNC is asked only about the few messages that
+//! a cursor names: flags of others are nothing that anybody here wants to know.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -28,6 +28,14 @@ pub enum Criterion {
     Since(Timestamp),
 }
 
+/// What a cursor knows of a folder that is opened again, and of which messages it wants to know whether they are there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    pub uid_validity: u32,
+    pub mod_seq: u64,
+    pub uids: Vec<u32>,
+}
+
 /// How many folders are taken note of.
 const MOST_FOLDERS: usize = 20_000;
 
@@ -37,10 +45,16 @@ impl Client {
         self.capability().await?;
         let login = auth.login();
         match auth {
-            Auth::Token { token, .. } => {
+            Auth::Token { tokens, .. } => {
                 self.demand("AUTH=XOAUTH2")?;
-                let answer = format!("user={login}\x01auth=Bearer {}\x01\x01", token.expose());
-                self.authenticate("AUTHENTICATE XOAUTH2", &answer).await?;
+                let token = tokens.token().await?;
+                match self.sign_in_with_token(&login, &token).await {
+                    // It may have been taken back before its time.
+                    Err(Error::SignIn { .. }) if tokens.refused(&token).await => {
+                        self.sign_in_with_token(&login, &tokens.token().await?).await?;
+                    }
+                    signed_in => signed_in?,
+                }
             }
             Auth::Password { password, .. } | Auth::Master { password, .. } => {
                 self.sign_in_with_password(&login, password).await?;
@@ -49,6 +63,11 @@ impl Client {
         // What may be done now can differ from what was offered to strangers.
         self.capabilities.clear();
         self.capability().await
+    }
+
+    async fn sign_in_with_token(&mut self, login: &str, token: &Secret) -> Result<(), Error> {
+        let answer = format!("user={login}\x01auth=Bearer {}\x01\x01", token.expose());
+        self.authenticate("AUTHENTICATE XOAUTH2", &answer).await
     }
 
     async fn sign_in_with_password(&mut self, login: &str, password: &Secret) -> Result<(), Error> {
@@ -102,6 +121,30 @@ impl Client {
         Ok(())
     }
 
+    /// Puts QRESYNC in force where it is offered (RFC 7162).
+    pub async fn enable(&mut self) -> Result<(), Error> {
+        if !self.can("QRESYNC") {
+            return Ok(());
+        }
+        let mut enabled = false;
+        let mut on = |response: &Response| {
+            if let Response::Data(tokens) = response {
+                enabled |= data::enabled(tokens, "QRESYNC");
+            }
+        };
+        match self.run("ENABLE", Command::new("ENABLE QRESYNC"), &mut on).await {
+            Ok(_) => self.qresync = enabled,
+            Err(Error::Refused { .. }) => self.note("offers QRESYNC and refuses it"),
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Whether the server tells which messages vanished when a folder is opened again.
+    pub fn resyncs(&self) -> bool {
+        self.qresync
+    }
+
     /// The namespaces; empty when the server does not know of any.
     pub async fn namespaces(&mut self) -> Result<Namespaces, Error> {
         let mut found = Namespaces::default();
@@ -134,31 +177,57 @@ impl Client {
 
     /// Opens a folder for reading only. `name` is the wire name.
     pub async fn examine(&mut self, name: &[u8]) -> Result<Standing, Error> {
-        self.open("EXAMINE", name).await
+        Ok(self.open("EXAMINE", name, None).await?.0)
     }
 
     /// Opens a folder so that flags can be set.
     pub async fn select(&mut self, name: &[u8]) -> Result<Standing, Error> {
-        self.open("SELECT", name).await
+        Ok(self.open("SELECT", name, None).await?.0)
     }
 
-    async fn open(&mut self, verb: &'static str, name: &[u8]) -> Result<Standing, Error> {
-        let mut standing = Standing::default();
+    /// Opens a folder again, for reading only unless `writing`; answers also which of the known messages are gone, when the
+    /// server tells ([`Client::resyncs`]).
+    pub async fn reopen(
+        &mut self,
+        name: &[u8],
+        writing: bool,
+        known: Option<&Known>,
+    ) -> Result<(Standing, Vec<u32>), Error> {
+        self.open(if writing { "SELECT" } else { "EXAMINE" }, name, known).await
+    }
+
+    async fn open(
+        &mut self,
+        verb: &'static str,
+        name: &[u8],
+        known: Option<&Known>,
+    ) -> Result<(Standing, Vec<u32>), Error> {
+        let (mut standing, mut vanished) = (Standing::default(), Vec::new());
         let mut on = |response: &Response| match response {
             Response::Status(status) => learn(&mut standing, status),
             Response::Data(tokens) => {
                 if let Some((count, "EXISTS")) = data::change(tokens) {
                     standing.messages = Some(count);
                 }
+                vanished.extend(data::vanished(tokens).into_iter().flatten());
             }
             _ => {}
         };
         let command = Command::new(verb).string(name);
-        let command = if self.can("CONDSTORE") { command.word("(CONDSTORE)") } else { command };
+        let known = known.filter(|known| self.qresync && !known.uids.is_empty());
+        let command = match known {
+            Some(known) => command.resync(known.uid_validity, known.mod_seq, &known.uids),
+            None if self.can("CONDSTORE") => command.word("(CONDSTORE)"),
+            None => command,
+        };
         let status = self.run(verb, command, &mut on).await?;
         learn(&mut standing, &status);
         self.news = false;
-        Ok(standing)
+        let is_gone = |uid: &u32| vanished.iter().any(|(low, high)| (low..=high).contains(&uid));
+        // Counted anew, the UIDs are other messages'.
+        let known = known.filter(|known| standing.uid_validity == Some(known.uid_validity));
+        let gone = known.map(|known| known.uids.iter().copied().filter(is_gone).collect());
+        Ok((standing, gone.unwrap_or_default()))
     }
 
     /// Asks about a folder that is not open.

@@ -183,8 +183,29 @@ pub(super) const HELP: &[Help] = &[
         &[Exit::NotFound, Exit::Unreachable],
     ),
     help(
+        "message write",
+        &[
+            "postroom message write --record incident/6f1ed002-ab5e-4a2c-8d0c-1f0e6e2a9b11 --subject \"Spare seals\" --text letter.txt",
+            "postroom message write --record contact/6f1ed002-ab5e-4a2c-8d0c-1f0e6e2a9b11 --subject Offer --text - --attach offer.pdf",
+            "postroom message write --record lead/6f1ed002-ab5e-4a2c-8d0c-1f0e6e2a9b11 --to kim@customer.example --subject Hello --text letter.txt --dry-run",
+        ],
+        &[Exit::NotFound, Exit::Conflict, Exit::Unreachable],
+    ),
+    help(
+        "message answer",
+        &[
+            "postroom message answer msg_01j8znm0000000000000000001 --text letter.txt",
+            "postroom message answer msg_01j8znm0000000000000000001 --text - --attach list.pdf --dry-run --json",
+        ],
+        &[Exit::NotFound, Exit::Conflict, Exit::Unreachable],
+    ),
+    help(
         "message review list",
-        &["postroom message review list", "postroom message review list --limit 0 --json"],
+        &[
+            "postroom message review list",
+            "postroom message review list --candidates",
+            "postroom message review list --limit 0 --json",
+        ],
         &[Exit::Unreachable],
     ),
     help(
@@ -257,6 +278,11 @@ pub(super) const HELP: &[Help] = &[
             "postroom record list email --limit 0 --json",
         ],
         &[Exit::NotFound, Exit::Unreachable],
+    ),
+    help(
+        "record find",
+        &["postroom record find adler", "postroom record find pump leaks --json"],
+        &[Exit::Unreachable],
     ),
     help(
         "mailbox add",

@@ -8,6 +8,7 @@ use postroom_core::{MailId, MailState, RecordRef};
 
 use super::globals::{DryRun, Limit};
 use super::parse::mail_state;
+use super::writing::{AnswerArgs, WriteArgs};
 use crate::commands::candidates;
 
 /// Messages: import, look, decide.
@@ -33,6 +34,10 @@ pub enum MessageCommand {
     Purge(DryRun),
     /// Say what would be decided about a file, writing nothing
     Why(WhyArgs),
+    /// Write a mail about a record of the embedded CRM; it leaves as all of the CRM's mail does
+    Write(WriteArgs),
+    /// Answer a message from the embedded CRM, in its thread
+    Answer(AnswerArgs),
     /// Mail that a person must decide
     #[command(subcommand)]
     Review(ReviewCommand),
@@ -121,7 +126,7 @@ pub struct MoveArgs {
 #[derive(Debug, Subcommand)]
 pub enum ReviewCommand {
     /// List what waits, with its reason
-    List(Limit),
+    List(ReviewListArgs),
     /// File a message at a record
     Attach(MoveArgs),
     /// Not tracked: the proposal was wrong
@@ -134,6 +139,16 @@ pub enum ReviewCommand {
         #[command(flatten)]
         dry_run: DryRun,
     },
+}
+
+/// `message review list`
+#[derive(Debug, Args)]
+pub struct ReviewListArgs {
+    /// Also the records that each may belong to, and why
+    #[arg(long)]
+    pub candidates: bool,
+    #[command(flatten)]
+    pub limit: Limit,
 }
 
 /// `message review reject`

@@ -14,13 +14,14 @@ mod queue;
 mod record;
 mod service;
 mod work;
+mod writing;
 
 use clap::{Parser, Subcommand};
 
 pub use globals::{DryRun, Globals, Limit, Yes};
 pub use help::command;
 pub use mail::{
-    ImportArgs, ListMessagesArgs, MessageCommand, MoveArgs, ReplayMessageArgs, ReviewCommand,
+    ImportArgs, ListMessagesArgs, MessageCommand, MoveArgs, ReplayMessageArgs, ReviewCommand, ReviewListArgs,
     ReviewRejectArgs, WhyArgs,
 };
 pub use mailbox::{
@@ -29,7 +30,9 @@ pub use mailbox::{
 pub use parse::{Usage, parse};
 pub use person::{ErasePersonArgs, PersonCommand};
 pub use queue::{FailArgs, ListQueueArgs, QueueArgs, QueueCommand, ReleaseArgs};
-pub use record::{Condition, ImportRecordsArgs, ListRecordsArgs, RecordCommand, ShowRecordArgs};
+pub use record::{
+    Condition, FindRecordsArgs, ImportRecordsArgs, ListRecordsArgs, RecordCommand, ShowRecordArgs,
+};
 pub use service::{
     BackupArgs, CheckArgs, ConfigCommand, ConfigShowArgs, DemoArgs, ExplainArgs, InitArgs, Part,
     ReconcileArgs, RestoreArgs,
@@ -38,6 +41,7 @@ pub use work::{
     ApitokenCommand, CreateTokenArgs, DropArgs, LinkArgs, PageRole, ReplayArgs, SessionCommand, ShelfCommand,
     TokenCommand, TokenText,
 };
+pub use writing::{AnswerArgs, LetterArgs, WriteArgs};
 
 /// Mail in, the right CRM record, and why.
 #[derive(Debug, Parser)]

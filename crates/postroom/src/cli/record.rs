@@ -19,6 +19,16 @@ pub enum RecordCommand {
     Show(ShowRecordArgs),
     /// List a table's records
     List(ListRecordsArgs),
+    /// Find records by words in their name, number or address
+    Find(FindRecordsArgs),
+}
+
+/// `record find`
+#[derive(Debug, Args)]
+pub struct FindRecordsArgs {
+    /// Words that all must stand in it, in any order
+    #[arg(required = true, value_name = "WORDS")]
+    pub words: Vec<String>,
 }
 
 /// `record import`

@@ -1,21 +1,24 @@
 //! `postroom message …`
 
 pub mod import;
+mod write;
 
 use std::io::Read;
 use std::path::Path;
 
 use postroom_core::mail::Direction;
 use postroom_core::{Code, MailState};
-use postroom_operations::{Bulk, Standing, Wanted};
+use postroom_operations::{About, Bulk, ReviewItem, Standing, Wanted};
 use postroom_tracking::why;
 use serde_json::json;
 
 use crate::app::App;
-use crate::cli::{Globals, ListMessagesArgs, MessageCommand, ReplayMessageArgs, ReviewCommand};
+use crate::cli::{
+    Globals, ListMessagesArgs, MessageCommand, ReplayMessageArgs, ReviewCommand, ReviewListArgs,
+};
 use crate::commands::{actor, with_app};
 
-use crate::report::{CliError, Column, Exit, Output, one_line};
+use crate::report::{CliError, Column, Exit, Form, Output, one_line};
 
 const COLUMNS: [Column; 7] = [
     Column::id("id", "/id"),
@@ -60,6 +63,12 @@ async fn stored(app: &App, command: &MessageCommand, out: &mut Output) -> Result
             out.item(&operations.purge(&actor, dry_run.dry_run).await?)?;
             Ok(Exit::Done)
         }
+        MessageCommand::Write(arguments) => {
+            write::run(app, &About::Record(arguments.record.clone()), &arguments.letter, out).await
+        }
+        MessageCommand::Answer(arguments) => {
+            write::run(app, &About::Answer(arguments.id), &arguments.letter, out).await
+        }
         MessageCommand::Review(command) => review(app, command, out).await,
         MessageCommand::Move(arguments) => {
             let done =
@@ -85,12 +94,7 @@ async fn list(app: &App, arguments: &ListMessagesArgs, out: &mut Output) -> Resu
 async fn review(app: &App, command: &ReviewCommand, out: &mut Output) -> Result<Exit, CliError> {
     let (operations, actor) = (&app.operations, actor());
     match command {
-        ReviewCommand::List(limit) => {
-            let limit = u64::from(limit.limit);
-            let wanted = Wanted { state: Some(MailState::Review), limit, ..Wanted::default() };
-            out.list(&COLUMNS, &operations.messages(&actor, wanted).await?)?;
-            Ok(Exit::Done)
-        }
+        ReviewCommand::List(arguments) => waiting(app, arguments, out).await,
         ReviewCommand::Attach(arguments) => {
             let dry_run = arguments.dry_run.dry_run;
             let done = operations.place(&actor, arguments.id, arguments.record.clone(), dry_run).await?;
@@ -104,6 +108,58 @@ async fn review(app: &App, command: &ReviewCommand, out: &mut Output) -> Result<
             changed(&operations.set_aside(&actor, *id, true, dry_run.dry_run).await?, "skipped", out)
         }
     }
+}
+
+async fn waiting(app: &App, arguments: &ReviewListArgs, out: &mut Output) -> Result<Exit, CliError> {
+    let limit = u64::from(arguments.limit.limit);
+    if !arguments.candidates {
+        let wanted = Wanted { state: Some(MailState::Review), limit, ..Wanted::default() };
+        out.list(&COLUMNS, &app.operations.messages(&actor(), wanted).await?)?;
+        return Ok(Exit::Done);
+    }
+    let items = app.operations.review(&actor(), None, limit).await?;
+    match out.style().form {
+        Form::Human => items.iter().flat_map(proposed).try_for_each(|line| out.text(&line))?,
+        Form::Json => out.list(&[], &items)?,
+        Form::Plain => {
+            let rows: Vec<serde_json::Value> = items.iter().flat_map(rows).collect();
+            let columns = [
+                Column::id("id", "/id"),
+                Column::id("record", "/record"),
+                Column::new("name", "/name"),
+                Column::new("why", "/why"),
+            ];
+            out.list(&columns, &rows)?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// A mail in review for a person: who wrote what, why it waits, and where it may belong.
+fn proposed(item: &ReviewItem) -> Vec<String> {
+    let message = &item.message;
+    let mut lines = vec![
+        format!("{}  {}: {}", message.id, one_line(&message.from), one_line(&message.subject)),
+        format!("    waits because: {}", one_line(&message.reason)),
+    ];
+    let candidates = (1..).zip(&item.candidates);
+    lines.extend(candidates.map(|(place, candidate)| {
+        let (record, name) = (&candidate.named.record, one_line(&candidate.named.name));
+        format!("    {place} {record}  {name}: {}", one_line(&candidate.why))
+    }));
+    if item.candidates.is_empty() {
+        lines.push("    no record is proposed; look for one with: postroom record find WORDS".into());
+    }
+    lines
+}
+
+/// A line for each candidate of a mail.
+fn rows(item: &ReviewItem) -> Vec<serde_json::Value> {
+    let row = |candidate: &postroom_operations::Proposal| {
+        let named = &candidate.named;
+        json!({ "id": item.message.id, "record": named.record, "name": named.name, "why": candidate.why })
+    };
+    item.candidates.iter().map(row).collect()
 }
 
 /// Decides again here and now, or says what would come of it.

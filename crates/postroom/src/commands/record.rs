@@ -27,6 +27,16 @@ pub async fn run(app: &App, command: &RecordCommand, out: &mut Output) -> Result
             Ok(Exit::Done)
         }
         RecordCommand::List(arguments) => list(app, arguments, out).await,
+        RecordCommand::Find(arguments) => {
+            let found = app.operations.find_records(&actor(), &arguments.words.join(" ")).await?;
+            let columns = [
+                Column::id("record", "/record"),
+                Column::new("name", "/name"),
+                Column::new("number or address", "/more"),
+            ];
+            out.list(&columns, &found)?;
+            Ok(Exit::Done)
+        }
     }
 }
 

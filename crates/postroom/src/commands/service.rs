@@ -103,6 +103,7 @@ pub async fn check(app: &App, arguments: &CheckArgs, out: &mut Output) -> Result
     }
     if wanted(Part::SmtpOut) {
         tried.push(trial::smtp_out(app).await.into());
+        tried.extend(trial::reply_route(app).await.map(Tried::from));
     }
     if wanted(Part::Relay) {
         tried.push(trial::next_hop(app).await.into());

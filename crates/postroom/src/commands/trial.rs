@@ -2,13 +2,14 @@
 //! found, or what failed and what to do.
 
 use postroom_core::{Crm, Fault, MailSender};
-use postroom_mail::imap::{self, Account, Dialer, SystemNames};
+use postroom_mail::imap::{self, Account, Dialer, Names, Sent, SystemNames};
 use serde::Serialize;
 
 use super::round_trip;
 use crate::app::{App, host_name};
-use crate::config::Mailbox;
+use crate::config::{Imap, Mailbox};
 use crate::report::{CliError, Exit};
+use crate::wiring::issuers::Issuers;
 use crate::wiring::{outgoing, relay, watched};
 
 /// One step of a trial.
@@ -74,10 +75,10 @@ pub async fn mailbox(app: &App, mailbox: &Mailbox, round_trip: bool) -> Result<V
     let mut account = None;
     match &mailbox.imap {
         None => steps.push(way_in(app)),
-        Some(imap) => match watched::account(imap).await {
+        Some(imap) => match watched::account(imap, &mut Issuers::new(&app.clock)).await {
             Err(error) => steps.push(Step::refused("password", &error)),
             Ok(found) => {
-                steps.extend(probe(app, &found).await);
+                steps.extend(probe(app, &found, sent_of(imap)).await);
                 account = Some(found);
             }
         },
@@ -96,8 +97,16 @@ pub async fn mailbox(app: &App, mailbox: &Mailbox, round_trip: bool) -> Result<V
     Ok(steps)
 }
 
+/// Whether sent mail is read from the mailbox.
+fn sent_of(imap: &Imap) -> Sent {
+    match !imap.journal && imap.folders.iter().any(|folder| folder == "Sent") {
+        true => Sent::Watched,
+        false => Sent::Unwatched,
+    }
+}
+
 /// Tries a mailbox's server and sign-in.
-pub async fn probe(app: &App, account: &Account) -> Vec<Step> {
+pub async fn probe(app: &App, account: &Account, sent: Sent) -> Vec<Step> {
     let names = match SystemNames::new() {
         Ok(names) => names,
         Err(error) => {
@@ -105,7 +114,7 @@ pub async fn probe(app: &App, account: &Account) -> Vec<Step> {
             return vec![Step::failed("dns", text, "correct /etc/resolv.conf")];
         }
     };
-    let steps = imap::probe(account, &Dialer::default(), &names, app.clock.now()).await;
+    let steps = imap::probe(account, sent, &Dialer::default(), &names, app.clock.now()).await;
     steps.into_iter().map(Step::from).collect()
 }
 
@@ -153,6 +162,48 @@ pub async fn smtp_out(app: &App) -> Step {
     }
 }
 
+/// Whether replies and bounces to signed addresses of ours find here; `None` when there are none.
+pub async fn reply_route(app: &App) -> Option<Step> {
+    let out = app.config.smtp_out.as_ref()?;
+    if !out.reply_address && !out.bounce_address {
+        return None;
+    }
+    let names = SystemNames::new().ok()?;
+    let ours = app.config.smtp_in.hostname.as_ref().map_or_else(host_name, ToString::to_string);
+    Some(routed(app.signer.reply_domain(), &ours, &names).await)
+}
+
+/// A warning, no failure: a gateway that the MX names may hand the domain's mail on to us.
+async fn routed(domain: &str, ours: &str, names: &dyn Names) -> Step {
+    let plain = |host: &str| host.trim_end_matches('.').to_ascii_lowercase();
+    let warn = |text: String| {
+        let fix = format!(
+            "set an MX of {domain} to {ours}, or route the domain's mail here, or set smtp_out.reply_address and \
+             bounce_address to false: until then replies and bounces to signed addresses are lost"
+        );
+        Step { fix: Some(fix), ..Step::well("reply_route", text) }
+    };
+    let hosts = match names.mx(domain).await {
+        Ok(hosts) => hosts,
+        Err(error) => return warn(format!("warning: the MX of {domain} could not be looked up: {error}")),
+    };
+    if hosts.is_empty() {
+        return warn(format!("warning: {domain} has no MX, so mail to signed addresses goes nowhere"));
+    }
+    if hosts.iter().any(|host| plain(host) == plain(ours)) {
+        return Step::well("reply_route", format!("the MX of {domain} is this server, {ours}"));
+    }
+    let here = names.addresses(ours).await.unwrap_or_default();
+    for host in &hosts {
+        let there = names.addresses(&plain(host)).await.unwrap_or_default();
+        if there.iter().any(|address| here.contains(address)) {
+            return Step::well("reply_route", format!("the MX of {domain} leads here: {}", plain(host)));
+        }
+    }
+    let hosts: Vec<String> = hosts.iter().map(|host| plain(host)).collect();
+    warn(format!("warning: the MX of {domain} is {}, which is not this server", hosts.join(", ")))
+}
+
 /// Tries where the stamping relay hands mail on.
 pub async fn next_hop(app: &App) -> Step {
     if !app.config.relay.enabled {
@@ -168,5 +219,56 @@ async fn checked(name: &str, sender: &dyn MailSender) -> Step {
     match sender.check().await {
         Ok(text) => Step::well(name, text),
         Err(fault) => Step::fault(name, &fault),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::net::IpAddr;
+
+    use async_trait::async_trait;
+    use postroom_mail::imap::Srv;
+
+    use super::*;
+
+    /// What a DNS of three hosts and one domain knows.
+    struct Zone(&'static [&'static str]);
+
+    #[async_trait]
+    impl Names for Zone {
+        async fn addresses(&self, host: &str) -> io::Result<Vec<IpAddr>> {
+            Ok(match host {
+                "mx.ours.example" | "other-name.example" => vec![IpAddr::from([192, 0, 2, 1])],
+                _ => vec![IpAddr::from([192, 0, 2, 9])],
+            })
+        }
+
+        async fn srv(&self, _: &str) -> io::Result<Vec<Srv>> {
+            Ok(Vec::new())
+        }
+
+        async fn mx(&self, domain: &str) -> io::Result<Vec<String>> {
+            assert_eq!(domain, "reply.ours.example");
+            match self.0 {
+                ["broken"] => Err(io::Error::other("SERVFAIL")),
+                hosts => Ok(hosts.iter().map(|host| (*host).to_owned()).collect()),
+            }
+        }
+    }
+
+    async fn check(hosts: &'static [&'static str], warns: bool, words: &str) {
+        let step = routed("reply.ours.example", "mx.ours.example", &Zone(hosts)).await;
+        assert!(step.ok, "a warning is no failure: {step:?}");
+        assert_eq!((step.fix.is_some(), step.text.contains(words)), (warns, true), "{step:?}");
+    }
+
+    #[tokio::test]
+    async fn replies_that_do_not_find_here_are_warned_of() {
+        check(&["MX.ours.example."], false, "is this server").await;
+        check(&["a.example.", "other-name.example."], false, "leads here: other-name.example").await;
+        check(&["gateway.example."], true, "is gateway.example, which is not this server").await;
+        check(&[], true, "has no MX").await;
+        check(&["broken"], true, "SERVFAIL").await;
     }
 }

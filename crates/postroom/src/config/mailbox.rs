@@ -11,7 +11,7 @@ use super::secret::SecretRef;
 use super::setting::{Check, Reading, Setting, optional, required, section};
 use super::tree::{Node, Value};
 use super::units::Span;
-use super::values::{Email, Fingerprint, FolderRecord, Host, RecordName, quoted};
+use super::values::{Email, Fingerprint, FolderRecord, Host, HttpUrl, RecordName, quoted};
 use super::words::words;
 
 words!(/// Which mail of a mailbox is tracked.
@@ -91,8 +91,10 @@ section! {
         pub tls: Tls = Some(Tls::Implicit), "\"implicit\"";
         /// The user to sign in as.
         pub username: Option<String> = optional(), "\"support\"";
-        /// The user's password, or the access token of xoauth2.
+        /// The user's password, or the access token of xoauth2, which is read again for each connection.
         pub password: Option<SecretRef> = optional(), "{ file = \"/etc/postroom/secrets/imap-support\" }";
+        /// Where access tokens for xoauth2 come from, in place of password.
+        pub oauth: Option<OAuth> = optional(), "";
         /// "auto", or "xoauth2".
         pub sign_in: SignIn = Some(SignIn::Auto), "\"auto\"";
         /// The SHA-256 of the only certificate that is believed: for old servers whose own cannot be verified.
@@ -111,6 +113,21 @@ section! {
         pub poll: Span = Some(Span::seconds(60)), "\"60s\"";
         /// The folders to watch.
         pub folders: Vec<String> = Some(vec!["INBOX".to_owned(), "Sent".to_owned()]), "[\"INBOX\", \"Sent\"]";
+    }
+}
+
+section! {
+    /// A server that issues access tokens for credentials of our own (OAuth 2, RFC 6749 section 4.4). Mailboxes that name
+    /// the same share its tokens.
+    pub struct OAuth {
+        /// Where tokens are asked for; http is for this machine only.
+        pub token_url: HttpUrl = required(), "\"https://login.example.org/oauth2/v2.0/token\"";
+        /// Who we are there.
+        pub client_id: String = required(), "\"6f1ed002-ab5e-4a2c-8d0c-1f0e6e2a9b11\"";
+        /// How we prove it.
+        pub client_secret: SecretRef = required(), "{ file = \"/etc/postroom/secrets/oauth\" }";
+        /// What the token is for.
+        pub scope: Option<String> = optional(), "\"https://outlook.example.org/.default\"";
     }
 }
 
@@ -216,8 +233,14 @@ impl Mailbox {
                 format!("{key}.folders is empty: name a folder, or leave it out"),
             );
         }
-        if imap.username.is_none() || imap.password.is_none() {
-            cx.refuse(&key, format!("{key}.username and {key}.password are needed to sign in"));
+        if imap.username.is_none() || imap.password.is_none() == imap.oauth.is_none() {
+            let text =
+                format!("{key}.username and {key}.password are needed to sign in; or username and oauth");
+            cx.refuse(&key, text);
+        }
+        if imap.oauth.is_some() && imap.sign_in != SignIn::Xoauth2 {
+            let text = format!("{key}.oauth gives tokens for sign_in = \"xoauth2\": set that too");
+            cx.refuse(&format!("{key}.sign_in"), text);
         }
         if self.touch == Touch::Move && imap.move_to.is_none() {
             cx.refuse(

@@ -41,7 +41,7 @@ pub use http::Http;
 pub use jobs::Jobs;
 pub use logs::{Level, Logs, Moment, Pii};
 pub use mail_in::{LmtpIn, SmtpIn};
-pub use mailbox::{Imap, Mailbox, OnUnmatched, SignIn, StartAt, Tls, Touch, Track};
+pub use mailbox::{Imap, Mailbox, OAuth, OnUnmatched, SignIn, StartAt, Tls, Touch, Track};
 pub use origin::{Origin, Place, Problem};
 pub use relay::Relay;
 use setting::{Check, Inside, Leaf, Reading, Setting, default, optional};

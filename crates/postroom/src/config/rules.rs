@@ -100,6 +100,10 @@ fn secrets(config: &Config) -> Vec<(String, &SecretRef)> {
         let password = mailbox.imap.as_ref().and_then(|imap| imap.password.as_ref());
         (format!("mailboxes.{name}.imap.password"), password)
     });
+    let oauth = config.mailboxes.iter().map(|(name, mailbox)| {
+        let oauth = mailbox.imap.as_ref().and_then(|imap| imap.oauth.as_ref());
+        (format!("mailboxes.{name}.imap.oauth.client_secret"), oauth.map(|oauth| &oauth.client_secret))
+    });
     let fixed = fixed.into_iter().map(|(key, secret)| (key.to_owned(), secret));
-    fixed.chain(imap).filter_map(|(key, secret)| Some((key, secret?))).collect()
+    fixed.chain(imap).chain(oauth).filter_map(|(key, secret)| Some((key, secret?))).collect()
 }

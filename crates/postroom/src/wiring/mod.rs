@@ -1,6 +1,7 @@
 //! From the configuration to the options of each adapter. One module for each thing that is plugged in.
 
 pub mod directory;
+pub mod issuers;
 pub mod outgoing;
 pub mod relay;
 pub mod watched;

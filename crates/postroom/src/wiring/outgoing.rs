@@ -5,12 +5,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::SignedDuration;
-use postroom_core::{Code, Fault, Secret, address};
+use postroom_core::{Clock, Code, Fault, Secret, address};
 use postroom_mail::imap::{self, FolderName};
 use postroom_mail::sender::{Auth, Limits, Mechanism, Options, Security, SmtpSender};
 use postroom_mail::trust::dkim;
 use postroom_tracking::sending::{self, SentCopy, Sign};
 
+use super::issuers::Issuers;
 use super::watched;
 use crate::config::{Config, SignIn, SmtpOut, Tls};
 use crate::report::CliError;
@@ -100,11 +101,11 @@ pub struct IntoSent {
 }
 
 impl IntoSent {
-    pub async fn new(config: &Config) -> Result<Self, CliError> {
-        let mut accounts = Vec::new();
+    pub async fn new(config: &Config, clock: &Clock) -> Result<Self, CliError> {
+        let (mut accounts, mut issuers) = (Vec::new(), Issuers::new(clock));
         for mailbox in config.mailboxes.values() {
             let Some(imap) = mailbox.imap.as_ref().filter(|imap| !imap.journal) else { continue };
-            let account = watched::account(imap).await?;
+            let account = watched::account(imap, &mut issuers).await?;
             let addresses = mailbox.all_addresses().map(|address| address::normal(address.as_str()));
             accounts.extend(addresses.map(|address| (address, account.clone())));
         }

@@ -6,23 +6,29 @@ use postroom_mail::imap::{
     Account, Auth, FolderName, FolderRule, Options, Start, Tls as ImapTls, TlsMode, Touch, Watched,
 };
 
+use super::issuers::Issuers;
 use super::outgoing::{pin, secret};
 use crate::config::{self, Config, Imap, Mailbox, SignIn, StartAt, Tls};
 use crate::report::CliError;
 
 /// Every mailbox with IMAP.
-pub async fn all(config: &Config) -> Result<Vec<Watched>, CliError> {
+pub async fn all(config: &Config, issuers: &mut Issuers) -> Result<Vec<Watched>, CliError> {
     let mut all = Vec::new();
     for (name, mailbox) in &config.mailboxes {
         let Some(imap) = &mailbox.imap else { continue };
-        all.push(watched(name, mailbox, imap).await?);
+        all.push(watched(name, mailbox, imap, issuers).await?);
     }
     Ok(all)
 }
 
 /// One mailbox.
-pub async fn watched(name: &str, mailbox: &Mailbox, imap: &Imap) -> Result<Watched, CliError> {
-    let account = account(imap).await?;
+async fn watched(
+    name: &str,
+    mailbox: &Mailbox,
+    imap: &Imap,
+    issuers: &mut Issuers,
+) -> Result<Watched, CliError> {
+    let account = account(imap, issuers).await?;
     let mut watched = match imap.journal {
         true => Watched::journal(name, account),
         false => Watched::new(name, account),
@@ -68,14 +74,14 @@ fn folder_name(name: &str) -> FolderName {
 }
 
 /// Where the mailbox is and how one gets in.
-pub async fn account(imap: &Imap) -> Result<Account, CliError> {
+pub async fn account(imap: &Imap, issuers: &mut Issuers) -> Result<Account, CliError> {
     let user = imap.username.clone().unwrap_or_default();
     let password = match &imap.password {
         Some(password) => secret(password).await?,
         None => postroom_core::Secret::new(""),
     };
     let auth = match (imap.sign_in, &imap.master) {
-        (SignIn::Xoauth2, _) => Auth::Token { user, token: password },
+        (SignIn::Xoauth2, _) => Auth::Token { user, tokens: issuers.of(imap).await? },
         (_, Some(master)) => Auth::Master { user, master: master.clone(), password },
         (_, None) => Auth::Password { user, password },
     };

@@ -4,6 +4,7 @@ mod completion;
 mod mailboxes;
 mod queue;
 mod records;
+mod writing;
 
 use std::io::Read;
 use std::process::Stdio;

@@ -181,7 +181,8 @@ impl House {
         String::from_utf8(output.stdout).expect("output is UTF-8")
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// A command on this house's data, not yet started.
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_postroom"));
         command.args(arguments).arg("-c").arg(self.folder.join("postroom.toml"));
         command.env_clear().env("HOME", self.folder.join("home")).current_dir(&self.folder);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use postroom_core::{BodyHash, Clock, Fault, JobId, MailId, MailState};
 use postroom_jobs::{self as jobs, Claim, Done, NewJob, Plan, Schedule, Worker};
@@ -96,10 +97,16 @@ impl Purging {
         if dry_run || old == 0 {
             return Ok(old);
         }
-        let unit = self
-            .store
-            .write("mail.purged", move |tx| async move { history::purge(tx, before).await }.boxed());
-        unit.await.map_err(|error: Error| Fault::from(error))
+        self.purged(move |tx| async move { history::purge(tx, before).await }.boxed()).await
+    }
+
+    /// The unit of everything that is thrown away.
+    async fn purged<T, F>(&self, work: F) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, Error>> + Send + 'static,
+    {
+        self.store.write("mail.purged", work).await.map_err(Fault::from)
     }
 
     async fn reduce(
@@ -119,10 +126,8 @@ impl Purging {
             return Ok(());
         }
         let now = self.clock.now();
-        let unit = self
-            .store
-            .write("mail.purged", move |tx| async move { write(tx, reduced, before, now).await }.boxed());
-        let (messages, bytes) = unit.await.map_err(|error: Error| Fault::from(error))?;
+        let unit = self.purged(move |tx| async move { write(tx, reduced, before, now).await }.boxed());
+        let (messages, bytes) = unit.await?;
         purged.messages += messages;
         purged.bytes += bytes;
         Ok(())

@@ -78,7 +78,7 @@ impl Sending {
         left.items.extend(seen);
         let resent = self.change("mail.resend", resent, left).await;
         left.items.extend(resent);
-        self.change("mail.again", waiting, left).await;
+        self.put_off(waiting, left).await;
     }
 
     /// What shows that a server took the mail: somebody saw it, or it was answered or reported on.

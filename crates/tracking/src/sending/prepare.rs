@@ -61,7 +61,7 @@ impl Sending {
                 }
             }
         }
-        self.change("mail.held", gone, left).await;
+        self.hold(gone, left).await;
         let candidates = self.take(wanted, left).await;
         self.make(candidates, left).await;
     }
@@ -191,9 +191,14 @@ impl Sending {
                 }
             }
         }
-        self.change("mail.held", held, left).await;
+        self.hold(held, left).await;
         let refused = self.change("mail.refused", refused, left).await;
         left.items.extend(refused); // the CRM has to be told
+    }
+
+    /// Leaves mails until a person or a program decides.
+    async fn hold(&self, changes: Vec<Change>, left: &mut Left) {
+        self.change("mail.held", changes, left).await;
     }
 
     /// In safe mode nothing leaves: then they are held, and nothing is answered.
@@ -210,7 +215,7 @@ impl Sending {
                     let after = item.entry.clone().held(Hold::SafeMode, Some(Code::SAFE_MODE), reason);
                     Change::new(item, after).then(Then::Finish)
                 };
-                self.change("mail.held", items.into_iter().map(hold).collect(), left).await;
+                self.hold(items.into_iter().map(hold).collect(), left).await;
             }
             Err(fault) => left.fail(&items, &fault),
         }

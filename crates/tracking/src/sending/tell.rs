@@ -33,8 +33,13 @@ impl Sending {
     /// is logged and left: a deleted e-mail has nobody to tell.
     pub(super) async fn tell(&self, items: Vec<Item>, left: &mut Left) -> Vec<Item> {
         let (told, due) = self.told(items, left).await;
-        let noted = self.change("mail.told", due, left).await;
+        let noted = self.know(due, left).await;
         told.into_iter().chain(noted).collect()
+    }
+
+    /// Notes that the CRM knows.
+    async fn know(&self, changes: Vec<Change>, left: &mut Left) -> Vec<Item> {
+        self.change("mail.told", changes, left).await
     }
 
     /// Those of whom the CRM knows everything, and those that are to be noted as told.
@@ -68,7 +73,7 @@ impl Sending {
         for change in told.iter_mut().filter(|change| !self.wants_copy(&change.after)) {
             change.then = Then::Finish;
         }
-        let noted = self.change("mail.told", told, left).await;
+        let noted = self.know(told, left).await;
         let copies: Vec<_> = known.into_iter().chain(noted).map(|item| self.copied(item).boxed()).collect();
         left.ended.extend(join_all(copies).await.into_iter().flatten());
     }

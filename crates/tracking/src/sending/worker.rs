@@ -112,11 +112,16 @@ impl Sending {
     /// Tells the CRM how they stand, and hands over to jobs that are due when there is something to do.
     async fn again(&self, items: Vec<Item>, left: &mut Left) {
         let told = self.tell(items, left).await;
-        let put_off = |item: Item| {
+        let later = |item: Item| {
             let (after, due) = (item.entry.clone(), item.entry.next_try.unwrap_or_else(|| self.clock.now()));
             Change::new(item, after).then(Then::Again(due))
         };
-        self.change("mail.again", told.into_iter().map(put_off).collect(), left).await;
+        self.put_off(told.into_iter().map(later).collect(), left).await;
+    }
+
+    /// Leaves mails to jobs that are due later.
+    pub(super) async fn put_off(&self, changes: Vec<Change>, left: &mut Left) {
+        self.change("mail.again", changes, left).await;
     }
 }
 

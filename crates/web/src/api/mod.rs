@@ -8,10 +8,12 @@ mod messages;
 mod outgoing;
 mod people;
 mod records;
+mod review;
 mod schema;
 mod shelf;
 mod status;
 mod tokens;
+mod writing;
 
 pub(crate) use records::{table as table_name, value as filter_value};
 
@@ -61,6 +63,11 @@ fn operations(max_message: u64) -> OpenApiRouter<App> {
         .layer(raw);
     let with_records =
         OpenApiRouter::new().routes(routes!(records::import)).layer(DefaultBodyLimit::max(records::IMPORT));
+    let encoded = usize::try_from(max_message.saturating_mul(3) / 2).unwrap_or(usize::MAX);
+    let with_files = OpenApiRouter::new()
+        .routes(routes!(writing::write))
+        .routes(routes!(writing::answer))
+        .layer(DefaultBodyLimit::max(encoded.saturating_add(JSON_BODY)));
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(messages::show))
         .routes(routes!(messages::raw))
@@ -72,6 +79,8 @@ fn operations(max_message: u64) -> OpenApiRouter<App> {
         .routes(routes!(messages::replay_review))
         .routes(routes!(messages::undo))
         .routes(routes!(people::erase))
+        .routes(routes!(review::list))
+        .routes(routes!(records::find))
         .routes(routes!(records::list))
         .routes(routes!(records::show))
         .routes(routes!(records::attachment))
@@ -96,6 +105,7 @@ fn operations(max_message: u64) -> OpenApiRouter<App> {
         .layer(DefaultBodyLimit::max(JSON_BODY))
         .merge(with_mail)
         .merge(with_records)
+        .merge(with_files)
 }
 
 /// The routes below `/api/v1`.

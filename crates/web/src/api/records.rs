@@ -1,4 +1,4 @@
-//! `/api/v1/records`: rows of the CRM, and their import; `/api/v1/attachments`: the files of activities.
+//! `/api/v1/records`: rows of the CRM, found by words or by table, and their import; `/api/v1/attachments`: the files of activities.
 
 use axum::Json;
 use axum::body::Bytes;
@@ -8,7 +8,9 @@ use axum::response::Response;
 use http::{HeaderMap, Uri};
 use postroom_core::{RecordRef, Value};
 use postroom_operations::{ImportReport, RecordView};
+use serde::Deserialize;
 use serde_json::json;
+use utoipa::IntoParams;
 use uuid::Uuid;
 
 use super::messages::{Trial, limit};
@@ -69,6 +71,26 @@ fn read(uri: &Uri) -> Result<(Vec<(String, Value)>, u64), Problem> {
         }
     }
     Ok((filters, limit(rows)?))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Search {
+    /// Words that all stand in a record's name, number or address, in any order; or `TABLE/GUID`.
+    q: String,
+}
+
+/// Records by what people call them, a few of each table that mail is filed at.
+#[utoipa::path(get, path = "/api/v1/records", tag = "records", params(Search), extensions(("x-permission" = json!("read"))),
+    responses((status = 200, body = schema::NamedRecords), (status = "4XX", body = ProblemView)))]
+pub(super) async fn find(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Query(search): Query<Search>,
+) -> Result<Json<serde_json::Value>, Problem> {
+    let items = app.operations.find_records(&actor, &search.q).await?;
+    Ok(Json(json!({ "items": items })))
 }
 
 /// Records of a table, newest first. `filter[COLUMN]=VALUE` narrows; an empty value means null.

@@ -3,12 +3,14 @@
 #![expect(dead_code, reason = "these types describe JSON and are never made")]
 
 mod mailflow;
+mod writing;
 
 use std::collections::BTreeMap;
 
 use utoipa::ToSchema;
 
 pub use mailflow::*;
+pub use writing::*;
 
 /// A row of the CRM.
 #[derive(ToSchema)]

@@ -57,7 +57,8 @@ pub(super) async fn list(
     SignedIn(session): SignedIn,
 ) -> Result<Html<String>, Problem> {
     let all = app.operations.mailboxes(&session.actor).await?;
-    let needs = all.iter().filter(|mailbox| matches!(mailbox.state, "needs_you" | "failing")).count();
+    let needs =
+        all.iter().filter(|mailbox| matches!(mailbox.state, "needs_you" | "failing" | "not_running")).count();
     let all: Vec<Shown<'_>> = all.iter().map(shown).collect();
     page(&app, &session, "mailboxes.html", json!({ "here": "mailboxes", "mailboxes": all, "needs": needs }))
 }

@@ -76,8 +76,8 @@ pub(super) async fn send(
     let at = record(&table, &id)?;
     let typed = typed(&sent)?;
     let actor: &Actor = sent.actor();
-    match app.operations.compose_mail(actor, &at, &typed).await? {
-        Composed::Made(_) => Ok(back(&format!("/records/{at}"), "written")),
+    match app.operations.compose_mail(actor, &at, &typed, false).await? {
+        Composed::Made(_) | Composed::Would(_) => Ok(back(&format!("/records/{at}"), "written")),
         Composed::Known(_) => Ok(back(&format!("/records/{at}"), "written-before")),
         Composed::Refused(errors) => {
             let draft = app.operations.draft(actor, &at, typed.answers).await?;
@@ -100,5 +100,6 @@ fn typed(sent: &Sent) -> Result<NewMail, Problem> {
         subject: text("subject"),
         text: text("text"),
         answers: answers.map(input::guid).transpose()?,
+        files: Vec::new(),
     })
 }

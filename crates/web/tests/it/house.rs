@@ -224,6 +224,10 @@ impl House {
         self.runner.drain_due().await.unwrap();
     }
 
+    pub fn store(&self) -> Store {
+        self.store.clone()
+    }
+
     /// Where watchers keep their books.
     pub fn book(&self) -> Book {
         let rules = self.sending.rules.clone();

@@ -18,3 +18,4 @@ mod readers;
 mod roles;
 mod security;
 mod wire;
+mod writing;

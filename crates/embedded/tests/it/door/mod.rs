@@ -1,5 +1,14 @@
 //! The Web API door, asked as a client asks it: a request in, an answer out, no sockets.
 
+mod batch;
+mod files;
+mod keys;
+mod links;
+mod messages;
+mod multiple;
+mod read;
+mod rights;
+mod sql;
 mod write;
 
 use bytes::Bytes;
@@ -38,6 +47,13 @@ impl DoorBench {
         let door = Door::new(bench.ids.clone(), Settings::default());
         let session = bench.crm.session(seed::ADMINISTRATOR);
         DoorBench { bench, door, session }
+    }
+
+    /// The same door, asked by another user.
+    pub async fn another(&self, user: Uuid) -> Self {
+        let bench = self.bench.again().await;
+        let session = bench.crm.session(user);
+        DoorBench { door: self.door.clone(), bench, session }
     }
 
     /// `url` begins at the version (`contacts?$top=1`), or with `/` at the host, or is whole.

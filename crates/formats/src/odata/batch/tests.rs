@@ -1,3 +1,5 @@
+//! Batches: what clients and servers send, and what breaks.
+
 use proptest::prelude::*;
 
 use super::*;

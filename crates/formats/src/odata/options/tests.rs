@@ -1,3 +1,5 @@
+//! Query strings: what is read, and what is refused.
+
 use proptest::prelude::*;
 
 use super::*;

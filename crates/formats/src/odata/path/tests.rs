@@ -1,3 +1,5 @@
+//! Paths: what is read, and what is refused.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -49,7 +49,8 @@ fn kind(kind: &str, targets: &str) -> ColumnKind {
 
 fn column(text: &str) -> ColumnInfo {
     let mut words = text.split(':');
-    let (name, word) = (words.next().unwrap(), words.next().unwrap());
+    let mut word = || words.next().expect("a column is written name:kind");
+    let (name, word) = (word(), word());
     ColumnInfo {
         id: Uuid::nil(),
         logical_name: name.into(),
@@ -165,36 +166,7 @@ pub fn metadata() -> Metadata {
             ),
             table("businessunit", "businessunits", "businessunitid:id name:text", &[]),
         ],
-        one_to_many: vec![
-            relation(
-                "contact",
-                "parentcustomerid",
-                "account",
-                "parentcustomerid_account",
-                "contact_customer_accounts",
-            ),
-            relation(
-                "contact",
-                "parentcustomerid",
-                "contact",
-                "parentcustomerid_contact",
-                "contact_customer_contacts",
-            ),
-            relation("contact", "ownerid", "systemuser", "ownerid", "owned_contacts"),
-            relation("contact", "createdby", "systemuser", "createdby", "created_contacts"),
-            relation("account", "primarycontactid", "contact", "primarycontactid", "account_primary_contact"),
-            relation("account", "parentaccountid", "account", "parentaccountid", "account_parent_account"),
-            relation("account", "ownerid", "systemuser", "ownerid", "owned_accounts"),
-            relation(
-                "task",
-                "regardingobjectid",
-                "account",
-                "regardingobjectid_account_task",
-                "Account_Tasks",
-            ),
-            relation("task", "ownerid", "systemuser", "ownerid", "owned_tasks"),
-            relation("systemuser", "businessunitid", "businessunit", "businessunitid", "business_unit_users"),
-        ],
+        one_to_many: relations(),
         many_to_many: vec![ManyToMany {
             id: Uuid::nil(),
             schema_name: "listcontact_association".into(),
@@ -205,4 +177,31 @@ pub fn metadata() -> Metadata {
         }],
         option_sets: Vec::new(),
     }
+}
+
+fn relations() -> Vec<OneToMany> {
+    vec![
+        relation(
+            "contact",
+            "parentcustomerid",
+            "account",
+            "parentcustomerid_account",
+            "contact_customer_accounts",
+        ),
+        relation(
+            "contact",
+            "parentcustomerid",
+            "contact",
+            "parentcustomerid_contact",
+            "contact_customer_contacts",
+        ),
+        relation("contact", "ownerid", "systemuser", "ownerid", "owned_contacts"),
+        relation("contact", "createdby", "systemuser", "createdby", "created_contacts"),
+        relation("account", "primarycontactid", "contact", "primarycontactid", "account_primary_contact"),
+        relation("account", "parentaccountid", "account", "parentaccountid", "account_parent_account"),
+        relation("account", "ownerid", "systemuser", "ownerid", "owned_accounts"),
+        relation("task", "regardingobjectid", "account", "regardingobjectid_account_task", "Account_Tasks"),
+        relation("task", "ownerid", "systemuser", "ownerid", "owned_tasks"),
+        relation("systemuser", "businessunitid", "businessunit", "businessunitid", "business_unit_users"),
+    ]
 }

@@ -1,3 +1,5 @@
+//! Options against definitions: the queries that come out.
+
 use postroom_core::Value;
 use postroom_core::query::{Aggregate, Comparison as C, Function, Group, Join, Link, Operator};
 

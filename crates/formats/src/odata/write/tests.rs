@@ -1,3 +1,5 @@
+//! Queries as URLs, and back again.
+
 use postroom_core::query::{Aggregate, Comparison as C, Join, Link, Operator};
 use postroom_core::{RecordRef, Value};
 use proptest::prelude::*;

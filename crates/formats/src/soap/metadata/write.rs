@@ -392,20 +392,7 @@ fn special(kind: &ColumnKind, generation: Generation) -> Vec<Element> {
         ColumnKind::Memo { max_length } => {
             vec![leaf("Format", "TextArea".into()), ime(), leaf("MaxLength", max_length.to_string())]
         }
-        ColumnKind::DateTime { date_only, behavior } => {
-            let mut members =
-                vec![leaf("Format", if *date_only { "DateOnly" } else { "DateAndTime" }.into()), ime()];
-            if generation >= Generation::Crm2016 {
-                let behavior = match behavior {
-                    DateTimeBehavior::UserLocal => "UserLocal",
-                    DateTimeBehavior::DateOnly => "DateOnly",
-                    DateTimeBehavior::TimeZoneIndependent => "TimeZoneIndependent",
-                };
-                let value = Element::leaf(METADATA, "Value", behavior);
-                members.push(Element::new(METADATA, "DateTimeBehavior").with(value));
-            }
-            members
-        }
+        ColumnKind::DateTime { date_only, behavior } => date_time(*date_only, *behavior, generation),
         ColumnKind::Picklist { options, default } => {
             vec![
                 Element::maybe(METADATA, "DefaultFormValue", default.map(|value| value.to_string())),
@@ -428,6 +415,23 @@ fn special(kind: &ColumnKind, generation: Generation) -> Vec<Element> {
         ColumnKind::EntityName => vec![null("DefaultFormValue"), null("OptionSet")],
         ColumnKind::Uniqueidentifier | ColumnKind::Virtual => Vec::new(),
     }
+}
+
+/// The members that only a time has; its behaviour is younger than 2015.
+fn date_time(date_only: bool, behavior: DateTimeBehavior, generation: Generation) -> Vec<Element> {
+    let format = if date_only { "DateOnly" } else { "DateAndTime" };
+    let mut members =
+        vec![Element::leaf(METADATA, "Format", format), Element::leaf(METADATA, "ImeMode", "Auto")];
+    if generation >= Generation::Crm2016 {
+        let behavior = match behavior {
+            DateTimeBehavior::UserLocal => "UserLocal",
+            DateTimeBehavior::DateOnly => "DateOnly",
+            DateTimeBehavior::TimeZoneIndependent => "TimeZoneIndependent",
+        };
+        let value = Element::leaf(METADATA, "Value", behavior);
+        members.push(Element::new(METADATA, "DateTimeBehavior").with(value));
+    }
+    members
 }
 
 fn two(yes: &Label, no: &Label, generation: Generation) -> Element {

@@ -14,10 +14,11 @@ use super::super::client::Client;
 use super::super::data::{Fetched, Listed, Standing};
 use super::super::error::{Error, Remedy};
 use super::super::incoming::{Sighting, fingerprint, incoming};
-use super::super::session::Criterion;
+use super::super::session::{Criterion, Known};
 use super::events;
 use super::fetch::{self, Got};
 use super::ledger::{Anew, Ledger, Opened};
+use super::mark::Mark;
 
 /// UIDs surveyed at once, at first; more when few of them exist.
 const WINDOW: u32 = 256;
@@ -120,8 +121,9 @@ impl Keeper {
 
     /// Opens the folder and finds out where reading goes on.
     pub async fn begin(&mut self, client: &mut Client, desk: &Desk) -> Result<Pass, Trouble> {
-        let opened = self.open(client).await?;
-        let ledger = self.resume(client, desk, opened).await?;
+        self.known = desk.book.cursor(&self.place).await?;
+        let (opened, gone) = self.open(client).await?;
+        let ledger = self.resume(client, desk, opened, &gone).await?;
         Ok(Pass { opened, ledger })
     }
 
@@ -177,11 +179,11 @@ impl Keeper {
     }
 
     /// EXAMINE, so that nothing can change; SELECT only when mail is to be touched.
-    async fn open(&mut self, client: &mut Client) -> Result<Opened, Error> {
-        let standing = match self.rule.touch {
-            Touch::Nothing => client.examine(&self.listed.wire).await?,
-            _ => client.select(&self.listed.wire).await?,
-        };
+    /// Answers also which of the messages that the cursor names are gone, when the server tells.
+    async fn open(&mut self, client: &mut Client) -> Result<(Opened, Vec<u32>), Error> {
+        let known = self.known.as_ref().and_then(named);
+        let writing = self.rule.touch != Touch::Nothing;
+        let (standing, gone) = client.reopen(&self.listed.wire, writing, known.as_ref()).await?;
         let uid_validity =
             standing.uid_validity.ok_or(Error::Incomplete { command: "EXAMINE", what: "UIDVALIDITY" })?;
         let uid_next = match standing.uid_next {
@@ -191,17 +193,27 @@ impl Keeper {
                 uid_next(client, standing, self.known.as_ref()).await?
             }
         };
-        Ok(Opened { uid_validity, uid_next: uid_next.max(1), mod_seq: standing.mod_seq })
+        Ok((Opened { uid_validity, uid_next: uid_next.max(1), mod_seq: standing.mod_seq }, gone))
     }
 
-    async fn resume(&mut self, client: &mut Client, desk: &Desk, opened: Opened) -> Result<Ledger, Trouble> {
-        self.known = desk.book.cursor(&self.place).await?;
+    async fn resume(
+        &mut self,
+        client: &mut Client,
+        desk: &Desk,
+        opened: Opened,
+        gone: &[u32],
+    ) -> Result<Ledger, Trouble> {
         let Some(stored) = self.known.clone() else {
             let mut ledger = self.first(client, desk, opened).await?;
             self.commit(desk, &mut ledger, Vec::new()).await?;
             return Ok(ledger);
         };
         let (mut ledger, mut why) = Ledger::resume(stored, opened);
+        // What is gone need not be asked for: neither the one at the mark, nor those that failed.
+        gone.iter().for_each(|uid| ledger.settled(*uid));
+        if ledger.mark().message.as_ref().is_some_and(|(uid, _)| gone.contains(uid)) {
+            ledger.forget_message();
+        }
         if why.is_none() && !self.compared {
             why = self.compare(client, &mut ledger, opened).await?;
         }
@@ -474,6 +486,15 @@ impl Keeper {
         events::SetAside { mailbox: &self.place.mailbox, folder: &self.place.name, uid, why, given_up }
             .emit();
     }
+}
+
+/// The messages that a cursor names: the one at its mark, and those that are to be tried again.
+fn named(cursor: &Cursor) -> Option<Known> {
+    let marked = Mark::parse(cursor.mark.as_deref()).message.map(|(uid, _)| uid);
+    let mut uids: Vec<u32> = cursor.waiting.iter().map(|waiting| waiting.uid).chain(marked).collect();
+    uids.sort_unstable();
+    uids.dedup();
+    Some(Known { uid_validity: cursor.uid_validity, mod_seq: cursor.mod_seq.filter(|seq| *seq > 0)?, uids })
 }
 
 /// Waits until the batch has room in memory.

@@ -154,6 +154,7 @@ impl Mailbox {
         let mut client = Client::connect(account, &self.dialer, self.options.patience).await?;
         client.sign_in(&account.auth).await?;
         client.introduce().await?;
+        client.enable().await?;
         let server = account.server();
         events::Connected { mailbox: &self.watched.name, server: &server }.emit();
         Ok(client)
@@ -418,7 +419,7 @@ impl Mailbox {
 
 /// What a person wants to know of a server: what it can, and what is odd.
 fn traits(client: &Client) -> Vec<String> {
-    const USED: [&str; 6] = ["IDLE", "CONDSTORE", "MOVE", "UIDPLUS", "SPECIAL-USE", "NAMESPACE"];
+    const USED: [&str; 7] = ["IDLE", "CONDSTORE", "QRESYNC", "MOVE", "UIDPLUS", "SPECIAL-USE", "NAMESPACE"];
     let missing = USED.iter().filter(|word| !client.can(word)).map(|word| format!("no {word}"));
     missing.chain(client.quirks().iter().map(|quirk| (*quirk).to_owned())).collect()
 }

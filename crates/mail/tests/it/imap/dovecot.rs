@@ -5,7 +5,9 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::Bytes;
 use jiff::SignedDuration;
 use postroom_core::{Direction, Orders, Secret, Source, WatchState};
-use postroom_mail::imap::{Auth, Dialer, FolderName, FolderRule, Start, Touch, Watched, append};
+use postroom_mail::imap::{
+    Auth, Client, Dialer, FolderName, FolderRule, Known, Patience, Start, Touch, Watched, append,
+};
 use postroom_testkit::peers::{Dovecot, DovecotOptions, PASSWORD, Validity};
 
 use super::book::{Book, Watching, account, mail, now, quick, wait_for};
@@ -344,4 +346,64 @@ async fn a_missing_folder_is_told_and_the_others_go_on() {
     dovecot.append("anna", "Kunden/M&APw-ller", &mail(1));
     wait_for("its mail", || book.count() == 1).await;
     assert_eq!(book.of("anna")[0].folder.as_deref(), Some("Kunden/Müller"));
+}
+
+/// A cursor that names messages asks for them when the folder is opened again, and is told which are gone.
+#[tokio::test]
+async fn a_server_with_qresync_tells_what_vanished() {
+    let dovecot = anna();
+    for number in 1..=4 {
+        dovecot.append("anna", "INBOX", &mail(number));
+    }
+    let account = account(dovecot.imap(), "anna", PASSWORD);
+    let open = async || {
+        let mut client = Client::connect(&account, &Dialer::default(), Patience::default()).await.unwrap();
+        client.sign_in(&account.auth).await.unwrap();
+        client
+    };
+    let mut client = open().await;
+    assert!(!client.resyncs(), "nothing is in force that was not asked for");
+    client.enable().await.unwrap();
+    assert!(client.resyncs());
+    let (standing, gone) = client.reopen(b"INBOX", false, None).await.unwrap();
+    assert!(gone.is_empty());
+    let (uid_validity, mod_seq) = (standing.uid_validity.unwrap(), standing.mod_seq.unwrap());
+    dovecot.run(
+        "anna",
+        &["SELECT INBOX", "UID STORE 2:3 +FLAGS (\\Deleted)", "EXPUNGE", "UID STORE 4 +FLAGS (\\Seen)"],
+    );
+    let known = |uid_validity: u32, uids: &[u32]| Known { uid_validity, mod_seq, uids: uids.to_vec() };
+    let check = async |known: Known, expected: &[u32]| {
+        let mut client = open().await;
+        client.enable().await.unwrap();
+        let (standing, gone) = client.reopen(b"INBOX", false, Some(&known)).await.unwrap();
+        assert_eq!((standing.uid_next, standing.messages), (Some(5), Some(2)));
+        assert_eq!(gone, expected, "{known:?}");
+    };
+    check(known(uid_validity, &[1, 2, 4]), &[2]).await;
+    check(known(uid_validity, &[3]), &[3]).await;
+    check(known(uid_validity, &[4]), &[]).await;
+    check(known(uid_validity + 1, &[2]), &[]).await;
+    // Without ENABLE the plain path is as it was.
+    let mut client = open().await;
+    let (standing, gone) = client.reopen(b"INBOX", false, Some(&known(uid_validity, &[2]))).await.unwrap();
+    assert_eq!((standing.uid_next, gone), (Some(5), Vec::new()));
+}
+
+/// The message at the cursor's mark is expunged while nobody looks: the watcher goes on where it was, and tells by VANISHED
+/// of a change as it did by EXPUNGE.
+#[tokio::test]
+async fn an_expunged_mark_is_no_new_beginning() {
+    let (dovecot, book) = (anna(), Book::new());
+    let watching = Watching::start(&book, quick(), vec![watched(&dovecot, "anna")]);
+    watches(&book, "anna").await;
+    dovecot.append("anna", "INBOX", &mail(1));
+    wait_for("the first mail", || book.has(&mail(1))).await;
+    drop(watching);
+    dovecot.run("anna", &["SELECT INBOX", "UID STORE 1 +FLAGS (\\Deleted)", "EXPUNGE"]);
+    let _watching = Watching::start(&book, quick(), vec![watched(&dovecot, "anna")]);
+    dovecot.append("anna", "INBOX", &mail(2));
+    wait_for("the second mail", || book.has(&mail(2))).await;
+    assert_eq!(book.count(), 2);
+    assert!(book.last_report("anna").is_some_and(|report| !report.quirks.contains(&"no QRESYNC".to_owned())));
 }

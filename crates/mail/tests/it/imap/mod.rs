@@ -8,3 +8,4 @@ mod dovecot;
 mod reader;
 mod scripted;
 mod tls;
+mod tokens;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use postroom_core::WatchState;
-use postroom_mail::imap::{Dialer, Watched, probe};
+use postroom_mail::imap::{Dialer, Sent, Watched, probe};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -88,7 +88,13 @@ impl Server {
                 b"* LIST (\\Noselect) \"\\\\\" \"Other\\\\anna\"\r\n".to_vec()
             }
             "LIST" => b"* LIST (\\Noinferiors) \"\\\\\" Inbox\r\n* LIST () \"\\\\\" Sent\r\n".to_vec(),
-            "STATUS" => b"* STATUS Sent (MESSAGES 0 UIDNEXT 1 UIDVALIDITY 5)\r\n".to_vec(),
+            "STATUS" if command.contains("Sent") => {
+                b"* STATUS Sent (MESSAGES 0 UIDNEXT 1 UIDVALIDITY 5)\r\n".to_vec()
+            }
+            "STATUS" => {
+                let count = next - 1;
+                format!("* STATUS Inbox (MESSAGES {count} UIDNEXT {next} UIDVALIDITY 5)\r\n").into_bytes()
+            }
             "EXAMINE" if command.contains("Sent") => {
                 b"* 0 EXISTS\r\n* OK [UIDVALIDITY 5] x\r\n* OK [UIDNEXT 1] x\r\n".to_vec()
             }
@@ -204,7 +210,7 @@ async fn the_probe_tells_what_to_set_on_domino() {
     let (server, address) = Server::start().await;
     server.add(Odd::Nothing);
     let account = account(address, "desk", "x");
-    let steps = probe(&account, &Dialer::default(), &super::tls::NoNames, now()).await;
+    let steps = probe(&account, Sent::Watched, &Dialer::default(), &super::tls::NoNames, now()).await;
     let names: Vec<(&str, bool)> = steps.iter().map(|step| (step.name, step.ok)).collect();
     let expected = [
         ("dns", true),

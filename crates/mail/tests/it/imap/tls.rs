@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use postroom_mail::imap::{
-    Account, Certificate, Client, Dialer, Error, Names, Patience, Srv, Tls, TlsMode, guess, probe,
+    Account, Certificate, Client, Dialer, Error, Names, Patience, Sent, Srv, Tls, TlsMode, guess, probe,
 };
 use postroom_testkit::peers::{self, Dovecot, DovecotOptions, PASSWORD};
 use postroom_testkit::{net, poll};
@@ -65,7 +65,9 @@ async fn implicit_and_starttls_by_issuer_and_by_pin() {
     }
     let clear = sign_in(&with(dovecot.imap(), Tls::none())).await.unwrap_err();
     assert!(matches!(clear, Error::LoginDisabled), "{clear:?}");
-    let steps = probe(&with(dovecot.imaps(), Tls::implicit()), &Dialer::default(), &NoNames, now()).await;
+    let steps =
+        probe(&with(dovecot.imaps(), Tls::implicit()), Sent::Watched, &Dialer::default(), &NoNames, now())
+            .await;
     let last = steps.last().unwrap();
     assert!(
         !last.ok && last.name == "tls" && last.text.contains(&certificate.fingerprint.to_string()),

@@ -56,6 +56,9 @@ pub async fn run(
         }
         return Ok(trial::exit(&steps));
     }
+    if let Some(route) = trial::reply_route(app).await.filter(|route| route.fix.is_some()) {
+        lines(&route).iter().try_for_each(|line| out.note(line))?;
+    }
     let section = Section { name: &name, arguments, at, user }.text();
     let file = match arguments.write && !arguments.dry_run.dry_run {
         true => Some(append(&section, globals)?),
@@ -146,7 +149,7 @@ async fn tested<'c>(
             let auth = Auth::Password { user: user.clone(), password: password.clone() };
             let tls = Tls { mode: at.tls, pin, ca_file: None };
             let account = Account { host: at.host.clone(), port: at.port, tls, auth, below: None };
-            let steps = trial::probe(app, &account).await;
+            let steps = trial::probe(app, &account, imap::Sent::Watched).await;
             if trial::signed_in(&steps) {
                 return Ok((at, user, steps));
             }

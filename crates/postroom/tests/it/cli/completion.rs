@@ -113,7 +113,7 @@ fn names_come_from_the_configuration_and_no_database_is_made() {
 #[test]
 fn ids_of_what_is_stored_are_offered() {
     let (place, id) = with_mail();
-    for verb in ["show", "raw", "move", "replay", "undo"] {
+    for verb in ["show", "raw", "answer", "move", "replay", "undo"] {
         check(&place, &["message", verb, "msg_"], &[&id]);
     }
     check(&place, &["message", "review", "reject", ""], &[&id]);
@@ -140,5 +140,6 @@ fn tables_and_their_records_are_offered() {
     check(&place, &["record", "list", "contact", "--where", "lastn"], &["lastname="]);
     let at = format!("contact/{CONTACT}");
     check(&place, &["message", "move", &id, "contact/"], &[&at]);
+    check(&place, &["message", "write", "--record", "contact/"], &[&at]);
     check(&place, &["message", "list", "--record", "contact/7"], &[]);
 }

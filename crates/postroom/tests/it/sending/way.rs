@@ -139,3 +139,30 @@ async fn a_refused_sign_in_fails_no_mail() {
     bench.later(SignedDuration::from_mins(2)).await;
     assert_eq!((bench.state(id).await, bench.status(id).await), (MailState::Sent, (1, 3)));
 }
+
+/// Set back by days, a clock makes what waits wait longer and holds up nothing new; set forward, what waits is due. Each mail
+/// leaves once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_moved_by_days_loses_and_doubles_nothing() {
+    let bench = Bench::new().await;
+    bench.server.answers(&["anna@customer.example"], 451, "busy");
+    let waits = bench.send(Draft::to_anna("First")).await;
+    assert_eq!((bench.state(waits).await, bench.server.book().len()), (MailState::Queued, 1));
+    bench.later(SignedDuration::from_hours(-72)).await;
+    assert_eq!(bench.server.book().len(), 1, "it is not due yet");
+    let new = bench.send(Draft::to_anna("Second")).await;
+    assert_eq!((bench.state(new).await, bench.server.book().len()), (MailState::Sent, 2));
+    bench.later(SignedDuration::from_hours(74)).await;
+    assert_eq!((bench.state(waits).await, bench.server.book().len()), (MailState::Sent, 3));
+    for hours in [-240, 480, -24] {
+        bench.later(SignedDuration::from_hours(hours)).await;
+        let third = bench.send(Draft::to_anna(&format!("After {hours}"))).await;
+        assert_eq!(bench.state(third).await, MailState::Sent, "after {hours} hours");
+    }
+    let book = bench.server.book();
+    assert_eq!(book.len(), 6, "each once, and the first twice");
+    assert_eq!(book[0].raw, book[2].raw, "the same bytes again");
+    let books = postroom_tracking::verify::verify(&bench.store, &bench.crm, super::bench::INSTALLATION).await;
+    let books = books.expect("the database answers");
+    assert!(books.balance(), "{:?}", books.findings);
+}

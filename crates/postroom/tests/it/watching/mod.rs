@@ -1,10 +1,12 @@
 //! Many mailboxes on a Dovecot, watched by the real binary: all at once ([`fifty`]), killed at every durable step
-//! ([`points`]) and at random moments behind a bad line ([`moments`]); and the same for mail that leaves ([`leaving`]).
+//! ([`points`]) and at random moments behind a bad line ([`moments`]); with ways of their own ([`sources`]); and the same for mail that leaves
+//! ([`leaving`]).
 
 mod fifty;
 mod leaving;
 mod moments;
 pub mod points;
+mod sources;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{self, OpenOptions};

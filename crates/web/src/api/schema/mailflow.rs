@@ -13,7 +13,7 @@ pub struct Mailbox {
     on_unmatched: String,
     #[schema(required)]
     record: Option<String>,
-    /// `healthy`, `waiting`, `catching_up`, `paused`, `failing`, `needs_you`, `stopped`.
+    /// `healthy`, `waiting`, `catching_up`, `paused`, `failing`, `needs_you`, `not_running`, `stopped`.
     state: String,
     /// One sentence.
     text: String,
@@ -30,6 +30,9 @@ pub struct Mailbox {
     /// For how long it has not been up to date; 0 when it is. Null when it is not watched.
     #[schema(required)]
     lag_seconds: Option<i64>,
+    /// For how long postroom serve has given no sign of life. Null when it is not watched, or never was.
+    #[schema(required)]
+    heartbeat_age_seconds: Option<i64>,
     #[schema(required)]
     state_since: Option<String>,
     /// Mail since then is being read again.

@@ -1,0 +1,86 @@
+//! What a caller without rights sees and does through the door.
+
+use postroom_core::{Record, RecordRef};
+use postroom_embedded::access::roles;
+use serde_json::json;
+
+use super::DoorBench;
+use crate::bench::{On, on_both};
+
+on_both!(own_rows_only, nothing_without_a_role, writes_are_checked, expansions_are_limited);
+
+/// A salesperson's session on the same door, beside the administrator's; his own contact and the administrator's.
+struct World {
+    boss: DoorBench,
+    sales: DoorBench,
+    own: Record,
+    foreign: Record,
+}
+
+async fn world(on: On, role: Option<uuid::Uuid>) -> World {
+    let boss = DoorBench::new(on).await;
+    let user = boss.bench.row("systemuser").with("domainname", "sales").with("lastname", "Sales");
+    let user = user.with("businessunitid", RecordRef::new("businessunit", postroom_embedded::seed::BUSINESS_UNIT));
+    boss.bench.create(std::slice::from_ref(&user)).await;
+    if let Some(role) = role {
+        let pair = boss.bench.row("systemuserroles").with("systemuserid", user.at.id).with("roleid", role);
+        boss.bench.create(std::slice::from_ref(&pair)).await;
+    }
+    let own = boss.bench.contact("Own").with("ownerid", user.at.clone());
+    let foreign = boss.bench.contact("Foreign");
+    boss.bench.create(&[own.clone(), foreign.clone()]).await;
+    let sales = boss.another(user.at.id).await;
+    World { boss, sales, own, foreign }
+}
+
+async fn own_rows_only(on: On) {
+    let world = world(on, Some(roles::BASIC_USER)).await;
+    let seen = world.sales.get("contacts?$select=firstname").await;
+    let rows = seen.json["value"].as_array().unwrap_or_else(|| panic!("{}", seen.text)).clone();
+    assert_eq!(rows.iter().map(|row| row["firstname"].clone()).collect::<Vec<_>>(), [json!("Own")]);
+    assert_eq!(world.sales.get("contacts/$count").await.text, "1");
+    let one = |row: &Record| format!("contacts({})?$select=firstname", row.at.id);
+    assert_eq!(world.sales.get(&one(&world.own)).await.status, 200);
+    world.sales.get(&one(&world.foreign)).await.refused(404, "0x80040217", "Does Not Exist");
+    assert_eq!(world.boss.get(&one(&world.foreign)).await.status, 200);
+    let xml = "%3Cfetch%3E%3Centity%20name%3D%22contact%22%3E%3Cattribute%20name%3D%22firstname%22%2F%3E%3C%2Fentity%3E%3C%2Ffetch%3E";
+    let fetched = world.sales.get(&format!("contacts?fetchXml={xml}")).await;
+    assert_eq!(fetched.json["value"].as_array().unwrap().len(), 1);
+    // Change tracking takes the whole table.
+    let track = [("prefer", "odata.track-changes")];
+    let refused = world.sales.ask("GET", "contacts", &track, "").await;
+    assert_eq!(refused.status, 400, "{}", refused.text);
+}
+
+async fn nothing_without_a_role(on: On) {
+    let world = world(on, None).await;
+    world.sales.get("contacts").await.refused(403, "0x80040220", "prvReadContact");
+    world.sales.send("POST", "contacts", json!({"lastname": "x"})).await.refused(403, "0x80040220", "prvCreateContact");
+    world.sales.get("accounts?$expand=primarycontactid").await.refused(403, "0x80040220", "prvReadAccount");
+}
+
+async fn writes_are_checked(on: On) {
+    let world = world(on, Some(roles::BASIC_USER)).await;
+    let change = |row: &Record| format!("contacts({})", row.at.id);
+    let body = || json!({"jobtitle": "x"});
+    assert_eq!(world.sales.send("PATCH", &change(&world.own), body()).await.status, 204);
+    let refused = world.sales.send("PATCH", &change(&world.foreign), body()).await;
+    assert_eq!(refused.status, 403, "{}", refused.text);
+    let refused = world.sales.send("DELETE", &change(&world.foreign), json!(null)).await;
+    assert_eq!(refused.status, 403, "{}", refused.text);
+    let kept = world.boss.bench.found(&world.foreign.at).await;
+    assert_eq!(kept.text("jobtitle"), None);
+}
+
+async fn expansions_are_limited(on: On) {
+    let world = world(on, Some(roles::BASIC_USER)).await;
+    let account = world.boss.bench.row("account").with("name", "A").with("primarycontactid", world.foreign.at.clone());
+    let account = account.with("ownerid", RecordRef::new("systemuser", world.sales.session.user()));
+    world.boss.bench.create(std::slice::from_ref(&account)).await;
+    let seen = world.sales.get("accounts?$select=name&$expand=primarycontactid($select=firstname)").await;
+    assert_eq!(seen.json["value"][0]["primarycontactid"], json!(null), "{}", seen.text);
+    let boss = world.boss.get("accounts?$select=name&$expand=primarycontactid($select=firstname)").await;
+    assert_eq!(boss.json["value"][0]["primarycontactid"]["firstname"], "Foreign");
+    let filtered = world.sales.get("accounts?$filter=primarycontactid/firstname eq 'Foreign'").await;
+    assert_eq!(filtered.json["value"], json!([]));
+}
