@@ -259,7 +259,7 @@ async fn of_option(call: &Call<'_>, request: &Request) -> Result<Results, Stop> 
             let state = number("StateCode");
             let state = state.ok_or_else(|| Stop::parameter(&request.name, "StateCode", "Int32"))?;
             let table = needed(request, "EntityLogicalName")?;
-            let made = crm.insert_status_value(table, state, number("Value"), label(request)?).await?;
+            let made = crm.insert_status_value(table, number("Value"), label(request)?, state).await?;
             Ok(vec![("NewOptionValue".to_owned(), Any::Int(made))])
         }
         "UpdateOptionValue" => {

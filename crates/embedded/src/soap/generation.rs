@@ -3,7 +3,7 @@
 use postroom_formats::soap::Generation as Wire;
 
 /// A generation of the server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Generation {
     /// 5.0 before Update Rollup 12.
     Crm2011,
@@ -25,8 +25,7 @@ pub enum Generation {
 /// Messages by the first generation that has them; what stands nowhere, every generation has.
 const SINCE: &[(Generation, &[&str])] = &[
     (Generation::Crm2011Ur12, &["ExecuteMultiple", "RetrieveMetadataChanges"]),
-    (Generation::Crm2013, &["AddPrincipalToQueue"]),
-    (Generation::Crm2015, &["RetrieveCurrentOrganization"]),
+    (Generation::Crm2013, &["AddPrincipalToQueue", "RetrieveCurrentOrganization"]),
     (
         Generation::Crm2015Update1,
         &[
