@@ -37,10 +37,8 @@ pub(super) async fn caller(session: &Session, headers: &Headers) -> Result<Sessi
         return Ok(session.crm().session_as(session.user(), user));
     }
     let Some(object) = headers.caller_object else { return Ok(session.clone()) };
-    let query = Query::of("systemuser")
-        .select(&[])
-        .filter(Filter::eq("azureactivedirectoryobjectid", object))
-        .top(1);
+    let query =
+        Query::of("systemuser").select(&[]).filter(Filter::eq("azureactivedirectoryobjectid", object)).top(1);
     // Not by the caller's rights: who he is must be known first, and what he may do is checked then.
     match session.crm().query(&query).await?.first() {
         Some(user) => Ok(session.crm().session_as(session.user(), user.at.id)),

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
+use postroom_core::Value;
+use postroom_formats::fetchxml::Cookie;
 use postroom_formats::soap::names::{GENERIC, XRM_71};
 use postroom_formats::soap::query::ColumnSet;
 use postroom_formats::soap::request::Request;
 use postroom_formats::soap::value::{Any, EntityReference};
 use postroom_formats::xml::Element;
-use postroom_core::Value;
-use postroom_formats::fetchxml::Cookie;
 
 use super::call::Call;
 use super::definitions::{needed, text};

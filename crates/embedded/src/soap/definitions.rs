@@ -96,7 +96,8 @@ fn table<'c>(call: &'c Call<'_>, request: &Request) -> Result<&'c TableInfo, Sto
 
 fn column<'c>(call: &'c Call<'_>, request: &Request) -> Result<(&'c TableInfo, &'c ColumnInfo), Stop> {
     if let (None, Some(id)) = (text(request, "LogicalName"), by_id(request)) {
-        let all = call.metadata.tables.iter().flat_map(|table| table.columns.iter().map(move |one| (table, one)));
+        let all =
+            call.metadata.tables.iter().flat_map(|table| table.columns.iter().map(move |one| (table, one)));
         let found = { all }.find(|(_, column)| column.id == id);
         return found.ok_or_else(|| missing("attribute", &id.to_string()));
     }
@@ -132,7 +133,10 @@ fn key(call: &Call<'_>, request: &Request) -> Result<Element, Stop> {
     let keys = element.child("Keys").map(|keys| &*keys.children).unwrap_or_default();
     let found = keys.iter().find(|key| key.text_of("LogicalName") == Some(name));
     let found = found.ok_or_else(|| missing("key", name))?;
-    Ok(found.clone().renamed(GENERIC, "value").kind(postroom_formats::soap::names::METADATA_71, "EntityKeyMetadata"))
+    Ok(found
+        .clone()
+        .renamed(GENERIC, "value")
+        .kind(postroom_formats::soap::names::METADATA_71, "EntityKeyMetadata"))
 }
 
 fn option_set(call: &Call<'_>, request: &Request) -> Result<Element, Stop> {

@@ -103,7 +103,9 @@ async fn retrieve(call: &Call<'_>, request: &Request) -> Result<Vec<(String, Any
         Some(_) => return Err(Stop::parameter(&request.name, "ColumnSet", "ColumnSet")),
     };
     if request.get("RelatedEntitiesQuery").is_some_and(|query| *query != Any::Null) {
-        return Err(Stop::bad("RelatedEntitiesQuery is not supported here: ask for the related rows with RetrieveMultiple"));
+        return Err(Stop::bad(
+            "RelatedEntitiesQuery is not supported here: ask for the related rows with RetrieveMultiple",
+        ));
     }
     let entity = read::one(call, target, columns).await?;
     Ok(vec![("Entity".to_owned(), Any::Entity(Box::new(entity)))])

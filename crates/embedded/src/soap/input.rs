@@ -44,7 +44,8 @@ pub(super) async fn row(call: &Call<'_>, at: RecordRef, entity: &Entity, new: bo
             continue;
         }
         if !new && name == "statecode" && !call.generation().has_keys() {
-            let text = format!("The state of a {} cannot be changed by Update. Use the SetState message.", at.table);
+            let text =
+                format!("The state of a {} cannot be changed by Update. Use the SetState message.", at.table);
             return Err(Stop::bad(text));
         }
         let writable = if new { column.valid_for_create } else { column.valid_for_update };
@@ -109,7 +110,12 @@ fn only_target(table: &TableInfo, name: &str) -> Option<String> {
 }
 
 /// Rows within a row: made with it and tied to it. In an update, those with ids are changed.
-async fn related(call: &Call<'_>, given: &mut Given, relationship: &str, rows: &[Entity]) -> Result<(), Stop> {
+async fn related(
+    call: &Call<'_>,
+    given: &mut Given,
+    relationship: &str,
+    rows: &[Entity],
+) -> Result<(), Stop> {
     let of = Relationship { schema_name: relationship.to_owned(), role: None };
     let relation = relate::relation(call, &given.record.at.table, &of)?;
     for entity in rows {

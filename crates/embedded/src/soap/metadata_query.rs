@@ -41,7 +41,9 @@ pub(super) fn answer(call: &Call<'_>, request: &Request) -> Result<Vec<(String, 
             continue;
         }
         for (part, narrowed) in PARTS {
-            let Some(list) = element.children.iter_mut().find(|child| child.name.local == *part) else { continue };
+            let Some(list) = element.children.iter_mut().find(|child| child.name.local == *part) else {
+                continue;
+            };
             if let Some(query) = query.child(narrowed).filter(|query| !query.nil) {
                 narrow(list, query)?;
             }
@@ -78,7 +80,8 @@ fn choose(element: &mut Element, properties: Option<&Element>) {
         return;
     }
     let names = properties.child("PropertyNames").map(|names| &*names.children).unwrap_or_default();
-    let wanted = |member: &str| ALWAYS.contains(&member) || names.iter().any(|name| name.text.trim() == member);
+    let wanted =
+        |member: &str| ALWAYS.contains(&member) || names.iter().any(|name| name.text.trim() == member);
     for child in element.children.iter_mut().filter(|child| !wanted(&child.name.local)) {
         let name = child.name.clone();
         *child = Element::null(name.ns, name.local);

@@ -13,9 +13,9 @@
 
 mod call;
 mod changes;
-mod deployment;
 mod define;
 mod definitions;
+mod deployment;
 mod execute;
 mod generation;
 mod input;
@@ -52,7 +52,8 @@ use place::{Place, Service};
 use stop::Stop;
 
 /// The action of a fault that no operation answers.
-const CHANNEL_FAULT: &str = "http://schemas.microsoft.com/net/2005/12/windowscommunicationfoundation/dispatcher/fault";
+const CHANNEL_FAULT: &str =
+    "http://schemas.microsoft.com/net/2005/12/windowscommunicationfoundation/dispatcher/fault";
 /// How long the time stamp of an answer holds.
 const STAMP: SignedDuration = SignedDuration::from_mins(5);
 /// Bodies above this are read on a thread of their own.
@@ -215,8 +216,10 @@ impl Door {
         }
         let now = session.now();
         // Who signs his time stamp wants one in the answer.
-        let security =
-            to.security.as_ref().map(|_| trust::stamped(trust::Lifetime { created: now, expires: now + STAMP }));
+        let security = to
+            .security
+            .as_ref()
+            .map(|_| trust::stamped(trust::Lifetime { created: now, expires: now + STAMP }));
         Headers { correlation: Some(self.ids.next()), security, ..to.answer(action) }
     }
 
@@ -246,11 +249,7 @@ fn said_version(request: &Request) -> Soap {
 
 /// The action of a fault in answer to a body's element that names an operation but cannot be read.
 fn fault_action(body: &Element) -> String {
-    format!(
-        "{}/IOrganizationService/{}OrganizationServiceFaultFault",
-        names::SERVICES,
-        body.name.local
-    )
+    format!("{}/IOrganizationService/{}OrganizationServiceFaultFault", names::SERVICES, body.name.local)
 }
 
 fn written(status: StatusCode, envelope: &Envelope) -> Reply {

@@ -11,8 +11,7 @@ use crate::seed;
 use crate::webapi::codes;
 
 /// The action of a fault of Discovery.svc.
-pub(super) const FAULT_ACTION: &str =
-    "http://schemas.microsoft.com/xrm/2011/Contracts/Discovery/IDiscoveryService/ExecuteDiscoveryServiceFaultFault";
+pub(super) const FAULT_ACTION: &str = "http://schemas.microsoft.com/xrm/2011/Contracts/Discovery/IDiscoveryService/ExecuteDiscoveryServiceFaultFault";
 
 pub(super) async fn who_am_i(call: &Call<'_>) -> Result<Vec<(String, Any)>, Stop> {
     let caller = call.session.caller().await?;

@@ -139,12 +139,13 @@ pub(super) fn entity(
 /// A value in the type of its column.
 fn of_column(column: &ColumnInfo, value: &Value, names: &Names) -> Any {
     match (&column.kind, value) {
-        (ColumnKind::Picklist { .. } | ColumnKind::State { .. } | ColumnKind::Status { .. }, Value::Int(number)) => {
-            match i32::try_from(*number) {
-                Ok(number) => Any::OptionSetValue(number),
-                Err(_) => Any::Long(*number),
-            }
-        }
+        (
+            ColumnKind::Picklist { .. } | ColumnKind::State { .. } | ColumnKind::Status { .. },
+            Value::Int(number),
+        ) => match i32::try_from(*number) {
+            Ok(number) => Any::OptionSetValue(number),
+            Err(_) => Any::Long(*number),
+        },
         (ColumnKind::MultiSelect { .. }, Value::Text(text)) => {
             let numbers = text.split(',').filter_map(|number| number.trim().parse().ok());
             Any::OptionSetCollection(numbers.collect())

@@ -147,7 +147,8 @@ impl Lists {
         let shape = Shape::new(call, table, &wanted.asked, &HashMap::new(), &wanted.hidden);
         let names = read::names(call, &shape, &found).await?;
         for party in &found {
-            let (Some(at), Some(mask)) = (party.lookup("activityid"), party.int("participationtypemask")) else {
+            let (Some(at), Some(mask)) = (party.lookup("activityid"), party.int("participationtypemask"))
+            else {
                 continue;
             };
             let entity = output::entity(call, &shape, party, &names, Vec::new());

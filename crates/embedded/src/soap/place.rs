@@ -81,13 +81,18 @@ mod tests {
         let organization = |root, path| Some((Service::Organization, root, path));
         check(path, organization("", path));
         check("/XRMServices/2011/Organization.svc/web?SDKClientVersion=9.2", organization("", path));
-        check("/xrmservices/2011/organization.svc?wsdl", organization("", "/xrmservices/2011/organization.svc"));
+        check(
+            "/xrmservices/2011/organization.svc?wsdl",
+            organization("", "/xrmservices/2011/organization.svc"),
+        );
         let own = "/contoso/XRMServices/2011/Organization.svc";
         check(own, organization("/contoso", own));
         check(&format!("https://crm.example:8443{own}/web"), organization("/contoso", own));
         let discovery = "/XRMServices/2011/Discovery.svc";
         check(discovery, Some((Service::Discovery, "", discovery)));
-        for other in ["/", "/XRMServices/2011/OrganizationData.svc", "/a/b/XRMServices/2011/Organization.svc", "x"] {
+        for other in
+            ["/", "/XRMServices/2011/OrganizationData.svc", "/a/b/XRMServices/2011/Organization.svc", "x"]
+        {
             check(other, None);
         }
     }

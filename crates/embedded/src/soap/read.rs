@@ -54,8 +54,7 @@ pub(super) async fn rows(call: &Call<'_>, fetch: Fetch) -> Result<EntityCollecti
     let asked = asked(&query);
     let mut page = call.session.page(query, start(call, &fetch), fetch.total).await?;
     output::bodies(call, &mut page.records).await?;
-    let shape =
-        Shape::new(call, table, &asked, &aliases, &wanted.hidden).renamed(&asked, &fetch.renamed);
+    let shape = Shape::new(call, table, &asked, &aliases, &wanted.hidden).renamed(&asked, &fetch.renamed);
     let names = names(call, &shape, &page.records).await?;
     let lists = Lists::load(call, lists, &page.records).await?;
     let entities = page
@@ -63,8 +62,8 @@ pub(super) async fn rows(call: &Call<'_>, fetch: Fetch) -> Result<EntityCollecti
         .iter()
         .map(|record| output::entity(call, &shape, record, &names, lists.of(record.at.id)))
         .collect();
-    let cookie = (!page.records.is_empty() && !fetch.query.distinct)
-        .then(|| cookie(fetch.page.max(1), &page).write());
+    let cookie =
+        (!page.records.is_empty() && !fetch.query.distinct).then(|| cookie(fetch.page.max(1), &page).write());
     let mut rows = collection(table, &page, entities);
     // A query that asks for so many rows and no more has no second page.
     rows.more &= fetch.query.top.is_none();
@@ -93,11 +92,7 @@ fn known(call: &Call<'_>, table: &TableInfo, names: &mut Vec<String>) -> Result<
 }
 
 /// Names the columns of links that want all of them, and says which table each alias means.
-fn settle(
-    call: &Call<'_>,
-    links: &mut [Link],
-    aliases: &mut HashMap<String, String>,
-) -> Result<(), Stop> {
+fn settle(call: &Call<'_>, links: &mut [Link], aliases: &mut HashMap<String, String>) -> Result<(), Stop> {
     for link in links {
         let table = call.table(&link.table)?;
         match &mut link.columns {
@@ -180,11 +175,7 @@ async fn computed(call: &Call<'_>, table: &TableInfo, fetch: Fetch) -> Result<En
 }
 
 /// The primary names of the rows that lookups name.
-pub(super) async fn names(
-    call: &Call<'_>,
-    shape: &Shape<'_>,
-    records: &[Record],
-) -> Result<Names, Stop> {
+pub(super) async fn names(call: &Call<'_>, shape: &Shape<'_>, records: &[Record]) -> Result<Names, Stop> {
     names_of(call, shape.named(records.iter())).await
 }
 

@@ -21,7 +21,11 @@ pub(super) enum Relation<'m> {
     Children(&'m OneToMany),
     /// To the row that this one names.
     Parent(&'m OneToMany),
-    Pairs { pairs: &'m ManyToMany, near: &'m End, far: &'m End },
+    Pairs {
+        pairs: &'m ManyToMany,
+        near: &'m End,
+        far: &'m End,
+    },
 }
 
 impl Relation<'_> {
@@ -36,11 +40,7 @@ impl Relation<'_> {
 }
 
 /// A relationship of a table by its schema name. Between rows of one table the role says which end this is.
-pub(super) fn relation<'m>(
-    call: &'m Call<'_>,
-    table: &str,
-    of: &Relationship,
-) -> Result<Relation<'m>, Stop> {
+pub(super) fn relation<'m>(call: &'m Call<'_>, table: &str, of: &Relationship) -> Result<Relation<'m>, Stop> {
     let named = |name: &str| name.eq_ignore_ascii_case(&of.schema_name);
     let referencing = of.role.as_deref() == Some("Referencing");
     let lookup = call.metadata.one_to_many.iter().find(|one| {
@@ -122,7 +122,8 @@ pub(super) async fn prepare(call: &Call<'_>, request: &Request) -> Result<Prepar
     for reference in related {
         let to = call.row(reference).await?;
         if to.table != relation.target() && relation.target() != "activitypointer" {
-            let text = format!("{} leads to rows of {}, not of {}", of.schema_name, relation.target(), to.table);
+            let text =
+                format!("{} leads to rows of {}, not of {}", of.schema_name, relation.target(), to.table);
             return Err(Stop::bad(text));
         }
         match ties {

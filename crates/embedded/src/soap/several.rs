@@ -37,7 +37,10 @@ fn requests(request: &Request) -> Result<&[Request], Stop> {
         );
         return Err(Stop::bad(text));
     }
-    match requests.iter().find(|inner| ["ExecuteMultiple", "ExecuteTransaction"].contains(&inner.name.as_str())) {
+    match requests
+        .iter()
+        .find(|inner| ["ExecuteMultiple", "ExecuteTransaction"].contains(&inner.name.as_str()))
+    {
         Some(inner) => Err(Stop::bad(format!("{} cannot stand within {}", inner.name, request.name))),
         None => Ok(requests),
     }
@@ -199,7 +202,11 @@ pub(super) async fn rows(call: &Call<'_>, request: &Request) -> Result<Prepared,
     };
     let table = targets.table.as_deref().or(targets.entities.first().map(|row| row.logical_name.as_str()));
     if let Some(other) = targets.entities.iter().find(|row| Some(row.logical_name.as_str()) != table) {
-        let text = format!("Targets holds rows of {} among those of {}", other.logical_name, table.unwrap_or_default());
+        let text = format!(
+            "Targets holds rows of {} among those of {}",
+            other.logical_name,
+            table.unwrap_or_default()
+        );
         return Err(Stop::bad(text));
     }
     if targets.entities.is_empty() {

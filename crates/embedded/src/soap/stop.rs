@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
-use postroom_core::Fault as PortFault;
+use postroom_core::{Code, Fault as PortFault, Verdict};
 use postroom_formats::fetchxml;
 use postroom_formats::soap::fault::Fault;
 use postroom_formats::soap::{self};
@@ -49,7 +49,10 @@ impl Stop {
 
     pub(super) fn no_message(name: &str) -> Self {
         let shown: String = name.chars().take(80).collect();
-        Stop::coded(codes::NOT_SUPPORTED, format!("The request name '{shown}' is not supported by this server."))
+        Stop::coded(
+            codes::NOT_SUPPORTED,
+            format!("The request name '{shown}' is not supported by this server."),
+        )
     }
 
     pub(super) fn too_large(size: usize, most: usize) -> Self {
@@ -84,11 +87,7 @@ impl Stop {
             "The message cannot be processed at the receiver: this service has no operation '{shown}'. Check that sender \
              and receiver have the same contract."
         );
-        Stop::Channel {
-            status: StatusCode::INTERNAL_SERVER_ERROR,
-            code: Some("ActionNotSupported"),
-            message,
-        }
+        Stop::Channel { status: StatusCode::INTERNAL_SERVER_ERROR, code: Some("ActionNotSupported"), message }
     }
 
     fn unreadable(inner: String) -> Self {
@@ -157,8 +156,15 @@ impl From<Refusal> for Stop {
 }
 
 impl From<PortFault> for Stop {
+    /// Definitions are refused as faults.
     fn from(fault: PortFault) -> Self {
-        Problem::from(fault).into()
+        match (fault.code, fault.verdict) {
+            (Code::CRM_NOT_FOUND, _) => Stop::coded(codes::NOT_FOUND, fault.message),
+            (Code::CRM_DUPLICATE, _) => Stop::coded(codes::DUPLICATE, fault.message),
+            (Code::CRM_UNKNOWN_COLUMN, _) => Stop::coded(codes::NO_ENTITY, fault.message),
+            (_, Verdict::Reject) => Stop::bad(fault.message),
+            _ => Problem::from(fault).into(),
+        }
     }
 }
 
@@ -177,7 +183,9 @@ impl From<soap::Error> for Stop {
                 let message = format!("The message cannot be read: {error}.");
                 Stop::Channel { status: StatusCode::BAD_REQUEST, code: None, message }
             }
-            error @ (soap::Error::Missing(_) | soap::Error::Value { .. }) => Stop::unreadable(error.to_string()),
+            error @ (soap::Error::Missing(_) | soap::Error::Value { .. }) => {
+                Stop::unreadable(error.to_string())
+            }
         }
     }
 }

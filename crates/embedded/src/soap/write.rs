@@ -23,7 +23,10 @@ pub(super) struct Prepared {
 pub(super) enum Then {
     Results(Vec<(String, Any)>),
     /// This row; the change at this place says whether it is new.
-    Upserted { at: RecordRef, change: usize },
+    Upserted {
+        at: RecordRef,
+        change: usize,
+    },
     /// Several of those.
     AllUpserted(Vec<(RecordRef, usize)>),
 }
@@ -75,10 +78,9 @@ pub(super) fn finish(call: &Call<'_>, name: &str, then: Then, outcomes: &[Outcom
         Then::Results(results) => results,
         Then::Upserted { at, change } => upserted(&at, change),
         Then::AllUpserted(rows) => {
-            let rows = rows.iter().map(|(at, change)| Response {
-                name: "Upsert".to_owned(),
-                results: upserted(at, *change),
-            });
+            let rows = rows
+                .iter()
+                .map(|(at, change)| Response { name: "Upsert".to_owned(), results: upserted(at, *change) });
             vec![("Results".to_owned(), several::upserts(rows.collect(), call.wire()))]
         }
     };

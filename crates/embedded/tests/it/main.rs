@@ -15,6 +15,7 @@ mod mails;
 mod model;
 mod queries;
 mod rules;
+mod soapdoor;
 mod speed;
 mod tables;
 mod writes;

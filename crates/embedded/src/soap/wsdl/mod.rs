@@ -27,7 +27,8 @@ macro_rules! files {
         $(&[$(($number, include_str!(concat!("../../../data/wsdl/", $folder, "/xsd", $number, ".xsd")))),+]),+
     };
 }
-const ORGANIZATION: &[(usize, &str)] = files!("organization": 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20);
+const ORGANIZATION: &[(usize, &str)] =
+    files!("organization": 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20);
 const DISCOVERY: &[(usize, &str)] = files!("discovery": 0, 1, 2, 3);
 /// Messages and port types.
 const ORGANIZATION_PORT: &str = include_str!("../../../data/wsdl/organization/wsdl0.xml");

@@ -36,7 +36,10 @@ const SINCE: &[(Generation, &[&str])] = &[
     ),
     (
         Generation::Crm2013,
-        &["http://schemas.microsoft.com/xrm/2013/Metadata", "http://schemas.microsoft.com/xrm/2014/Contracts"],
+        &[
+            "http://schemas.microsoft.com/xrm/2013/Metadata",
+            "http://schemas.microsoft.com/xrm/2014/Contracts",
+        ],
     ),
     (
         Generation::Crm2015Update1,
@@ -184,7 +187,8 @@ impl Item {
     fn is_message(&self) -> bool {
         self.lines.iter().filter(|line| line.trim_start().starts_with("<xs:extension")).any(|line| {
             let base = attribute(line, "base").unwrap_or_default();
-            ["OrganizationRequest", "OrganizationResponse"].contains(&base.rsplit(':').next().unwrap_or_default())
+            ["OrganizationRequest", "OrganizationResponse"]
+                .contains(&base.rsplit(':').next().unwrap_or_default())
         })
     }
 
@@ -223,13 +227,10 @@ impl Item {
         self.lines.len() != before
     }
 
-    fn prune(
-        &mut self,
-        prefixes: &HashMap<&str, &str>,
-        known: &HashSet<(String, String)>,
-    ) -> Pruned {
+    fn prune(&mut self, prefixes: &HashMap<&str, &str>, known: &HashSet<(String, String)>) -> Pruned {
         let dangles = |line: &str| names_missing(line, prefixes, known);
-        let whole = |line: &&&str| !line.starts_with("    ") || line.trim_start().starts_with("<xs:extension");
+        let whole =
+            |line: &&&str| !line.starts_with("    ") || line.trim_start().starts_with("<xs:extension");
         if self.lines.iter().filter(whole).any(|line| dangles(line)) {
             return Pruned::All;
         }
