@@ -24,7 +24,8 @@ pub(crate) fn store_files(sets: &mut [ChangeSet]) -> Vec<Body> {
             | Change::Upsert(record) => record,
             Change::Delete(_) | Change::DeleteIf(..) => continue,
         };
-        for (_, value) in record.columns.iter_mut().filter(|(column, _)| column == "body") {
+        // Display bodies that are not handles stay in their rows: they are read with every list.
+        for (_, value) in record.columns.iter_mut().filter(|(column, _)| column != "description") {
             let Value::Content(Content::Bytes(bytes)) = value else { continue };
             if bytes.len() > INLINE {
                 let body = Body::prepare(bytes);

@@ -2,6 +2,8 @@
 //!
 //! The doors give references in several forms: a reference, an entity with only its key, a bare id. All are taken.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use postroom_core::{Change, Crm, Fault, Filter, Ids, Query, Record, RecordRef, Value};
 use uuid::Uuid;
@@ -9,6 +11,7 @@ use uuid::Uuid;
 use super::{Message, Parameter, codes, refuse};
 use crate::failure::Failure;
 use crate::rules::Refusal;
+use crate::schema::Table;
 use crate::seed;
 use crate::session::Session;
 
@@ -140,7 +143,7 @@ impl Ask<'_> {
 
     /// A row as the caller sees it.
     pub(super) async fn row(&self, at: &RecordRef, columns: &[&str]) -> Result<Record, Failure> {
-        let key = self.session.crm().table(&at.table).await?.primary_key.clone();
+        let key = table(self.session, &at.table).await?.primary_key.clone();
         let query = Query::of(&at.table).select(columns).filter(Filter::eq(key, at.id));
         let mut rows = self.session.all(query).await?;
         rows.pop().ok_or_else(|| Refusal::NotFound(at.clone()).into())
@@ -162,11 +165,16 @@ impl Ask<'_> {
 
     /// Only the columns that the table has and that may be written: what differs between versions is left out.
     pub(super) async fn fitting(&self, record: Record) -> Result<Record, Failure> {
-        let table = self.session.crm().table(&record.at.table).await?;
+        let table = table(self.session, &record.at.table).await?;
         let writable = |name: &str| table.column(name).is_some_and(|column| !column.read_only);
         let columns = record.columns.into_iter().filter(|(name, _)| writable(name)).collect();
         Ok(Record { at: record.at, columns })
     }
+}
+
+/// One table as it is now; one that is not there is the caller's mistake.
+pub(super) async fn table(session: &Session, name: &str) -> Result<Arc<Table>, Failure> {
+    Ok(session.crm().schema().await?.table(name)?.clone())
 }
 
 /// The row's version, to be named with a change: what was decided by a row holds only while it stands.

@@ -13,7 +13,7 @@ use postroom_core::metadata::ColumnKind;
 use postroom_core::{Change, Content, Filter, Query, Record, RecordRef, Value};
 use uuid::Uuid;
 
-use super::ask::Ask;
+use super::ask::{Ask, table};
 use super::{Parameter, Prepared, codes, refuse};
 use crate::definitions;
 use crate::failure::Failure;
@@ -215,7 +215,7 @@ pub(crate) async fn file_change(
             "The file needs a name of at most 255 characters, without a path.",
         ));
     }
-    let table = session.crm().table(&at.table).await?;
+    let table = table(session, &at.table).await?;
     let beside = name_column(name);
     if table.column(&beside).is_none() {
         session.crm().add_columns(&at.table, vec![Column::text(beside.as_str(), NAME)]).await?;
@@ -227,7 +227,7 @@ pub(crate) async fn file_change(
 /// The change that empties a file column.
 pub(crate) async fn empty_change(session: &Session, at: &RecordRef, name: &str) -> Result<Change, Failure> {
     column(session, at, name).await?;
-    let table = session.crm().table(&at.table).await?;
+    let table = table(session, &at.table).await?;
     let mut row = Record::new(at.clone()).with(name, Value::Null);
     if table.column(&name_column(name)).is_some() {
         row = row.with(name_column(name), Value::Null);

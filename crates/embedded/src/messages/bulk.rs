@@ -12,7 +12,7 @@ use postroom_core::{Change, ChangeSet, Content, Crm, Fault, Filter, Query, Recor
 use postroom_formats::fetchxml::{self, Fetch};
 use postroom_store::Error;
 
-use super::ask::Ask;
+use super::ask::{Ask, table};
 use super::{Parameter, Prepared, codes, refuse};
 use crate::Embedded;
 use crate::failure::Failure;
@@ -96,7 +96,7 @@ async fn queries(ask: &Ask<'_>, now: Timestamp) -> Result<Vec<Query>, Failure> {
         if query.computes() {
             return Err(ask.unfit("QuerySet", "a list of queries for rows, not for sums"));
         }
-        let table = ask.session.crm().table(&query.table).await?;
+        let table = table(ask.session, &query.table).await?;
         let mut filter = vec![query.filter.clone()];
         if table.column("createdon").is_some() {
             filter.push(Filter::Compare("createdon".into(), Comparison::Le, Value::Time(now)));

@@ -26,6 +26,7 @@ use uuid::Uuid;
 use crate::failure::Failure;
 use crate::session::Session;
 use ask::Ask;
+pub(crate) use ask::of_value;
 pub use bulk::resume;
 pub use names::{Bound, Definition, NAMES, Shape, find};
 

@@ -8,7 +8,7 @@ pub(super) mod merge;
 
 use postroom_core::{Change, Filter, Query, Record, RecordRef, Value};
 
-use super::ask::{Ask, guid, member, unless_changed};
+use super::ask::{Ask, guid, member, table, unless_changed};
 use super::{Parameter, Prepared, codes, refuse};
 use crate::failure::Failure;
 
@@ -69,7 +69,7 @@ pub(super) async fn qualify_lead(ask: &Ask<'_>) -> Result<Prepared, Failure> {
         "ownerid",
     ];
     columns.extend(OF_PERSON.iter().chain(CARRIED));
-    let table = ask.session.crm().table("lead").await?;
+    let table = table(ask.session, "lead").await?;
     columns.retain(|name| table.column(name).is_some());
     let lead = ask.row(&at, &columns).await?;
     let status = ask.int("Status")?.filter(|status| *status >= 0).unwrap_or(QUALIFIED_STATUS);
@@ -217,8 +217,8 @@ pub(super) async fn initialize_from(ask: &Ask<'_>) -> Result<Prepared, Failure> 
     let source = ask.needed("EntityMoniker", None)?;
     ask.need("TargetEntityName")?;
     let target = ask.text("TargetEntityName")?.unwrap_or_default();
-    let from = ask.session.crm().table(&source.table).await?;
-    let to = ask.session.crm().table(target).await?;
+    let from = table(ask.session, &source.table).await?;
+    let to = table(ask.session, target).await?;
     let shared: Vec<&str> = CARRIED
         .iter()
         .chain(OF_PERSON)

@@ -3,7 +3,7 @@
 use postroom_core::query::{Aggregate, Function};
 use postroom_core::{Change, Query, Record, Value};
 
-use super::ask::Ask;
+use super::ask::{Ask, table};
 use super::{Parameter, Prepared};
 use crate::failure::Failure;
 use crate::seed;
@@ -50,7 +50,7 @@ pub(super) async fn counts(ask: &Ask<'_>) -> Result<Prepared, Failure> {
         let Parameter::Text(name) = name else {
             return Err(ask.unfit("EntityNames", "a list of table names"));
         };
-        let table = ask.session.crm().table(name).await?;
+        let table = table(ask.session, name).await?;
         let count = Aggregate {
             column: table.primary_key.clone(),
             function: Function::Count,

@@ -6,7 +6,7 @@
 
 use postroom_core::{Content, Crm, Record, RecordRef, Value};
 
-use super::ask::Ask;
+use super::ask::{Ask, table};
 use super::{Parameter, Prepared, codes, refuse};
 use crate::failure::Failure;
 
@@ -77,7 +77,7 @@ fn columns(names: &[(String, String)], table: &str) -> Vec<String> {
 
 /// The row with those of the columns that its table has.
 async fn known(ask: &Ask<'_>, at: &RecordRef, columns: &[String]) -> Result<Record, Failure> {
-    let table = ask.session.crm().table(&at.table).await?;
+    let table = table(ask.session, &at.table).await?;
     let real: Vec<&str> =
         columns.iter().map(String::as_str).filter(|name| table.column(name).is_some()).collect();
     ask.row(at, &real).await

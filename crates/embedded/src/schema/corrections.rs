@@ -310,6 +310,16 @@ pub(super) const CORRECTIONS: &[Correction] = &[
         Fix::NoPreset,
         "what the party did is the client's to say",
     ),
+    // the organisation's settings
+    fix("organization", &["emailcorrelationenabled"], Fix::Boolean(true), "the platform's value"),
+    fix("organization", &["trackingprefix"], Fix::Text("CRM:"), "the platform's value"),
+    fix("organization", &["trackingtokeniddigits"], Fix::Number(3), "the platform's value"),
+    fix(
+        "organization",
+        &["maxuploadfilesize"],
+        Fix::Number(5_242_880),
+        "the platform's value: five megabytes",
+    ),
     // administration
     fix("mailbox", &["statuscode"], Fix::States(&[(1, 0), (2, 1)]), "the file leaves the states out"),
     fix(

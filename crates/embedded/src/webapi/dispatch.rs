@@ -8,7 +8,7 @@ use postroom_formats::odata::resolve::{self, Row};
 use uuid::Uuid;
 
 use super::call::Call;
-use super::{Problem, Reply, batch, read, write};
+use super::{Problem, Reply, actions, batch, files, read, sql, write};
 
 /// What a path means.
 pub(crate) struct Place<'p> {
@@ -24,10 +24,21 @@ pub(crate) async fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
         [] => read::service_document(call),
         [Segment::Batch] if call.method == Method::POST => batch::answer(call).await,
         _ => {
+            if call.method == Method::GET
+                && let Some(asked) = actions::find(call).await?
+            {
+                return actions::answer(call, &asked).await;
+            }
+            if write::writes(&call.method) {
+                return write::answer(call).await;
+            }
             let place = place(call)?;
             match call.method {
-                Method::GET => read::answer(call, &place).await,
-                _ if write::writes(&call.method) => write::answer(call).await,
+                Method::GET => match (files::column(&place), &call.options.sql) {
+                    (Some(column), _) => files::answer(call, &place, column).await,
+                    (None, Some(text)) => sql::answer(call, &place, text).await,
+                    (None, None) => read::answer(call, &place).await,
+                },
                 _ => Err(Problem::method(&call.method)),
             }
         }

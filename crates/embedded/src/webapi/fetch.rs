@@ -52,7 +52,7 @@ async fn run(call: &Call<'_>, table: &TableInfo, fetch: Fetch) -> Result<Reply, 
 }
 
 /// The columns of a record in the order in which the engine answers them.
-fn asked(query: &Query) -> Vec<String> {
+pub(crate) fn asked(query: &Query) -> Vec<String> {
     let mut all: Vec<String> = query.columns.clone().unwrap_or_default();
     fn walk(links: &[Link], all: &mut Vec<String>) {
         use postroom_core::query::Join;
@@ -67,7 +67,10 @@ fn asked(query: &Query) -> Vec<String> {
 }
 
 /// Names the columns of links that want all of them, and says which table each alias means.
-fn aliases<'c>(call: &'c Call<'_>, links: &mut [Link]) -> Result<HashMap<String, &'c TableInfo>, Problem> {
+pub(crate) fn aliases<'c>(
+    call: &'c Call<'_>,
+    links: &mut [Link],
+) -> Result<HashMap<String, &'c TableInfo>, Problem> {
     let mut all = HashMap::new();
     for link in links {
         let table = call.table(&link.table)?;
@@ -161,7 +164,12 @@ pub(crate) async fn computed(call: &Call<'_>, table: &TableInfo, query: Query) -
 }
 
 /// Writes groups: rows without keys.
-fn grouped(call: &Call<'_>, table: &TableInfo, query: &Query, page: Page) -> Result<Reply, Problem> {
+pub(crate) fn grouped(
+    call: &Call<'_>,
+    table: &TableInfo,
+    query: &Query,
+    page: Page,
+) -> Result<Reply, Problem> {
     let mut links = query.links.clone();
     let aliases = aliases(call, &mut links)?;
     let of = |name: &str| {

@@ -11,12 +11,14 @@
 //!   [`reference`] tie rows together, [`multiple`] writes many.
 //! * Every error is a [`Problem`] with the platform's own code and text.
 
+mod actions;
 mod batch;
 mod call;
 mod delta;
 mod dispatch;
 mod expand;
 mod fetch;
+mod files;
 mod format;
 mod input;
 mod json;
@@ -27,6 +29,7 @@ mod problem;
 mod read;
 mod reference;
 mod row;
+mod sql;
 mod value;
 mod write;
 

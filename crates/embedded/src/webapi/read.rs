@@ -17,7 +17,8 @@ use super::expand::{self, Branch};
 use super::json::Json;
 use super::page::{self, Token, columns, marks, window};
 use super::row::{self, Names, Shape, etag};
-use super::{Problem, Reply, delta, fetch};
+use super::{Problem, Reply, delta, fetch, files};
+use crate::messages::blocks;
 use crate::schema::Kind;
 use crate::session::{COUNTED, Page};
 
@@ -224,6 +225,10 @@ pub(crate) async fn bodies(call: &Call<'_>, records: &mut [Record]) -> Result<()
         let table = call.schema.table(&record.at.table).ok().cloned();
         for (name, value) in &mut record.columns {
             let Value::Content(content) = value else { continue };
+            if files::is_file(call, &record.at.table, name) {
+                *value = Value::Guid(blocks::file_id(record.at.id, name));
+                continue;
+            }
             let file = table
                 .as_ref()
                 .and_then(|table| table.column(name))

@@ -14,7 +14,7 @@ use super::call::Call;
 use super::dispatch::{self, Place};
 use super::input::{self, Members};
 use super::problem::{Problem, codes};
-use super::{Reply, multiple, parties, read, reference, row, value};
+use super::{Reply, actions, files, multiple, parties, read, reference, row, value};
 use crate::schema::Kind;
 
 /// A request ready to be done.
@@ -50,7 +50,15 @@ pub(crate) async fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
 
 /// Reads a request that changes rows. Nothing is written yet.
 pub(crate) async fn prepare(call: &Call<'_>) -> Result<Prepared, Problem> {
+    if let Some(asked) = actions::find(call).await? {
+        return actions::prepare(call, &asked).await;
+    }
     let place = dispatch::place(call)?;
+    if let Some(column) =
+        files::column(&place).filter(|_| ["PATCH", "DELETE"].contains(&call.method.as_str()))
+    {
+        return files::prepare(call, &place, column).await;
+    }
     match (call.method.as_str(), &place.row, place.tail) {
         ("POST", None, []) => create(call, &place).await,
         ("POST", None, [Segment::Qualified { name, .. }]) => multiple::prepare(call, place.table, name).await,

@@ -12,6 +12,7 @@ mod door;
 mod imports;
 mod joins;
 mod mails;
+mod messages;
 mod model;
 mod queries;
 mod rules;

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::addresses::Addresses;
 use super::{Judged, Mail};
 use crate::failure::Failure;
-use crate::messages::ask::Ask;
+use crate::messages::ask::{Ask, table};
 use crate::messages::tracking::Match;
 use crate::messages::{Parameter, Prepared, codes, mail, refuse};
 use crate::seed;
@@ -109,7 +109,7 @@ async fn row(
     let received = ask.time("ReceivedOn")?.unwrap_or_else(|| ask.session.now());
     let sender = mail.from.first().map_or("", String::as_str);
     let mut record = Record::new(at.clone())
-        .with("subject", cut(mail.subject, 200))
+        .with("subject", cut(mail.subject, 800))
         .with("description", ask.text("Body")?.map(str::to_owned))
         .with("directioncode", false)
         .with("sender", cut(sender, 250))
@@ -176,7 +176,7 @@ fn parties(ask: &Ask<'_>, mail: &Mail<'_>, people: &Addresses, at: &RecordRef) -
 /// The user who takes the mail, or the owner of the queue: only when the caller may hand rows to others.
 async fn owner(ask: &Ask<'_>, accepting: &[RecordRef]) -> Result<Option<RecordRef>, Failure> {
     let caller = ask.session.caller().await?;
-    let table = ask.session.crm().table("email").await?;
+    let table = table(ask.session, "email").await?;
     if caller.may(PrivilegeKind::Assign, &table) == crate::access::Level::None {
         return Ok(None);
     }

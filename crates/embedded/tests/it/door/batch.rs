@@ -29,7 +29,9 @@ async fn post(door: &DoorBench, prefer: &str, body: &str) -> (Answer, Vec<BatchA
 }
 
 fn part(request: &str, body: &str) -> String {
-    format!("--b\r\nContent-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n\r\n{request} HTTP/1.1\r\nContent-Type: application/json; type=entry\r\n\r\n{body}\r\n")
+    format!(
+        "--b\r\nContent-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n\r\n{request} HTTP/1.1\r\nContent-Type: application/json; type=entry\r\n\r\n{body}\r\n"
+    )
 }
 
 /// Content-ID, request line, body.
@@ -37,7 +39,9 @@ fn set(requests: &[(&str, &str, Json)]) -> String {
     let mut text = "--b\r\nContent-Type: multipart/mixed; boundary=\"c\"\r\n\r\n".to_owned();
     for (id, request, body) in requests {
         let body = if body.is_null() { String::new() } else { body.to_string() };
-        text += &format!("--c\r\nContent-Type: application/http\r\nContent-Transfer-Encoding: binary\r\nContent-ID: {id}\r\n\r\n{request} HTTP/1.1\r\nContent-Type: application/json; type=entry\r\nIf-Match: *\r\n\r\n{body}\r\n");
+        text += &format!(
+            "--c\r\nContent-Type: application/http\r\nContent-Transfer-Encoding: binary\r\nContent-ID: {id}\r\n\r\n{request} HTTP/1.1\r\nContent-Type: application/json; type=entry\r\nIf-Match: *\r\n\r\n{body}\r\n"
+        );
     }
     text + "--c--\r\n"
 }
@@ -63,7 +67,11 @@ async fn a_set_refers_to_its_own_rows(on: On) {
     let contact = door.send("POST", "contacts", json!({"lastname": "Adler"})).await.made();
     let text = set(&[
         ("1", "POST /api/data/v9.2/accounts", json!({"name": "A"})),
-        ("2", "PUT $1/primarycontactid/$ref", json!({"@odata.id": format!("/api/data/v9.2/contacts({contact})")})),
+        (
+            "2",
+            "PUT $1/primarycontactid/$ref",
+            json!({"@odata.id": format!("/api/data/v9.2/contacts({contact})")}),
+        ),
     ]) + &part("GET /api/data/v9.2/accounts?$select=name,_primarycontactid_value", "")
         + "--b--\r\n";
     let (answer, parts) = post(&door, "", &text).await;
@@ -90,7 +98,10 @@ async fn a_set_is_all_or_nothing(on: On) {
     assert_eq!(body(&parts[1]), json!(0), "nothing of the set is there");
     assert_eq!(answer.header("preference-applied"), "odata.continue-on-error");
     // Refused already while it is read.
-    let text = set(&[("1", "POST contacts", json!({"lastname": "Fine"})), ("2", "POST contacts", json!({"lastnam": "x"}))]) + "--b--\r\n";
+    let text = set(&[
+        ("1", "POST contacts", json!({"lastname": "Fine"})),
+        ("2", "POST contacts", json!({"lastnam": "x"})),
+    ]) + "--b--\r\n";
     let (answer, parts) = post(&door, "", &text).await;
     assert_eq!((answer.status, statuses(&parts)), (400, vec![vec![400]]));
     assert_eq!(door.get("contacts/$count").await.text, "0");
@@ -128,8 +139,10 @@ async fn references_in_bodies_and_urls(on: On) {
         ("5", "POST $two/contact_customer_accounts", json!({"lastname": "D"})),
         ("6", "POST contacts", json!({"lastname": "E"})),
         ("7", "DELETE $6", Json::Null),
-    ]) + &part("GET accounts?$select=name&$expand=primarycontactid($select=jobtitle),contact_customer_accounts($select=lastname)", "")
-        + "--b--\r\n";
+    ]) + &part(
+        "GET accounts?$select=name&$expand=primarycontactid($select=jobtitle),contact_customer_accounts($select=lastname)",
+        "",
+    ) + "--b--\r\n";
     let (answer, parts) = post(&door, "", &text).await;
     assert_eq!((answer.status, statuses(&parts)), (200, vec![vec![204; 7], vec![200]]), "{}", answer.text);
     let row = &body(&parts[1])["value"][0];
@@ -137,10 +150,14 @@ async fn references_in_bodies_and_urls(on: On) {
     assert_eq!(row["contact_customer_accounts"].as_array().map(Vec::len), Some(2));
     assert_eq!(door.get("contacts/$count").await.text, "2");
     let check = async |request: &str, content: Json| {
-        let text = set(&[("1", "POST contacts", json!({"lastname": "A"})), ("2", request, content)]) + "--b--\r\n";
+        let text =
+            set(&[("1", "POST contacts", json!({"lastname": "A"})), ("2", request, content)]) + "--b--\r\n";
         let (answer, parts) = post(&door, "", &text).await;
         assert_eq!((answer.status, statuses(&parts)), (400, vec![vec![400]]), "{}", answer.text);
-        assert_eq!(body(&parts[0])["error"]["message"], "Content-ID Reference: '$9' does not exist in the batch context.");
+        assert_eq!(
+            body(&parts[0])["error"]["message"],
+            "Content-ID Reference: '$9' does not exist in the batch context."
+        );
     };
     check("PATCH $9", json!({})).await;
     check("POST accounts", json!({"primarycontactid@odata.bind": "$9"})).await;
@@ -192,6 +209,10 @@ async fn batches_that_are_refused_whole(on: On) {
     check(&(part("GET contacts", "").repeat(1001) + "--b--"), "1000").await;
     let (answer, parts) = post(&door, "", &(part("POST $batch", "") + "--b--")).await;
     assert_eq!((answer.status, statuses(&parts)), (400, vec![vec![400]]));
-    door.ask("POST", "$batch", &[("content-type", "application/json")], "{}").await.refused(400, "0x80060888", "multipart");
+    door.ask("POST", "$batch", &[("content-type", "application/json")], "{}").await.refused(
+        400,
+        "0x80060888",
+        "multipart",
+    );
     assert_eq!(door.get("contacts/$count").await.text, "0");
 }

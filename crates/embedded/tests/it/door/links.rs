@@ -74,27 +74,54 @@ async fn collections(on: On) {
     assert_eq!(town.count(&list).await, 0);
     // A row that belongs to another one stays there.
     let other = town.door.send("POST", "accounts", json!({"name": "B"})).await.made();
-    town.done("POST", &format!("accounts({other})/contact_customer_accounts/$ref"), &format!("/contacts({})", town.contact)).await;
+    town.done(
+        "POST",
+        &format!("accounts({other})/contact_customer_accounts/$ref"),
+        &format!("/contacts({})", town.contact),
+    )
+    .await;
     town.done("DELETE", &format!("{list}({})/$ref", town.contact), "").await;
-    assert_eq!(town.value(&format!("contacts({})", town.contact), "_parentcustomerid_value").await, other.to_string());
+    assert_eq!(
+        town.value(&format!("contacts({})", town.contact), "_parentcustomerid_value").await,
+        other.to_string()
+    );
 }
 
 async fn pairs(on: On) {
     let town = Town::new(on).await;
-    let role = town.door.get("roles?$select=roleid&$top=1").await.json["value"][0]["roleid"].as_str().unwrap().to_owned();
-    let user = town.door.send("POST", "systemusers", json!({"firstname": "U", "lastname": "V", "internalemailaddress": "u@example.org"})).await;
+    let role = town.door.get("roles?$select=roleid&$top=1").await.json["value"][0]["roleid"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let user = town
+        .door
+        .send(
+            "POST",
+            "systemusers",
+            json!({"firstname": "U", "lastname": "V", "internalemailaddress": "u@example.org"}),
+        )
+        .await;
     let user = user.made();
     let list = format!("systemusers({user})/systemuserroles_association");
     for _ in 0..2 {
         town.done("POST", &format!("{list}/$ref"), &format!("{ROOT}/roles({role})")).await;
         assert_eq!(town.count(&list).await, 1);
     }
-    assert_eq!(town.count(&format!("roles({role})/systemuserroles_association?$filter=systemuserid eq {user}")).await, 1);
+    assert_eq!(
+        town.count(&format!("roles({role})/systemuserroles_association?$filter=systemuserid eq {user}"))
+            .await,
+        1
+    );
     // From the other side it is the same tie.
     town.done("DELETE", &format!("roles({role})/systemuserroles_association({user})/$ref"), "").await;
     town.done("DELETE", &format!("{list}({role})/$ref"), "").await;
     assert_eq!(town.count(&list).await, 0);
-    town.done("POST", &format!("roles({role})/systemuserroles_association/$ref"), &format!("systemusers({user})")).await;
+    town.done(
+        "POST",
+        &format!("roles({role})/systemuserroles_association/$ref"),
+        &format!("systemusers({user})"),
+    )
+    .await;
     assert_eq!(town.count(&list).await, 1);
     town.done("DELETE", &format!("{list}/$ref?$id={ROOT}/roles({role})"), "").await;
     assert_eq!(town.count(&list).await, 0);
@@ -102,7 +129,11 @@ async fn pairs(on: On) {
 
 async fn lists_and_their_members(on: On) {
     let town = Town::new(on).await;
-    let list = town.door.send("POST", "lists", json!({"listname": "L", "createdfromcode": 2, "type": false})).await.made();
+    let list = town
+        .door
+        .send("POST", "lists", json!({"listname": "L", "createdfromcode": 2, "type": false}))
+        .await
+        .made();
     let members = format!("lists({list})/listcontact_association");
     town.done("POST", &format!("{members}/$ref"), &format!("contacts({})", town.contact)).await;
     assert_eq!(town.count(&members).await, 1);
@@ -126,16 +157,82 @@ async fn what_is_not_there(on: On) {
     };
     let there = format!("contacts({contact})");
     let gone = "0x80040217";
-    check("PUT", format!("accounts({account})/primarycontactid/$ref"), format!("contacts({NONE})"), 404, gone, NONE).await;
+    check(
+        "PUT",
+        format!("accounts({account})/primarycontactid/$ref"),
+        format!("contacts({NONE})"),
+        404,
+        gone,
+        NONE,
+    )
+    .await;
     check("PUT", format!("accounts({NONE})/primarycontactid/$ref"), there.clone(), 404, gone, NONE).await;
-    check("POST", format!("accounts({NONE})/contact_customer_accounts/$ref"), there.clone(), 404, gone, NONE).await;
-    check("POST", format!("accounts({account})/contact_customer_accounts/$ref"), format!("contacts({NONE})"), 404, gone, NONE).await;
-    check("DELETE", format!("accounts({account})/contact_customer_accounts({NONE})/$ref"), String::new(), 404, gone, NONE).await;
-    check("POST", format!("lists({NONE})/listcontact_association/$ref"), there.clone(), 404, gone, NONE).await;
-    check("POST", format!("accounts({account})/contact_customer_account/$ref"), there.clone(), 404, "0x80060888", "contact_customer_account").await;
-    check("POST", format!("accounts({account})/contact_customer_accounts/$ref"), format!("accounts({account})"), 400, "0x80048d19", "not of account").await;
-    check("PUT", format!("accounts({account})/contact_customer_accounts/$ref"), there.clone(), 405, "0x80040203", "PUT").await;
-    check("DELETE", format!("accounts({account})/contact_customer_accounts/$ref"), String::new(), 400, "0x80040203", "$ref?$id").await;
-    check("POST", format!("accounts({account})/contact_customer_accounts/$ref"), String::new(), 400, "0x80048d19", "no body").await;
+    check("POST", format!("accounts({NONE})/contact_customer_accounts/$ref"), there.clone(), 404, gone, NONE)
+        .await;
+    check(
+        "POST",
+        format!("accounts({account})/contact_customer_accounts/$ref"),
+        format!("contacts({NONE})"),
+        404,
+        gone,
+        NONE,
+    )
+    .await;
+    check(
+        "DELETE",
+        format!("accounts({account})/contact_customer_accounts({NONE})/$ref"),
+        String::new(),
+        404,
+        gone,
+        NONE,
+    )
+    .await;
+    check("POST", format!("lists({NONE})/listcontact_association/$ref"), there.clone(), 404, gone, NONE)
+        .await;
+    check(
+        "POST",
+        format!("accounts({account})/contact_customer_account/$ref"),
+        there.clone(),
+        404,
+        "0x80060888",
+        "contact_customer_account",
+    )
+    .await;
+    check(
+        "POST",
+        format!("accounts({account})/contact_customer_accounts/$ref"),
+        format!("accounts({account})"),
+        400,
+        "0x80048d19",
+        "not of account",
+    )
+    .await;
+    check(
+        "PUT",
+        format!("accounts({account})/contact_customer_accounts/$ref"),
+        there.clone(),
+        405,
+        "0x80040203",
+        "PUT",
+    )
+    .await;
+    check(
+        "DELETE",
+        format!("accounts({account})/contact_customer_accounts/$ref"),
+        String::new(),
+        400,
+        "0x80040203",
+        "$ref?$id",
+    )
+    .await;
+    check(
+        "POST",
+        format!("accounts({account})/contact_customer_accounts/$ref"),
+        String::new(),
+        400,
+        "0x80048d19",
+        "no body",
+    )
+    .await;
     check("PUT", format!("accounts({account})/createdby/$ref"), there, 400, "0x80040203", "createdby").await;
 }

@@ -35,7 +35,8 @@ struct World {
 async fn world(on: On) -> World {
     let door = DoorBench::new(on).await;
     let bench = &door.bench;
-    let account = bench.row("account").with("name", "Adler & Co").with("revenue", Value::Decimal("10.5".into()));
+    let account =
+        bench.row("account").with("name", "Adler & Co").with("revenue", Value::Decimal("10.5".into()));
     let contacts: Vec<Record> = ["Anna", "Bert", "Carla", "Dora"]
         .into_iter()
         .enumerate()
@@ -62,7 +63,8 @@ fn names(rows: &Json) -> Vec<&str> {
 
 async fn a_query_answers_rows(on: On) {
     let world = world(on).await;
-    let answer = world.door.get("contacts?$select=firstname,_parentcustomerid_value&$orderby=firstname").await;
+    let answer =
+        world.door.get("contacts?$select=firstname,_parentcustomerid_value&$orderby=firstname").await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     assert_eq!(answer.header("content-type"), "application/json; odata.metadata=minimal");
     assert_eq!(answer.header("odata-version"), "4.0");
@@ -92,12 +94,25 @@ async fn conditions_and_orders(on: On) {
     };
     let account = world.account.at.id;
     check("$filter=firstname eq 'ANNA'", &["Anna"]).await;
-    check("$filter=lastname eq 'O''Neil' and numberofchildren gt 1&$orderby=firstname desc", &["Dora", "Carla"]).await;
+    check(
+        "$filter=lastname eq 'O''Neil' and numberofchildren gt 1&$orderby=firstname desc",
+        &["Dora", "Carla"],
+    )
+    .await;
     check("%24filter=contains(firstname,%27r%27)&%24orderby=firstname", &["Bert", "Carla", "Dora"]).await;
-    check("$filter=startswith(firstname,'A') or endswith(firstname,'t')&$orderby=firstname", &["Anna", "Bert"]).await;
+    check(
+        "$filter=startswith(firstname,'A') or endswith(firstname,'t')&$orderby=firstname",
+        &["Anna", "Bert"],
+    )
+    .await;
     check("$filter=_parentcustomerid_value eq null", &["Dora"]).await;
-    check(&format!("$filter=_parentcustomerid_value eq {account}&$orderby=firstname&$top=1"), &["Anna"]).await;
-    check("$filter=parentcustomerid_account/name eq 'adler %26 co'&$orderby=firstname", &["Anna", "Bert", "Carla"]).await;
+    check(&format!("$filter=_parentcustomerid_value eq {account}&$orderby=firstname&$top=1"), &["Anna"])
+        .await;
+    check(
+        "$filter=parentcustomerid_account/name eq 'adler %26 co'&$orderby=firstname",
+        &["Anna", "Bert", "Carla"],
+    )
+    .await;
     check("$orderby=parentcustomerid_account/name,firstname desc", &["Dora", "Carla", "Bert", "Anna"]).await;
     check("$filter=not (numberofchildren lt 3)", &["Dora"]).await;
     check(
@@ -106,7 +121,11 @@ async fn conditions_and_orders(on: On) {
     )
     .await;
     check("$filter=Microsoft.Dynamics.CRM.Between(PropertyName='numberofchildren',PropertyValues=[\"1\",\"2\"])&$orderby=firstname", &["Bert", "Carla"]).await;
-    check("$filter=Microsoft.Dynamics.CRM.Today(PropertyName='createdon') and firstname eq @p1&@p1='Bert'", &["Bert"]).await;
+    check(
+        "$filter=Microsoft.Dynamics.CRM.Today(PropertyName='createdon') and firstname eq @p1&@p1='Bert'",
+        &["Bert"],
+    )
+    .await;
     check("$filter=createdon ge 2026-11-02T00:00:00Z and firstname eq 'Carla'", &["Carla"]).await;
     check("$filter=account_primary_contact/any(a:a/name eq 'Adler %26 Co')", &["Bert"]).await;
     check("$filter=firstname eq 'x'' or 1 eq 1 --'", &[]).await;
@@ -130,7 +149,10 @@ async fn one_row(on: On) {
     world.door.get(missing).await.refused(404, "0x80040217", text);
     let prefixed = world.door.get(&format!("/contoso/api/data/v9.0/contacts({})", anna.at.id)).await;
     let context = prefixed.json["@odata.context"].as_str().unwrap();
-    assert!(context.starts_with("https://crm.example:8443/contoso/api/data/v9.0/$metadata#contacts"), "{context}");
+    assert!(
+        context.starts_with("https://crm.example:8443/contoso/api/data/v9.0/$metadata#contacts"),
+        "{context}"
+    );
 }
 
 async fn properties(on: On) {
@@ -148,7 +170,10 @@ async fn properties(on: On) {
 async fn navigation(on: On) {
     let world = world(on).await;
     let account = format!("accounts({})", world.account.at.id);
-    let answer = world.door.get(&format!("{account}/contact_customer_accounts?$select=firstname&$orderby=firstname")).await;
+    let answer = world
+        .door
+        .get(&format!("{account}/contact_customer_accounts?$select=firstname&$orderby=firstname"))
+        .await;
     assert_eq!(names(&answer.json), ["Anna", "Bert", "Carla"]);
     let up = world.door.get(&format!("{account}/primarycontactid?$select=firstname")).await;
     assert_eq!(up.json["firstname"], "Bert");
@@ -174,9 +199,15 @@ async fn expansions(on: On) {
     let row = &answer.json["value"][0];
     assert_eq!(row["primarycontactid"]["firstname"], "Bert");
     let staff = row["contact_customer_accounts"].as_array().unwrap();
-    assert_eq!(staff.iter().map(|one| one["firstname"].as_str().unwrap()).collect::<Vec<_>>(), ["Bert", "Anna"]);
+    assert_eq!(
+        staff.iter().map(|one| one["firstname"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["Bert", "Anna"]
+    );
     assert_eq!(staff[1]["parentcustomerid_account"]["name"], "Adler & Co");
-    let top = world.door.get("accounts?$expand=contact_customer_accounts($select=firstname;$top=1;$orderby=firstname)").await;
+    let top = world
+        .door
+        .get("accounts?$expand=contact_customer_accounts($select=firstname;$top=1;$orderby=firstname)")
+        .await;
     assert_eq!(top.json["value"][0]["contact_customer_accounts"].as_array().unwrap().len(), 1);
     let none = format!("contacts({})?$expand=parentcustomerid_account", world.contacts[3].at.id);
     let none = world.door.get(&none).await;
@@ -219,7 +250,8 @@ async fn annotations(on: On) {
     let url = "contacts?$select=firstname,_parentcustomerid_value,statuscode,createdon,donotemail,_ownerid_value&$top=1&$orderby=firstname";
     let answer = world.door.ask("GET", url, &prefer, "").await;
     let row = &answer.json["value"][0];
-    let note = |column: &str, annotation: &str| row[&format!("{column}@{annotation}")].as_str().map(str::to_owned);
+    let note =
+        |column: &str, annotation: &str| row[&format!("{column}@{annotation}")].as_str().map(str::to_owned);
     let formatted = |column: &str| note(column, "OData.Community.Display.V1.FormattedValue");
     assert_eq!(formatted("_parentcustomerid_value").as_deref(), Some("Adler & Co"));
     assert_eq!(formatted("statuscode").as_deref(), Some("Active"));
@@ -282,11 +314,23 @@ async fn fetch_xml_in_pages(on: On) {
         let cookie = answer.json["@Microsoft.Dynamics.CRM.fetchxmlpagingcookie"].as_str();
         assert_eq!(*more == true, cookie.is_some());
         let Some(cookie) = cookie else { break };
-        assert!(cookie.starts_with(&format!("<cookie pagenumber=\"{}\" pagingcookie=\"%253ccookie", page + 1)), "{cookie}");
+        assert!(
+            cookie.starts_with(&format!("<cookie pagenumber=\"{}\" pagingcookie=\"%253ccookie", page + 1)),
+            "{cookie}"
+        );
         let inner = cookie.split('"').nth(3).unwrap();
         let raw = percent(&percent(inner));
-        assert!(raw.starts_with(&format!("<cookie page=\"{page}\"><lastname last=\"O&apos;Neil\"")) || raw.contains("O'Neil"), "{raw}");
-        let escaped = raw.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&apos;");
+        assert!(
+            raw.starts_with(&format!("<cookie page=\"{page}\"><lastname last=\"O&apos;Neil\""))
+                || raw.contains("O'Neil"),
+            "{raw}"
+        );
+        let escaped = raw
+            .replace('&', "&amp;")
+            .replace('<', "&lt;")
+            .replace('>', "&gt;")
+            .replace('"', "&quot;")
+            .replace('\'', "&apos;");
         paging = format!(" paging-cookie='{escaped}'");
         assert!(page < 5);
     }
@@ -317,17 +361,32 @@ async fn stored_views(on: On) {
     let world = world(on).await;
     let xml = "<fetch><entity name='contact'><attribute name='firstname'/><filter>\
                <condition attribute='firstname' operator='like' value='%ar%'/></filter></entity></fetch>";
-    let view = world.door.bench.row("savedquery").with("name", "With ar").with("returnedtypecode", "contact").with("fetchxml", xml);
+    let view = world
+        .door
+        .bench
+        .row("savedquery")
+        .with("name", "With ar")
+        .with("returnedtypecode", "contact")
+        .with("fetchxml", xml);
     let view = view.with("querytype", 0);
     world.door.bench.create(std::slice::from_ref(&view)).await;
     let answer = world.door.get(&format!("contacts?savedQuery={}", view.at.id)).await;
     assert_eq!(names(&answer.json), ["Carla"], "{}", answer.text);
-    world.door.get("contacts?savedQuery=00000000-0000-0000-0000-000000000009").await.refused(404, "0x80040217", "savedquery");
+    world.door.get("contacts?savedQuery=00000000-0000-0000-0000-000000000009").await.refused(
+        404,
+        "0x80040217",
+        "savedquery",
+    );
 }
 
 async fn groups(on: On) {
     let world = world(on).await;
-    let answer = world.door.get("contacts?$apply=groupby((statuscode),aggregate($count as n,numberofchildren with sum as total))").await;
+    let answer = world
+        .door
+        .get(
+            "contacts?$apply=groupby((statuscode),aggregate($count as n,numberofchildren with sum as total))",
+        )
+        .await;
     assert_eq!(answer.json["value"], json!([{"statuscode": 1, "n": 4, "total": 6}]), "{}", answer.text);
     let xml = "<fetch aggregate='true'><entity name='contact'><attribute name='numberofchildren' alias='most' aggregate='max'/>\
                <attribute name='contactid' alias='n' aggregate='count'/>\
@@ -384,7 +443,13 @@ async fn refusals(on: On) {
         world.door.get(url).await.refused(status, code, says);
     };
     check("nothings", 404, "0x80060888", "Resource not found for the segment 'nothings'.").await;
-    check("contacts?$filter=nothing eq 1", 400, "0x80060888", "Could not find a property named 'nothing' on type 'Microsoft.Dynamics.CRM.contact'.").await;
+    check(
+        "contacts?$filter=nothing eq 1",
+        400,
+        "0x80060888",
+        "Could not find a property named 'nothing' on type 'Microsoft.Dynamics.CRM.contact'.",
+    )
+    .await;
     check("contacts?$select=nothing", 400, "0x80060888", "'nothing'").await;
     check("contacts?$skip=1", 400, "0x80060888", "Skip").await;
     check("contacts?$filter=firstname eqq 'x'", 400, "0x80060888", "position").await;
@@ -392,5 +457,9 @@ async fn refusals(on: On) {
     check("/api/data/v7.0/contacts", 404, "0x80060888", "v7.0").await;
     let track = [("prefer", "odata.track-changes")];
     let filtered = world.door.ask("GET", "contacts?$filter=firstname eq 'x'", &track, "").await;
-    filtered.refused(400, "0x80040203", "The \"$filter\" query parameter isn't supported when Change Tracking is enabled.");
+    filtered.refused(
+        400,
+        "0x80040203",
+        "The \"$filter\" query parameter isn't supported when Change Tracking is enabled.",
+    );
 }

@@ -20,7 +20,8 @@ struct World {
 async fn world(on: On, role: Option<uuid::Uuid>) -> World {
     let boss = DoorBench::new(on).await;
     let user = boss.bench.row("systemuser").with("domainname", "sales").with("lastname", "Sales");
-    let user = user.with("businessunitid", RecordRef::new("businessunit", postroom_embedded::seed::BUSINESS_UNIT));
+    let user =
+        user.with("businessunitid", RecordRef::new("businessunit", postroom_embedded::seed::BUSINESS_UNIT));
     boss.bench.create(std::slice::from_ref(&user)).await;
     if let Some(role) = role {
         let pair = boss.bench.row("systemuserroles").with("systemuserid", user.at.id).with("roleid", role);
@@ -55,7 +56,11 @@ async fn own_rows_only(on: On) {
 async fn nothing_without_a_role(on: On) {
     let world = world(on, None).await;
     world.sales.get("contacts").await.refused(403, "0x80040220", "prvReadContact");
-    world.sales.send("POST", "contacts", json!({"lastname": "x"})).await.refused(403, "0x80040220", "prvCreateContact");
+    world.sales.send("POST", "contacts", json!({"lastname": "x"})).await.refused(
+        403,
+        "0x80040220",
+        "prvCreateContact",
+    );
     world.sales.get("accounts?$expand=primarycontactid").await.refused(403, "0x80040220", "prvReadAccount");
 }
 
@@ -74,7 +79,8 @@ async fn writes_are_checked(on: On) {
 
 async fn expansions_are_limited(on: On) {
     let world = world(on, Some(roles::BASIC_USER)).await;
-    let account = world.boss.bench.row("account").with("name", "A").with("primarycontactid", world.foreign.at.clone());
+    let account =
+        world.boss.bench.row("account").with("name", "A").with("primarycontactid", world.foreign.at.clone());
     let account = account.with("ownerid", RecordRef::new("systemuser", world.sales.session.user()));
     world.boss.bench.create(std::slice::from_ref(&account)).await;
     let seen = world.sales.get("accounts?$select=name&$expand=primarycontactid($select=firstname)").await;

@@ -50,14 +50,22 @@ async fn representations(on: On) {
     let made = door.ask("POST", "accounts?$select=name", &prefer, json!({"name": "A"}).to_string()).await;
     assert_eq!((made.status, made.json["name"].as_str()), (201, Some("A")), "{}", made.text);
     assert_eq!(made.json["@odata.context"], format!("{ROOT}/$metadata#accounts(name)/$entity"));
-    assert_eq!((made.header("odata-entityid"), made.header("preference-applied")), ("", "return=representation"));
+    assert_eq!(
+        (made.header("odata-entityid"), made.header("preference-applied")),
+        ("", "return=representation")
+    );
     assert!(made.header("location").ends_with(')') && made.header("etag").starts_with("W/"));
     assert!(made.json.get("revenue").is_none());
     let url = made.header("location").to_owned();
     let changed = door.ask("PATCH", &format!("{url}?$select=name"), &prefer, r#"{"name":"B"}"#).await;
     assert_eq!((changed.status, changed.json["name"].as_str()), (200, Some("B")), "{}", changed.text);
     let upserted = door.ask("PATCH", &format!("accounts({NONE})"), &prefer, r#"{"name":"C"}"#).await;
-    assert_eq!((upserted.status, upserted.json["accountid"].as_str()), (201, Some(NONE)), "{}", upserted.text);
+    assert_eq!(
+        (upserted.status, upserted.json["accountid"].as_str()),
+        (201, Some(NONE)),
+        "{}",
+        upserted.text
+    );
     let body = json!({"name": "D", "primarycontactid": {"lastname": "Adler"}}).to_string();
     let url = "accounts?$select=name&$expand=primarycontactid($select=lastname)";
     let deep = door.ask("POST", url, &prefer, body).await;
@@ -77,7 +85,13 @@ async fn values_in_every_shape(on: On) {
     let door = DoorBench::new(on).await;
     let check = async |set: &str, column: &str, given: Json, expected: Json| {
         let mut body = json!({column: given});
-        let name = if set == "accounts" { "name" } else if set == "emails" { "subject" } else { "lastname" };
+        let name = if set == "accounts" {
+            "name"
+        } else if set == "emails" {
+            "subject"
+        } else {
+            "lastname"
+        };
         if column != name {
             body[name] = "A".into();
         }
@@ -100,7 +114,13 @@ async fn values_in_every_shape(on: On) {
     check("contacts", "birthdate", json!("1970-02-28T00:00:00Z"), json!("1970-02-28")).await;
     check("contacts", "birthdate", Json::Null, Json::Null).await;
     check("accounts", "address1_latitude", json!("47.5"), json!(47.5)).await;
-    check("emails", "scheduledstart", json!("2026-01-31T10:00:00.1234567+01:00"), json!("2026-01-31T09:00:00Z")).await;
+    check(
+        "emails",
+        "scheduledstart",
+        json!("2026-01-31T10:00:00.1234567+01:00"),
+        json!("2026-01-31T09:00:00Z"),
+    )
+    .await;
     check("emails", "scheduledstart", json!("2026-01-31T10:00:00"), json!("2026-01-31T10:00:00Z")).await;
     check("emails", "scheduledstart", json!("2026-01-31"), json!("2026-01-31T00:00:00Z")).await;
     check("emails", "description", json!("<p>Hi</p>"), json!("<p>Hi</p>")).await;
@@ -113,9 +133,19 @@ async fn bodies_that_cannot_be_read(on: On) {
         door.send("POST", "contacts", body).await.refused(400, code, says);
     };
     let payload = "0x80048d19";
-    check(json!({"lastnam": "A"}), payload, "Could not find a property named 'lastnam' on type 'Microsoft.Dynamics.CRM.contact'").await;
+    check(
+        json!({"lastnam": "A"}),
+        payload,
+        "Could not find a property named 'lastnam' on type 'Microsoft.Dynamics.CRM.contact'",
+    )
+    .await;
     check(json!({"LastName": "A"}), payload, "Could not find a property named 'LastName'").await;
-    check(json!({"lastname": 5}), payload, "Cannot convert the literal '5' to the expected type 'Edm.String'").await;
+    check(
+        json!({"lastname": 5}),
+        payload,
+        "Cannot convert the literal '5' to the expected type 'Edm.String'",
+    )
+    .await;
     check(json!({"numberofchildren": "many"}), payload, "'many' to the expected type 'Edm.Int32'").await;
     check(json!({"numberofchildren": 1.5}), payload, "Edm.Int32").await;
     check(json!({"numberofchildren": 5_000_000_000_u64}), payload, "Edm.Int32").await;
@@ -126,7 +156,8 @@ async fn bodies_that_cannot_be_read(on: On) {
     check(json!({"parentcustomerid": NONE}), payload, "'parentcustomerid'").await;
     check(json!({"lastname": "x".repeat(51)}), "0x80044331", "maximum allowed length of '50'").await;
     check(json!({"gendercode": 77}), "0x80040203", "gendercode").await;
-    check(json!({"@odata.type": "Microsoft.Dynamics.CRM.account", "lastname": "A"}), payload, "account").await;
+    check(json!({"@odata.type": "Microsoft.Dynamics.CRM.account", "lastname": "A"}), payload, "account")
+        .await;
     check(json!(["a"]), payload, "object").await;
     let typed = json!({"@odata.type": "#Microsoft.Dynamics.CRM.contact", "lastname": "A", "lastname@odata.type": "String", "@x.y": 1});
     door.send("POST", "contacts", typed).await.made();
@@ -147,12 +178,21 @@ async fn changes_and_upserts(on: On) {
     patch(&[("if-match", "*")], body()).await.refused(404, "0x80040217", "Does Not Exist");
     assert_eq!(door.get(&url).await.status, 404);
     let made = patch(&[("if-none-match", "null")], body()).await;
-    assert_eq!((made.made().to_string().as_str(), made.header("location")), (NONE, format!("{ROOT}/{url}").as_str()));
+    assert_eq!(
+        (made.made().to_string().as_str(), made.header("location")),
+        (NONE, format!("{ROOT}/{url}").as_str())
+    );
     let changed = patch(&[("if-match", "*")], r#"{"jobtitle":null}"#.into()).await;
     assert_eq!((changed.made().to_string().as_str(), changed.header("location")), (NONE, ""));
     assert_eq!(door.get(&url).await.json["jobtitle"], Json::Null);
-    patch(&[("if-none-match", "*")], body()).await.refused(412, "0x80040237", "A record with matching key values already exists.");
-    patch(&[], r#"{"lastname":"Berg","contactid":"00000000-0000-0000-0000-000000000001"}"#.into()).await.made();
+    patch(&[("if-none-match", "*")], body()).await.refused(
+        412,
+        "0x80040237",
+        "A record with matching key values already exists.",
+    );
+    patch(&[], r#"{"lastname":"Berg","contactid":"00000000-0000-0000-0000-000000000001"}"#.into())
+        .await
+        .made();
     let row = door.get(&url).await.json;
     assert_eq!((row["lastname"].as_str(), row["contactid"].as_str()), (Some("Berg"), Some(NONE)));
     patch(&[], "{}".into()).await.made();
@@ -169,7 +209,11 @@ async fn etags_under_two_writers(on: On) {
     with("PATCH", &url, &tag, r#"{"jobtitle":"first"}"#).await.made();
     let mismatch = "doesn't match the RowVersion property provided";
     with("PATCH", &url, &tag, r#"{"jobtitle":"second"}"#).await.refused(412, "0x80060882", mismatch);
-    with("PUT", &format!("{url}/jobtitle"), &tag, r#"{"value":"x"}"#).await.refused(412, "0x80060882", mismatch);
+    with("PUT", &format!("{url}/jobtitle"), &tag, r#"{"value":"x"}"#).await.refused(
+        412,
+        "0x80060882",
+        mismatch,
+    );
     with("DELETE", &format!("{url}/jobtitle"), &tag, "").await.refused(412, "0x80060882", mismatch);
     with("DELETE", &url, &tag, "").await.refused(412, "0x80060882", mismatch);
     with("PATCH", &url, "W/\"x\"", "{}").await.refused(412, "0x80060882", mismatch);
@@ -224,11 +268,19 @@ async fn references_are_bound(on: On) {
     check(nav, json!(format!("accounts({account})")), parent, to.clone()).await;
     check(nav, json!(format!("accounts({})", account.to_string().to_uppercase())), parent, to.clone()).await;
     check(nav, json!(format!("{ROOT}/accounts({account})")), parent, to.clone()).await;
-    check(nav, json!(format!("https:/crm.example/api/data/v9.1/accounts({account})")), parent, to.clone()).await;
+    check(nav, json!(format!("https:/crm.example/api/data/v9.1/accounts({account})")), parent, to.clone())
+        .await;
     check(nav, json!(format!("/api/data/v9.2/accounts({account})")), parent, to.clone()).await;
     check(nav, Json::Null, parent, Json::Null).await;
-    check("parentcustomerid_contact", json!(format!("contacts({person})")), parent, json!(person.to_string())).await;
-    let team = door.get("teams?$select=teamid&$top=1").await.json["value"][0]["teamid"].as_str().map(str::to_owned);
+    check(
+        "parentcustomerid_contact",
+        json!(format!("contacts({person})")),
+        parent,
+        json!(person.to_string()),
+    )
+    .await;
+    let team =
+        door.get("teams?$select=teamid&$top=1").await.json["value"][0]["teamid"].as_str().map(str::to_owned);
     if let Some(team) = team {
         check("ownerid", json!(format!("/teams({team})")), "_ownerid_value", json!(team)).await;
     }
@@ -238,7 +290,12 @@ async fn references_are_bound(on: On) {
     let both = json!({"lastname": "B", "parentcustomerid_account@odata.bind": format!("accounts({account})"), "parentcustomerid_contact@odata.bind": null});
     let id = door.send("POST", "contacts", both).await.made();
     assert_eq!(door.get(&format!("contacts({id})")).await.json[parent], to);
-    assert_eq!(door.send("PATCH", &format!("contacts({id})"), json!({"parentcustomerid_account": null})).await.status, 204);
+    assert_eq!(
+        door.send("PATCH", &format!("contacts({id})"), json!({"parentcustomerid_account": null}))
+            .await
+            .status,
+        204
+    );
     assert_eq!(door.get(&format!("contacts({id})")).await.json[parent], Json::Null);
     let bound = json!({"name": "B", "contact_customer_accounts@odata.bind": [format!("/contacts({id})"), format!("contacts({person})")]});
     let owner = door.send("POST", "accounts", bound).await.made();
@@ -253,14 +310,35 @@ async fn bad_references_are_refused(on: On) {
         door.send("POST", "contacts", body).await.refused(status, code, says);
     };
     let (payload, nav) = ("0x80048d19", "parentcustomerid_account");
-    check("publisher", json!("publishers(1)"), 400, payload, "An undeclared property 'publisher' which only has property annotations").await;
-    check("ParentCustomerId_Account", json!(format!("accounts({NONE})")), 400, payload, "undeclared property 'ParentCustomerId_Account'").await;
+    check(
+        "publisher",
+        json!("publishers(1)"),
+        400,
+        payload,
+        "An undeclared property 'publisher' which only has property annotations",
+    )
+    .await;
+    check(
+        "ParentCustomerId_Account",
+        json!(format!("accounts({NONE})")),
+        400,
+        payload,
+        "undeclared property 'ParentCustomerId_Account'",
+    )
+    .await;
     check(nav, json!(format!("contacts({NONE})")), 400, payload, "rows of account, not of contact").await;
     check(nav, json!(format!("accounts({NONE})")), 404, "0x80040217", "account With Id").await;
     check(nav, json!(format!("acounts({NONE})")), 404, "0x80060888", "'acounts'").await;
     check(nav, json!("accounts"), 400, payload, "names no row").await;
     check(nav, json!("accounts(accountnumber='A1')"), 400, "0x80060890", "accountnumber").await;
-    check(nav, json!("$1"), 400, "0x80060888", "Content-ID Reference: '$1' does not exist in the batch context.").await;
+    check(
+        nav,
+        json!("$1"),
+        400,
+        "0x80060888",
+        "Content-ID Reference: '$1' does not exist in the batch context.",
+    )
+    .await;
     check(nav, json!(5), 400, payload, "one URI").await;
     check(nav, json!([]), 400, payload, "one URI").await;
     check("Contact_Tasks", json!("tasks"), 400, payload, "list").await;
@@ -276,7 +354,9 @@ async fn rows_within_rows(on: On) {
     });
     let answer = door.send("POST", "accounts", body).await;
     let id = answer.made();
-    let url = format!("accounts({id})?$select=name,_primarycontactid_value&$expand=contact_customer_accounts($select=lastname;$orderby=lastname),Account_Tasks($select=subject)");
+    let url = format!(
+        "accounts({id})?$select=name,_primarycontactid_value&$expand=contact_customer_accounts($select=lastname;$orderby=lastname),Account_Tasks($select=subject)"
+    );
     let row = door.get(&url).await.json;
     assert_eq!(row["_primarycontactid_value"], NONE, "{row}");
     assert_eq!(row["contact_customer_accounts"][1]["lastname"], "Two", "{row}");
@@ -290,7 +370,9 @@ async fn rows_within_rows(on: On) {
     let wrong = json!({"name": "X", "primarycontactid": NONE});
     door.send("POST", "accounts", wrong).await.refused(400, "0x80048d19", "'PrimitiveValue' node");
 
-    let answer = door.send("POST", &format!("accounts({id})/contact_customer_accounts"), json!({"lastname": "Three"})).await;
+    let answer = door
+        .send("POST", &format!("accounts({id})/contact_customer_accounts"), json!({"lastname": "Three"}))
+        .await;
     let three = answer.made();
     assert!(answer.header("odata-entityid").contains("/contacts("));
     let row = door.get(&format!("contacts({three})?$select=_parentcustomerid_value")).await.json;
@@ -330,7 +412,9 @@ async fn mail_door(on: On) -> (DoorBench, Uuid, Uuid) {
 }
 
 async fn parties(door: &DoorBench, email: Uuid) -> Vec<(i64, String)> {
-    let url = format!("emails({email})?$select=subject&$expand=email_activity_parties($select=addressused,participationtypemask,_partyid_value)");
+    let url = format!(
+        "emails({email})?$select=subject&$expand=email_activity_parties($select=addressused,participationtypemask,_partyid_value)"
+    );
     let row = door.get(&url).await.json;
     let party = |party: &Json| {
         let mask = party["participationtypemask"].as_i64().unwrap();
@@ -347,7 +431,10 @@ async fn mails_with_their_parties(on: On) {
     let all = parties(&door, email).await;
     let expected = [(1, ""), (2, "adler@example.org"), (3, "someone@example.org")];
     assert_eq!(all, expected.map(|(mask, address)| (mask, address.to_owned())));
-    let row = door.get(&format!("emails({email})?$select=statuscode,directioncode,_regardingobjectid_value")).await.json;
+    let row = door
+        .get(&format!("emails({email})?$select=statuscode,directioncode,_regardingobjectid_value"))
+        .await
+        .json;
     assert_eq!((row["statuscode"].as_i64(), row["directioncode"].as_bool()), (Some(1), Some(true)));
     assert!(row["_regardingobjectid_value"].is_string());
     let check = async |party: Json, code: &str, says: &str| {
@@ -355,7 +442,12 @@ async fn mails_with_their_parties(on: On) {
         door.send("POST", "emails", body).await.refused(400, code, says);
     };
     check(json!({"addressused": "a@b.c"}), "0x80043515", "participationtypemask").await;
-    check(json!({"addressused": "a@b.c", "participationtypemask": 77}), "0x80043515", "participationtypemask").await;
+    check(
+        json!({"addressused": "a@b.c", "participationtypemask": 77}),
+        "0x80043515",
+        "participationtypemask",
+    )
+    .await;
     check(json!({"participationtypemask": 2}), "0x80040203", "addressused").await;
     check(json!({"addressused": "a@b.c", "participationtypemask": 2, "to": 1}), "0x80048d19", "'to'").await;
     let column = json!({"subject": "x", "to": "a@b.c"});
@@ -373,7 +465,8 @@ async fn parties_are_replaced(on: On) {
     assert_eq!(answer.status, 204, "{}", answer.text);
     let pair = |mask, address: &str| (mask, address.to_owned());
     assert_eq!(parties(&door, email).await, [pair(2, "new@example.org"), pair(4, "adler@example.org")]);
-    let some = json!({"email_activity_parties": [{"addressused": "other@example.org", "participationtypemask": 2}]});
+    let some =
+        json!({"email_activity_parties": [{"addressused": "other@example.org", "participationtypemask": 2}]});
     assert_eq!(door.send("PATCH", &format!("emails({email})"), some).await.status, 204);
     assert_eq!(parties(&door, email).await, [pair(2, "other@example.org"), pair(4, "adler@example.org")]);
     let bad = json!({"value": [{"addressused": "x@example.org", "participationtypemask": 2}, {"participationtypemask": 3}]});
@@ -393,8 +486,12 @@ async fn attachments_and_their_bytes(on: On) {
     let row = door.get(&format!("activitymimeattachments({id})?$select=filesize,body,filename")).await.json;
     assert_eq!(row["filesize"], 57 * 200);
     assert_eq!(row["body"].as_str().map(str::len), Some(76 * 200));
-    assert_eq!(door.get(&format!("emails({email})?$select=attachmentcount")).await.json["attachmentcount"], 1);
-    let deep = json!({"subject": "x", "email_activity_mime_attachment": [{"filename": "b.txt", "body": "aGk="}]});
+    assert_eq!(
+        door.get(&format!("emails({email})?$select=attachmentcount")).await.json["attachmentcount"],
+        1
+    );
+    let deep =
+        json!({"subject": "x", "email_activity_mime_attachment": [{"filename": "b.txt", "body": "aGk="}]});
     let deep = door.send("POST", "emails", deep).await.made();
     assert_eq!(door.get(&format!("emails({deep})?$select=attachmentcount")).await.json["attachmentcount"], 1);
     let bad = json!({"objectid_email@odata.bind": format!("/emails({email})"), "filename": "a", "body": "!"});
@@ -407,9 +504,16 @@ async fn states_are_set_by_patch(on: On) {
     let done = json!({"statecode": 1, "statuscode": 4, "actualend": "2026-11-02T07:00:00Z"});
     assert_eq!(door.send("PATCH", &url, done).await.status, 204);
     let row = door.get(&format!("{url}?$select=statecode,statuscode,senton")).await.json;
-    assert_eq!((&row["statecode"], &row["statuscode"], &row["senton"]), (&json!(1), &json!(4), &json!("2026-11-02T07:00:00Z")));
+    assert_eq!(
+        (&row["statecode"], &row["statuscode"], &row["senton"]),
+        (&json!(1), &json!(4), &json!("2026-11-02T07:00:00Z"))
+    );
     let wrong = json!({"statecode": 0, "statuscode": 4});
-    door.send("PATCH", &url, wrong).await.refused(400, "0x80048408", "4 is not a valid status code for state code 0");
+    door.send("PATCH", &url, wrong).await.refused(
+        400,
+        "0x80048408",
+        "4 is not a valid status code for state code 0",
+    );
 }
 
 /// Clients change a member of what they read and send all of it.
@@ -427,7 +531,11 @@ async fn what_a_client_read_it_may_send_back(on: On) {
 
 async fn some_tables_are_not_written_by_themselves(on: On) {
     let door = DoorBench::new(on).await;
-    for (set, table) in [("activityparties", "activityparty"), ("activitypointers", "activitypointer"), ("listmembers", "listmember")] {
+    for (set, table) in [
+        ("activityparties", "activityparty"),
+        ("activitypointers", "activitypointer"),
+        ("listmembers", "listmember"),
+    ] {
         let answer = door.send("POST", set, json!({})).await;
         answer.refused(405, "0x80040800", &format!("does not support entities of type '{table}'"));
     }

@@ -1,0 +1,102 @@
+//! `?sql=`: one SELECT, as [PY] sends it (dataverse.md A20). [`lex`] cuts the text, [`parse`] reads it, [`plan`] makes a
+//! query of it, and the rows are answered as any query's.
+//!
+//! Taken: columns with aliases, COUNT, SUM, AVG, MIN, MAX, DISTINCT, TOP, INNER and LEFT JOIN on equal columns, WHERE with
+//! AND, OR, NOT, comparisons, LIKE, IN, BETWEEN and IS NULL, GROUP BY, ORDER BY, OFFSET with FETCH NEXT. Nothing else is:
+//! subqueries, UNION, WITH, HAVING and `*` are refused by name.
+
+mod lex;
+mod parse;
+mod plan;
+
+use postroom_core::Query;
+use postroom_core::query::Link;
+
+use super::call::Call;
+use super::dispatch::Place;
+use super::page::{self, Token, marks};
+use super::read::{self, Answer};
+use super::row::Shape;
+use super::{Problem, Reply, fetch};
+use crate::session::{Start, Window};
+use plan::Planned;
+
+/// Answers the rows of a SELECT; its first table is the one of the URL.
+pub(crate) async fn answer(call: &Call<'_>, place: &Place<'_>, text: &str) -> Result<Reply, Problem> {
+    if place.row.is_some() || !place.tail.is_empty() {
+        return Err(Problem::bad("The query option sql stands behind an entity set: contacts?sql=…"));
+    }
+    let select =
+        parse::parse(text).map_err(|error| Problem::bad(format!("The SQL cannot be read: {error}")))?;
+    let planned = plan::plan(&call.metadata, &select)?;
+    let table = place.table;
+    if planned.query.table != table.logical_name {
+        return Err(Problem::bad(format!(
+            "The SQL asks for '{}', but the URL for '{}'",
+            planned.query.table, table.entity_set
+        )));
+    }
+    let token = call.options.skip_token.as_deref().map(Token::read).transpose()?;
+    let window = window(call, &planned, token.as_ref());
+    if planned.query.computes() {
+        let page = call.session.page(planned.query.clone(), window, false).await?;
+        return fetch::grouped(call, table, &planned.query, page);
+    }
+    rows(call, place, planned, window, token).await
+}
+
+/// By the keys of the last row; behind an OFFSET, and where equal rows come once, by their number.
+fn window(call: &Call<'_>, planned: &Planned, token: Option<&Token>) -> Window {
+    let most = page::window(call, None).size;
+    let size = [most, planned.fetch, planned.query.top].into_iter().flatten().min();
+    match token {
+        Some(token) if by_number(planned) => {
+            let before = token.p.saturating_sub(1).saturating_mul(most.unwrap_or(0));
+            Window { size, start: Start::Offset(planned.offset.saturating_add(before)) }
+        }
+        Some(token) => Window { size, start: token.start() },
+        None if planned.offset > 0 => Window { size, start: Start::Offset(planned.offset) },
+        None => Window { size, start: Start::First },
+    }
+}
+
+fn by_number(planned: &Planned) -> bool {
+    planned.offset > 0 || planned.query.distinct || planned.query.computes()
+}
+
+async fn rows(
+    call: &Call<'_>,
+    place: &Place<'_>,
+    planned: Planned,
+    window: Window,
+    token: Option<Token>,
+) -> Result<Reply, Problem> {
+    let table = place.table;
+    let mut query: Query = planned.query.clone();
+    let wanted = query.columns.clone().unwrap_or_default();
+    let hidden: Vec<String> = match query.distinct {
+        true => Vec::new(),
+        false => {
+            let columns = page::columns(&call.schema, table, Some(&wanted), Vec::new());
+            query.columns = Some(columns.asked.clone());
+            columns.asked.into_iter().filter(|name| !wanted.contains(name)).collect()
+        }
+    };
+    let mut links: Vec<Link> = std::mem::take(&mut query.links);
+    let aliases = fetch::aliases(call, &mut links)?;
+    query.links = links;
+    let asked = fetch::asked(&query);
+    let page = call.session.page(query, window, false).await?;
+    let limited = planned.query.top.is_some() || planned.fetch.is_some();
+    let next = (page.more && !limited).then(|| Token {
+        p: token.map_or(2, |token| token.p + 1),
+        m: if by_number(&planned) { Vec::new() } else { marks(&page.last) },
+        u: None,
+    });
+    let hidden: Vec<&str> = hidden.iter().map(String::as_str).collect();
+    let shape = Shape::new(&call.metadata, table, &asked, &aliases, &hidden).renamed(&asked, &planned.names);
+    let link =
+        next.map(|token| ("@odata.nextLink", page::next_link(call, &table.entity_set, &call.query, &token)));
+    let answer = Answer { context: call.context(&table.entity_set), link, extra: Vec::new() };
+    read::rows(call, &shape, page, &[], answer).await
+}
