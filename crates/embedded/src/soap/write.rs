@@ -122,7 +122,7 @@ pub(super) async fn changed(call: &Call<'_>, given: Given) -> Result<Vec<Change>
 /// Rows that only stand and fall with others are not made or changed by themselves.
 fn own(message: &str, call: &Call<'_>, table: &str) -> Result<(), Stop> {
     let info = call.table(table)?;
-    let part = info.is_activity_party || info.logical_name == "activitypointer";
+    let part = ["activityparty", "activitypointer"].contains(&table);
     match part || message == "Create" && info.is_intersect {
         true => {
             let text = format!("The '{message}' method does not support entities of type '{table}'.");

@@ -44,7 +44,10 @@ fn classes(schema: &Element) -> BTreeMap<String, Vec<(String, String)>> {
     fn local(name: &str) -> String {
         name.rsplit(':').next().unwrap().to_owned()
     }
-    let named = schema.children.iter().filter(|child| ["complexType", "simpleType"].contains(&child.name.local.as_str()));
+    let named = schema
+        .children
+        .iter()
+        .filter(|child| ["complexType", "simpleType"].contains(&child.name.local.as_str()));
     named
         .map(|class| {
             let mut found = Vec::new();
@@ -68,7 +71,10 @@ fn types_and_order_are_those_of_the_contracts() {
             match own.get(&name) {
                 Some(found) => assert_eq!(*found, members, "{name}"),
                 None => {
-                    assert!(message || name == "ArrayOfUpsertResponse", "{name} of xsd{number} is not published");
+                    assert!(
+                        message || name == "ArrayOfUpsertResponse",
+                        "{name} of xsd{number} is not published"
+                    );
                     left_out += 1;
                 }
             }
@@ -98,7 +104,12 @@ fn everything_named_is_there_in_every_generation() {
                 }
                 let schema = read(&text);
                 let ns = schema.get("targetNamespace").unwrap_or_default().to_owned();
-                types.extend(schema.children.iter().filter_map(|child| Some((ns.clone(), child.get("name")?.to_owned()))));
+                types.extend(
+                    schema
+                        .children
+                        .iter()
+                        .filter_map(|child| Some((ns.clone(), child.get("name")?.to_owned()))),
+                );
                 texts.push(text);
             }
             assert!(seen.len() > 4, "{seen:?}");
@@ -112,7 +123,8 @@ fn everything_named_is_there_in_every_generation() {
 }
 
 fn check_names(text: &str, types: &std::collections::HashSet<(String, String)>, generation: Generation) {
-    let head: std::collections::HashMap<&str, &str> = prefixes(text.lines().take(3).collect::<Vec<_>>().join(" ").leak());
+    let head: std::collections::HashMap<&str, &str> =
+        prefixes(text.lines().take(3).collect::<Vec<_>>().join(" ").leak());
     for line in text.lines().filter(|line| line.contains("<xs:")) {
         let own = prefixes(line);
         for name in ["type", "base", "ref"] {
@@ -120,14 +132,19 @@ fn check_names(text: &str, types: &std::collections::HashSet<(String, String)>, 
             let value = line[at + name.len() + 3..].split('"').next().unwrap();
             let (prefix, local) = value.split_once(':').unwrap_or(("", value));
             let ns = own.get(prefix).or(head.get(prefix)).copied().unwrap_or_default();
-            let known = ns == "http://www.w3.org/2001/XMLSchema" || types.contains(&(ns.to_owned(), local.to_owned()));
+            let known = ns == "http://www.w3.org/2001/XMLSchema"
+                || types.contains(&(ns.to_owned(), local.to_owned()));
             assert!(known, "{generation:?}: {line}");
         }
     }
 }
 
 fn prefixes(line: &str) -> std::collections::HashMap<&str, &str> {
-    line.split("xmlns:").skip(1).filter_map(|part| part.split_once("=\"")).map(|(prefix, rest)| (prefix, rest.split('"').next().unwrap())).collect()
+    line.split("xmlns:")
+        .skip(1)
+        .filter_map(|part| part.split_once("=\""))
+        .map(|(prefix, rest)| (prefix, rest.split('"').next().unwrap()))
+        .collect()
 }
 
 #[test]
@@ -137,7 +154,10 @@ fn older_servers_publish_less() {
         assert!(!text.contains(later), "{later}");
     }
     assert!(text.contains("ExecuteMultipleSettings") && text.contains("\"Entity\""));
-    let scoped = get(&door(Generation::Dataverse, Deployment::None), &format!("{ORGANIZATION}?singleWsdl&sdkversion=6.0"));
+    let scoped = get(
+        &door(Generation::Dataverse, Deployment::None),
+        &format!("{ORGANIZATION}?singleWsdl&sdkversion=6.0"),
+    );
     assert!(!scoped.contains("KeyAttributes"));
 }
 
@@ -181,7 +201,8 @@ async fn discovery_says_where() {
     let url = format!("{ORIGIN}/contoso{ORGANIZATION}");
     assert!(found[0].endpoints.contains(&("OrganizationService".into(), url)), "{found:?}");
     assert_eq!(found[0].unique_name, "contoso");
-    let other = bench.post(&path, Soap::V12.content_type(), ask(discovery::Question::Organization("x".into()))).await;
+    let other =
+        bench.post(&path, Soap::V12.content_type(), ask(discovery::Question::Organization("x".into()))).await;
     assert!(other.text.contains("DiscoveryServiceFault"), "{}", other.text);
     let current = bench.execute("RetrieveCurrentOrganization", "").await;
     assert!(format!("{current:?}").contains("KeyValuePairOfEndpointTypestringyDL0RVHi"));

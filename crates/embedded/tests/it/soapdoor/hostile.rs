@@ -23,7 +23,11 @@ async fn unreadable() {
         ("no body", envelope(Soap::V11, ""), 500),
         ("no operation", envelope(Soap::V11, "<a/>"), 500),
         ("no parameters", envelope(Soap::V11, &format!("<Retrieve {NS}/>")), 500),
-        ("no id", envelope(Soap::V11, &format!("<Delete {NS}><entityName>contact</entityName><id>x</id></Delete>")), 500),
+        (
+            "no id",
+            envelope(Soap::V11, &format!("<Delete {NS}><entityName>contact</entityName><id>x</id></Delete>")),
+            500,
+        ),
     ] {
         for soap in [Soap::V11, Soap::V12] {
             let answer = bench.post(PATH, soap.content_type(), body.clone()).await;
@@ -47,6 +51,7 @@ async fn values_are_values() {
     let id = bench.create(&entity("contact", uuid::Uuid::nil(), &text("lastname", odd))).await;
     let row = bench.retrieve("contact", id, &["lastname"]).await;
     assert_eq!(named(&row, "lastname").as_deref(), Some(odd));
-    let table = format!("<Retrieve {NS}><entityName>contact\" where 1=1 --</entityName><id>{id}</id></Retrieve>");
+    let table =
+        format!("<Retrieve {NS}><entityName>contact\" where 1=1 --</entityName><id>{id}</id></Retrieve>");
     assert_eq!(bench.ask(Soap::V11, &table).await.fault().code, 0x8004_1102_u32.cast_signed());
 }

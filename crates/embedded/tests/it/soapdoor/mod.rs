@@ -123,7 +123,8 @@ impl SoapBench {
 
 impl Answer {
     pub fn envelope(&self) -> Envelope {
-        Envelope::read(&self.text, &Limits::default()).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+        Envelope::read(&self.text, &Limits::default())
+            .unwrap_or_else(|error| panic!("{error}: {}", self.text))
     }
 
     #[track_caller]
@@ -155,9 +156,11 @@ pub const NS: &str = "xmlns=\"http://schemas.microsoft.com/xrm/2011/Contracts/Se
 pub fn envelope(soap: Soap, body: &str) -> String {
     let header = match soap {
         Soap::V11 => String::new(),
-        Soap::V12 => "<s:Header xmlns:a=\"http://www.w3.org/2005/08/addressing\"><a:Action s:mustUnderstand=\"1\">x\
+        Soap::V12 => {
+            "<s:Header xmlns:a=\"http://www.w3.org/2005/08/addressing\"><a:Action s:mustUnderstand=\"1\">x\
                       </a:Action><a:MessageID>urn:uuid:1</a:MessageID></s:Header>"
-            .to_owned(),
+                .to_owned()
+        }
     };
     format!("<s:Envelope xmlns:s=\"{}\">{header}<s:Body>{body}</s:Body></s:Envelope>", soap.ns())
 }
@@ -195,7 +198,10 @@ pub fn reference(table: &str, id: Uuid) -> String {
 pub fn column_set(columns: &[&str]) -> String {
     let all = columns == ["*"];
     let names: String = columns.iter().map(|name| format!("<arr:string>{name}</arr:string>")).collect();
-    format!("<b:AllColumns>{all}</b:AllColumns><b:Columns>{}</b:Columns>", if all { String::new() } else { names })
+    format!(
+        "<b:AllColumns>{all}</b:AllColumns><b:Columns>{}</b:Columns>",
+        if all { String::new() } else { names }
+    )
 }
 
 pub fn named(entity: &Entity, column: &str) -> Option<String> {

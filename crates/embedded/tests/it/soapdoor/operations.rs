@@ -20,9 +20,12 @@ async fn operations(on: On) {
 
 async fn round(bench: &SoapBench, soap: Soap) {
     let attributes = [text("firstname", "Anna"), text("lastname", "Adler")].concat();
-    let body = format!("<Create {NS}><entity>{}</entity></Create>", entity("contact", Uuid::nil(), &attributes));
+    let body =
+        format!("<Create {NS}><entity>{}</entity></Create>", entity("contact", Uuid::nil(), &attributes));
     let Said::Create(id) = bench.said(soap, &body).await else { panic!() };
-    let account = bench.create(&entity("account", Uuid::nil(), &text("name", "Adler & Co".replace('&', "&amp;").as_str()))).await;
+    let account = bench
+        .create(&entity("account", Uuid::nil(), &text("name", "Adler & Co".replace('&', "&amp;").as_str())))
+        .await;
 
     let change = entity("contact", id, &text("jobtitle", "Smith"));
     let body = format!("<Update {NS}><entity>{change}</entity></Update>");
@@ -94,8 +97,13 @@ async fn typed_values(on: On) {
     let seen = |name: &str| row.formatted.iter().find(|(key, _)| key == name).map(|(_, text)| text.as_str());
     assert_eq!((seen("revenue"), seen("numberofemployees")), (Some("$60,000.50"), Some("4,300")));
     assert_eq!((seen("lastusedincampaign"), seen("name")), (Some("1/31/2026 8:00 AM"), None));
-    let wrong = bench.fault("Create", &pair("Target", "b:Entity", &entity("account", Uuid::nil(), &text("nosuch", "x")))).await;
-    assert_eq!((wrong.code, wrong.message.as_str()), (-2_147_217_149, "'account' entity doesn't contain attribute with Name = 'nosuch'."));
+    let wrong = bench
+        .fault("Create", &pair("Target", "b:Entity", &entity("account", Uuid::nil(), &text("nosuch", "x"))))
+        .await;
+    assert_eq!(
+        (wrong.code, wrong.message.as_str()),
+        (-2_147_217_149, "'account' entity doesn't contain attribute with Name = 'nosuch'.")
+    );
 }
 
 /// Requests that the SDK's own logger wrote, and one that the .NET SDK sent.
@@ -103,7 +111,8 @@ async fn captures(on: On) {
     let bench = SoapBench::new(on).await;
     let read = |name: &str| std::fs::read_to_string(format!("tests/data/soap/{name}")).unwrap();
     bench.create(&entity("account", Uuid::nil(), &text("name", "Found"))).await;
-    let answer = bench.post(PATH, "text/xml; charset=utf-8", read("request_retrieve_multiple_soap11.xml")).await;
+    let answer =
+        bench.post(PATH, "text/xml; charset=utf-8", read("request_retrieve_multiple_soap11.xml")).await;
     let Said::RetrieveMultiple(rows) = answer.said() else { panic!() };
     assert_eq!(rows.table.as_deref(), Some("account"));
 
@@ -113,6 +122,10 @@ async fn captures(on: On) {
 
     let phone = read("entity_array_response.xml");
     let answer = bench.post(PATH, "text/xml; charset=utf-8", phone).await;
-    assert!(answer.text.contains("CreateResponse") || answer.fault().message.contains("Does Not Exist"), "{}", answer.text);
+    assert!(
+        answer.text.contains("CreateResponse") || answer.fault().message.contains("Does Not Exist"),
+        "{}",
+        answer.text
+    );
     let _ = bench.bench.crm.check().await.unwrap();
 }

@@ -12,7 +12,14 @@ async fn an_old_server() {
     let bench = SoapBench::generation(Generation::Crm2011).await;
     let version = bench.execute("RetrieveVersion", "").await;
     assert_eq!(version.get("Version"), Some(&Any::String("5.0.9690.1992".into())));
-    for name in ["Upsert", "ExecuteMultiple", "ExecuteTransaction", "RetrieveEntityChanges", "CreateEntityKey", "CreateMultiple"] {
+    for name in [
+        "Upsert",
+        "ExecuteMultiple",
+        "ExecuteTransaction",
+        "RetrieveEntityChanges",
+        "CreateEntityKey",
+        "CreateMultiple",
+    ] {
         assert_eq!(bench.fault(name, "").await.code, 0x8004_0800_u32.cast_signed(), "{name}");
         let class = message(name, "").replace("<request>", &format!("<request i:type=\"b:{name}Request\">"));
         let fault = bench.ask(Soap::V12, &class).await.fault();
@@ -26,14 +33,22 @@ async fn an_old_server() {
     assert!(bench.fault("Update", &target).await.message.contains("SetState"));
     let versioned = [target, pair("ConcurrencyBehavior", "b:ConcurrencyBehavior", "Default")].concat();
     assert!(bench.fault("Update", &versioned).await.message.contains("Unrecognized request parameter"));
-    let option = |name: &str, value: i32| pair(name, "b:OptionSetValue", &format!("<b:Value>{value}</b:Value>"));
+    let option =
+        |name: &str, value: i32| pair(name, "b:OptionSetValue", &format!("<b:Value>{value}</b:Value>"));
     let moniker = pair("EntityMoniker", "b:EntityReference", &reference("account", id));
     bench.execute("SetState", &[moniker, option("State", 1), option("Status", -1)].concat()).await;
     let row = bench.retrieve("account", id, &["statecode", "statuscode"]).await;
-    assert_eq!((row.get("statecode"), row.get("statuscode")), (Some(&Any::OptionSetValue(1)), Some(&Any::OptionSetValue(2))));
-    let body = format!("<Delete {NS}><entityName>account</entityName><id>{}</id></Delete>", Uuid::from_u128(9));
+    assert_eq!(
+        (row.get("statecode"), row.get("statuscode")),
+        (Some(&Any::OptionSetValue(1)), Some(&Any::OptionSetValue(2)))
+    );
+    let body =
+        format!("<Delete {NS}><entityName>account</entityName><id>{}</id></Delete>", Uuid::from_u128(9));
     let text = bench.ask(Soap::V11, &body).await.text;
-    assert!(text.contains("<ErrorCode>") && !text.contains("ActivityId>") && !text.contains("ExceptionRetriable"), "{text}");
+    assert!(
+        text.contains("<ErrorCode>") && !text.contains("ActivityId>") && !text.contains("ExceptionRetriable"),
+        "{text}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -48,7 +63,9 @@ async fn callers() {
             message("WhoAmI", "")
         )
     };
-    let caller = |id: Uuid| of(format!("<CallerId xmlns=\"http://schemas.microsoft.com/xrm/2011/Contracts\">{id}</CallerId>"));
+    let caller = |id: Uuid| {
+        of(format!("<CallerId xmlns=\"http://schemas.microsoft.com/xrm/2011/Contracts\">{id}</CallerId>"))
+    };
     let answer = bench.post(PATH, "text/xml", caller(user.at.id)).await;
     assert!(answer.text.contains(&user.at.id.to_string()) && answer.status == 200, "{}", answer.text);
     let nobody = bench.post(PATH, "text/xml", caller(Uuid::from_u128(99))).await;
@@ -58,11 +75,13 @@ async fn callers() {
 #[tokio::test(flavor = "multi_thread")]
 async fn other_messages() {
     let bench = SoapBench::new(crate::bench::On::Sqlite).await;
-    let list = [text("listname", "L"), pair("createdfromcode", "b:OptionSetValue", "<b:Value>2</b:Value>")].concat();
+    let list =
+        [text("listname", "L"), pair("createdfromcode", "b:OptionSetValue", "<b:Value>2</b:Value>")].concat();
     let list = bench.create(&entity("list", Uuid::nil(), &list)).await;
     let contact = bench.create(&entity("contact", Uuid::nil(), &text("lastname", "Adler"))).await;
     let ids = format!("<arr:guid>{contact}</arr:guid>");
-    let members = [pair("ListId", "g:guid", &list.to_string()), pair("MemberIds", "arr:ArrayOfguid", &ids)].concat();
+    let members =
+        [pair("ListId", "g:guid", &list.to_string()), pair("MemberIds", "arr:ArrayOfguid", &ids)].concat();
     bench.execute("AddListMembersList", &members).await;
     let rows = bench.bench.all("listmember", postroom_core::Filter::All(Vec::new())).await;
     assert_eq!(rows.len(), 1);

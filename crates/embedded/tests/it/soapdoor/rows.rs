@@ -48,7 +48,9 @@ async fn pages(on: On) {
     seen.sort();
     seen.dedup();
     assert_eq!(seen.len(), 60, "a row came twice");
-    let first = bench.rows(&query("contact", &["lastname"], "", "<b:Count>0</b:Count><b:PageNumber>0</b:PageNumber>")).await;
+    let first = bench
+        .rows(&query("contact", &["lastname"], "", "<b:Count>0</b:Count><b:PageNumber>0</b:PageNumber>"))
+        .await;
     assert_eq!((first.entities.len(), first.more, first.total), (60, false, -1));
 }
 
@@ -56,7 +58,10 @@ async fn queries(on: On) {
     let bench = SoapBench::new(on).await;
     let account = bench.create(&entity("account", Uuid::nil(), &text("name", "Own"))).await;
     for name in ["Adler", "Berg"] {
-        let attributes = [text("lastname", name), pair("parentcustomerid", "b:EntityReference", &reference("account", account))];
+        let attributes = [
+            text("lastname", name),
+            pair("parentcustomerid", "b:EntityReference", &reference("account", account)),
+        ];
         bench.create(&entity("contact", Uuid::nil(), &attributes.concat())).await;
     }
     let like = "<b:Conditions><b:ConditionExpression><b:AttributeName>lastname</b:AttributeName><b:Operator>BeginsWith\
@@ -73,18 +78,29 @@ async fn queries(on: On) {
     let fetch = "<fetch><entity name='account'><attribute name='name'/><link-entity name='contact' \
                  from='parentcustomerid' to='accountid' alias='c'><attribute name='lastname'/><order \
                  attribute='lastname' descending='true'/></link-entity></entity></fetch>";
-    let of = |fetch: &str| format!("<query i:type=\"b:FetchExpression\"><b:Query>{}</b:Query></query>", escaped(fetch));
+    let of = |fetch: &str| {
+        format!("<query i:type=\"b:FetchExpression\"><b:Query>{}</b:Query></query>", escaped(fetch))
+    };
     let rows = bench.rows(&of(fetch)).await;
     let Some(Any::Aliased(linked)) = rows.entities[0].get("c.lastname") else { panic!("{rows:?}") };
-    assert_eq!((linked.table.as_str(), linked.column.as_str(), &linked.value), ("contact", "lastname", &Any::String("Berg".into())));
+    assert_eq!(
+        (linked.table.as_str(), linked.column.as_str(), &linked.value),
+        ("contact", "lastname", &Any::String("Berg".into()))
+    );
     let count = "<fetch aggregate='true'><entity name='contact'><attribute name='contactid' alias='n' \
                  aggregate='count'/><attribute name='parentcustomerid' alias='p' groupby='true'/></entity></fetch>";
     let rows = bench.rows(&of(count)).await;
     let Some(Any::Aliased(n)) = rows.entities[0].get("n") else { panic!("{rows:?}") };
     assert_eq!((&n.value, rows.entities[0].id), (&Any::Int(2), Uuid::nil()));
-    let unknown = bench.ask(Soap::V11, &format!("<RetrieveMultiple {NS}>{}</RetrieveMultiple>", query("contact", &["nosuch"], "", ""))).await;
+    let unknown = bench
+        .ask(
+            Soap::V11,
+            &format!("<RetrieveMultiple {NS}>{}</RetrieveMultiple>", query("contact", &["nosuch"], "", "")),
+        )
+        .await;
     assert_eq!(unknown.fault().code, -2_147_217_149);
-    let wrong = bench.ask(Soap::V11, &format!("<RetrieveMultiple {NS}>{}</RetrieveMultiple>", of("<fetch"))).await;
+    let wrong =
+        bench.ask(Soap::V11, &format!("<RetrieveMultiple {NS}>{}</RetrieveMultiple>", of("<fetch"))).await;
     assert_eq!(wrong.fault().code, -2_147_220_989, "{}", wrong.text);
 }
 
@@ -97,7 +113,11 @@ async fn party_lists(on: On) {
     let contact = bench.create(&entity("contact", Uuid::nil(), &text("lastname", "Adler"))).await;
     let known = party(&pair("partyid", "b:EntityReference", &reference("contact", contact)));
     let address = |address: &str| party(&text("addressused", address));
-    let collection = |rows: &str| format!("<b:Entities>{rows}</b:Entities><b:EntityName>activityparty</b:EntityName><b:MoreRecords>false</b:MoreRecords>");
+    let collection = |rows: &str| {
+        format!(
+            "<b:Entities>{rows}</b:Entities><b:EntityName>activityparty</b:EntityName><b:MoreRecords>false</b:MoreRecords>"
+        )
+    };
     let attributes = [
         text("subject", "Offer"),
         pair("to", "b:EntityCollection", &collection(&[known.clone(), address("b@x.example")].concat())),
@@ -105,7 +125,9 @@ async fn party_lists(on: On) {
     ];
     let id = bench.create(&entity("email", Uuid::nil(), &attributes.concat())).await;
     let row = bench.retrieve("email", id, &["subject", "to", "from", "cc"]).await;
-    let list = |row: &postroom_formats::soap::value::Entity, name: &str| row.get(name).unwrap().rows().unwrap().to_vec();
+    let list = |row: &postroom_formats::soap::value::Entity, name: &str| {
+        row.get(name).unwrap().rows().unwrap().to_vec()
+    };
     let to = list(&row, "to");
     assert_eq!((to.len(), list(&row, "from").len(), list(&row, "cc").len()), (2, 1, 0));
     let Some(Any::EntityReference(at)) = to[0].get("partyid") else { panic!("{to:?}") };
@@ -149,11 +171,19 @@ async fn keys_and_versions(on: On) {
     assert_eq!(again.get("Target").and_then(Any::as_guid), Some(id));
     let row = bench.retrieve("account", id, &["accountnumber"]).await;
     assert_eq!(named(&row, "accountnumber").as_deref(), Some("A-1"));
-    assert_eq!(bench.fault("Update", &pair("Target", "b:Entity", &keyed("A-2"))).await.code, 0x8006_0891_u32.cast_signed());
+    assert_eq!(
+        bench.fault("Update", &pair("Target", "b:Entity", &keyed("A-2"))).await.code,
+        0x8006_0891_u32.cast_signed()
+    );
 
     let versioned = |version: &str| {
-        let row = format!("{}<b:RowVersion>{version}</b:RowVersion>", entity("account", id, &text("name", "New")));
-        [pair("Target", "b:Entity", &row), pair("ConcurrencyBehavior", "b:ConcurrencyBehavior", "IfRowVersionMatches")].concat()
+        let row =
+            format!("{}<b:RowVersion>{version}</b:RowVersion>", entity("account", id, &text("name", "New")));
+        [
+            pair("Target", "b:Entity", &row),
+            pair("ConcurrencyBehavior", "b:ConcurrencyBehavior", "IfRowVersionMatches"),
+        ]
+        .concat()
     };
     assert_eq!(bench.fault("Update", &versioned("1")).await.code, 0x8006_0882_u32.cast_signed());
     bench.execute("Update", &versioned(&row.row_version.unwrap())).await;
@@ -163,12 +193,19 @@ async fn changed_rows(on: On) {
     let bench = SoapBench::new(on).await;
     let ask = |token: &str| {
         let token = if token.is_empty() { String::new() } else { text("DataVersion", token) };
-        [text("EntityName", "contact"), pair("Columns", "b:ColumnSet", &column_set(&["lastname"])), token].concat()
+        [text("EntityName", "contact"), pair("Columns", "b:ColumnSet", &column_set(&["lastname"])), token]
+            .concat()
     };
     let first = bench.create(&entity("contact", Uuid::nil(), &text("lastname", "One"))).await;
     let read = |response: Response| {
         let Some(Any::Raw(changes)) = response.get("EntityChanges").cloned() else { panic!("{response:?}") };
-        let kinds: Vec<String> = changes.child("Changes").unwrap().children.iter().map(|one| one.kind.as_ref().unwrap().local.clone()).collect();
+        let kinds: Vec<String> = changes
+            .child("Changes")
+            .unwrap()
+            .children
+            .iter()
+            .map(|one| one.kind.as_ref().unwrap().local.clone())
+            .collect();
         (kinds, changes.text_of("DataToken").unwrap().to_owned())
     };
     let (kinds, token) = read(bench.execute("RetrieveEntityChanges", &ask("")).await);
@@ -178,5 +215,8 @@ async fn changed_rows(on: On) {
     let (kinds, token) = read(bench.execute("RetrieveEntityChanges", &ask(&token)).await);
     assert_eq!(kinds, ["NewOrUpdatedItem", "RemovedOrDeletedItem"]);
     assert!(read(bench.execute("RetrieveEntityChanges", &ask(&token)).await).0.is_empty());
-    assert_eq!(bench.fault("RetrieveEntityChanges", &ask("1!01/01/2001 00:00:00")).await.code, 0x8004_4352_u32.cast_signed());
+    assert_eq!(
+        bench.fault("RetrieveEntityChanges", &ask("1!01/01/2001 00:00:00")).await.code,
+        0x8004_4352_u32.cast_signed()
+    );
 }
