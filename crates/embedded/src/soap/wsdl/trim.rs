@@ -98,12 +98,11 @@ fn published(namespace: &str, generation: Generation) -> bool {
 
 /// Leaves out what names something that is not there; says whether there was such a thing.
 fn drop_dangling(schemas: &mut [Schema]) -> bool {
-    let known: HashSet<(String, String)> = schemas
-        .iter()
-        .flat_map(|schema| {
-            schema.items.iter().filter_map(|item| Some((schema.namespace.clone(), item.name()?.to_owned())))
-        })
-        .collect();
+    let mut known = HashSet::new();
+    for schema in &*schemas {
+        let named = schema.items.iter().filter_map(|item| Some((item.is_type(), item.name()?)));
+        known.extend(named.map(|(of, name)| (of, schema.namespace.clone(), name.to_owned())));
+    }
     let namespaces: HashSet<String> = schemas.iter().map(|schema| schema.namespace.clone()).collect();
     let mut dropped = false;
     for schema in schemas {
@@ -126,6 +125,9 @@ fn drop_dangling(schemas: &mut [Schema]) -> bool {
     }
     dropped
 }
+
+/// Types and (`false`) elements and attributes, by namespace and name: an element may bear a type's name.
+type Known = HashSet<(bool, String, String)>;
 
 enum Pruned {
     Nothing,
@@ -175,6 +177,11 @@ impl Item {
 
     fn name(&self) -> Option<&'static str> {
         attribute(self.first(), "name")
+    }
+
+    fn is_type(&self) -> bool {
+        let line = self.first().trim_start();
+        line.starts_with("<xs:complexType") || line.starts_with("<xs:simpleType")
     }
 
     /// The namespace that it imports.
@@ -227,7 +234,7 @@ impl Item {
         self.lines.len() != before
     }
 
-    fn prune(&mut self, prefixes: &HashMap<&str, &str>, known: &HashSet<(String, String)>) -> Pruned {
+    fn prune(&mut self, prefixes: &HashMap<&str, &str>, known: &Known) -> Pruned {
         let dangles = |line: &str| names_missing(line, prefixes, known);
         let whole =
             |line: &&&str| !line.starts_with("    ") || line.trim_start().starts_with("<xs:extension");
@@ -246,12 +253,13 @@ impl Item {
 }
 
 /// Whether a line names a type or element that is not there.
-fn names_missing(line: &str, prefixes: &HashMap<&str, &str>, known: &HashSet<(String, String)>) -> bool {
+fn names_missing(line: &str, prefixes: &HashMap<&str, &str>, known: &Known) -> bool {
     let own = self::prefixes(line);
-    ["type", "base", "ref", "itemType"].into_iter().filter_map(|name| attribute(line, name)).any(|name| {
+    ["type", "base", "ref", "itemType"].into_iter().any(|kind| {
+        let Some(name) = attribute(line, kind) else { return false };
         let (prefix, local) = name.split_once(':').unwrap_or(("", name));
         let ns = own.get(prefix).or_else(|| prefixes.get(prefix)).copied().unwrap_or_default();
-        ns != XSD && !known.contains(&(ns.to_owned(), local.to_owned()))
+        ns != XSD && !known.contains(&(kind != "ref", ns.to_owned(), local.to_owned()))
     })
 }
 
