@@ -125,7 +125,10 @@ async fn neighbours(call: &Call<'_>, requests: &[Request]) -> Vec<Result<Respons
     let mut outcomes = call.session.apply(sets).await.into_iter();
     let answer = |(request, then): (&Request, Result<Then, Stop>)| {
         let then = then?;
-        let outcomes = outcomes.next().unwrap_or_else(|| Ok(Vec::new()))?;
+        let outcomes = match outcomes.next() {
+            Some(done) => done?,
+            None => Vec::new(),
+        };
         Ok(write::finish(call, &request.name, then, &outcomes))
     };
     requests.iter().zip(waiting).map(answer).collect()
