@@ -14,7 +14,9 @@
 //!
 //! * **Rights** ([`access`]): who may do what with which rows. The port itself asks nobody; the doors do.
 //!
-//! Not here: the Web API and SOAP doors.
+//! * **Doors** ([`webapi`], [`soap`]): requests to answers, in the wire forms of Dynamics.
+//!
+//! Not here: sockets and signing in.
 
 pub mod access;
 mod address;
@@ -37,6 +39,7 @@ mod rules;
 pub mod schema;
 pub mod seed;
 pub mod session;
+pub mod soap;
 pub mod webapi;
 
 use std::sync::Arc;

@@ -43,7 +43,11 @@ use http::{HeaderMap, Method, StatusCode};
 use postroom_core::Ids;
 
 pub(crate) use page::marks;
+pub(crate) use fetch::cookie;
+pub(crate) use format::{money, plain, value as formatted};
+pub(crate) use page::columns;
 pub use problem::Problem;
+pub(crate) use problem::codes;
 
 use crate::session::Session;
 

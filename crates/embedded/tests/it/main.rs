@@ -16,6 +16,7 @@ mod messages;
 mod model;
 mod queries;
 mod rules;
+mod soapdoor;
 mod speed;
 mod tables;
 mod writes;

@@ -1,0 +1,222 @@
+//! Queries in their three forms, pages with cookies, party lists, keys and versions, changes.
+
+use postroom_core::metadata::{KeyInfo, KeyStatus, Label};
+use postroom_formats::soap::envelope::Soap;
+use postroom_formats::soap::value::Any;
+use uuid::Uuid;
+
+use super::*;
+use crate::bench::{On, on_both};
+
+on_both!(pages, queries, party_lists, keys_and_versions, changed_rows);
+
+fn query(table: &str, columns: &[&str], criteria: &str, page: &str) -> String {
+    format!(
+        "<query i:type=\"b:QueryExpression\"><b:ColumnSet>{}</b:ColumnSet><b:Criteria>{criteria}</b:Criteria>\
+         <b:Distinct>false</b:Distinct><b:EntityName>{table}</b:EntityName><b:LinkEntities/><b:Orders>\
+         <b:OrderExpression><b:AttributeName>lastname</b:AttributeName><b:OrderType>Ascending</b:OrderType>\
+         </b:OrderExpression></b:Orders><b:PageInfo>{page}</b:PageInfo><b:NoLock>false</b:NoLock></query>",
+        column_set(columns)
+    )
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+async fn pages(on: On) {
+    let bench = SoapBench::new(on).await;
+    let contacts: Vec<_> = (0..60)
+        .map(|number| bench.bench.row("contact").with("lastname", format!("Name {:02}", number % 30)))
+        .collect();
+    bench.bench.create(&contacts).await;
+    let (mut seen, mut cookie) = (Vec::new(), String::from("<b:PagingCookie i:nil=\"true\"/>"));
+    for number in 1..=4 {
+        let page = format!(
+            "<b:Count>17</b:Count><b:PageNumber>{number}</b:PageNumber>{cookie}\
+             <b:ReturnTotalRecordCount>true</b:ReturnTotalRecordCount>"
+        );
+        let rows = bench.rows(&query("contact", &["lastname"], "", &page)).await;
+        assert_eq!((rows.more, rows.total, rows.total_exceeded), (number < 4, 60, false));
+        let text = rows.cookie.unwrap();
+        assert!(text.starts_with(&format!("<cookie page=\"{number}\"><lastname last=\"Name ")), "{text}");
+        cookie = format!("<b:PagingCookie>{}</b:PagingCookie>", escaped(&text));
+        seen.extend(rows.entities.into_iter().map(|row| (named(&row, "lastname").unwrap(), row.id)));
+    }
+    assert_eq!(seen.len(), 60);
+    assert!(seen.is_sorted_by(|one, other| one.0 <= other.0));
+    seen.sort();
+    seen.dedup();
+    assert_eq!(seen.len(), 60, "a row came twice");
+    let first = bench
+        .rows(&query("contact", &["lastname"], "", "<b:Count>0</b:Count><b:PageNumber>0</b:PageNumber>"))
+        .await;
+    assert_eq!((first.entities.len(), first.more, first.total), (60, false, -1));
+}
+
+async fn queries(on: On) {
+    let bench = SoapBench::new(on).await;
+    let account = bench.create(&entity("account", Uuid::nil(), &text("name", "Own"))).await;
+    for name in ["Adler", "Berg"] {
+        let attributes = [
+            text("lastname", name),
+            pair("parentcustomerid", "b:EntityReference", &reference("account", account)),
+        ];
+        bench.create(&entity("contact", Uuid::nil(), &attributes.concat())).await;
+    }
+    let like = "<b:Conditions><b:ConditionExpression><b:AttributeName>lastname</b:AttributeName><b:Operator>BeginsWith\
+                </b:Operator><b:Values><arr:anyType i:type=\"d:string\">ad</arr:anyType></b:Values></b:ConditionExpression>\
+                </b:Conditions><b:FilterOperator>And</b:FilterOperator><b:Filters/>";
+    let rows = bench.rows(&query("contact", &["lastname"], like, "")).await;
+    assert_eq!(rows.entities.len(), 1);
+    let by = "<query i:type=\"b:QueryByAttribute\"><b:Attributes><arr:string>lastname</arr:string></b:Attributes>\
+              <b:ColumnSet><b:AllColumns>false</b:AllColumns></b:ColumnSet><b:EntityName>contact</b:EntityName>\
+              <b:Values><arr:anyType i:type=\"d:string\">Berg</arr:anyType></b:Values></query>";
+    let rows = bench.rows(by).await;
+    // The key comes along, whether it was asked for or not.
+    assert_eq!((rows.entities.len(), rows.entities[0].attributes.len()), (1, 1));
+    let fetch = "<fetch><entity name='account'><attribute name='name'/><link-entity name='contact' \
+                 from='parentcustomerid' to='accountid' alias='c'><attribute name='lastname'/><order \
+                 attribute='lastname' descending='true'/></link-entity></entity></fetch>";
+    let of = |fetch: &str| {
+        format!("<query i:type=\"b:FetchExpression\"><b:Query>{}</b:Query></query>", escaped(fetch))
+    };
+    let rows = bench.rows(&of(fetch)).await;
+    let Some(Any::Aliased(linked)) = rows.entities[0].get("c.lastname") else { panic!("{rows:?}") };
+    assert_eq!(
+        (linked.table.as_str(), linked.column.as_str(), &linked.value),
+        ("contact", "lastname", &Any::String("Berg".into()))
+    );
+    let count = "<fetch aggregate='true'><entity name='contact'><attribute name='contactid' alias='n' \
+                 aggregate='count'/><attribute name='parentcustomerid' alias='p' groupby='true'/></entity></fetch>";
+    let rows = bench.rows(&of(count)).await;
+    let Some(Any::Aliased(n)) = rows.entities[0].get("n") else { panic!("{rows:?}") };
+    assert_eq!((&n.value, rows.entities[0].id), (&Any::Int(2), Uuid::nil()));
+    let unknown = bench
+        .ask(
+            Soap::V11,
+            &format!("<RetrieveMultiple {NS}>{}</RetrieveMultiple>", query("contact", &["nosuch"], "", "")),
+        )
+        .await;
+    assert_eq!(unknown.fault().code, -2_147_217_149);
+    let wrong =
+        bench.ask(Soap::V11, &format!("<RetrieveMultiple {NS}>{}</RetrieveMultiple>", of("<fetch"))).await;
+    assert_eq!(wrong.fault().code, -2_147_220_989, "{}", wrong.text);
+}
+
+fn party(attributes: &str) -> String {
+    format!("<b:Entity>{}</b:Entity>", entity("activityparty", Uuid::nil(), attributes))
+}
+
+async fn party_lists(on: On) {
+    let bench = SoapBench::new(on).await;
+    let contact = bench.create(&entity("contact", Uuid::nil(), &text("lastname", "Adler"))).await;
+    let known = party(&pair("partyid", "b:EntityReference", &reference("contact", contact)));
+    let address = |address: &str| party(&text("addressused", address));
+    let collection = |rows: &str| {
+        format!(
+            "<b:Entities>{rows}</b:Entities><b:EntityName>activityparty</b:EntityName><b:MoreRecords>false</b:MoreRecords>"
+        )
+    };
+    let attributes = [
+        text("subject", "Offer"),
+        pair("to", "b:EntityCollection", &collection(&[known.clone(), address("b@x.example")].concat())),
+        pair("from", "b:ArrayOfEntity", &address("a@x.example")),
+    ];
+    let id = bench.create(&entity("email", Uuid::nil(), &attributes.concat())).await;
+    let row = bench.retrieve("email", id, &["subject", "to", "from", "cc"]).await;
+    let list = |row: &postroom_formats::soap::value::Entity, name: &str| {
+        row.get(name).unwrap().rows().unwrap().to_vec()
+    };
+    let to = list(&row, "to");
+    assert_eq!((to.len(), list(&row, "from").len(), list(&row, "cc").len()), (2, 1, 0));
+    let Some(Any::EntityReference(at)) = to[0].get("partyid") else { panic!("{to:?}") };
+    assert_eq!((at.id, at.name.as_deref()), (contact, Some("Adler")));
+    assert_eq!(to[1].get("addressused"), Some(&Any::String("b@x.example".into())));
+    assert_eq!(to[1].get("participationtypemask"), Some(&Any::OptionSetValue(2)));
+
+    let attributes = pair("to", "b:EntityCollection", &collection(&address("c@x.example")));
+    bench.execute("Update", &pair("Target", "b:Entity", &entity("email", id, &attributes))).await;
+    let row = bench.retrieve("email", id, &["*"]).await;
+    assert_eq!((list(&row, "to").len(), list(&row, "from").len()), (1, 1));
+    assert_eq!(named(&row, "subject").as_deref(), Some("Offer"));
+}
+
+async fn keys_and_versions(on: On) {
+    let bench = SoapBench::new(on).await;
+    let key = KeyInfo {
+        id: Uuid::nil(),
+        logical_name: "new_number".into(),
+        schema_name: "new_number".into(),
+        label: Label::english("Number"),
+        columns: vec!["accountnumber".into()],
+        status: KeyStatus::Pending,
+    };
+    bench.bench.crm.create_key("account", key).await.unwrap();
+    let keyed = |number: &str| {
+        format!(
+            "<b:Attributes>{}</b:Attributes><b:Id>{}</b:Id><b:KeyAttributes><k7:KeyValuePairOfstringanyType><c:key>\
+             accountnumber</c:key><c:value i:type=\"d:string\">{number}</c:value></k7:KeyValuePairOfstringanyType>\
+             </b:KeyAttributes><b:LogicalName>account</b:LogicalName>",
+            text("name", "Keyed"),
+            Uuid::nil()
+        )
+    };
+    let target = pair("Target", "b:Entity", &keyed("A-1"));
+    let made = bench.execute("Upsert", &target).await;
+    assert_eq!(made.get("RecordCreated"), Some(&Any::Boolean(true)));
+    let id = made.get("Target").and_then(Any::as_guid).unwrap();
+    let again = bench.execute("Upsert", &target).await;
+    assert_eq!(again.get("RecordCreated"), Some(&Any::Boolean(false)));
+    assert_eq!(again.get("Target").and_then(Any::as_guid), Some(id));
+    let row = bench.retrieve("account", id, &["accountnumber"]).await;
+    assert_eq!(named(&row, "accountnumber").as_deref(), Some("A-1"));
+    assert_eq!(
+        bench.fault("Update", &pair("Target", "b:Entity", &keyed("A-2"))).await.code,
+        0x8006_0891_u32.cast_signed()
+    );
+
+    let versioned = |version: &str| {
+        let row =
+            format!("{}<b:RowVersion>{version}</b:RowVersion>", entity("account", id, &text("name", "New")));
+        [
+            pair("Target", "b:Entity", &row),
+            pair("ConcurrencyBehavior", "b:ConcurrencyBehavior", "IfRowVersionMatches"),
+        ]
+        .concat()
+    };
+    assert_eq!(bench.fault("Update", &versioned("1")).await.code, 0x8006_0882_u32.cast_signed());
+    bench.execute("Update", &versioned(&row.row_version.unwrap())).await;
+}
+
+async fn changed_rows(on: On) {
+    let bench = SoapBench::new(on).await;
+    let ask = |token: &str| {
+        let token = if token.is_empty() { String::new() } else { text("DataVersion", token) };
+        [text("EntityName", "contact"), pair("Columns", "b:ColumnSet", &column_set(&["lastname"])), token]
+            .concat()
+    };
+    let first = bench.create(&entity("contact", Uuid::nil(), &text("lastname", "One"))).await;
+    let read = |response: Response| {
+        let Some(Any::Raw(changes)) = response.get("EntityChanges").cloned() else { panic!("{response:?}") };
+        let kinds: Vec<String> = changes
+            .child("Changes")
+            .unwrap()
+            .children
+            .iter()
+            .map(|one| one.kind.as_ref().unwrap().local.clone())
+            .collect();
+        (kinds, changes.text_of("DataToken").unwrap().to_owned())
+    };
+    let (kinds, token) = read(bench.execute("RetrieveEntityChanges", &ask("")).await);
+    assert_eq!(kinds, ["NewOrUpdatedItem"]);
+    bench.create(&entity("contact", Uuid::nil(), &text("lastname", "Two"))).await;
+    bench.execute("Delete", &pair("Target", "b:EntityReference", &reference("contact", first))).await;
+    let (kinds, token) = read(bench.execute("RetrieveEntityChanges", &ask(&token)).await);
+    assert_eq!(kinds, ["NewOrUpdatedItem", "RemovedOrDeletedItem"]);
+    assert!(read(bench.execute("RetrieveEntityChanges", &ask(&token)).await).0.is_empty());
+    assert_eq!(
+        bench.fault("RetrieveEntityChanges", &ask("1!01/01/2001 00:00:00")).await.code,
+        0x8004_4352_u32.cast_signed()
+    );
+}
