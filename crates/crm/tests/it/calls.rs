@@ -2,7 +2,7 @@
 
 use postroom_core::query::{Aggregate, Function, Group, Join, Link};
 use postroom_core::{
-    Change, ChangeSet, ChangesAsk, Code, Crm, Filter, Ids, Outcome, Query, Record, RecordRef,
+    Change, ChangeSet, ChangesAsk, Code, Content, Crm, Filter, Ids, Outcome, Query, Record, RecordRef,
 };
 
 use crate::server::{On, Server, on_both};
