@@ -38,7 +38,7 @@ impl Client {
         let metadata = self.metadata(&["organization"]).await?;
         let known =
             |name: &&str| metadata.table("organization").is_some_and(|table| table.column(name).is_some());
-        let columns: Vec<&str> = names.into_iter().filter(|name| known(&name)).collect();
+        let columns: Vec<&str> = names.into_iter().filter(|name| known(name)).collect();
         if columns.is_empty() {
             return Ok(Limits::default());
         }

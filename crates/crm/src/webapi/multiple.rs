@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::Method;
-use postroom_core::ChangeSet;
+use postroom_core::{Change, ChangeSet};
 
 use super::WebApi;
 use super::body::quoted;
@@ -57,6 +57,12 @@ impl WebApi {
             match self.create_multiple(sets, parcels).await {
                 Ok(()) => Some(parcels.iter().map(|_| Sent::Done).collect()),
                 Err(Fail::Unknown) => None,
+                // Some are there already: a look finds them all at once.
+                Err(Fail::Other(Sent::Refused(refusal)))
+                    if refusal.duplicate() && parcels.iter().all(|parcel| repeats(&sets[parcel.at])) =>
+                {
+                    Some(parcels.iter().map(|_| Sent::Refused(refusal.clone())).collect())
+                }
                 Err(Fail::Other(Sent::Refused(refusal))) => match parcels {
                     [_] => Some(vec![Sent::Refused(refusal)]),
                     _ => {
@@ -113,6 +119,11 @@ impl WebApi {
             Err(Trouble::Fault(fault)) => Err(Fail::Other(Sent::Not(fault))),
         }
     }
+}
+
+/// Whether a row that is there already is no mistake.
+fn repeats(set: &ChangeSet) -> bool {
+    !set.changes.iter().any(|change| matches!(change, Change::CreateNew(_)))
 }
 
 fn same(sent: &Sent) -> Sent {

@@ -142,7 +142,7 @@ impl Client {
 
     /// The rows at a path; a long one goes in a batch.
     pub(crate) async fn rows(&self, shape: &Shape, path: &str, prefer: &str) -> Result<Rows, Fault> {
-        Ok(shape.read(&self.raw(path, prefer).await?).map_err(unreadable)?)
+        shape.read(&self.raw(path, prefer).await?).map_err(unreadable)
     }
 
     pub(crate) async fn raw(&self, path: &str, prefer: &str) -> Result<bytes::Bytes, Trouble> {

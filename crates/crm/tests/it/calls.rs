@@ -1,8 +1,8 @@
 //! How many calls things take, and what goes in which.
 
 use postroom_core::query::{Aggregate, Function, Group, Join, Link};
-use postroom_core::{Content, 
-    Change, ChangeSet, ChangesAsk, Code, Crm, Filter, Ids, Outcome, Query, Record, RecordRef,
+use postroom_core::{
+    Change, ChangeSet, ChangesAsk, Code, Content, Crm, Filter, Ids, Outcome, Query, Record, RecordRef,
 };
 
 use crate::server::{On, Server, on_both};
