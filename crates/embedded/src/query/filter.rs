@@ -274,8 +274,8 @@ impl Context<'_> {
     /// Several choices stand as `1,3`.
     fn choices(&self, at: At, operator: Operator, values: &[Value]) -> Result<Expr, Refusal> {
         let comma = || Expr::val(",");
-        let all: Expr = comma().binary(sql::BinOper::Custom("||".into()), self.cell(at));
-        let all = all.binary(sql::BinOper::Custom("||".into()), comma());
+        let all: Expr = comma().binary(sql::BinOper::Custom("||"), self.cell(at));
+        let all = all.binary(sql::BinOper::Custom("||"), comma());
         let any = values.iter().map(|value| {
             let number = match value {
                 Value::Int(number) => number.to_string(),

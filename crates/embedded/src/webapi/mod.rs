@@ -42,10 +42,10 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use postroom_core::Ids;
 
-pub(crate) use page::marks;
 pub(crate) use fetch::cookie;
 pub(crate) use format::{money, plain, value as formatted};
 pub(crate) use page::columns;
+pub(crate) use page::marks;
 pub use problem::Problem;
 pub(crate) use problem::codes;
 

@@ -137,7 +137,11 @@ async fn with_table(on: On) -> Bench {
 }
 
 #[track_caller]
-fn refused<T: std::fmt::Debug>(answer: Result<T, impl Into<Fault> + std::fmt::Debug>, code: Code, named: &str) {
+fn refused<T: std::fmt::Debug>(
+    answer: Result<T, impl Into<Fault> + std::fmt::Debug>,
+    code: Code,
+    named: &str,
+) {
     let fault: Fault = answer.unwrap_err().into();
     assert!(fault.code == code && fault.message.contains(named), "{named}: {fault}");
 }

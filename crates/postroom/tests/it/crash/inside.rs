@@ -17,7 +17,6 @@ use postroom_store::{Error, Options, Store};
 use postroom_tracking::filing;
 use postroom_tracking::settings;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use crate::crash::points::Moment;
 use crate::load::{House, is_killed};
@@ -69,7 +68,6 @@ fn die() -> ! {
 async fn call(store: Store, step: &str) {
     match step {
         "crm.shape" => shape(store).await,
-        "crm.roles" => roles(store).await,
         "jobs.schedule" | "jobs.schedule_set" | "jobs.settle_held" => work(store, step).await,
         other => panic!("no call is known that passes {other}"),
     }
@@ -81,23 +79,6 @@ async fn shape(store: Store) {
     let name = format!("esc_drill{}", std::process::id());
     arm();
     crm.create_table(Table::custom(&name, vec![Column::text("esc_note", 100)])).await.expect("a good table");
-}
-
-/// A database that a version with fewer privileges left behind.
-async fn roles(store: Store) {
-    let fewer = store.write("test.fewer", |tx| {
-        async move {
-            let first = Query::select().column("privilegeid").from("crm_privilege").limit(1).to_owned();
-            let first: Uuid = tx.query_one(&first).await?.expect("it was installed").at(0)?;
-            let by_id = Expr::col("privilegeid").eq(first);
-            tx.execute(&Query::delete().from_table("crm_privilege").and_where(by_id).to_owned()).await
-        }
-        .boxed()
-    });
-    let gone: Result<u64, Error> = fewer.await;
-    assert_eq!(gone.expect("a privilege can go"), 1);
-    arm();
-    Embedded::open(store, Clock::system()).await.expect("it makes what is missing");
 }
 
 /// A worker that loses the lease of what it has just done, and a schedule that fires each second.

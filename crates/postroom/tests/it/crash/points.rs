@@ -63,7 +63,6 @@ const TABLE: &[(&str, Hit)] = &[
     ("operations.token_revoke", Hit::Command),
     ("tracking.setting", Hit::Command),
     ("crm.shape", Hit::Inside),
-    ("crm.roles", Hit::Inside),
     ("jobs.schedule_set", Hit::Inside),
     ("jobs.schedule", Hit::Inside),
     ("jobs.settle_held", Hit::Inside),
