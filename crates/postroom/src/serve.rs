@@ -6,7 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use postroom_core::{Clock, Code, Ids, Inbox, kill};
+use postroom_core::{Clock, Code, Fault, Ids, Inbox, kill};
+use postroom_embedded::{Embedded, messages};
 use postroom_jobs::counts::Gauges;
 use postroom_mail::imap::Watcher;
 use postroom_mail::listener::{
@@ -30,9 +31,9 @@ use crate::wiring::{relay, watched};
 /// Set to `STEP.before_commit` or `STEP.after_commit`, with `:N` for the N-th time: the process kills itself there.
 const KILL_AT: &str = "POSTROOM_KILL_AT";
 
-/// How old a gauge may be.
 /// Between two signs of life; people are told that nothing runs after two minutes.
 const BEAT: Duration = Duration::from_secs(30);
+/// How old a gauge may be.
 const GAUGES: Duration = Duration::from_secs(15);
 
 pub async fn run(config: Config, out: &mut Output) -> Result<Exit, CliError> {
@@ -103,6 +104,7 @@ impl Services {
                 tracing::error!(event = "jobs.stopped", code = "PR-7001", "The workers stopped: {error}");
             }
         });
+        services.work.spawn(go_on_deleting(app.embedded.clone(), services.stop_work.clone()));
         let (operations, stop) = (app.operations.clone(), services.stop_work.clone());
         // Before anything is watched: who looks then sees that somebody does.
         operations.heartbeat().await?;
@@ -196,6 +198,18 @@ pub async fn stop_signal() -> Result<(), CliError> {
         _ = interrupt.recv() => {}
     }
     Ok(())
+}
+
+/// Ends the bulk deletions of the embedded CRM that an ended process left behind.
+async fn go_on_deleting(crm: Embedded, stop: CancellationToken) {
+    let resumed = tokio::select! {
+        () = stop.cancelled() => return,
+        resumed = messages::resume(&crm) => resumed,
+    };
+    if let Err(failure) = resumed {
+        let fault = Fault::from(failure);
+        tracing::warn!(event = "crm.bulk_delete_failed", code = %fault.code, "A bulk deletion waits for the next start: {fault}");
+    }
 }
 
 /// Arms a kill point when the environment names one: for crash drills, of commands too.

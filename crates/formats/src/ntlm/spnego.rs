@@ -203,9 +203,7 @@ mod tests {
 
     #[test]
     fn kerberos_is_no_choice_of_ours() {
-        let kerberos = hex("60 19 06062b0601050502 a00f300d a00b3009 06072a864886f712 01"
-            .replace("3009", "3009")
-            .as_str());
+        let kerberos = hex("60 19 06062b0601050502 a00f300d a00b3009 06072a864886f712 01");
         assert!(Opening::read(&kerberos).is_err());
         let chosen = hex("a10f300d a00b 0a0101");
         assert!(Reply::read(&chosen).is_err());

@@ -31,6 +31,7 @@ const PURPOSE: &[u8] = b"access tokens of the crm doors";
 pub struct Doors {
     crm: Embedded,
     web_api: webapi::Door,
+    soap: postroom_embedded::soap::Door,
     clock: Clock,
     ids: Ids,
 }
@@ -38,7 +39,8 @@ pub struct Doors {
 impl Doors {
     pub fn new(crm: Embedded, clock: Clock, ids: Ids) -> Self {
         let web_api = webapi::Door::new(ids.clone(), webapi::Settings::default());
-        Doors { crm, web_api, clock, ids }
+        let soap = postroom_embedded::soap::Door::new(ids.clone(), Default::default());
+        Doors { crm, web_api, soap, clock, ids }
     }
 
     /// The caller, or whoever the caller asks to act for.
@@ -107,8 +109,7 @@ impl Doors {
             Ok(session) => session,
             Err(problem) => return self.marked(problem),
         };
-        let DoorRequest { method, url, origin, headers, body, .. } = request;
-        self.web_api.answer(&session, webapi::Request { method, url, origin, headers, body }).await
+        self.web_api.answer(&session, asked(request)).await
     }
 }
 
@@ -129,16 +130,21 @@ impl CrmDoors for Doors {
     async fn answer(&self, user: Uuid, request: DoorRequest) -> DoorReply {
         match request.kind {
             DoorKind::WebApi => reply(self.web_api(user, request).await),
+            // Whom the caller acts for stands in the envelope.
             DoorKind::Soap => {
-                let text =
-                    "The Organization service is not served here; use the Web API below /api/data/v9.2/.";
-                self.refuse(&request, &DoorRefusal::new(StatusCode::NOT_IMPLEMENTED, 0x8004_0216, text))
+                let session = self.crm.session(user);
+                reply(self.soap.answer(&session, asked(request)).await)
             }
         }
     }
 
-    fn describe(&self, _: &DoorRequest) -> Option<DoorReply> {
-        None
+    fn describe(&self, request: &DoorRequest) -> Option<DoorReply> {
+        match (request.kind, &request.method) {
+            (DoorKind::Soap, &http::Method::GET) => {
+                self.soap.describe(&request.url, &request.origin).map(reply)
+            }
+            _ => None,
+        }
     }
 
     fn refuse(&self, request: &DoorRequest, refusal: &DoorRefusal) -> DoorReply {
@@ -150,6 +156,11 @@ impl CrmDoors for Doors {
             DoorKind::Soap => self.fault(request, refusal),
         }
     }
+}
+
+fn asked(request: DoorRequest) -> webapi::Request {
+    let DoorRequest { method, url, origin, headers, body, .. } = request;
+    webapi::Request { method, url, origin, headers, body }
 }
 
 fn reply(webapi::Reply { status, headers, body }: webapi::Reply) -> DoorReply {
