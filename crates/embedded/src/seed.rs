@@ -42,12 +42,39 @@ fn rows() -> Vec<Record> {
         .with("lastname", "Administrator")
         .with("domainname", "administrator")
         .with("accessmode", 4);
-    vec![
+    let own = [
         row("organization", ORGANIZATION).with("name", "postroom"),
         money,
         row("businessunit", BUSINESS_UNIT).with("name", "postroom"),
         administrator,
-    ]
+    ];
+    own.into_iter().chain(VIEWS.iter().map(view)).collect()
+}
+
+/// Table, the view's name, the columns it shows; ordered by the first.
+type View = (&'static str, &'static str, &'static [&'static str]);
+
+/// The public views that every organisation has of its people.
+const VIEWS: &[View] = &[
+    ("account", "Active Accounts", &["name", "telephone1", "address1_city", "primarycontactid"]),
+    ("contact", "Active Contacts", &["fullname", "parentcustomerid", "telephone1", "emailaddress1"]),
+    ("lead", "Open Leads", &["fullname", "companyname", "subject", "emailaddress1"]),
+];
+
+fn view((table, name, columns): &View) -> Record {
+    let shown: String = columns.iter().map(|column| format!("<attribute name=\"{column}\"/>")).collect();
+    let fetch = format!(
+        "<fetch version=\"1.0\" mapping=\"logical\"><entity name=\"{table}\">{shown}<order attribute=\"{}\"/>\
+         <filter><condition attribute=\"statecode\" operator=\"eq\" value=\"0\"/></filter></entity></fetch>",
+        columns[0]
+    );
+    let id = Uuid::new_v5(&NAMESPACE, format!("view:{name}").as_bytes());
+    Record::new(RecordRef::new("savedquery", id))
+        .with("name", *name)
+        .with("returnedtypecode", *table)
+        .with("querytype", 0)
+        .with("isdefault", true)
+        .with("fetchxml", fetch)
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@
 //! `x(name='a')` may be a key or a call. [`Segment::key`] reads the parentheses as the one, [`Segment::arguments`] as the
 //! other.
 
+use std::borrow::Cow;
+
 use uuid::Uuid;
 
 use super::options::{Literal, Parser, Token};
@@ -99,7 +101,8 @@ impl Path {
         }
         // Decoded before it is cut: a slash within quotes is part of the text, escaped or not.
         let text = decode(text)?;
-        let text = text.strip_suffix('/').unwrap_or(&text);
+        let text = bare_guids(text.strip_suffix('/').unwrap_or(&text));
+        let text = text.as_ref();
         let mut segments = Vec::new();
         let mut parser = Parser::new(text, &[])?;
         while parser.token != Token::End {
@@ -112,6 +115,19 @@ impl Path {
             }
         }
         Ok(Path { segments })
+    }
+}
+
+/// Some clients write ids in braces: `contacts({guid})`.
+fn bare_guids(text: &str) -> Cow<'_, str> {
+    const LENGTH: usize = 36;
+    let braced = |at: usize| {
+        let id = text.get(at + 2..at + 2 + LENGTH)?;
+        (text[at + 2 + LENGTH..].starts_with("})") && Uuid::try_parse(id).is_ok()).then_some(id)
+    };
+    match text.find("({").and_then(|at| Some((at, braced(at)?))) {
+        Some((at, id)) => Cow::Owned(format!("{}({id}){}", &text[..at], &text[at + LENGTH + 4..])),
+        None => Cow::Borrowed(text),
     }
 }
 

@@ -23,5 +23,8 @@ fi
 
 # shellcheck disable=SC2016
 exec unshare "${flags[@]}" --net --mount -- bash -c '
-  ip link set lo up && mount --bind "$0" /etc/hosts && exec "$@"
+  ip link set lo up && mount --bind "$0" /etc/hosts || exit 1
+  # Clients that trust only the certificates they bring along.
+  [ -z "${POSTROOM_BUNDLE:-}" ] || mount --bind "$POSTROOM_CA" "$POSTROOM_BUNDLE" || exit 1
+  exec "$@"
 ' "$hosts" "$@"

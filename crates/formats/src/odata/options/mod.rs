@@ -53,7 +53,7 @@ impl Options {
         }
         let mut options = Options::default();
         let mut system: Vec<(String, String)> = Vec::new();
-        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        for pair in pairs(query) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let (name, value) = (decode_query(name)?, decode_query(value)?);
             match name.chars().next() {
@@ -122,6 +122,18 @@ impl Options {
         }
         Ok(())
     }
+}
+
+/// Cuts at `&`. The request lines of batches come unescaped (Microsoft's own SDK): a `&` between quotes that close again is
+/// part of a text.
+fn pairs(query: &str) -> impl Iterator<Item = &str> {
+    let closed = query.matches('\'').count() % 2 == 0;
+    let mut quoted = false;
+    let pairs = query.split(move |c| {
+        quoted ^= c == '\'' && closed;
+        c == '&' && !quoted
+    });
+    pairs.filter(|pair| !pair.is_empty())
 }
 
 fn repeated(name: &str) -> Error {

@@ -47,6 +47,7 @@ fn paths() {
     check(&format!("contacts({ID})"), &[row()]);
     check(&format!("contacts({})", ID.to_uppercase()), &[row()]);
     check(&format!("contacts%28{ID}%29"), &[row()]);
+    check(&format!("contacts({{{ID}}})/fullname"), &[row(), name("fullname")]);
     check(&format!("contacts({ID})/fullname/$value"), &[row(), name("fullname"), Segment::Value]);
     check(
         &format!("contacts({ID})/parentcustomerid_account/$ref"),

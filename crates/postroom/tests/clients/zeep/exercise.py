@@ -31,7 +31,7 @@ def opened(address):
     return zeep.Client(address, transport=Transport(session=session))
 
 
-CLIENT = opened(f"{ADDRESS}?wsdl")
+CLIENT = opened(f"{ADDRESS}?singleWsdl")
 BINDING = next(iter(CLIENT.wsdl.bindings))
 SERVICE = CLIENT.create_service(BINDING, f"{ADDRESS}/web")
 
