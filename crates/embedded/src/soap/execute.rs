@@ -60,11 +60,12 @@ async fn message(call: &Call<'_>, request: Request) -> Result<Response, Stop> {
     if !call.generation().knows(&request.name) {
         return Err(Stop::no_message(&request.name));
     }
-    match request.name.as_str() {
-        "ExecuteMultiple" => several::multiple(call, &request).await,
-        "ExecuteTransaction" => several::transaction(call, &request).await,
-        _ => single(call, &request).await,
-    }
+    let response = match request.name.as_str() {
+        "ExecuteMultiple" => several::multiple(call, &request).await?,
+        "ExecuteTransaction" => several::transaction(call, &request).await?,
+        _ => single(call, &request).await?,
+    };
+    Ok(if request.bare { response.stripped() } else { response })
 }
 
 /// One message that holds no others.
@@ -92,7 +93,7 @@ pub(super) async fn single(call: &Call<'_>, request: &Request) -> Result<Respons
         name if define::changes(name) => define::answer(call, request).await?,
         _ => return write::run(call, request).await,
     };
-    Ok(Response { name: request.name.clone(), results })
+    Ok(Response { results, ..Response::new(request.name.clone()) })
 }
 
 async fn retrieve(call: &Call<'_>, request: &Request) -> Result<Vec<(String, Any)>, Stop> {

@@ -80,11 +80,11 @@ pub(super) fn finish(call: &Call<'_>, name: &str, then: Then, outcomes: &[Outcom
         Then::AllUpserted(rows) => {
             let rows = rows
                 .iter()
-                .map(|(at, change)| Response { name: "Upsert".to_owned(), results: upserted(at, *change) });
+                .map(|(at, change)| Response { results: upserted(at, *change), ..Response::new("Upsert") });
             vec![("Results".to_owned(), several::upserts(rows.collect(), call.wire()))]
         }
     };
-    Response { name: name.to_owned(), results }
+    Response { results, ..Response::new(name) }
 }
 
 /// The `Target` of a message.

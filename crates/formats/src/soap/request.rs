@@ -19,6 +19,8 @@ pub struct Request {
     pub name: String,
     pub id: Option<Uuid>,
     pub parameters: Vec<(String, Any)>,
+    /// It says no class of its own: a late-bound client, which may know none.
+    pub bare: bool,
 }
 
 /// The server's answer to one.
@@ -26,6 +28,8 @@ pub struct Request {
 pub struct Response {
     pub name: String,
     pub results: Vec<(String, Any)>,
+    /// Written without a class, for clients that know only what the WSDL publishes.
+    pub bare: bool,
 }
 
 /// How `ExecuteMultiple` goes on.
@@ -51,7 +55,8 @@ fn by_class(at: &Element, ending: &str) -> Option<String> {
 
 impl Request {
     pub fn new(name: impl Into<String>) -> Self {
-        Request { name: name.into(), ..Request::default() }
+        let name = name.into();
+        Request { bare: of_message(&name).is_none(), name, ..Request::default() }
     }
 
     pub fn with(mut self, parameter: impl Into<String>, value: Any) -> Self {
@@ -67,12 +72,13 @@ impl Request {
         let name = at.text_of("RequestName").filter(|name| !name.is_empty()).map(str::to_owned);
         let name = name.or_else(|| by_class(at, "Request")).ok_or_else(|| missing("RequestName"))?;
         let id = at.text_of("RequestId").filter(|id| !id.is_empty()).map(guid).transpose()?;
-        Ok(Request { name, id, parameters: pairs(at.child("Parameters"), Any::read)? })
+        let bare = at.kind.as_ref().is_none_or(|kind| kind.local == "OrganizationRequest");
+        Ok(Request { name, id, parameters: pairs(at.child("Parameters"), Any::read)?, bare })
     }
 
     pub(crate) fn fill(&self, at: Element, generation: Generation) -> Element {
         let at = at.declare(XRM);
-        let at = match of_message(&self.name) {
+        let at = match of_message(&self.name).filter(|_| !self.bare) {
             Some(ns) => at.kind(ns, format!("{}Request", self.name)),
             None => at,
         };
@@ -93,6 +99,24 @@ impl Response {
         self
     }
 
+    /// The same without classes, its own and those of responses within.
+    pub fn stripped(mut self) -> Self {
+        self.bare = true;
+        for (_, value) in &mut self.results {
+            match value {
+                Any::Responses(inner) => inner.iter_mut().for_each(|one| one.bare = true),
+                Any::ResponseItems(items) => {
+                    items
+                        .iter_mut()
+                        .filter_map(|item| item.response.as_mut())
+                        .for_each(|one| one.bare = true);
+                }
+                _ => {}
+            }
+        }
+        self
+    }
+
     pub fn get(&self, result: &str) -> Option<&Any> {
         self.results.iter().find(|(name, _)| name == result).map(|(_, value)| value)
     }
@@ -100,12 +124,12 @@ impl Response {
     pub fn read(at: &Element) -> Result<Self, Error> {
         let name = at.text_of("ResponseName").filter(|name| !name.is_empty()).map(str::to_owned);
         let name = name.or_else(|| by_class(at, "Response")).ok_or_else(|| missing("ResponseName"))?;
-        Ok(Response { name, results: pairs(at.child("Results"), Any::read)? })
+        Ok(Response { name, results: pairs(at.child("Results"), Any::read)?, bare: false })
     }
 
     pub(crate) fn fill(&self, at: Element, generation: Generation) -> Element {
         let at = at.declare(XRM);
-        let at = match of_message(&self.name) {
+        let at = match of_message(&self.name).filter(|_| !self.bare) {
             Some(ns) => at.kind(ns, format!("{}Response", self.name)),
             None => at,
         };

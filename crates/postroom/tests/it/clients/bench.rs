@@ -70,9 +70,6 @@ impl Bench {
         );
         let mut command = self.script(&python);
         command.arg(format!("{SCRIPTS}/{client}/exercise.py"));
-        if let Some(bundle) = bundle(client).filter(|_| self.place == Place::Namespace) {
-            command.env("POSTROOM_BUNDLE", bundle);
-        }
         self.run(client, command, known);
     }
 
@@ -116,19 +113,16 @@ impl Bench {
         command.env("POSTROOM_TOKEN", &self.token).env("POSTROOM_SECRET", &self.token);
         command.env("POSTROOM_CLIENT_ID", "11111111-2222-4333-8444-555555555555");
         if self.place == Place::Namespace {
+            command.envs(bundle(client).map(|bundle| ("POSTROOM_BUNDLE", bundle)));
             command.env("POSTROOM_URL", format!("https://{ORGANISATION}"));
         }
         let output = command.output().expect("bash can be started");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let (out, err) = (text(&output.stdout), text(&output.stderr));
         let failed = |line: &str| {
-            let (name, _) = line.strip_prefix("FAIL ")?.split_once(": ")?;
-            Some(
-                known
-                    .iter()
-                    .find(|known| name.starts_with(**known))
-                    .map_or(name.to_owned(), |name| (*name).to_owned()),
-            )
+            let said = line.strip_prefix("FAIL ")?;
+            let name = known.iter().find(|known| said.starts_with(**known)).map(|name| (*name).to_owned());
+            Some(name.unwrap_or_else(|| said.to_owned()))
         };
         let mut failed: Vec<String> = out.lines().filter_map(failed).collect();
         let mut known: Vec<&str> = known.to_vec();
