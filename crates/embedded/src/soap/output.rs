@@ -115,9 +115,10 @@ pub(super) fn entity(
             Some((_, column)) => of_column(column, value, names),
             None => Any::of_value(value),
         };
-        let shown = match field.of {
-            Some((_, column)) => formatted(column, value),
-            None => Some(plain(value)),
+        let shown = match (field.of, value) {
+            (_, Value::Lookup(at)) => names.get(at).cloned(),
+            (Some((_, column)), value) => formatted(column, value),
+            (None, value) => Some(plain(value)),
         };
         if let Some(text) = shown {
             entity.formatted.push((key.clone(), text));
