@@ -176,7 +176,7 @@ impl Job {
 async fn put(session: &Session, change: Change) -> Result<(), Failure> {
     let cache = session.crm().cache.clone();
     let writer = Writer { acting: session.user(), now: session.now() };
-    let unit = session.crm().store.write("crm.job", move |tx| {
+    let unit = session.crm().change(move |tx| {
         async move {
             let schema = cache.current(tx).await?;
             let set = ChangeSet { changes: vec![change] };

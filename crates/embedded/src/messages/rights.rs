@@ -181,7 +181,7 @@ where
     let asks = ask.session.asks();
     let cache = ask.session.crm().cache.clone();
     let writer = Writer { acting: ask.session.user(), now: ask.session.now() };
-    let unit = ask.session.crm().store.write("crm.rights", move |tx| {
+    let unit = ask.session.crm().change(move |tx| {
         async move {
             let schema = cache.current(tx).await?;
             // Writers go one after the other: what is found to be allowed stays so until it is written.

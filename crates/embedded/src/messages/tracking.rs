@@ -62,11 +62,7 @@ pub(super) async fn make(ask: &Ask<'_>, settings: &Settings) -> Result<String, F
     let number = settings.base + number;
     // By the number in the token, not by the user: two users with one number must not make the same tokens.
     let counter = format!("crm_tracking:{number}");
-    let next = ask
-        .session
-        .crm()
-        .store
-        .write("crm.token", move |tx| async move { tx.next_numbers(&counter, 1).await }.boxed());
+    let next = ask.session.crm().change(move |tx| async move { tx.next_numbers(&counter, 1).await }.boxed());
     let next: Result<i64, Error> = next.await;
     Ok(token(settings, number, next?))
 }
