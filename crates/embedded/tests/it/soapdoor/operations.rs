@@ -95,7 +95,7 @@ async fn typed_values(on: On) {
     assert_ne!(row.get("createdon"), Some(&Any::DateTime("2001-01-01T00:00:00Z".parse().unwrap())));
     assert!(row.get("websiteurl").is_none() && matches!(row.get("ownerid"), Some(Any::EntityReference(_))));
     let seen = |name: &str| row.formatted.iter().find(|(key, _)| key == name).map(|(_, text)| text.as_str());
-    assert_eq!((seen("revenue"), seen("numberofemployees")), (Some("$60,000.5000"), Some("4,300")));
+    assert_eq!((seen("revenue"), seen("numberofemployees")), (Some("$60,000.50"), Some("4,300")));
     assert_eq!((seen("lastusedincampaign"), seen("name")), (Some("1/31/2026"), None));
     let wrong = bench
         .fault("Create", &pair("Target", "b:Entity", &entity("account", Uuid::nil(), &text("nosuch", "x"))))

@@ -428,7 +428,8 @@ fn date_time(date_only: bool, behavior: DateTimeBehavior, generation: Generation
             DateTimeBehavior::DateOnly => "DateOnly",
             DateTimeBehavior::TimeZoneIndependent => "TimeZoneIndependent",
         };
-        let value = Element::leaf(METADATA, "Value", behavior);
+        // A member of ConstantsBase, which is of 2013.
+        let value = Element::leaf(METADATA_2013, "Value", behavior);
         members.push(Element::new(METADATA, "DateTimeBehavior").with(value));
     }
     members
