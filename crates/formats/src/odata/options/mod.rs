@@ -127,7 +127,7 @@ impl Options {
 /// Cuts at `&`. The request lines of batches come unescaped (Microsoft's own SDK): a `&` between quotes that close again is
 /// part of a text.
 fn pairs(query: &str) -> impl Iterator<Item = &str> {
-    let closed = query.matches('\'').count() % 2 == 0;
+    let closed = query.matches('\'').count().is_multiple_of(2);
     let mut quoted = false;
     let pairs = query.split(move |c| {
         quoted ^= c == '\'' && closed;
