@@ -141,7 +141,7 @@ pub struct Choice {
 #[serde(rename_all = "snake_case")]
 pub enum Targets {
     Named(Vec<String>),
-    /// Every table with [`Table::has_activities`], those made at run time too.
+    /// Every table with `has_activities`, those made at run time too.
     AnyWithActivities,
 }
 

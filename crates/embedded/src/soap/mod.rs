@@ -9,7 +9,7 @@
 //! * [`input`] makes rows of entities, [`output`] entities of rows, [`parties`] both for party lists.
 //! * Writes are *prepared*: a message becomes changes and what to answer, so that an `ExecuteTransaction` is one set.
 //! * [`Generation`] is who the door says it is: what that server did not have, it refuses as that server did.
-//! * Every error is a [`Stop`](stop::Stop): the platform's code and text, or a fault of the channel below it.
+//! * Every error is a [`stop::Stop`]: the platform's code and text, or a fault of the channel below it.
 
 mod call;
 mod changes;

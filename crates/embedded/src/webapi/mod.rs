@@ -9,7 +9,7 @@
 //! * [`definitions`] are what is said of tables, columns, relationships and choices; [`csdl`] says all of it at once.
 //! * Writes are *prepared* ([`write`]): a request becomes changes and a promise of what to answer, so that a change set of
 //!   many requests ([`batch`]) is one set of changes. [`input`] reads bodies, [`value`] single values; [`parties`] and
-//!   [`reference`] tie rows together, [`multiple`] writes many.
+//!   [`mod@reference`] tie rows together, [`multiple`] writes many.
 //! * Every error is a [`Problem`] with the platform's own code and text.
 
 mod actions;

@@ -5,7 +5,7 @@
 //! say that the platform and its clients do.
 //!
 //! A request goes through it so: [`path::resource`] cuts the URL, [`path::Path`] is its first half, [`options::Options`]
-//! the second, [`resolve::plan`] makes both a [`postroom_core::Query`] with the help of the definitions. [`write`] goes the
+//! the second, [`resolve::plan`] makes both a [`postroom_core::Query`] with the help of the definitions. [`mod@write`] goes the
 //! other way. [`batch`] packs many requests in one, [`prefer`] is what a client would like.
 //!
 //! **Invariants.** Nothing here panics or overflows the stack on any text: nesting is bounded by [`MAX_DEPTH`], sizes by

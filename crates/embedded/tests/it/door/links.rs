@@ -151,88 +151,27 @@ async fn lists_and_their_members(on: On) {
 async fn what_is_not_there(on: On) {
     let town = Town::new(on).await;
     let (account, contact) = (town.account, town.contact);
-    let check = async |method: &str, url: String, uri: String, status: u16, code: &str, says: &str| {
+    let (there, nobody) = (format!("contacts({contact})"), format!("contacts({NONE})"));
+    let staff = format!("accounts({account})/contact_customer_accounts");
+    let check = async |method: &str, url: &str, uri: &str, refusal: (u16, &str, &str)| {
         let body = if uri.is_empty() { String::new() } else { json!({"@odata.id": uri}).to_string() };
-        town.door.ask(method, &url, &[], body).await.refused(status, code, says);
+        let (status, code, says) = refusal;
+        town.door.ask(method, &format!("{url}/$ref"), &[], body).await.refused(status, code, says);
     };
-    let there = format!("contacts({contact})");
-    let gone = "0x80040217";
-    check(
-        "PUT",
-        format!("accounts({account})/primarycontactid/$ref"),
-        format!("contacts({NONE})"),
-        404,
-        gone,
-        NONE,
-    )
-    .await;
-    check("PUT", format!("accounts({NONE})/primarycontactid/$ref"), there.clone(), 404, gone, NONE).await;
-    check("POST", format!("accounts({NONE})/contact_customer_accounts/$ref"), there.clone(), 404, gone, NONE)
-        .await;
-    check(
-        "POST",
-        format!("accounts({account})/contact_customer_accounts/$ref"),
-        format!("contacts({NONE})"),
-        404,
-        gone,
-        NONE,
-    )
-    .await;
-    check(
-        "DELETE",
-        format!("accounts({account})/contact_customer_accounts({NONE})/$ref"),
-        String::new(),
-        404,
-        gone,
-        NONE,
-    )
-    .await;
-    check("POST", format!("lists({NONE})/listcontact_association/$ref"), there.clone(), 404, gone, NONE)
-        .await;
-    check(
-        "POST",
-        format!("accounts({account})/contact_customer_account/$ref"),
-        there.clone(),
-        404,
-        "0x80060888",
-        "contact_customer_account",
-    )
-    .await;
-    check(
-        "POST",
-        format!("accounts({account})/contact_customer_accounts/$ref"),
-        format!("accounts({account})"),
-        400,
-        "0x80048d19",
-        "not of account",
-    )
-    .await;
-    check(
-        "PUT",
-        format!("accounts({account})/contact_customer_accounts/$ref"),
-        there.clone(),
-        405,
-        "0x80040203",
-        "PUT",
-    )
-    .await;
-    check(
-        "DELETE",
-        format!("accounts({account})/contact_customer_accounts/$ref"),
-        String::new(),
-        400,
-        "0x80040203",
-        "$ref?$id",
-    )
-    .await;
-    check(
-        "POST",
-        format!("accounts({account})/contact_customer_accounts/$ref"),
-        String::new(),
-        400,
-        "0x80048d19",
-        "no body",
-    )
-    .await;
-    check("PUT", format!("accounts({account})/createdby/$ref"), there, 400, "0x80040203", "createdby").await;
+    let gone = (404, "0x80040217", NONE);
+    check("PUT", &format!("accounts({account})/primarycontactid"), &nobody, gone).await;
+    check("PUT", &format!("accounts({NONE})/primarycontactid"), &there, gone).await;
+    check("POST", &format!("accounts({NONE})/contact_customer_accounts"), &there, gone).await;
+    check("POST", &staff, &nobody, gone).await;
+    check("DELETE", &format!("{staff}({NONE})"), "", gone).await;
+    check("POST", &format!("lists({NONE})/listcontact_association"), &there, gone).await;
+    let unknown = (404, "0x80060888", "contact_customer_account");
+    check("POST", &format!("accounts({account})/contact_customer_account"), &there, unknown).await;
+    let other = (400, "0x80048d19", "not of account");
+    check("POST", &staff, &format!("accounts({account})"), other).await;
+    check("PUT", &staff, &there, (405, "0x80040203", "PUT")).await;
+    check("DELETE", &staff, "", (400, "0x80040203", "$ref?$id")).await;
+    check("POST", &staff, "", (400, "0x80048d19", "no body")).await;
+    let kept = (400, "0x80040203", "createdby");
+    check("PUT", &format!("accounts({account})/createdby"), &there, kept).await;
 }

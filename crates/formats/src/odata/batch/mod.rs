@@ -2,7 +2,7 @@
 //!
 //! Reading takes what clients send: line ends of LF, an empty line before the first boundary, boundaries in quotes, URLs
 //! of any form. Writing is strict: CRLF, one blank line where two would break a client. What the requests mean, the order
-//! and atomicity of change sets and `$1` references are the door's; [`reference`] finds those.
+//! and atomicity of change sets and `$1` references are the door's; [`reference()`] finds those.
 
 mod http;
 mod parts;
