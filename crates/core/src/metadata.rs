@@ -6,6 +6,26 @@
 
 use uuid::Uuid;
 
+/// An enumeration of the SDK, whose members are called on every wire as they are here.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($word:ident,)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum $name { $($word),+ }
+
+        impl $name {
+            /// Its word in definitions, over the Web API and SOAP alike.
+            pub fn name(self) -> &'static str {
+                match self { $($name::$word => stringify!($word)),+ }
+            }
+
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name { $(stringify!($word) => Some($name::$word),)+ _ => None }
+            }
+        }
+    };
+}
+
 /// Every definition of a CRM at one moment.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Metadata {
@@ -52,13 +72,14 @@ pub struct TableInfo {
     pub privileges: Vec<PrivilegeInfo>,
 }
 
-/// Who owns rows: `OwnershipType`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OwnershipType {
-    None,
-    UserOwned,
-    OrganizationOwned,
-    BusinessOwned,
+words! {
+    /// Who owns rows: `OwnershipType`.
+    OwnershipType {
+        None,
+        UserOwned,
+        OrganizationOwned,
+        BusinessOwned,
+    }
 }
 
 /// One column: `AttributeMetadata`.
@@ -84,13 +105,14 @@ pub struct ColumnInfo {
     pub number: i32,
 }
 
-/// `AttributeRequiredLevel`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RequiredLevel {
-    None,
-    SystemRequired,
-    ApplicationRequired,
-    Recommended,
+words! {
+    /// `AttributeRequiredLevel`.
+    RequiredLevel {
+        None,
+        SystemRequired,
+        ApplicationRequired,
+        Recommended,
+    }
 }
 
 /// What a column holds, with what only its type has.
@@ -172,12 +194,13 @@ pub enum ColumnKind {
     Virtual,
 }
 
-/// `DateTimeBehavior`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DateTimeBehavior {
-    UserLocal,
-    DateOnly,
-    TimeZoneIndependent,
+words! {
+    /// `DateTimeBehavior`.
+    DateTimeBehavior {
+        UserLocal,
+        DateOnly,
+        TimeZoneIndependent,
+    }
 }
 
 /// `OptionSetMetadata`.
@@ -214,13 +237,14 @@ pub struct KeyInfo {
     pub status: KeyStatus,
 }
 
-/// `EntityKeyIndexStatus`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KeyStatus {
-    Pending,
-    InProgress,
-    Active,
-    Failed,
+words! {
+    /// `EntityKeyIndexStatus`.
+    KeyStatus {
+        Pending,
+        InProgress,
+        Active,
+        Failed,
+    }
 }
 
 /// `SecurityPrivilegeMetadata`.
@@ -234,17 +258,18 @@ pub struct PrivilegeInfo {
     pub levels: bool,
 }
 
-/// `PrivilegeType`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum PrivilegeKind {
-    Create,
-    Read,
-    Write,
-    Delete,
-    Assign,
-    Share,
-    Append,
-    AppendTo,
+words! {
+    /// `PrivilegeType`.
+    PrivilegeKind {
+        Create,
+        Read,
+        Write,
+        Delete,
+        Assign,
+        Share,
+        Append,
+        AppendTo,
+    }
 }
 
 /// `OneToManyRelationshipMetadata`: one lookup column and one of the tables it may name.
@@ -275,15 +300,16 @@ pub struct Cascade {
     pub unshare: CascadeType,
 }
 
-/// `CascadeType`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CascadeType {
-    NoCascade,
-    Cascade,
-    Active,
-    UserOwned,
-    RemoveLink,
-    Restrict,
+words! {
+    /// `CascadeType`.
+    CascadeType {
+        NoCascade,
+        Cascade,
+        Active,
+        UserOwned,
+        RemoveLink,
+        Restrict,
+    }
 }
 
 /// `ManyToManyRelationshipMetadata`.

@@ -1,10 +1,8 @@
-//! What every TLS client of this crate shares: fingerprints, the pin, and the one crypto provider.
+//! What every TLS client of this crate shares: the pin, and the one crypto provider.
 
-use std::fmt;
-use std::str::FromStr;
 use std::sync::{Arc, OnceLock};
 
-use sha2::{Digest, Sha256};
+use postroom_core::Fingerprint;
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use tokio_rustls::rustls::crypto::{self, CryptoProvider, ring};
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -14,57 +12,6 @@ use tokio_rustls::rustls::{self, DigitallySignedStruct, SignatureScheme};
 pub(crate) fn provider() -> Arc<CryptoProvider> {
     static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
     PROVIDER.get_or_init(|| Arc::new(ring::default_provider())).clone()
-}
-
-/// The SHA-256 of a certificate in DER.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Fingerprint([u8; 32]);
-
-/// A text that is no fingerprint.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "not a SHA-256 fingerprint: write 64 hexadecimal digits, with or without colons (openssl x509 -fingerprint -sha256)"
-)]
-pub struct NotAFingerprint;
-
-impl Fingerprint {
-    /// Of this certificate.
-    pub fn of(certificate: &CertificateDer<'_>) -> Self {
-        Fingerprint(Sha256::digest(certificate.as_ref()).into())
-    }
-}
-
-impl FromStr for Fingerprint {
-    type Err = NotAFingerprint;
-
-    fn from_str(text: &str) -> Result<Self, NotAFingerprint> {
-        let digits: Vec<u8> = text.bytes().filter(|byte| !matches!(byte, b':' | b' ')).collect();
-        if digits.len() != 64 {
-            return Err(NotAFingerprint);
-        }
-        let mut bytes = [0; 32];
-        for (byte, pair) in bytes.iter_mut().zip(digits.chunks(2)) {
-            let digit = |at: usize| char::from(pair[at]).to_digit(16).ok_or(NotAFingerprint);
-            *byte = u8::try_from(digit(0)? * 16 + digit(1)?).map_err(|_| NotAFingerprint)?;
-        }
-        Ok(Fingerprint(bytes))
-    }
-}
-
-impl fmt::Display for Fingerprint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, byte) in self.0.iter().enumerate() {
-            let colon = if index == 0 { "" } else { ":" };
-            write!(f, "{colon}{byte:02X}")?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Debug for Fingerprint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")
-    }
 }
 
 /// Believes one certificate. The handshake's signature still proves that the server has its key.
@@ -119,22 +66,5 @@ impl ServerCertVerifier for Pinned {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         provider().signature_verification_algorithms.supported_schemes()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn fingerprints_read_back() {
-        let fingerprint = Fingerprint::of(&CertificateDer::from(vec![1, 2, 3]));
-        let text = fingerprint.to_string();
-        assert_eq!(text.len(), 95);
-        assert_eq!(text.parse(), Ok(fingerprint));
-        assert_eq!(text.replace(':', "").to_lowercase().parse(), Ok(fingerprint));
-        for bad in ["", "00", &"zz".repeat(32), &"0".repeat(63)] {
-            assert_eq!(bad.parse::<Fingerprint>(), Err(NotAFingerprint), "{bad}");
-        }
     }
 }

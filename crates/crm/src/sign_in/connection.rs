@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use postroom_core::{Code, Fault, Secret, Verdict};
+use postroom_core::{Code, Fault, Fingerprint, Secret, Verdict};
 use rustls::ClientConfig;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls_platform_verifier::Verifier;
 
-use super::pin::{Fingerprint, Pinned, provider};
+use super::pin::{Pinned, provider};
 
 /// What holds for all connections to one CRM. The environment's proxy variables do not count.
 #[derive(Debug, Clone)]

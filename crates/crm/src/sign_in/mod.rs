@@ -26,7 +26,7 @@ pub mod transport;
 pub mod windows;
 
 pub use connection::{Connection, Proxy};
-pub use pin::Fingerprint;
+pub use postroom_core::Fingerprint;
 pub use token::{Issue, Issued, Kept, Token};
 pub use transport::{Bearer, Transport};
 pub use windows::Windows;

@@ -81,10 +81,8 @@ fn table(json: &Json) -> TableInfo {
         primary_id: text(json, "PrimaryIdAttribute"),
         primary_name: json["PrimaryNameAttribute"].as_str().map(str::to_owned),
         ownership: match json["OwnershipType"].as_str().unwrap_or_default() {
-            "UserOwned" | "TeamOwned" => OwnershipType::UserOwned,
-            "OrganizationOwned" => OwnershipType::OrganizationOwned,
-            "BusinessOwned" => OwnershipType::BusinessOwned,
-            _ => OwnershipType::None,
+            "TeamOwned" => OwnershipType::UserOwned,
+            word => OwnershipType::from_name(word).unwrap_or(OwnershipType::None),
         },
         is_activity: yes("IsActivity"),
         is_activity_party: yes("IsActivityParty"),
@@ -109,12 +107,10 @@ fn column(json: &Json) -> ColumnInfo {
         label: label(&json["DisplayName"]),
         description: label(&json["Description"]),
         kind: kind(json),
-        required: match json["RequiredLevel"]["Value"].as_str().unwrap_or_default() {
-            "SystemRequired" => RequiredLevel::SystemRequired,
-            "ApplicationRequired" => RequiredLevel::ApplicationRequired,
-            "Recommended" => RequiredLevel::Recommended,
-            _ => RequiredLevel::None,
-        },
+        required: json["RequiredLevel"]["Value"]
+            .as_str()
+            .and_then(RequiredLevel::from_name)
+            .unwrap_or(RequiredLevel::None),
         valid_for_create: yes("IsValidForCreate"),
         valid_for_update: yes("IsValidForUpdate"),
         valid_for_read: json["IsValidForRead"].as_bool().unwrap_or(true),
@@ -163,11 +159,10 @@ fn kind(json: &Json) -> ColumnKind {
         "Memo" => ColumnKind::Memo { max_length: length() },
         "DateTime" => ColumnKind::DateTime {
             date_only: json["Format"].as_str() == Some("DateOnly"),
-            behavior: match json["DateTimeBehavior"]["Value"].as_str() {
-                Some("DateOnly") => DateTimeBehavior::DateOnly,
-                Some("TimeZoneIndependent") => DateTimeBehavior::TimeZoneIndependent,
-                _ => DateTimeBehavior::UserLocal,
-            },
+            behavior: json["DateTimeBehavior"]["Value"]
+                .as_str()
+                .and_then(DateTimeBehavior::from_name)
+                .unwrap_or(DateTimeBehavior::UserLocal),
         },
         "Picklist" => {
             let default =
@@ -215,39 +210,23 @@ fn key(json: &Json) -> KeyInfo {
         schema_name: text(json, "SchemaName"),
         label: label(&json["DisplayName"]),
         columns: items(json, "KeyAttributes").filter_map(Json::as_str).map(str::to_owned).collect(),
-        status: match json["EntityKeyIndexStatus"].as_str() {
-            Some("Pending") => KeyStatus::Pending,
-            Some("InProgress") => KeyStatus::InProgress,
-            Some("Failed") => KeyStatus::Failed,
-            _ => KeyStatus::Active,
-        },
+        status: json["EntityKeyIndexStatus"]
+            .as_str()
+            .and_then(KeyStatus::from_name)
+            .unwrap_or(KeyStatus::Active),
     }
 }
 
 fn privilege(json: &Json) -> Option<PrivilegeInfo> {
-    let kind = match json["PrivilegeType"].as_str()? {
-        "Create" => PrivilegeKind::Create,
-        "Read" => PrivilegeKind::Read,
-        "Write" => PrivilegeKind::Write,
-        "Delete" => PrivilegeKind::Delete,
-        "Assign" => PrivilegeKind::Assign,
-        "Share" => PrivilegeKind::Share,
-        "Append" => PrivilegeKind::Append,
-        "AppendTo" => PrivilegeKind::AppendTo,
-        _ => return None,
-    };
+    let kind = PrivilegeKind::from_name(json["PrivilegeType"].as_str()?)?;
     let levels = flag(&json["CanBeBasic"]);
     Some(PrivilegeInfo { id: id(&json["PrivilegeId"]), name: text(json, "Name"), kind, levels })
 }
 
 fn one_to_many(json: &Json) -> OneToMany {
-    let cascade = |name: &str| match json["CascadeConfiguration"][name].as_str() {
-        Some("Cascade") => CascadeType::Cascade,
-        Some("Active") => CascadeType::Active,
-        Some("UserOwned") => CascadeType::UserOwned,
-        Some("RemoveLink") => CascadeType::RemoveLink,
-        Some("Restrict") => CascadeType::Restrict,
-        _ => CascadeType::NoCascade,
+    let cascade = |name: &str| {
+        let word = json["CascadeConfiguration"][name].as_str();
+        word.and_then(CascadeType::from_name).unwrap_or(CascadeType::NoCascade)
     };
     OneToMany {
         id: id(&json["MetadataId"]),

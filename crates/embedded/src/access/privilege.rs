@@ -180,23 +180,10 @@ pub fn of(kind: PrivilegeKind, table: &Table) -> Option<Privilege> {
         return None;
     }
     let noun = noun(table);
-    let name = format!("prv{}{noun}", word(kind));
+    let name = format!("prv{}{noun}", kind.name());
     let levels = subject != Subject::Organization;
     let subject = if is_custom(table) { Subject::Custom } else { subject };
     Some(Privilege { id: id_of(&name), name, kind: Some(kind), noun, subject, levels })
-}
-
-fn word(kind: PrivilegeKind) -> &'static str {
-    match kind {
-        PrivilegeKind::Create => "Create",
-        PrivilegeKind::Read => "Read",
-        PrivilegeKind::Write => "Write",
-        PrivilegeKind::Delete => "Delete",
-        PrivilegeKind::Assign => "Assign",
-        PrivilegeKind::Share => "Share",
-        PrivilegeKind::Append => "Append",
-        PrivilegeKind::AppendTo => "AppendTo",
-    }
 }
 
 /// A miscellaneous privilege by its name.

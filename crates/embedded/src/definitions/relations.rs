@@ -193,7 +193,7 @@ fn usual_cascade(table: &Table, column: &Column) -> Cascade {
 /// The words of a link as they stand in its description.
 fn cascade(link: &Link) -> Cascade {
     let word = |place: usize, otherwise| {
-        link.cascade.get(place).and_then(|word| cascade_type(word)).unwrap_or(otherwise)
+        link.cascade.get(place).and_then(|word| CascadeType::from_name(word)).unwrap_or(otherwise)
     };
     let usual = Cascade::default();
     Cascade {
@@ -206,27 +206,11 @@ fn cascade(link: &Link) -> Cascade {
     }
 }
 
-const CASCADES: &[(&str, CascadeType)] = &[
-    ("NoCascade", CascadeType::NoCascade),
-    ("Cascade", CascadeType::Cascade),
-    ("Active", CascadeType::Active),
-    ("UserOwned", CascadeType::UserOwned),
-    ("RemoveLink", CascadeType::RemoveLink),
-    ("Restrict", CascadeType::Restrict),
-];
-
-fn cascade_type(word: &str) -> Option<CascadeType> {
-    CASCADES.iter().find(|(name, _)| *name == word).map(|(_, kind)| *kind)
-}
-
 /// The words that [`cascade`] reads.
 pub(super) fn cascade_words(cascade: Cascade) -> Vec<String> {
-    let word = |kind: CascadeType| {
-        CASCADES.iter().find(|(_, known)| *known == kind).map_or("NoCascade", |(word, _)| *word).to_owned()
-    };
     let kinds =
         [cascade.assign, cascade.delete, cascade.merge, cascade.reparent, cascade.share, cascade.unshare];
-    kinds.map(word).into()
+    kinds.map(|kind| kind.name().to_owned()).into()
 }
 
 pub(super) fn many_to_many(schema: &Schema) -> Vec<ManyToMany> {

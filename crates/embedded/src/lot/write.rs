@@ -123,8 +123,12 @@ impl Lot {
         let mut names = vec![table.primary_key.clone()];
         names.extend(places.iter().flat_map(|place| shape::cells(&table.columns[*place])));
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        // Nothing is skipped but the server's own party rows, which are not looked for before they are made again.
-        let mut insert = Insert::into(&table.storage(), &names).or_skip();
+        let mut insert = Insert::into(&table.storage(), &names);
+        // The server's own party rows are not looked for before they are made again. Everything else was: a row that is
+        // there after all ends the unit instead of vanishing.
+        if table.name == "activityparty" {
+            insert = insert.or_skip();
+        }
         for key in keys {
             let fields = &self.rows[key].fields;
             let cells =

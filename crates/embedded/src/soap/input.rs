@@ -15,6 +15,7 @@ use super::call::Call;
 use super::relate::{self, Relation};
 use super::stop::Stop;
 use super::{parties, write};
+use crate::pairs::Pair;
 use crate::schema::Kind;
 
 /// A row as it was given.
@@ -140,8 +141,8 @@ async fn related(
             None => given.more.extend(write::made(inner)),
         }
         if let Relation::Pairs { pairs, near, far } = &relation {
-            let row = relate::pair(call, pairs, (near, &given.record.at), (far, &at));
-            given.more.push(Change::CreateNew(row));
+            let pair = Pair { relation: pairs, near: (near, &given.record.at), far: (far, &at) };
+            given.more.push(Change::CreateNew(pair.row(&call.schema)));
         }
     }
     Ok(())

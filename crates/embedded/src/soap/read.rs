@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use postroom_core::metadata::TableInfo;
-use postroom_core::query::{Filter, Function, Join, Link};
+use postroom_core::query::{Filter, Function, Link};
 use postroom_core::{Query, Record, RecordRef, Value};
-use postroom_formats::fetchxml::{Cookie, Fetch};
+use postroom_formats::fetchxml::Fetch;
 use postroom_formats::soap::query::ColumnSet;
 use postroom_formats::soap::value::{Entity, EntityCollection, EntityReference};
 use uuid::Uuid;
@@ -14,8 +14,8 @@ use super::call::Call;
 use super::output::{self, Names, Shape};
 use super::parties::{self, Lists};
 use super::stop::Stop;
-use crate::session::{COUNTED, Page, Start, Window};
-use crate::webapi::{Problem, columns, cookie};
+use crate::session::{COUNTED, Page};
+use crate::webapi::{Problem, asked, columns, cookie, numbered, start};
 
 /// Ids in one condition at most.
 const AT_ONCE: usize = 500;
@@ -52,7 +52,8 @@ pub(super) async fn rows(call: &Call<'_>, fetch: Fetch) -> Result<EntityCollecti
     let mut aliases = HashMap::new();
     settle(call, &mut query.links, &mut aliases)?;
     let asked = asked(&query);
-    let mut page = call.session.page(query, start(call, &fetch), fetch.total).await?;
+    let most = call.door.settings.page;
+    let mut page = call.session.page(query, start(&fetch, most, most), fetch.total).await?;
     output::bodies(call, &mut page.records).await?;
     let shape = Shape::new(call, table, &asked, &aliases, &wanted.hidden).renamed(&asked, &fetch.renamed);
     let names = names(call, &shape, &page.records).await?;
@@ -112,41 +113,6 @@ fn settle(call: &Call<'_>, links: &mut [Link], aliases: &mut HashMap<String, Str
     Ok(())
 }
 
-/// The columns of a record in the order in which they are answered.
-fn asked(query: &Query) -> Vec<String> {
-    fn walk(links: &[Link], all: &mut Vec<String>) {
-        for link in links.iter().filter(|link| matches!(link.join, Join::Inner | Join::Outer)) {
-            let columns = link.columns.as_deref().unwrap_or_default();
-            all.extend(columns.iter().map(|column| format!("{}.{column}", link.alias)));
-            walk(&link.links, all);
-        }
-    }
-    let mut all = query.columns.clone().unwrap_or_default();
-    walk(&query.links, &mut all);
-    all
-}
-
-/// Where a page begins: by the cookie when it fits, else by the page's number.
-fn start(call: &Call<'_>, fetch: &Fetch) -> Window {
-    let window = numbered(call, fetch);
-    let cookie = fetch.cookie.as_deref().and_then(|text| Cookie::parse(text).ok());
-    match cookie {
-        Some(cookie) if fetch.page > 1 && cookie.page + 1 == fetch.page && !fetch.query.distinct => {
-            let last = cookie.keys.into_iter().map(|key| key.last.map_or(Value::Null, Value::Text));
-            Window { start: Start::After(last.collect()), ..window }
-        }
-        _ => window,
-    }
-}
-
-fn numbered(call: &Call<'_>, fetch: &Fetch) -> Window {
-    let most = call.door.settings.page;
-    let size = u64::from(fetch.count.unwrap_or(most).clamp(1, most));
-    let before = u64::from(fetch.page.saturating_sub(1)) * size;
-    let start = if before == 0 { Start::First } else { Start::Offset(before) };
-    Window { size: Some(size), start }
-}
-
 /// Groups and aggregates: entities without ids, whose attributes are aliased values.
 async fn computed(call: &Call<'_>, table: &TableInfo, fetch: Fetch) -> Result<EntityCollection, Stop> {
     let query = fetch.query.clone();
@@ -164,7 +130,8 @@ async fn computed(call: &Call<'_>, table: &TableInfo, fetch: Fetch) -> Result<En
         (one.alias.clone(), of(&one.column), same)
     });
     let shape = Shape::computed(call, table, groups.chain(aggregates).collect());
-    let page = call.session.page(query, numbered(call, &fetch), fetch.total).await?;
+    let most = call.door.settings.page;
+    let page = call.session.page(query, numbered(&fetch, most, most), fetch.total).await?;
     let names = names(call, &shape, &page.records).await?;
     let entities = page.records.iter().map(|record| {
         let mut entity = output::entity(call, &shape, record, &names, Vec::new());

@@ -11,8 +11,7 @@ use postroom_formats::soap::value::{Any, Relationship};
 use super::call::Call;
 use super::stop::Stop;
 use super::write::{self, Prepared};
-use crate::definitions;
-use crate::schema::Kind;
+use crate::pairs::Pair;
 use crate::webapi::codes;
 
 /// Where a relationship leads from a row.
@@ -68,42 +67,9 @@ pub(super) fn relation<'m>(call: &'m Call<'_>, table: &str, of: &Relationship) -
     }
 }
 
-/// The row of a table of pairs.
-pub(super) fn pair(
-    call: &Call<'_>,
-    pairs: &ManyToMany,
-    (near, at): (&End, &RecordRef),
-    (far, to): (&End, &RecordRef),
-) -> Record {
-    let (first, second) = if near == &pairs.first { (at.id, to.id) } else { (to.id, at.id) };
-    let id = definitions::association(&pairs.schema_name, first, second);
-    Record::new(RecordRef::new(&pairs.intersect_table, id))
-        .with(&near.column, end(call, pairs, near, at))
-        .with(&far.column, end(call, pairs, far, to))
-}
-
-/// Tables of pairs have bare ids; members of lists have lookups.
-fn end(call: &Call<'_>, pairs: &ManyToMany, end: &End, row: &RecordRef) -> Value {
-    let table = call.schema.table(&pairs.intersect_table).ok();
-    match table.and_then(|table| table.column(&end.column)).map(|column| column.kind) {
-        Some(Kind::Lookup) => Value::Lookup(row.clone()),
-        _ => Value::Guid(row.id),
-    }
-}
-
-/// The rows that tie these two together. Messages make some under ids of their own.
-async fn tied(
-    call: &Call<'_>,
-    pairs: &ManyToMany,
-    (near, at): (&End, &RecordRef),
-    (far, to): (&End, &RecordRef),
-) -> Result<Vec<RecordRef>, Stop> {
-    let both = Filter::All(vec![
-        Filter::eq(near.column.as_str(), end(call, pairs, near, at)),
-        Filter::eq(far.column.as_str(), end(call, pairs, far, to)),
-    ]);
-    let query = Query::of(&pairs.intersect_table).select(&[]).filter(both);
-    Ok(call.session.all(query).await?.into_iter().map(|row| row.at).collect())
+/// The rows that tie these two together.
+async fn tied(call: &Call<'_>, pair: &Pair<'_>) -> Result<Vec<RecordRef>, Stop> {
+    Ok(call.session.all(pair.ties(&call.schema)).await?.into_iter().map(|row| row.at).collect())
 }
 
 /// `Associate` or `Disassociate`.
@@ -149,10 +115,11 @@ async fn tie(
         Relation::Parent(lookup) => changes.push(point(at, lookup, to)),
         Relation::Pairs { pairs, near, far } => {
             call.there(to).await?;
-            if !tied(call, pairs, (near, at), (far, to)).await?.is_empty() {
+            let pair = Pair { relation: pairs, near: (near, at), far: (far, to) };
+            if !tied(call, &pair).await?.is_empty() {
                 return Err(Stop::coded(codes::DUPLICATE, "Cannot insert duplicate key."));
             }
-            changes.push(Change::CreateNew(pair(call, pairs, (near, at), (far, to))));
+            changes.push(Change::CreateNew(pair.row(&call.schema)));
         }
     }
     Ok(())
@@ -169,7 +136,8 @@ async fn untie(
         Relation::Children(lookup) => (to, lookup, at),
         Relation::Parent(lookup) => (at, lookup, to),
         Relation::Pairs { pairs, near, far } => {
-            let rows = tied(call, pairs, (near, at), (far, to)).await?;
+            let pair = Pair { relation: pairs, near: (near, at), far: (far, to) };
+            let rows = tied(call, &pair).await?;
             changes.extend(rows.into_iter().map(Change::Delete));
             return Ok(());
         }

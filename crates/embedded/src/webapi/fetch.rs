@@ -31,7 +31,7 @@ pub(crate) async fn answer(call: &Call<'_>, table: &TableInfo, xml: &str) -> Res
 
 async fn run(call: &Call<'_>, table: &TableInfo, fetch: Fetch) -> Result<Reply, Problem> {
     if fetch.query.computes() {
-        let window = numbered(call, &fetch);
+        let window = numbered(&fetch, size(call), most(call));
         let page = call.session.page(fetch.query.clone(), window, fetch.total).await?;
         return grouped(call, table, &fetch.query, page);
     }
@@ -42,7 +42,7 @@ async fn run(call: &Call<'_>, table: &TableInfo, fetch: Fetch) -> Result<Reply, 
     }
     let aliases = aliases(call, &mut query.links)?;
     let asked = asked(&query);
-    let window = start(call, &fetch);
+    let window = start(&fetch, size(call), most(call));
     let page = call.session.page(query, window, fetch.total).await?;
     let hidden: Vec<&str> = wanted.hidden.iter().map(String::as_str).collect();
     let shape = Shape::new(&call.metadata, table, &asked, &aliases, &hidden).renamed(&asked, &fetch.renamed);
@@ -85,9 +85,17 @@ pub(crate) fn aliases<'c>(
     Ok(all)
 }
 
-/// By the cookie when it fits, else by the page's number.
-fn start(call: &Call<'_>, fetch: &Fetch) -> Window {
-    let window = numbered(call, fetch);
+fn most(call: &Call<'_>) -> u32 {
+    call.door.settings.page
+}
+
+fn size(call: &Call<'_>) -> u32 {
+    call.prefer.max_page_size.unwrap_or(most(call))
+}
+
+/// Where a page begins: by the cookie when it fits, else by the page's number. `size` counts when the query names none.
+pub(crate) fn start(fetch: &Fetch, size: u32, most: u32) -> Window {
+    let window = numbered(fetch, size, most);
     let cookie = fetch.cookie.as_deref().and_then(|text| Cookie::parse(text).ok());
     match cookie {
         Some(cookie) if fetch.page > 1 && cookie.page + 1 == fetch.page && !fetch.query.distinct => {
@@ -98,10 +106,9 @@ fn start(call: &Call<'_>, fetch: &Fetch) -> Window {
     }
 }
 
-fn numbered(call: &Call<'_>, fetch: &Fetch) -> Window {
-    let most = call.door.settings.page;
-    let preferred = call.prefer.max_page_size;
-    let size = u64::from(fetch.count.or(preferred).unwrap_or(most).clamp(1, most));
+/// The same by the page's number alone.
+pub(crate) fn numbered(fetch: &Fetch, size: u32, most: u32) -> Window {
+    let size = u64::from(fetch.count.unwrap_or(size).clamp(1, most));
     let before = u64::from(fetch.page.saturating_sub(1)) * size;
     let start = if before == 0 { Start::First } else { Start::Offset(before) };
     Window { size: Some(size), start }

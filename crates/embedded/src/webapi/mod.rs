@@ -42,10 +42,9 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use postroom_core::Ids;
 
-pub(crate) use fetch::cookie;
+pub(crate) use fetch::{asked, cookie, numbered, start};
 pub(crate) use format::{money, plain, value as formatted};
-pub(crate) use page::columns;
-pub(crate) use page::marks;
+pub(crate) use page::{columns, marks};
 pub use problem::Problem;
 pub(crate) use problem::codes;
 

@@ -3,7 +3,7 @@
 //! Tying twice is success, and so is untying what is not tied: the platform answers 204 to both, as long as the rows are
 //! there.
 
-use postroom_core::metadata::{End, ManyToMany, TableInfo};
+use postroom_core::metadata::TableInfo;
 use postroom_core::{Change, Filter, Query, Record, RecordRef, Value};
 use postroom_formats::odata::path::Segment;
 use postroom_formats::odata::resolve::{self, Relation, Row};
@@ -13,8 +13,7 @@ use super::call::Call;
 use super::dispatch::Place;
 use super::write::{Prepared, Then};
 use super::{Problem, input};
-use crate::definitions;
-use crate::schema::Kind;
+use crate::pairs::Pair;
 
 /// `POST` or `PUT` of `{"@odata.id": uri}`.
 pub(crate) async fn associate(call: &Call<'_>, place: &Place<'_>, name: &str) -> Result<Prepared, Problem> {
@@ -34,7 +33,8 @@ pub(crate) async fn associate(call: &Call<'_>, place: &Place<'_>, name: &str) ->
         Relation::ManyToMany { relation: pairs, near, far } => {
             there(call, &at).await?;
             there(call, &to).await?;
-            if tied(call, pairs, (near, &at), (far, &to)).await?.is_empty() {
+            let pair = Pair { relation: pairs, near: (near, &at), far: (far, &to) };
+            if tied(call, pair).await?.is_empty() {
                 changes.push(tie(call, &relation, &at, &to));
             }
         }
@@ -82,7 +82,8 @@ pub(crate) async fn disassociate(
             let to = other(call, name, target, segment).await?;
             there(call, &at).await?;
             there(call, &to).await?;
-            tied(call, pairs, (near, &at), (far, &to)).await?.into_iter().map(Change::Delete).collect()
+            let pair = Pair { relation: pairs, near: (near, &at), far: (far, &to) };
+            tied(call, pair).await?.into_iter().map(Change::Delete).collect()
         }
     };
     Ok(Prepared { changes, made: None, then: Then::Nothing })
@@ -131,13 +132,8 @@ async fn other(
 pub(crate) fn tie(call: &Call<'_>, relation: &Relation, at: &RecordRef, to: &RecordRef) -> Change {
     match relation {
         Relation::ManyToMany { relation: pairs, near, far } => {
-            let (first, second) = if near == &pairs.first { (at.id, to.id) } else { (to.id, at.id) };
-            let id = definitions::association(&pairs.schema_name, first, second);
-            let row = Record::new(RecordRef::new(&pairs.intersect_table, id));
-            let row = row
-                .with(&near.column, end(call, pairs, near, at))
-                .with(&far.column, end(call, pairs, far, to));
-            Change::Create(row)
+            let pair = Pair { relation: pairs, near: (near, at), far: (far, to) };
+            Change::Create(pair.row(&call.schema))
         }
         Relation::OneToMany(lookup) | Relation::ManyToOne(lookup) => {
             let row = Record::new(to.clone()).with(&lookup.referencing_column, Value::Lookup(at.clone()));
@@ -146,28 +142,9 @@ pub(crate) fn tie(call: &Call<'_>, relation: &Relation, at: &RecordRef, to: &Rec
     }
 }
 
-/// Tables of pairs have bare ids; members of lists have lookups.
-fn end(call: &Call<'_>, pairs: &ManyToMany, end: &End, row: &RecordRef) -> Value {
-    let table = call.schema.table(&pairs.intersect_table).ok();
-    match table.and_then(|table| table.column(&end.column)).map(|column| column.kind) {
-        Some(Kind::Lookup) => Value::Lookup(row.clone()),
-        _ => Value::Guid(row.id),
-    }
-}
-
-/// The rows of a table of pairs that tie these two together. Messages make some under ids of their own.
-async fn tied(
-    call: &Call<'_>,
-    pairs: &ManyToMany,
-    (near, at): (&End, &RecordRef),
-    (far, to): (&End, &RecordRef),
-) -> Result<Vec<RecordRef>, Problem> {
-    let both = Filter::All(vec![
-        Filter::eq(near.column.as_str(), end(call, pairs, near, at)),
-        Filter::eq(far.column.as_str(), end(call, pairs, far, to)),
-    ]);
-    let query = Query::of(&pairs.intersect_table).select(&[]).filter(both);
-    Ok(call.session.all(query).await?.into_iter().map(|row| row.at).collect())
+/// The rows that tie these two together.
+async fn tied(call: &Call<'_>, pair: Pair<'_>) -> Result<Vec<RecordRef>, Problem> {
+    Ok(call.session.all(pair.ties(&call.schema)).await?.into_iter().map(|row| row.at).collect())
 }
 
 /// The row is there, or is made by an earlier request of the same change set.

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use postroom_core::{Direction, Secret};
 
 use crate::oauth::Tokens;
-use crate::tls::Fingerprint;
+use postroom_core::Fingerprint;
 
 /// A server and an identity on it.
 #[derive(Debug, Clone)]

@@ -6,7 +6,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
-use crate::tls::Fingerprint;
+use postroom_core::Fingerprint;
 
 /// A certificate as the server showed it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

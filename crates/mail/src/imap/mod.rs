@@ -36,7 +36,6 @@ mod utf7;
 mod watcher;
 pub mod wire;
 
-pub use crate::tls::{Fingerprint, NotAFingerprint};
 pub use account::{Account, Auth, FolderName, FolderRule, Start, Tls, TlsMode, Touch, Watched};
 pub use append::append;
 pub use certificate::Certificate;
@@ -46,6 +45,7 @@ pub use dial::{Dialer, Stream};
 pub use error::{Error, Remedy};
 pub use folders::Tree;
 pub use guess::{Candidate, Names, Srv, SystemNames, guess};
+pub use postroom_core::{Fingerprint, NotAFingerprint};
 pub use probe::{Sent, Step, probe};
 pub use session::{Criterion, Known};
 pub use watcher::{Options, Pauses, Watcher};

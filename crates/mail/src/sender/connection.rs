@@ -18,7 +18,7 @@ use super::stream::{Broken, Stream};
 use super::tls::explain;
 use super::wire::Reply;
 use super::{Error, Options, Security};
-use crate::tls::Fingerprint;
+use postroom_core::Fingerprint;
 
 /// A server that waits for MAIL.
 pub(crate) struct Connection {
@@ -65,7 +65,10 @@ impl Connection {
             Some(session) => {
                 let version =
                     session.protocol_version().and_then(|version| version.as_str()).unwrap_or("TLS");
-                let seen = session.peer_certificates().and_then(|chain| chain.first()).map(Fingerprint::of);
+                let seen = session
+                    .peer_certificates()
+                    .and_then(|chain| chain.first())
+                    .map(|certificate| Fingerprint::of(certificate));
                 match seen {
                     Some(seen) => format!("{version}, certificate {seen}"),
                     None => version.to_owned(),

@@ -44,9 +44,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use postroom_core::{Fault, Handed, MailSender, Outgoing};
 
-pub use crate::tls::{Fingerprint, NotAFingerprint};
 pub use fault::Error;
 pub use options::{Auth, Limits, Mechanism, Options, Security};
+pub use postroom_core::{Fingerprint, NotAFingerprint};
 
 use pool::Pool;
 

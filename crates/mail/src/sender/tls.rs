@@ -13,7 +13,8 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::{self, AlertDescription, CertificateError, ClientConfig};
 
 use super::{Error, Security};
-use crate::tls::{Fingerprint, Pinned, provider};
+use crate::tls::{Pinned, provider};
+use postroom_core::Fingerprint;
 
 /// The client side for such a connection; none when it wants no TLS.
 pub(crate) fn client_config(

@@ -182,12 +182,8 @@ pub(super) fn column_over(have: &ColumnInfo, body: &Body, merge: bool) -> Result
 }
 
 fn required(body: &Body) -> Option<RequiredLevel> {
-    Some(match word(body, "RequiredLevel")? {
-        "SystemRequired" => RequiredLevel::SystemRequired,
-        "ApplicationRequired" => RequiredLevel::ApplicationRequired,
-        "Recommended" => RequiredLevel::Recommended,
-        _ => RequiredLevel::None,
-    })
+    let level = word(body, "RequiredLevel")?;
+    Some(RequiredLevel::from_name(level).unwrap_or(RequiredLevel::None))
 }
 
 pub(super) fn key(body: &Body) -> Result<KeyInfo, Problem> {

@@ -1,6 +1,6 @@
 //! What a column says of itself, by its type.
 
-use postroom_core::metadata::{ColumnInfo, ColumnKind, DateTimeBehavior, RequiredLevel, TableInfo};
+use postroom_core::metadata::{ColumnInfo, ColumnKind, DateTimeBehavior, TableInfo};
 use serde_json::{Value, json};
 
 use super::labels;
@@ -75,7 +75,7 @@ pub(super) fn member(table: &TableInfo, column: &ColumnInfo, member: &Member) ->
         "IsValidODataAttribute" => (!matches!(column.kind, ColumnKind::PartyList { .. })).into(),
         "LogicalName" => column.logical_name.as_str().into(),
         "RequiredLevel" => json!({
-            "Value": level(column.required), "CanBeChanged": true,
+            "Value": column.required.name(), "CanBeChanged": true,
             "ManagedPropertyLogicalName": "canmodifyrequirementlevelsettings",
         }),
         "SchemaName" => column.schema_name.as_str().into(),
@@ -87,15 +87,6 @@ pub(super) fn member(table: &TableInfo, column: &ColumnInfo, member: &Member) ->
 
 fn securable(column: &ColumnInfo) -> bool {
     !column.is_primary_id && !matches!(column.kind, ColumnKind::State { .. } | ColumnKind::Status { .. })
-}
-
-pub(super) fn level(level: RequiredLevel) -> &'static str {
-    match level {
-        RequiredLevel::None => "None",
-        RequiredLevel::SystemRequired => "SystemRequired",
-        RequiredLevel::ApplicationRequired => "ApplicationRequired",
-        RequiredLevel::Recommended => "Recommended",
-    }
 }
 
 /// What only this kind has.
@@ -180,17 +171,9 @@ fn number(value: f64) -> Value {
 fn date_time(date_only: bool, behavior: DateTimeBehavior, name: &str) -> Option<Value> {
     Some(match name {
         "Format" => if date_only { "DateOnly" } else { "DateAndTime" }.into(),
-        "DateTimeBehavior" => json!({"Value": word(behavior)}),
+        "DateTimeBehavior" => json!({"Value": behavior.name()}),
         "MinSupportedValue" => "1753-01-01T00:00:00Z".into(),
         "MaxSupportedValue" => "9999-12-30T23:59:59Z".into(),
         _ => return None,
     })
-}
-
-fn word(behavior: DateTimeBehavior) -> &'static str {
-    match behavior {
-        DateTimeBehavior::UserLocal => "UserLocal",
-        DateTimeBehavior::DateOnly => "DateOnly",
-        DateTimeBehavior::TimeZoneIndependent => "TimeZoneIndependent",
-    }
 }

@@ -6,16 +6,6 @@ use serde_json::{Value, json};
 use super::tables::INTRODUCED;
 use super::types::Member;
 
-/// The words of `CascadeType`.
-pub(super) const CASCADES: &[(&str, CascadeType)] = &[
-    ("NoCascade", CascadeType::NoCascade),
-    ("Cascade", CascadeType::Cascade),
-    ("Active", CascadeType::Active),
-    ("UserOwned", CascadeType::UserOwned),
-    ("RemoveLink", CascadeType::RemoveLink),
-    ("Restrict", CascadeType::Restrict),
-];
-
 pub(super) fn one_member(relation: &OneToMany, member: &Member) -> Option<Value> {
     Some(match member.name {
         "AssociatedMenuConfiguration" => menu(),
@@ -70,7 +60,7 @@ fn menu() -> Value {
 }
 
 fn cascade(cascade: Cascade) -> Value {
-    let word = |kind| CASCADES.iter().find(|(_, known)| *known == kind).map(|(word, _)| *word);
+    let word = CascadeType::name;
     json!({
         "Assign": word(cascade.assign), "Delete": word(cascade.delete), "Archive": "NoCascade",
         "Merge": word(cascade.merge), "Reparent": word(cascade.reparent), "Share": word(cascade.share),

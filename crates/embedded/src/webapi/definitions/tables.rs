@@ -1,8 +1,6 @@
 //! What a table and its keys say of themselves.
 
-use postroom_core::metadata::{
-    ColumnKind, KeyInfo, KeyStatus, Metadata, OwnershipType, PrivilegeInfo, PrivilegeKind, TableInfo,
-};
+use postroom_core::metadata::{ColumnKind, KeyInfo, Metadata, OwnershipType, PrivilegeInfo, TableInfo};
 use serde_json::{Value, json};
 
 use super::labels;
@@ -86,41 +84,24 @@ fn image(table: &TableInfo) -> Option<String> {
 
 pub(super) fn ownership(ownership: OwnershipType) -> &'static str {
     match ownership {
-        OwnershipType::None => "None",
-        OwnershipType::UserOwned => "UserOwned",
         // Clients know three words only; what business units own nobody else does.
-        OwnershipType::OrganizationOwned | OwnershipType::BusinessOwned => "OrganizationOwned",
+        OwnershipType::BusinessOwned => OwnershipType::OrganizationOwned.name(),
+        known => known.name(),
     }
 }
 
 fn privilege(info: &PrivilegeInfo) -> Value {
-    let kind = match info.kind {
-        PrivilegeKind::Create => "Create",
-        PrivilegeKind::Read => "Read",
-        PrivilegeKind::Write => "Write",
-        PrivilegeKind::Delete => "Delete",
-        PrivilegeKind::Assign => "Assign",
-        PrivilegeKind::Share => "Share",
-        PrivilegeKind::Append => "Append",
-        PrivilegeKind::AppendTo => "AppendTo",
-    };
     json!({
         "CanBeBasic": info.levels, "CanBeDeep": info.levels, "CanBeGlobal": true, "CanBeLocal": info.levels,
         "CanBeEntityReference": false, "CanBeParentEntityReference": false, "CanBeRecordFilter": false,
-        "Name": info.name, "PrivilegeId": info.id, "PrivilegeType": kind,
+        "Name": info.name, "PrivilegeId": info.id, "PrivilegeType": info.kind.name(),
     })
 }
 
 pub(super) fn key_member(table: &TableInfo, key: &KeyInfo, member: &Member) -> Option<Value> {
     Some(match member.name {
         "DisplayName" => labels::json(&key.label),
-        "EntityKeyIndexStatus" => match key.status {
-            KeyStatus::Pending => "Pending",
-            KeyStatus::InProgress => "InProgress",
-            KeyStatus::Active => "Active",
-            KeyStatus::Failed => "Failed",
-        }
-        .into(),
+        "EntityKeyIndexStatus" => key.status.name().into(),
         "EntityLogicalName" => table.logical_name.as_str().into(),
         "IntroducedVersion" => INTRODUCED.into(),
         "IsSynchronous" => true.into(),

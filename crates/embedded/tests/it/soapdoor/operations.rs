@@ -45,7 +45,8 @@ async fn round(bench: &SoapBench, soap: Soap) {
     assert_eq!(named(&row, "jobtitle").as_deref(), Some("Smith"));
     assert_eq!(row.get("contactid"), Some(&Any::Guid(id)));
     assert_eq!(row.get("statecode"), Some(&Any::OptionSetValue(0)));
-    assert_eq!(row.formatted, [("statecode".to_owned(), "Active".to_owned())]);
+    let words = [("parentcustomerid", "Adler & Co"), ("statecode", "Active")];
+    assert_eq!(row.formatted, words.map(|(column, text)| (column.to_owned(), text.to_owned())));
     let Some(Any::EntityReference(to)) = row.get("parentcustomerid") else { panic!("{row:?}") };
     assert_eq!((to.id, to.name.as_deref()), (account, Some("Adler & Co")));
     assert!(row.row_version.is_some());

@@ -75,10 +75,9 @@ fn list<T>(at: &Element, name: &str, read: impl Fn(&Element) -> Result<T, Error>
 /// Reads an `EntityMetadata`; see [`relations`] for its relationships.
 pub fn table(at: &Element) -> Result<TableInfo, Error> {
     let ownership = match text(at, "OwnershipType").as_str() {
-        "UserOwned" | "TeamOwned" => OwnershipType::UserOwned,
-        "OrganizationOwned" => OwnershipType::OrganizationOwned,
-        "BusinessOwned" | "BusinessParented" => OwnershipType::BusinessOwned,
-        _ => OwnershipType::None,
+        "TeamOwned" => OwnershipType::UserOwned,
+        "BusinessParented" => OwnershipType::BusinessOwned,
+        word => OwnershipType::from_name(word).unwrap_or(OwnershipType::None),
     };
     Ok(TableInfo {
         id: id(at, "MetadataId")?,
@@ -120,27 +119,13 @@ fn key(at: &Element) -> Result<KeyInfo, Error> {
         schema_name: text(at, "SchemaName"),
         label: label(at, "DisplayName")?,
         columns: strings(at, "KeyAttributes"),
-        status: match text(at, "EntityKeyIndexStatus").as_str() {
-            "Active" => KeyStatus::Active,
-            "InProgress" => KeyStatus::InProgress,
-            "Failed" => KeyStatus::Failed,
-            _ => KeyStatus::Pending,
-        },
+        status: KeyStatus::from_name(&text(at, "EntityKeyIndexStatus")).unwrap_or(KeyStatus::Pending),
     })
 }
 
 fn privilege(at: &Element) -> Result<PrivilegeInfo, Error> {
-    let kind = match text(at, "PrivilegeType").as_str() {
-        "Create" => PrivilegeKind::Create,
-        "Read" => PrivilegeKind::Read,
-        "Write" => PrivilegeKind::Write,
-        "Delete" => PrivilegeKind::Delete,
-        "Assign" => PrivilegeKind::Assign,
-        "Share" => PrivilegeKind::Share,
-        "Append" => PrivilegeKind::Append,
-        "AppendTo" => PrivilegeKind::AppendTo,
-        other => return Err(wrong("a privilege type", other)),
-    };
+    let word = text(at, "PrivilegeType");
+    let kind = PrivilegeKind::from_name(&word).ok_or_else(|| wrong("a privilege type", &word))?;
     Ok(PrivilegeInfo {
         id: id(at, "PrivilegeId")?,
         name: text(at, "Name"),
@@ -159,12 +144,7 @@ pub fn column(at: &Element) -> Result<ColumnInfo, Error> {
         label: label(at, "DisplayName")?,
         description: label(at, "Description")?,
         kind: kind(at)?,
-        required: match level.as_str() {
-            "SystemRequired" => RequiredLevel::SystemRequired,
-            "ApplicationRequired" => RequiredLevel::ApplicationRequired,
-            "Recommended" => RequiredLevel::Recommended,
-            _ => RequiredLevel::None,
-        },
+        required: RequiredLevel::from_name(&level).unwrap_or(RequiredLevel::None),
         valid_for_create: flag(at, "IsValidForCreate")?,
         valid_for_update: flag(at, "IsValidForUpdate")?,
         valid_for_read: flag(at, "IsValidForRead")?,
@@ -239,11 +219,7 @@ fn date_time(at: &Element) -> ColumnKind {
     let behavior = at.child("DateTimeBehavior").map(|behavior| text(behavior, "Value")).unwrap_or_default();
     ColumnKind::DateTime {
         date_only: text(at, "Format") == "DateOnly",
-        behavior: match behavior.as_str() {
-            "DateOnly" => DateTimeBehavior::DateOnly,
-            "TimeZoneIndependent" => DateTimeBehavior::TimeZoneIndependent,
-            _ => DateTimeBehavior::UserLocal,
-        },
+        behavior: DateTimeBehavior::from_name(&behavior).unwrap_or(DateTimeBehavior::UserLocal),
     }
 }
 
@@ -294,16 +270,9 @@ pub fn one_to_many(at: &Element) -> Result<OneToMany, Error> {
 }
 
 fn cascade(at: &Element) -> Result<Cascade, Error> {
-    let of = |name: &str| {
-        Ok(match text(at, name).as_str() {
-            "" | "NoCascade" => CascadeType::NoCascade,
-            "Cascade" => CascadeType::Cascade,
-            "Active" => CascadeType::Active,
-            "UserOwned" => CascadeType::UserOwned,
-            "RemoveLink" => CascadeType::RemoveLink,
-            "Restrict" => CascadeType::Restrict,
-            other => return Err(wrong("a cascade type", other)),
-        })
+    let of = |name: &str| match text(at, name).as_str() {
+        "" => Ok(CascadeType::NoCascade),
+        word => CascadeType::from_name(word).ok_or_else(|| wrong("a cascade type", word)),
     };
     Ok(Cascade {
         assign: of("Assign")?,

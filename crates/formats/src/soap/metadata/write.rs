@@ -1,8 +1,8 @@
 //! Definitions to elements.
 
 use postroom_core::metadata::{
-    CascadeType, ColumnInfo, ColumnKind, DateTimeBehavior, KeyInfo, KeyStatus, Label, ManyToMany, Metadata,
-    OneToMany, OptionItem, OptionSet, OwnershipType, PrivilegeInfo, PrivilegeKind, RequiredLevel, TableInfo,
+    ColumnInfo, ColumnKind, DateTimeBehavior, KeyInfo, Label, ManyToMany, Metadata, OneToMany, OptionItem,
+    OptionSet, PrivilegeInfo, TableInfo,
 };
 use uuid::Uuid;
 
@@ -139,12 +139,7 @@ pub fn write_tables(metadata: &Metadata, parts: Parts, generation: Generation) -
 
 /// One table: `md:EntityMetadata`, ready to stand in an `Any::Raw`. Its relationships come from `metadata`.
 pub fn write_table(table: &TableInfo, metadata: &Metadata, parts: Parts, generation: Generation) -> Element {
-    let ownership = match table.ownership {
-        OwnershipType::None => "None",
-        OwnershipType::UserOwned => "UserOwned",
-        OwnershipType::OrganizationOwned => "OrganizationOwned",
-        OwnershipType::BusinessOwned => "BusinessOwned",
-    };
+    let ownership = table.ownership.name();
     let one = |relation| write_one_to_many(relation, generation);
     let item = |element: Element, name: &'static str| {
         let mut element = element;
@@ -213,16 +208,6 @@ pub fn write_table(table: &TableInfo, metadata: &Metadata, parts: Parts, generat
 }
 
 fn privilege(info: &PrivilegeInfo) -> Element {
-    let kind = match info.kind {
-        PrivilegeKind::Create => "Create",
-        PrivilegeKind::Read => "Read",
-        PrivilegeKind::Write => "Write",
-        PrivilegeKind::Delete => "Delete",
-        PrivilegeKind::Assign => "Assign",
-        PrivilegeKind::Share => "Share",
-        PrivilegeKind::Append => "Append",
-        PrivilegeKind::AppendTo => "AppendTo",
-    };
     let members = [
         ("CanBeBasic", info.levels.to_string()),
         ("CanBeDeep", info.levels.to_string()),
@@ -230,23 +215,17 @@ fn privilege(info: &PrivilegeInfo) -> Element {
         ("CanBeLocal", info.levels.to_string()),
         ("Name", info.name.clone()),
         ("PrivilegeId", info.id.to_string()),
-        ("PrivilegeType", kind.to_owned()),
+        ("PrivilegeType", info.kind.name().to_owned()),
     ];
     let members = members.into_iter().map(|(name, text)| Element::leaf(METADATA, name, text));
     Element::new(METADATA, "SecurityPrivilegeMetadata").with_all(members)
 }
 
 fn key(info: &KeyInfo, table: &str, generation: Generation) -> Element {
-    let status = match info.status {
-        KeyStatus::Pending => "Pending",
-        KeyStatus::InProgress => "InProgress",
-        KeyStatus::Active => "Active",
-        KeyStatus::Failed => "Failed",
-    };
     let own = vec![
         id(info.id),
         label("DisplayName", &info.label),
-        text("EntityKeyIndexStatus", status),
+        text("EntityKeyIndexStatus", info.status.name()),
         text("EntityLogicalName", table),
         ("KeyAttributes", strings("KeyAttributes", &info.columns)),
         text("LogicalName", info.logical_name.as_str()),
@@ -257,12 +236,7 @@ fn key(info: &KeyInfo, table: &str, generation: Generation) -> Element {
 
 /// One column of `table`: `md:StringAttributeMetadata` and its like.
 pub fn write_column(column: &ColumnInfo, table: &str, generation: Generation) -> Element {
-    let level = match column.required {
-        RequiredLevel::None => "None",
-        RequiredLevel::SystemRequired => "SystemRequired",
-        RequiredLevel::ApplicationRequired => "ApplicationRequired",
-        RequiredLevel::Recommended => "Recommended",
-    };
+    let level = column.required.name();
     let (ns, kind, code, type_name) = names(&column.kind, generation);
     let required =
         Element::new(METADATA, "RequiredLevel").with_all(managed("canmodifyrequirementlevelsettings", level));
@@ -423,13 +397,8 @@ fn date_time(date_only: bool, behavior: DateTimeBehavior, generation: Generation
     let mut members =
         vec![Element::leaf(METADATA, "Format", format), Element::leaf(METADATA, "ImeMode", "Auto")];
     if generation >= Generation::Crm2016 {
-        let behavior = match behavior {
-            DateTimeBehavior::UserLocal => "UserLocal",
-            DateTimeBehavior::DateOnly => "DateOnly",
-            DateTimeBehavior::TimeZoneIndependent => "TimeZoneIndependent",
-        };
         // A member of ConstantsBase, which is of 2013.
-        let value = Element::leaf(METADATA_2013, "Value", behavior);
+        let value = Element::leaf(METADATA_2013, "Value", behavior.name());
         members.push(Element::new(METADATA, "DateTimeBehavior").with(value));
     }
     members
@@ -486,17 +455,6 @@ fn option(item: &OptionItem, generation: Generation) -> Element {
     }
 }
 
-fn cascade(kind: CascadeType) -> &'static str {
-    match kind {
-        CascadeType::NoCascade => "NoCascade",
-        CascadeType::Cascade => "Cascade",
-        CascadeType::Active => "Active",
-        CascadeType::UserOwned => "UserOwned",
-        CascadeType::RemoveLink => "RemoveLink",
-        CascadeType::Restrict => "Restrict",
-    }
-}
-
 fn relationship(
     at: Uuid,
     schema_name: &str,
@@ -536,7 +494,7 @@ pub fn write_one_to_many(relation: &OneToMany, generation: Generation) -> Elemen
         ("Share", own.share),
         ("Unshare", own.unshare),
     ];
-    let cascades = cascades.into_iter().map(|(name, kind)| leaf(name, cascade(kind)));
+    let cascades = cascades.into_iter().map(|(name, kind)| leaf(name, kind.name()));
     let base = relationship(
         relation.id,
         &relation.schema_name,

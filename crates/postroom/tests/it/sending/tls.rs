@@ -22,7 +22,7 @@ const STEPS: [&str; 5] = ["mail.claimed", "mail.rendered", "mail.sending", "mail
 #[test]
 fn killed_at_every_step_with_starttls_to_postfix() {
     let (world, certificate) = (Catcher::start(), Certificate::local());
-    let pin = Fingerprint::of(&certificate.der.clone().into());
+    let pin = Fingerprint::of(&certificate.der);
     let shape = Shape {
         tls: Some(certificate),
         settings: vec![("smtpd_tls_loglevel".into(), "1".into())],

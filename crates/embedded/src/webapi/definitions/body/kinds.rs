@@ -105,12 +105,9 @@ pub(super) fn over(have: &ColumnKind, body: &Body, merge: bool) -> Result<Column
         }
         ColumnKind::DateTime { date_only, behavior } => ColumnKind::DateTime {
             date_only: text(body, "Format").map_or(date_only, |format| format == "DateOnly"),
-            behavior: match word(body, "DateTimeBehavior") {
-                Some("DateOnly") => DateTimeBehavior::DateOnly,
-                Some("TimeZoneIndependent") => DateTimeBehavior::TimeZoneIndependent,
-                Some("UserLocal") => DateTimeBehavior::UserLocal,
-                _ => behavior,
-            },
+            behavior: word(body, "DateTimeBehavior")
+                .and_then(DateTimeBehavior::from_name)
+                .unwrap_or(behavior),
         },
         ColumnKind::Boolean { yes, no, default } => {
             let option =

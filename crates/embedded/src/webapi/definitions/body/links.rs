@@ -4,7 +4,6 @@ use postroom_core::metadata::{Cascade, CascadeType, End, ManyToMany, OneToMany};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::super::relations::CASCADES;
 use super::{Body, schema_name, text};
 use crate::webapi::Problem;
 
@@ -55,7 +54,7 @@ pub(in super::super) fn cascade_over(have: Cascade, body: &Body) -> Result<Casca
     let given = body.get("CascadeConfiguration").and_then(Value::as_object);
     let word = |member: &str, have: CascadeType| {
         let Some(word) = given.and_then(|given| text(given, member)) else { return Ok(have) };
-        let known = CASCADES.iter().find(|(known, _)| *known == word).map(|(_, kind)| *kind);
+        let known = CascadeType::from_name(word);
         known.ok_or_else(|| Problem::payload(format!("'{word}' is no CascadeType")))
     };
     Ok(Cascade {
