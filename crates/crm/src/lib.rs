@@ -6,5 +6,8 @@
 //! Each make has the same rooms: `config`, `auth`, `wire` and `client` (one request), `port` (domain calls in terms of the
 //! client). What a server cannot do is a capability read when it is connected, with another way to the same promise.
 
+mod lanes;
+mod promises;
+mod refusal;
 pub mod sign_in;
 pub mod webapi;

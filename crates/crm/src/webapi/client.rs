@@ -2,7 +2,6 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
@@ -280,11 +279,6 @@ impl Client {
         };
         *self.version.lock().unwrap_or_else(PoisonError::into_inner) = Some(version.clone());
         Ok(version)
-    }
-
-    /// A short wait before something is looked at again.
-    pub(crate) async fn breathe(&self, round: u32) {
-        tokio::time::sleep(Duration::from_millis(50 << round.min(6))).await;
     }
 }
 

@@ -18,6 +18,7 @@ use super::body;
 use super::client::Client;
 use super::config::Settings;
 use super::wire::{Ask, Trouble, Wire};
+use crate::promises::{look, write};
 
 /// Where bodies are kept that rows refer to: postroom's own store.
 #[async_trait]
@@ -89,11 +90,11 @@ impl WebApi {
 #[async_trait]
 impl Crm for WebApi {
     async fn find(&self, tables: &[&str], ids: &[Uuid]) -> Result<Vec<Record>, Fault> {
-        self.client.find(tables, ids).await
+        look::find(&self.client, tables, ids).await
     }
 
     async fn find_addresses(&self, addresses: &[String]) -> Result<Vec<AddressHit>, Fault> {
-        self.client.find_addresses(addresses).await
+        look::find_addresses(&self.client, addresses).await
     }
 
     async fn query(&self, query: &Query) -> Result<Vec<Record>, Fault> {
@@ -152,7 +153,7 @@ impl Crm for WebApi {
     }
 
     async fn apply(&self, sets: Vec<ChangeSet>) -> Vec<Result<Vec<Outcome>, Fault>> {
-        self.write(sets).await
+        write::write(self, sets).await
     }
 
     async fn read(&self, content: &Content) -> Result<Bytes, Fault> {

@@ -18,6 +18,8 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use crate::promises::{is_file, is_lookup};
+
 /// The annotation that says which table a lookup names.
 pub(crate) const LOOKUP: &str = "Microsoft.Dynamics.CRM.lookuplogicalname";
 
@@ -165,18 +167,6 @@ fn columns<'t>(table: &'t TableInfo, wanted: &Option<Vec<String>>) -> Vec<&'t Co
             table.columns.iter().filter(shown).collect()
         }
     }
-}
-
-pub(crate) fn is_lookup(column: &ColumnInfo) -> bool {
-    matches!(column.kind, ColumnKind::Lookup { .. } | ColumnKind::Customer { .. } | ColumnKind::Owner { .. })
-}
-
-/// Columns that hold files: their text is base64.
-pub(crate) fn is_file(table: &TableInfo, column: &str) -> bool {
-    matches!(
-        (table.logical_name.as_str(), column),
-        ("activitymimeattachment" | "attachment", "body") | ("annotation", "documentbody")
-    )
 }
 
 fn form(table: &TableInfo, column: &ColumnInfo) -> Form {
