@@ -38,8 +38,14 @@ pub(crate) enum Step {
         upsert: bool,
     },
     /// When the row still has this version, if one is named.
-    Update { row: Record, version: Option<i64> },
-    Delete { at: RecordRef, version: Option<i64> },
+    Update {
+        row: Record,
+        version: Option<i64>,
+    },
+    Delete {
+        at: RecordRef,
+        version: Option<i64>,
+    },
 }
 
 /// A set ready to be said.
@@ -227,9 +233,7 @@ impl Maker<'_> {
         self.made.insert(row.at.clone(), None);
         // Where steps happen one by one, an earlier call may have ended between them.
         let begun = self.before == Before::Lost || !self.ground.manner.atomic && untouched(there);
-        if begun
-            && row.int("statecode").is_some_and(|state| state != 0)
-            && there.int("statecode") == Some(0)
+        if begun && row.int("statecode").is_some_and(|state| state != 0) && there.int("statecode") == Some(0)
         {
             self.state(row);
         }

@@ -154,8 +154,7 @@ fn parcels<W: Writes>(
     let mut parcels = Vec::new();
     for (at, before) in pending {
         let prepared = lot::prepare(&sets[*at], ground, *before);
-        let said =
-            prepared.and_then(|prepared| Ok((make.say(metadata, prepared.steps)?, prepared.outcomes)));
+        let said = prepared.and_then(|prepared| Ok((make.say(metadata, prepared.steps)?, prepared.outcomes)));
         match said {
             Err(fault) => answers[*at] = Some(Err(fault)),
             Ok((ops, outcomes)) if ops.is_empty() => answers[*at] = Some(Ok(outcomes)),

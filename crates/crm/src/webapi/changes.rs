@@ -94,7 +94,6 @@ impl Client {
         let token = pack(&Token::Tracked { link: tail(&next), full: full && more });
         Ok(CrmChanges { records: rows.records, gone: rows.gone, token, more, full })
     }
-
 }
 
 fn polled((changes, run): (CrmChanges, Polled)) -> CrmChanges {

@@ -178,4 +178,3 @@ fn read(answer: BatchAnswer) -> Sent {
 fn cut_off() -> Fault {
     Fault::retry(Code::CRM_AWAY, "the answer to a batch of writes was cut off")
 }
-

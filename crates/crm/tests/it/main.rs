@@ -7,3 +7,4 @@ mod conformance;
 mod faults;
 mod server;
 mod sign_in;
+mod soap;

@@ -1,4 +1,4 @@
-//! A CRM server on loopback: the embedded CRM's Web API door behind HTTP, and things that go wrong on the way.
+//! A CRM server on loopback: the embedded CRM's doors behind HTTP, and things that go wrong on the way.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,10 +13,15 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use jiff::Timestamp;
 use postroom_core::{Clock, Content, Crm, Fault, Ids, Secret};
+use postroom_crm::sign_in::{Bearer, Transport};
+use postroom_crm::soap::{self, Soap};
 use postroom_crm::webapi::auth::Fixed;
 use postroom_crm::webapi::{Bodies, Settings, WebApi};
+use postroom_embedded::soap::{Door as SoapDoor, Settings as SoapSettings};
 use postroom_embedded::webapi::{Door, Request as Asked, Settings as DoorSettings};
 use postroom_embedded::{Embedded, MIGRATIONS, seed};
+use postroom_formats::soap::envelope::{Envelope, Headers, Soap as Version};
+use postroom_formats::soap::{Generation, fault};
 use postroom_store::{Options, Store};
 use postroom_testkit::peers::Postgres;
 use tempfile::TempDir;
@@ -58,6 +63,7 @@ pub struct Server {
 
 struct Here {
     door: Door,
+    soap: Mutex<SoapDoor>,
     embedded: Embedded,
     origin: String,
     mood: Mutex<Mood>,
@@ -89,6 +95,7 @@ impl Server {
         let origin = format!("http://{}", listener.local_addr().unwrap());
         let state = Arc::new(Here {
             door: Door::new(Ids::random(), DoorSettings::default()),
+            soap: Mutex::new(SoapDoor::new(Ids::random(), SoapSettings::default())),
             embedded: embedded.clone(),
             origin: origin.clone(),
             mood: Mutex::default(),
@@ -102,6 +109,34 @@ impl Server {
 
     pub fn mood(&self, mood: Mood) {
         *self.state.mood.lock().unwrap() = mood;
+    }
+
+    /// Which server the SOAP door is from now on.
+    pub fn be(&self, settings: SoapSettings) {
+        *self.state.soap.lock().unwrap() = SoapDoor::new(Ids::random(), settings);
+    }
+
+    /// A new client of the SOAP door.
+    pub fn soap(&self) -> Soap {
+        self.soap_with(|_| {})
+    }
+
+    pub fn soap_with(&self, change: impl FnOnce(&mut soap::Settings)) -> Soap {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let token = Arc::new(Fixed(Secret::new("letmein")));
+        self.soap_through(Arc::new(Bearer::new(reqwest::Client::new(), token)), change)
+    }
+
+    pub fn soap_through(
+        &self,
+        transport: Arc<dyn Transport>,
+        change: impl FnOnce(&mut soap::Settings),
+    ) -> Soap {
+        let mut settings = soap::Settings::new(&self.url).unwrap();
+        settings.timeout = Duration::from_secs(30);
+        change(&mut settings);
+        let bodies = Arc::new(NoBodies(self.embedded.clone()));
+        Soap::new(settings, transport, bodies, self.clock.clone(), Ids::random())
     }
 
     pub fn calls(&self) -> usize {
@@ -137,8 +172,8 @@ async fn answer(State(here): State<Arc<Here>>, request: Request) -> Response {
         return refused(StatusCode::UNAUTHORIZED, "0x80040220", "no token");
     }
     let url = parts.uri.path_and_query().unwrap().to_string();
-    let path = url.strip_prefix("/api/data/v9.2/").unwrap_or(&url);
-    let what = format!("{} {}", parts.method, path.split(['/', '?', '(']).next().unwrap_or_default());
+    let what = what(&parts.method, &url, &body);
+    let in_soap = url.starts_with("/XRMServices/");
     *here.seen.lock().unwrap().entry(what).or_default() += 1;
     let call = here.calls.fetch_add(1, Ordering::SeqCst) + 1;
     let mood = *here.mood.lock().unwrap();
@@ -155,6 +190,7 @@ async fn answer(State(here): State<Arc<Here>>, request: Request) -> Response {
                 "Entity isn't enabled for change tracking",
             );
         }
+        Mood::Limits(nth) if hit(nth) && in_soap => return limited(call),
         Mood::Limits(nth) if hit(nth) => {
             let mut response =
                 refused(StatusCode::TOO_MANY_REQUESTS, "0x80072322", "Number of requests exceeded");
@@ -167,7 +203,11 @@ async fn answer(State(here): State<Arc<Here>>, request: Request) -> Response {
     let asked =
         Asked { method: parts.method, url, origin: here.origin.clone(), headers: parts.headers, body };
     let session = here.embedded.session(seed::ADMINISTRATOR);
-    let reply = here.door.answer(&session, asked).await;
+    let soap = here.soap.lock().unwrap().clone();
+    let reply = match in_soap {
+        true => soap.answer(&session, asked).await,
+        false => here.door.answer(&session, asked).await,
+    };
     let mut response = Response::builder().status(reply.status);
     *response.headers_mut().unwrap() = reply.headers;
     match mood {
@@ -182,6 +222,35 @@ async fn answer(State(here): State<Arc<Here>>, request: Request) -> Response {
         }
         _ => response.body(Body::from(reply.body)).unwrap(),
     }
+}
+
+/// How a call is counted: `POST $batch`, or the SOAP message's name.
+fn what(method: &axum::http::Method, url: &str, body: &[u8]) -> String {
+    if url.starts_with("/XRMServices/") {
+        let text = String::from_utf8_lossy(body);
+        let name =
+            text.rsplit_once("RequestName>").and_then(|(before, _)| before.rsplit_once("RequestName>"));
+        let name = name.map(|(_, name)| name.split('<').next().unwrap_or_default());
+        let operation = || text.split("Body><").nth(1)?.split([' ', '>']).next();
+        return name.or_else(operation).unwrap_or_default().to_owned();
+    }
+    let path = url.strip_prefix("/api/data/v9.2/").unwrap_or(url);
+    format!("{method} {}", path.split(['/', '?', '(']).next().unwrap_or_default())
+}
+
+/// One of the three limits, in SOAP.
+fn limited(call: usize) -> Response {
+    let code = [-2_147_015_902, -2_147_015_903, -2_147_015_898][call % 3];
+    let fault = fault::Fault {
+        retry_after: Some(jiff::SignedDuration::ZERO),
+        ..fault::Fault::new(code, "Number of requests exceeded")
+    };
+    let envelope = Envelope::fault(Version::V11, Headers::default(), &fault, Generation::Dataverse);
+    Response::builder()
+        .status(StatusCode::INTERNAL_SERVER_ERROR)
+        .header("content-type", "text/xml; charset=utf-8")
+        .body(Body::from(envelope.write()))
+        .unwrap()
 }
 
 /// Promises more than comes: the connection breaks.

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::place::Place;
 use super::stop::Stop;
-use super::{Door, Generation, input};
+use super::{Ability, Door, Generation, input};
 use crate::definitions;
 use crate::schema::{Schema, Table};
 use crate::session::Session;
@@ -67,6 +67,10 @@ impl<'a> Call<'a> {
         self.door.settings.generation
     }
 
+    pub(super) fn has(&self, ability: Ability) -> bool {
+        self.door.settings.has(ability)
+    }
+
     pub(super) fn wire(&self) -> Wire {
         self.generation().wire()
     }
@@ -96,7 +100,7 @@ impl<'a> Call<'a> {
 
     /// Whether there are key values, on a server that has keys.
     pub(super) fn names_keys(&self, keys: &[(String, Any)]) -> bool {
-        !keys.is_empty() && self.generation().has_keys()
+        !keys.is_empty() && self.has(Ability::AlternateKeys)
     }
 
     /// The row with these values of a key; `None` when there is none.

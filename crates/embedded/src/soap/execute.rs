@@ -57,7 +57,7 @@ fn tying(name: &str, tie: Association) -> Request {
 
 /// One message of `Execute`.
 async fn message(call: &Call<'_>, request: Request) -> Result<Response, Stop> {
-    if !call.generation().knows(&request.name) {
+    if !call.door.settings.knows(&request.name) {
         return Err(Stop::no_message(&request.name));
     }
     let response = match request.name.as_str() {
@@ -70,7 +70,7 @@ async fn message(call: &Call<'_>, request: Request) -> Result<Response, Stop> {
 
 /// One message that holds no others.
 pub(super) async fn single(call: &Call<'_>, request: &Request) -> Result<Response, Stop> {
-    if !call.generation().knows(&request.name) {
+    if !call.door.settings.knows(&request.name) {
         return Err(Stop::no_message(&request.name));
     }
     let results = match request.name.as_str() {

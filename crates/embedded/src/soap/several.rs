@@ -166,7 +166,7 @@ pub(super) async fn transaction(call: &Call<'_>, request: &Request) -> Result<Re
 
 /// A message of a transaction. What only reads is done at once; definitions are not part of any.
 async fn one(call: &Call<'_>, request: &Request) -> Result<Prepared, Stop> {
-    if !call.generation().knows(&request.name) {
+    if !call.door.settings.knows(&request.name) {
         return Err(Stop::no_message(&request.name));
     }
     if define::changes(&request.name) || message::at_once(&request.name) {
