@@ -1,0 +1,7 @@
+//! The marketing half's rules: people, lists, campaigns, sends, behaviour and consent, in step between the CRM and the
+//! e-mail marketing service.
+//!
+//! [`solution`] describes what the CRM must hold for it. This crate knows no adapter: it calls the ports of
+//! `postroom_core`.
+
+pub mod solution;
