@@ -1,7 +1,8 @@
 //! The marketing half's rules: people, lists, campaigns, sends, behaviour and consent, in step between the CRM and the
 //! e-mail marketing service.
 //!
-//! [`solution`] describes what the CRM must hold for it. This crate knows no adapter: it calls the ports of
+//! [`solution`] describes what the CRM must hold for it; [`fields`] converts and merges mapped values. This crate knows no adapter: it calls the ports of
 //! `postroom_core`.
 
+pub mod fields;
 pub mod solution;

@@ -31,7 +31,7 @@ fn made(metadata: &Metadata) -> BTreeMap<String, (String, BTreeSet<String>)> {
     let made = metadata.tables.iter().filter(|table| table.is_custom);
     made.map(|table| {
         let columns = table.columns.iter().map(|column| column.logical_name.clone()).collect();
-        (table.logical_name.clone(), (table.label.text().unwrap().to_owned(), columns))
+        (table.logical_name.clone(), (table.label.text().unwrap_or_default().to_owned(), columns))
     })
     .collect()
 }
