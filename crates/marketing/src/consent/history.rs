@@ -4,8 +4,9 @@
 //! to know of it; what we could do on a day follows from what we knew that day, what was right from all we know now.
 
 use jiff::Timestamp;
+use postroom_core::marketing::Status;
 
-use super::reason::{Meaning, Status};
+use super::reason::{Meaning, meaning};
 
 /// What an entry is about.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -85,7 +86,7 @@ impl<'a> State<'a> {
         match &entry.said {
             Said::In if entry.actor.is_empty() => State { said: Some(entry), ..self },
             Said::In => State { said: Some(entry), bounced: None },
-            Said::Out(status) => match status.meaning() {
+            Said::Out(status) => match meaning(status) {
                 Meaning::Open => self,
                 Meaning::Deliverability => State { bounced: Some(entry), ..self },
                 _ => State { said: Some(entry), ..self },

@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 use postroom_core::RecordRef;
+use postroom_core::marketing::Status;
 
-use super::reason::{Meaning, Status};
+use super::reason::{Meaning, meaning};
 
 /// A suppression of the address in one account of the service, or one made here that has yet to get there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,7 +86,7 @@ pub fn blocks(known: &Known, purpose: Purpose) -> Vec<Block> {
 
 /// Any suppression stops marketing, also one whose reason nobody knows.
 fn stops(suppression: &Suppression, purpose: Purpose) -> bool {
-    match (purpose, suppression.status.meaning()) {
+    match (purpose, meaning(&suppression.status)) {
         (_, Meaning::Open) => false,
         (Purpose::Marketing, _) | (Purpose::Transactional, Meaning::Deliverability) => true,
         (Purpose::Transactional, _) => false,
@@ -108,7 +109,7 @@ impl Block {
     pub fn sentence(&self) -> String {
         match self {
             Block::Suppressed(Suppression { status, since }) => {
-                format!("the address is suppressed ({}) since {since}", status.name())
+                format!("the address is suppressed ({}) since {since}", status)
             }
             Block::DoNotEmail(at) => format!("{at} allows no e-mail (donotemail)"),
             Block::DoNotBulkEmail(at) => format!("{at} allows no bulk e-mail (donotbulkemail)"),
@@ -177,7 +178,7 @@ mod tests {
     fn suppressions() {
         check(&suppressed(Status::Unsubscribed), false, true);
         check(&suppressed(Status::HardBounced), false, false);
-        check(&suppressed(Status::Unknown("Novel".into())), false, true);
+        check(&suppressed(Status::Other("Novel".into())), false, true);
     }
 
     #[test]

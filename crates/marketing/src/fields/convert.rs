@@ -6,9 +6,10 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use postroom_core::Value;
+use postroom_core::marketing::{FieldType, FieldValue};
 use postroom_core::metadata::{ColumnKind, OptionSet};
 
-use super::{Field, LabelType, Number};
+use super::{Field, Number};
 
 /// Why a value cannot be taken over.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -53,21 +54,21 @@ pub struct Shown<'a> {
 pub fn to_service(
     value: &Value,
     column: &ColumnKind,
-    label: LabelType,
+    label: &FieldType,
     shown: Shown<'_>,
 ) -> Result<Field, Unfit> {
     if matches!(value, Value::Null) {
         return Ok(Field::Null);
     }
     match label {
-        LabelType::String => Ok(text_of(value, column, shown)?.map_or(Field::Null, Field::Text)),
-        LabelType::Numeric => number_of(value),
-        LabelType::Date => moment_of(value, column),
-        LabelType::Boolean => match value {
+        FieldType::Text => Ok(text_of(value, column, shown)?.map_or(Field::Null, Field::Text)),
+        FieldType::Number => number_of(value),
+        FieldType::Date => moment_of(value, column),
+        FieldType::Bool => match value {
             Value::Bool(yes) => Ok(Field::YesNo(*yes)),
             other => Err(wrong(other, "yes or no")),
         },
-        LabelType::Unknown => Err(Unfit::Label),
+        FieldType::Other(_) => Err(Unfit::Label),
     }
 }
 
@@ -116,38 +117,52 @@ fn moment_of(value: &Value, column: &ColumnKind) -> Result<Field, Unfit> {
     }
 }
 
-/// A field as the service reads it (v2 takes texts only). `None` clears it.
-pub fn wire(field: &Field) -> Option<String> {
+/// What the service says of a field of this type that is mapped to a column of this kind. An empty text is no value, and a
+/// moment is a day where the column has days only.
+///
+/// # Errors
+/// [`Unfit::Type`] when the value is none of the type.
+pub fn of_service(
+    value: Option<&FieldValue>,
+    label: &FieldType,
+    column: &ColumnKind,
+) -> Result<Field, Unfit> {
+    let field = match value {
+        None | Some(FieldValue::Clear) => Field::Null,
+        Some(FieldValue::Text(text)) => of_text(text, label)?,
+        Some(FieldValue::Number(text)) => {
+            Field::Number(Number::of(text.trim()).ok_or(unfit(text, "a number"))?)
+        }
+        Some(FieldValue::Bool(yes)) => Field::YesNo(*yes),
+        Some(FieldValue::Moment(at)) => Field::Moment(*at),
+        Some(FieldValue::Day(day)) => Field::Day(*day),
+    };
     match field {
-        Field::Null => None,
-        Field::Text(text) => Some(text.clone()),
-        Field::Number(number) => Some(number.as_str().to_owned()),
-        Field::Day(day) => Some(format!("{day}T00:00:00")),
-        Field::Moment(at) => Some(Zoned::new(*at, TimeZone::UTC).strftime("%Y-%m-%dT%H:%M:%S").to_string()),
-        Field::YesNo(yes) => Some(if *yes { "True" } else { "False" }.to_owned()),
+        Field::Moment(at) if day_only(column) => Ok(Field::Day(Zoned::new(at, TimeZone::UTC).date())),
+        other => Ok(other),
     }
 }
 
-/// What the service says of a field of this type. An empty text is no value.
-///
-/// # Errors
-/// [`Unfit::Type`] when the text is none of the type.
-pub fn read(text: Option<&str>, label: LabelType) -> Result<Field, Unfit> {
-    let Some(text) = text.filter(|text| !text.trim().is_empty()) else { return Ok(Field::Null) };
-    let unfit = |wanted| Unfit::Type { value: start(text), wanted };
+fn of_text(text: &str, label: &FieldType) -> Result<Field, Unfit> {
+    let value = text.trim();
     match label {
-        LabelType::String | LabelType::Unknown => Ok(Field::Text(text.to_owned())),
-        LabelType::Numeric => Number::of(text.trim()).map(Field::Number).ok_or(unfit("a number")),
-        LabelType::Date => date(text.trim()).ok_or(unfit("a date")),
-        LabelType::Boolean => match text.trim().to_ascii_lowercase().as_str() {
+        _ if value.is_empty() => Ok(Field::Null),
+        FieldType::Text | FieldType::Other(_) => Ok(Field::Text(text.to_owned())),
+        FieldType::Number => Number::of(value).map(Field::Number).ok_or(unfit(text, "a number")),
+        FieldType::Date => date(value).ok_or(unfit(text, "a date")),
+        FieldType::Bool => match value.to_ascii_lowercase().as_str() {
             "true" | "yes" | "1" => Ok(Field::YesNo(true)),
             "false" | "no" | "0" => Ok(Field::YesNo(false)),
-            _ => Err(unfit("yes or no")),
+            _ => Err(unfit(text, "yes or no")),
         },
     }
 }
 
-/// The service's dates have a zone or are in UTC; one at midnight may be a day only, which the CRM's column decides.
+fn unfit(value: &str, wanted: &'static str) -> Unfit {
+    Unfit::Type { value: start(value), wanted }
+}
+
+/// The service's dates have a zone or are in UTC.
 fn date(text: &str) -> Option<Field> {
     let at = text.parse::<Timestamp>().ok();
     let at = at.or_else(|| {

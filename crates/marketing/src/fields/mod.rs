@@ -15,9 +15,11 @@ pub mod merge;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use postroom_core::marketing::FieldValue;
 use sha2::{Digest, Sha256};
 
-/// A value of a data field. Equal values are equal here, however either side writes them.
+/// A value that both sides can have. Equal values are equal here, however either side writes them: a port's [`FieldValue`] and a
+/// CRM's value are compared only as this.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub enum Field {
     #[default]
@@ -33,25 +35,15 @@ pub enum Field {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Number(String);
 
-/// What a data field of the service takes (`ApiDataTypes`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum LabelType {
-    String,
-    Numeric,
-    Date,
-    Boolean,
-    /// A word that nobody knows yet: such a field is shown and never written.
-    Unknown,
-}
-
-impl LabelType {
-    pub fn of_service(word: &str) -> Self {
-        match word.to_ascii_lowercase().as_str() {
-            "string" => LabelType::String,
-            "numeric" => LabelType::Numeric,
-            "date" => LabelType::Date,
-            "boolean" => LabelType::Boolean,
-            _ => LabelType::Unknown,
+impl From<&Field> for FieldValue {
+    fn from(field: &Field) -> Self {
+        match field {
+            Field::Null => FieldValue::Clear,
+            Field::Text(text) => FieldValue::Text(text.clone()),
+            Field::Number(number) => FieldValue::Number(number.0.clone()),
+            Field::Day(day) => FieldValue::Day(*day),
+            Field::Moment(at) => FieldValue::Moment(*at),
+            Field::YesNo(yes) => FieldValue::Bool(*yes),
         }
     }
 }

@@ -136,8 +136,8 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::consent::reason::Status;
     use crate::consent::standing::{Holder, Suppression};
+    use postroom_core::marketing::Status;
 
     fn member(id: u128, address: &str, list: usize) -> Member {
         Member { at: RecordRef::new("contact", Uuid::from_u128(id)), address: address.to_owned(), list }
