@@ -13,6 +13,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use jiff::Timestamp;
 use postroom_core::{Clock, Content, Crm, Fault, Ids, Secret};
+use postroom_crm::sign_in::Bearer;
 use postroom_crm::webapi::auth::Fixed;
 use postroom_crm::webapi::{Bodies, Settings, WebApi};
 use postroom_embedded::webapi::{Door, Request as Asked, Settings as DoorSettings};
@@ -124,9 +125,9 @@ impl Server {
         change(&mut settings);
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().build().unwrap();
-        let token = Arc::new(Fixed(Secret::new("letmein")));
+        let bearer = Arc::new(Bearer::new(http, Arc::new(Fixed(Secret::new("letmein")))));
         let bodies = Arc::new(NoBodies(self.embedded.clone()));
-        WebApi::new(settings, http, token, bodies, self.clock.clone(), Ids::random())
+        WebApi::new(settings, bearer, bodies, self.clock.clone(), Ids::random())
     }
 }
 
