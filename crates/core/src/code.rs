@@ -118,6 +118,9 @@ codes! {
     CRM_DUPLICATE = 2009, CrmAdmin, false, "There is such a row already",
         "A row with this id or this key exists.",
         "Change that row, or use another key";
+    CRM_OTHER = 2010, Operator, false, "Only the embedded CRM does that",
+        "The configuration names a CRM outside, which keeps its records, users and doors itself. Nothing was done.",
+        "Do it in the CRM itself; for a CRM of postroom's own set [crm] kind = \"embedded\"";
     CRM_SIGN_IN = 2101, CrmAdmin, false, "The CRM or its identity provider refused the sign-in",
         "A name, secret, certificate or permission is wrong or has run out. Nothing is written to the CRM; it is tried again at growing intervals, so that no account is locked.",
         "Do what the message says, then run: postroom check crm";

@@ -54,6 +54,7 @@ use access::Callers;
 pub use failure::Failure;
 use messages::blocks::Uploads;
 pub use rules::Refusal;
+pub use content::read as read_content;
 pub use schema::registry::MIGRATIONS;
 use schema::registry::{self, Cache};
 use schema::{Column, Schema, Table};

@@ -26,7 +26,7 @@
 //! [`mbox`] reads mailbox files message by message from any `BufRead`. [`compose`] goes the other way and writes mail;
 //! [`auth_results`] and [`journal`] read what a trusted server adds to it, [`notes_name`] the names of Domino's users;
 //! [`restamp`] gives a finished mail another subject. [`odata`] is the Web API's language, read and written.
-//! [`ntlm`] is how Windows proves a password over HTTP.
+//! [`ntlm`] is how Windows proves a password over HTTP; [`x509`] reads the end of a certificate.
 
 pub mod auth_results;
 pub mod compose;
@@ -42,4 +42,5 @@ pub mod odata;
 pub mod restamp;
 pub mod soap;
 pub mod tnef;
+pub mod x509;
 pub mod xml;

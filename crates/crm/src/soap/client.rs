@@ -28,7 +28,7 @@ use crate::refusal::{Refusal, codes};
 /// The platform takes no more messages in one.
 const MOST: usize = 1000;
 /// Parts of a definition that are asked for.
-const PARTS: &str = "Entity Attributes Relationships";
+const PARTS: &str = "Entity Attributes Privileges Relationships";
 
 pub(crate) struct Client {
     pub(super) wire: Wire,

@@ -12,13 +12,16 @@ use postroom_core::{
 use postroom_formats::soap::operation::{Association, Operation};
 use postroom_formats::soap::request::Request;
 use postroom_formats::soap::value::{Any, Relationship};
+use postroom_formats::xml::Element;
 use uuid::Uuid;
 
 use super::ability::Ability;
 use super::body;
 use super::client::Client;
 use super::config::Settings;
+use super::refusal::unknown;
 use super::wire::{Trouble, Wire};
+use crate::outside::{Held, Outside, Seen, Who};
 use crate::promises::{look, write};
 use crate::sign_in::Transport;
 use crate::sign_in::claims::Claims;
@@ -166,10 +169,41 @@ impl Crm for Soap {
     }
 
     async fn check(&self) -> Result<String, Fault> {
-        let who = self.client.execute(Request::new("WhoAmI"), true).await?;
-        let user = who.get("UserId").and_then(Any::as_guid);
-        let user = user.map_or_else(|| "nobody".to_owned(), |id| id.to_string());
         let version = self.client.version().await?;
-        Ok(format!("{} version {version} as systemuser/{user}", self.client.settings.org_url()))
+        let who = self.who().await?;
+        Ok(format!("{} version {version} as systemuser/{}", self.client.settings.org_url(), who.user))
+    }
+}
+
+#[async_trait]
+impl Outside for Soap {
+    async fn who(&self) -> Result<Who, Fault> {
+        let who = self.client.execute(Request::new("WhoAmI"), true).await?;
+        let id = |name: &str| who.get(name).and_then(Any::as_guid);
+        match (id("UserId"), id("OrganizationId")) {
+            (Some(user), Some(organization)) => Ok(Who { user, organization }),
+            _ => Err(Fault::retry(Code::CRM_AWAY, "the CRM's answer to WhoAmI names no user")),
+        }
+    }
+
+    async fn privileges(&self, user: Uuid) -> Result<Option<Vec<Held>>, Fault> {
+        let request = Request::new("RetrieveUserPrivileges").with("UserId", Any::Guid(user));
+        let found = match self.client.execute(request, true).await {
+            Ok(found) => found,
+            Err(Trouble::Refused(refusal, _)) if unknown(&refusal) => return Ok(None),
+            Err(trouble) => return Err(trouble.into()),
+        };
+        let held = |row: &Element| {
+            let privilege = row.text_of("PrivilegeId")?.trim().parse().ok()?;
+            Some(Held { privilege, whole: row.text_of("Depth") == Some("Global") })
+        };
+        Ok(match found.get("RolePrivileges") {
+            Some(Any::Raw(list)) => Some(list.children.iter().filter_map(held).collect()),
+            _ => None,
+        })
+    }
+
+    fn seen(&self) -> Seen {
+        self.client.wire.seen()
     }
 }

@@ -6,7 +6,7 @@
 //! * A header of claims that is refused is made anew, once. `Retry-After` is obeyed; one that is longer than the settings'
 //!   patience is handed on.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -22,7 +22,8 @@ use postroom_formats::xml::Limits;
 
 use super::config::Settings;
 use super::refusal;
-use crate::lanes::Lanes;
+use crate::lanes::{Lanes, pause};
+use crate::outside::Seen;
 use crate::refusal::{Refusal, codes};
 use crate::sign_in::Transport;
 use crate::sign_in::claims::Claims;
@@ -58,6 +59,7 @@ pub(super) struct Wire {
     settings: Settings,
     pub lanes: Lanes,
     ids: Ids,
+    seen: Mutex<Seen>,
 }
 
 /// What one try came to.
@@ -76,11 +78,16 @@ enum Said {
 impl Wire {
     pub(super) fn new(transport: Arc<dyn Transport>, settings: Settings, ids: Ids) -> Wire {
         let lanes = Lanes::new(settings.share);
-        Wire { transport, claims: None, settings, lanes, ids }
+        Wire { transport, claims: None, settings, lanes, ids, seen: Mutex::default() }
     }
 
     pub(super) fn sign(&mut self, claims: Arc<Claims>) {
         self.claims = Some(claims);
+    }
+
+    /// What the last answer said beside itself.
+    pub(super) fn seen(&self) -> Seen {
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sends it, as often as the rules allow.
@@ -98,7 +105,7 @@ impl Wire {
                 Try::Stop(trouble) => return Err(trouble),
                 Try::Again { trouble, wait } => (trouble, wait),
             };
-            let wait = wait.unwrap_or_else(|| self.pause(tried));
+            let wait = wait.unwrap_or_else(|| pause(&self.ids, tried));
             if tried >= self.settings.tries || wait > self.settings.patience {
                 return Err(put_back(trouble, wait));
             }
@@ -119,6 +126,9 @@ impl Wire {
             Err(fault) => return Try::Stop(Trouble::Fault(fault)),
         };
         let lane = self.lanes.enter().await;
+        if let Some(pace) = self.lanes.pace() {
+            tokio::time::sleep(pace).await;
+        }
         let answer = tokio::time::timeout(self.settings.timeout, self.transport.send(request)).await;
         drop(lane);
         let answer = match answer {
@@ -127,9 +137,9 @@ impl Wire {
             Err(_) => return lost(away("the CRM did not answer in time"), repeatable),
         };
         let (status, headers) = (answer.status(), answer.headers().clone());
-        if let Some(lanes) = number(&headers, "x-ms-dop-hint") {
-            self.lanes.hint(lanes);
-        }
+        let seen = Seen::beside(&headers);
+        self.lanes.learn(&seen);
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = seen;
         match read(answer).await {
             Ok(Said::Answer(answer)) => {
                 self.lanes.went_well();
@@ -231,12 +241,6 @@ impl Wire {
             408 | 500..=599 => Try::Stop(Trouble::Lost(refusal.fault())),
             _ => Try::Stop(Trouble::Refused(refusal, None)),
         }
-    }
-
-    /// Full jitter: between nothing and a bound that doubles, 30 seconds at most.
-    fn pause(&self, tried: u32) -> Duration {
-        let most = 250_u64.saturating_mul(1 << tried.min(10)).min(30_000);
-        Duration::from_millis(self.ids.next().as_u128() as u64 % most)
     }
 }
 

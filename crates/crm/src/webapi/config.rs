@@ -7,8 +7,8 @@ use std::time::Duration;
 pub struct Settings {
     /// The organisation: `https://contoso.crm4.dynamics.com`, `https://crm.contoso.example/Contoso`.
     org_url: String,
-    /// The Web API's version in URLs.
-    pub version: String,
+    /// The Web API's version in URLs (`9.2`); without one the newest that the server answers is taken.
+    pub version: Option<String>,
     /// Rows in a page. Larger pages cost memory, smaller ones calls; 5000 is the platform's most.
     pub page: u32,
     /// Requests of one batch at most; the platform takes 1000. Shrinks by itself when the server needs too long.
@@ -58,7 +58,7 @@ impl Settings {
         let path = path.strip_suffix("main.aspx").unwrap_or(path).trim_end_matches('/');
         Ok(Settings {
             org_url: format!("{origin}{path}"),
-            version: "9.2".to_owned(),
+            version: None,
             page: 5000,
             batch: 200,
             share: 50,
@@ -74,8 +74,8 @@ impl Settings {
     }
 
     /// `https://contoso.crm4.dynamics.com/api/data/v9.2`
-    pub(crate) fn root(&self) -> String {
-        format!("{}/api/data/v{}", self.org_url, self.version)
+    pub(crate) fn root(&self, version: &str) -> String {
+        format!("{}/api/data/v{version}", self.org_url)
     }
 }
 

@@ -159,9 +159,9 @@ impl Server {
         change(&mut settings);
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().build().unwrap();
-        let token = Arc::new(Fixed(Secret::new("letmein")));
+        let bearer = Arc::new(Bearer::new(http, Arc::new(Fixed(Secret::new("letmein")))));
         let bodies = Arc::new(NoBodies(self.embedded.clone()));
-        WebApi::new(settings, http, token, bodies, self.clock.clone(), Ids::random())
+        WebApi::new(settings, bearer, bodies, self.clock.clone(), Ids::random())
     }
 }
 

@@ -10,12 +10,13 @@ use postroom_tracking::settings::{self, SAFE_MODE};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::app::App;
+use crate::app::{App, areas};
 use crate::cli::{BackupArgs, CheckArgs, Globals, InitArgs, Part, ReconcileArgs, RestoreArgs};
 use crate::commands::trial::{self, Step};
 use crate::commands::{actor, block_on};
-use crate::config::{self, Config};
+use crate::config::{self, Config, CrmKind};
 use crate::report::{CliError, Column, Exit, Output};
+use crate::wiring::crm::Make;
 
 /// Writes a first configuration and makes the database.
 pub fn init(arguments: &InitArgs, out: &mut Output) -> Result<Exit, CliError> {
@@ -220,34 +221,25 @@ pub async fn backup(app: &App, arguments: &BackupArgs, out: &mut Output) -> Resu
     }
     app.store.backup(target.clone()).await.map_err(Fault::from)?;
     // Whoever starts on this copy must not send or write as if nothing had happened since.
-    let copy = open_copy(target).await?;
+    let copy = open_copy(target, app.config.crm.kind).await?;
     settings::set(&copy, SAFE_MODE, "on".into()).await.map_err(Fault::from)?;
-    let books = postroom_tracking::verify::verify(
-        &copy,
-        &embedded_of(&copy).await?,
-        app.operations.rules().installation,
-    )
-    .await?;
+    // A CRM outside is not in the copy: it is asked as it stands.
+    let crm = match app.crm.embedded() {
+        Some(_) => Make::open(&app.config, &copy, &app.clock, &app.ids).await?.port(),
+        None => app.filing.crm.clone(),
+    };
+    let installation = app.operations.rules().installation;
+    let books = postroom_tracking::verify::verify(&copy, &*crm, installation).await?;
     out.item(&json!({ "file": target, "bytes": size(target), "messages": books.messages, "balances": books.balance() }))?;
     out.note("put it back with: postroom restore FILE")?;
     Ok(if books.balance() { Exit::Done } else { Exit::No })
 }
 
-async fn open_copy(file: &Path) -> Result<Store, CliError> {
+async fn open_copy(file: &Path, kind: CrmKind) -> Result<Store, CliError> {
     let file =
         std::path::absolute(file).map_err(|error| CliError::new(Code::STORE_FAILED, error.to_string()))?;
     let url = format!("sqlite://{}", file.display());
-    let areas = [
-        postroom_jobs::MIGRATIONS,
-        postroom_tracking::MIGRATIONS,
-        postroom_operations::MIGRATIONS,
-        postroom_embedded::MIGRATIONS,
-    ];
-    Ok(Store::open(&url, &postroom_store::Options::default(), &areas).await.map_err(Fault::from)?)
-}
-
-async fn embedded_of(store: &Store) -> Result<postroom_embedded::Embedded, Fault> {
-    postroom_embedded::Embedded::open(store.clone(), postroom_core::Clock::system()).await
+    Ok(Store::open(&url, &postroom_store::Options::default(), &areas(kind)).await.map_err(Fault::from)?)
 }
 
 fn size(file: &Path) -> u64 {

@@ -1,7 +1,7 @@
 //! Tries what the configuration names, step by step: a mailbox, the way out, the relay's next hop. Each step says what was
 //! found, or what failed and what to do.
 
-use postroom_core::{Crm, Fault, MailSender};
+use postroom_core::{Fault, MailSender};
 use postroom_mail::imap::{self, Account, Dialer, Names, Sent, SystemNames};
 use serde::Serialize;
 
@@ -139,7 +139,7 @@ fn way_in(app: &App) -> Step {
 /// Whose mailbox it is in the CRM.
 async fn owner(app: &App, mailbox: &Mailbox) -> Result<Step, CliError> {
     let addresses: Vec<String> = mailbox.all_addresses().map(ToString::to_string).collect();
-    let hits = app.embedded.find_addresses(&addresses).await?;
+    let hits = app.filing.crm.find_addresses(&addresses).await?;
     let owner = hits.iter().find(|hit| matches!(hit.record.table.as_str(), "queue" | "systemuser"));
     Ok(match owner {
         Some(hit) => Step::well("owner", hit.record.to_string()),
