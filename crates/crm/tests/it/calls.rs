@@ -15,13 +15,13 @@ on_both!(
     attachments_that_are_not_taken_stay_here,
 );
 
-fn contacts(ids: &Ids, count: usize) -> Vec<Record> {
+pub fn contacts(ids: &Ids, count: usize) -> Vec<Record> {
     let one =
         |number| Record::new(RecordRef::new("contact", ids.next())).with("lastname", format!("C{number:03}"));
     (0..count).map(one).collect()
 }
 
-fn alone(rows: &[Record]) -> Vec<ChangeSet> {
+pub fn alone(rows: &[Record]) -> Vec<ChangeSet> {
     rows.iter().map(|row| ChangeSet { changes: vec![Change::Create(row.clone())] }).collect()
 }
 

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use jiff::Timestamp;
@@ -51,6 +52,31 @@ pub enum Mood {
     Cut(usize),
     /// Every nth call is never answered.
     Silent(usize),
+    /// Only the nth call, in one of the ways above.
+    Once(usize, Harm),
+}
+
+/// What may happen to one call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Harm {
+    Limit,
+    Away,
+    Lost,
+    Cut,
+}
+
+impl Mood {
+    /// What it means for this call.
+    fn now(self, call: usize) -> Mood {
+        match self {
+            Mood::Once(nth, _) if nth != call => Mood::Well,
+            Mood::Once(_, Harm::Limit) => Mood::Limits(1),
+            Mood::Once(_, Harm::Away) => Mood::Away(1),
+            Mood::Once(_, Harm::Lost) => Mood::Lost(1),
+            Mood::Once(_, Harm::Cut) => Mood::Cut(1),
+            other => other,
+        }
+    }
 }
 
 pub struct Server {
@@ -61,8 +87,12 @@ pub struct Server {
     _folder: TempDir,
 }
 
+/// Refuses a request that is not signed in.
+pub type Gate = Arc<dyn Fn(&Parts, &[u8]) -> Option<Response> + Send + Sync>;
+
 struct Here {
     door: Door,
+    gate: Mutex<Gate>,
     soap: Mutex<SoapDoor>,
     embedded: Embedded,
     origin: String,
@@ -95,6 +125,7 @@ impl Server {
         let origin = format!("http://{}", listener.local_addr().unwrap());
         let state = Arc::new(Here {
             door: Door::new(Ids::random(), DoorSettings::default()),
+            gate: Mutex::new(Arc::new(|parts, _| bearer(parts))),
             soap: Mutex::new(SoapDoor::new(Ids::random(), SoapSettings::default())),
             embedded: embedded.clone(),
             origin: origin.clone(),
@@ -102,9 +133,10 @@ impl Server {
             calls: AtomicUsize::new(0),
             seen: Mutex::default(),
         });
-        let app = Router::new().fallback(answer).with_state(Arc::clone(&state));
+        let server = Server { embedded, clock, url: origin, state, _folder: folder };
+        let app = server.router();
         tokio::spawn(async move { axum::serve(listener, app).await });
-        Server { embedded, clock, url: origin, state, _folder: folder }
+        server
     }
 
     pub fn mood(&self, mood: Mood) {
@@ -116,6 +148,16 @@ impl Server {
         *self.state.soap.lock().unwrap() = SoapDoor::new(Ids::random(), settings);
     }
 
+    /// From now on requests are let in by this.
+    pub fn gate(&self, gate: Gate) {
+        *self.state.gate.lock().unwrap() = gate;
+    }
+
+    /// The server's own handler, to be put behind something else.
+    pub fn router(&self) -> Router {
+        Router::new().fallback(answer).with_state(Arc::clone(&self.state))
+    }
+
     /// A new client of the SOAP door.
     pub fn soap(&self) -> Soap {
         self.soap_with(|_| {})
@@ -124,15 +166,17 @@ impl Server {
     pub fn soap_with(&self, change: impl FnOnce(&mut soap::Settings)) -> Soap {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let token = Arc::new(Fixed(Secret::new("letmein")));
-        self.soap_through(Arc::new(Bearer::new(reqwest::Client::new(), token)), change)
+        self.soap_at(&self.url, Arc::new(Bearer::new(reqwest::Client::new(), token)), change)
     }
 
-    pub fn soap_through(
+    /// A client that finds the server at this address.
+    pub fn soap_at(
         &self,
+        url: &str,
         transport: Arc<dyn Transport>,
         change: impl FnOnce(&mut soap::Settings),
     ) -> Soap {
-        let mut settings = soap::Settings::new(&self.url).unwrap();
+        let mut settings = soap::Settings::new(url).unwrap();
         settings.timeout = Duration::from_secs(30);
         change(&mut settings);
         let bodies = Arc::new(NoBodies(self.embedded.clone()));
@@ -165,18 +209,24 @@ impl Server {
     }
 }
 
+fn bearer(parts: &Parts) -> Option<Response> {
+    let given = parts.headers.get("authorization").map(|value| value.to_str().unwrap());
+    (given != Some("Bearer letmein")).then(|| refused(StatusCode::UNAUTHORIZED, "0x80040220", "no token"))
+}
+
 async fn answer(State(here): State<Arc<Here>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap();
-    if parts.headers.get("authorization").map(|value| value.to_str().unwrap()) != Some("Bearer letmein") {
-        return refused(StatusCode::UNAUTHORIZED, "0x80040220", "no token");
+    let gate = Arc::clone(&*here.gate.lock().unwrap());
+    if let Some(refusal) = gate(&parts, &body) {
+        return refusal;
     }
     let url = parts.uri.path_and_query().unwrap().to_string();
     let what = what(&parts.method, &url, &body);
     let in_soap = url.starts_with("/XRMServices/");
     *here.seen.lock().unwrap().entry(what).or_default() += 1;
     let call = here.calls.fetch_add(1, Ordering::SeqCst) + 1;
-    let mood = *here.mood.lock().unwrap();
+    let mood = here.mood.lock().unwrap().now(call);
     let hit = |nth: usize| call.is_multiple_of(nth);
     match mood {
         Mood::NoBatch if url.contains("/$batch") => return unknown("$batch"),
@@ -225,7 +275,7 @@ async fn answer(State(here): State<Arc<Here>>, request: Request) -> Response {
 }
 
 /// How a call is counted: `POST $batch`, or the SOAP message's name.
-fn what(method: &axum::http::Method, url: &str, body: &[u8]) -> String {
+pub fn what(method: &axum::http::Method, url: &str, body: &[u8]) -> String {
     if url.starts_with("/XRMServices/") {
         let text = String::from_utf8_lossy(body);
         let name =
