@@ -9,7 +9,7 @@ use postroom_core::{Clock, Code, Fault, Ids, address};
 use postroom_jobs::{Options as JobOptions, Runner, Worker};
 use postroom_operations::{Operations, Privacy, Writing};
 use postroom_store::doomed::Holder;
-use postroom_store::{Migration, Options as StoreOptions, Store};
+use postroom_store::{migrate::Migration, Options as StoreOptions, Store};
 use postroom_tracking::filing::Filing;
 use postroom_tracking::intake::Intake;
 use postroom_tracking::privacy::purging::Purging;

@@ -158,14 +158,13 @@ impl OAuth {
 
 /// The same at the provider that the CRM itself names, found out when the first token is wanted.
 pub struct AtCrm {
-    pub client: reqwest::Client,
-    pub org_url: String,
-    pub client_id: String,
-    pub grant: Grant,
-    /// What tokens are for, when it is not what the CRM says.
-    pub resource: Option<String>,
-    pub clock: Clock,
-    pub ids: Ids,
+    client: reqwest::Client,
+    org_url: String,
+    client_id: String,
+    grant: Grant,
+    resource: Option<String>,
+    clock: Clock,
+    ids: Ids,
     found: OnceCell<OAuth>,
 }
 
@@ -180,6 +179,11 @@ impl AtCrm {
     ) -> Self {
         let (org_url, client_id) = (org_url.into(), client_id.into());
         AtCrm { client, org_url, client_id, grant, resource: None, clock, ids, found: OnceCell::new() }
+    }
+
+    /// Asks for tokens for this, whatever the CRM says.
+    pub fn for_resource(self, resource: Option<String>) -> Self {
+        AtCrm { resource, ..self }
     }
 
     async fn find(&self) -> Result<OAuth, Fault> {
