@@ -91,7 +91,10 @@ pub struct Probe<'p> {
 pub async fn probe(probe: &Probe<'_>) -> Vec<Step> {
     let mut steps = reach::steps(probe).await;
     if steps.iter().any(|step| matches!(step.state, State::Failed | State::Away)) {
-        return skip(steps, &["sign_in", "user", "version", "clock", "limits", "tables", "privileges", "senders"]);
+        return skip(
+            steps,
+            &["sign_in", "user", "version", "clock", "limits", "tables", "privileges", "senders"],
+        );
     }
     let who = match probe.crm.who().await {
         Ok(who) => who,
@@ -129,7 +132,10 @@ async fn user(probe: &Probe<'_>, who: Who) -> Step {
             let text = |column: &str| row.and_then(|row| row.text(column)).unwrap_or_default().to_owned();
             let name = [text("fullname"), text("domainname")].into_iter().find(|name| !name.is_empty());
             let name = name.unwrap_or_else(|| "a user without a name".to_owned());
-            Step::well("user", format!("{name} (systemuser/{}) of organisation {}", who.user, who.organization))
+            Step::well(
+                "user",
+                format!("{name} (systemuser/{}) of organisation {}", who.user, who.organization),
+            )
         }
     }
 }
@@ -151,7 +157,8 @@ async fn version(probe: &Probe<'_>) -> Step {
         (can.deliver_incoming, "delivery by the server"),
     ];
     let with = |wanted: bool| {
-        let words: Vec<&str> = words.iter().filter(|(can, _)| *can == wanted).map(|(_, word)| *word).collect();
+        let words: Vec<&str> =
+            words.iter().filter(|(can, _)| *can == wanted).map(|(_, word)| *word).collect();
         words.join(", ")
     };
     let (has, lacks) = (with(true), with(false));
@@ -184,7 +191,9 @@ fn limits(probe: &Probe<'_>) -> Step {
         format!("{left} requests left of this user's five minutes{at_once}; postroom takes {ours} % of it"),
     );
     match left {
-        0..=1000 => step.with_fix("something else uses this user up: give postroom an application user of its own"),
+        0..=1000 => {
+            step.with_fix("something else uses this user up: give postroom an application user of its own")
+        }
         _ => step,
     }
 }

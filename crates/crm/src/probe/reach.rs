@@ -35,7 +35,8 @@ pub(super) async fn steps(probe: &Probe<'_>) -> Vec<Step> {
         _ => Vec::new(),
     };
     if addresses.is_empty() {
-        let fix = "check the host in crm.org_url, and that DNS works on this machine; behind a proxy set crm.proxy";
+        let fix =
+            "check the host in crm.org_url, and that DNS works on this machine; behind a proxy set crm.proxy";
         let failed = Step::failed("name", format!("{host} has no address"), fix);
         return vec![Step { state: State::Away, ..failed }];
     }

@@ -93,7 +93,11 @@ async fn privileges(probe: &Probe<'_>, who: Who, defined: &[Defined<'_>]) -> Ste
     narrow.dedup();
     if !lacks.is_empty() {
         let text = format!("the user lacks {}", lacks.join(", "));
-        return Step::failed("privileges", text, "give the user's security role these privileges, at the level Organization");
+        return Step::failed(
+            "privileges",
+            text,
+            "give the user's security role these privileges, at the level Organization",
+        );
     }
     let step = Step::well("privileges", format!("the user has all {count} that are needed"));
     match narrow.is_empty() {

@@ -81,9 +81,9 @@ async fn found(crm: &dyn Crm, mailboxes: &Mailboxes) -> Result<(Vec<(String, Ser
     let active = Filter::All(vec![ours("emailaddress"), Filter::eq("statecode", 0)]);
     let boxes = crm.query(&Query::of("mailbox").select(&COLUMNS).filter(active)).await?;
     let known = boxes.len();
-    let rows = boxes.iter().map(|row| {
-        (row.text("emailaddress").unwrap_or_default().to_owned(), service(row, router))
-    });
+    let rows = boxes
+        .iter()
+        .map(|row| (row.text("emailaddress").unwrap_or_default().to_owned(), service(row, router)));
     Ok((rows.collect(), known))
 }
 
@@ -96,7 +96,8 @@ async fn channel(crm: &dyn Crm) -> Option<i64> {
 fn service(row: &Record, untested: bool) -> Service {
     let yes = |column: &str| row.get(column).and_then(Value::as_bool) == Some(true);
     let live = |way: &str| {
-        untested || yes(&format!("enabledfor{way}email")) && row.int(&format!("{way}emailstatus")) == Some(SUCCESS)
+        untested
+            || yes(&format!("enabledfor{way}email")) && row.int(&format!("{way}emailstatus")) == Some(SUCCESS)
     };
     let engine = if untested { "the E-mail Router" } else { "server-side synchronisation" };
     let by = |way: &str| match row.int(&format!("{way}emaildeliverymethod")) {

@@ -15,6 +15,7 @@ use super::connection::unanswered;
 use super::policy::{Authority, authority};
 use super::refusal;
 use super::token::{Issue, Issued};
+use crate::webapi::config::is_here;
 
 /// Where Microsoft's identity platform is, outside the sovereign clouds.
 pub const MICROSOFT: &str = "https://login.microsoftonline.com";
@@ -61,8 +62,7 @@ impl Endpoint {
         let place = &authority.authorization;
         let uri: Option<http::Uri> = place.parse().ok();
         let host = uri.as_ref().and_then(http::Uri::host).unwrap_or_default();
-        let local = ["localhost", "127.0.0.1", "[::1]"].contains(&host);
-        let safe = uri.as_ref().and_then(http::Uri::scheme_str) == Some("https") || local;
+        let safe = uri.as_ref().and_then(http::Uri::scheme_str) == Some("https") || is_here(host);
         match place.strip_suffix("/authorize") {
             Some(root) if safe => Ok(Endpoint { url: format!("{root}/token"), asks: Asks::Resource }),
             _ => Err(refusal::refused(&format!(

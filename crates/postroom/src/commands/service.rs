@@ -64,9 +64,7 @@ impl Tried {
     fn of(part: &str, result: Result<String, (String, String)>) -> Tried {
         match result {
             Ok(said) => Tried { part: part.into(), ok: true, said, fix: None, skipped: false },
-            Err((said, fix)) => {
-                Tried { part: part.into(), ok: false, said, fix: Some(fix), skipped: false }
-            }
+            Err((said, fix)) => Tried { part: part.into(), ok: false, said, fix: Some(fix), skipped: false },
         }
     }
 }

@@ -39,7 +39,8 @@ impl SignedIn {
             CrmSignIn::Adfs => self.at_adfs().await?,
             CrmSignIn::Windows => {
                 let (user, password) = self.user().await?;
-                let windows = Windows::new(self.connection.clone(), &user, &password, None, self.clock.clone())?;
+                let windows =
+                    Windows::new(self.connection.clone(), &user, &password, None, self.clock.clone())?;
                 Arc::new(windows)
             }
             CrmSignIn::WsTrust => return Err(held("crm.sign_in = \"ws_trust\" signs SOAP messages only")),
