@@ -16,6 +16,16 @@ async fn suite(on: On, mood: Mood) {
     conformance::crm(async || Arc::clone(&client) as Arc<dyn Crm>).await;
 }
 
+/// Windows signs in connections, not requests: the same suite passes over it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_suite_signed_in_with_a_windows_account() {
+    let server = Server::new(On::Sqlite).await;
+    let (client, front) = server.windows_client();
+    let client = Arc::new(client);
+    conformance::crm(async || Arc::clone(&client) as Arc<dyn Crm>).await;
+    assert!(front.sign_ins() < 20, "{} sign-ins: a connection keeps its own", front.sign_ins());
+}
+
 async fn the_suite(on: On) {
     suite(on, Mood::Well).await;
 }
