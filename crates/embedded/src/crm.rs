@@ -193,7 +193,13 @@ async fn find_in(tx: &mut Tx, table: &Table, ids: &[Uuid], found: &mut Vec<Recor
     Ok(())
 }
 
-async fn ask(tx: &mut Tx, schema: Arc<Schema>, now: Timestamp, query: &Query) -> Result<Vec<Record>, Fault> {
+/// The rows of a query, all that there are.
+pub(crate) async fn ask(
+    tx: &mut Tx,
+    schema: Arc<Schema>,
+    now: Timestamp,
+    query: &Query,
+) -> Result<Vec<Record>, Fault> {
     let mut query = query.clone();
     query::hierarchy::resolve(tx, &schema, &mut query).await?;
     let frame =

@@ -125,7 +125,8 @@ fn reference(table: Option<&Table>, column: &str, value: &Value) -> Option<Recor
     }
 }
 
-fn of(change: &Change) -> (&RecordRef, Option<&Record>) {
+/// The row that a change is about, and what it says of it.
+pub(super) fn of(change: &Change) -> (&RecordRef, Option<&Record>) {
     match change {
         Change::Create(record)
         | Change::CreateNew(record)
