@@ -31,6 +31,13 @@ pub enum Refusal {
     Required { table: String, column: String },
     #[error("{0} does not exist")]
     NotFound(RecordRef),
+    #[error(
+        "{row} cannot be deleted: {by} names it, and the relationship {relationship} restricts deleting; delete or change \
+         {by} first"
+    )]
+    Restricted { row: RecordRef, by: RecordRef, relationship: String },
+    #[error("more than {most} rows hang on {at}, which is more than one change takes: begin with the rows below it")]
+    Family { at: RecordRef, most: usize },
     #[error("{0} was changed since it was read")]
     Version(RecordRef),
     #[error("{0} exists already")]
@@ -71,6 +78,8 @@ impl Refusal {
             | Refusal::DuplicateKey { .. }
             | Refusal::Definition(Problem::Taken { .. } | Problem::Duplicates { .. }) => Code::CRM_DUPLICATE,
             Refusal::ReadOnly { .. }
+            | Refusal::Restricted { .. }
+            | Refusal::Family { .. }
             | Refusal::Type { .. }
             | Refusal::TooLong { .. }
             | Refusal::Range { .. }

@@ -5,6 +5,7 @@
 mod access;
 mod bench;
 mod bodies;
+mod cascades;
 mod conformance;
 mod definitions;
 mod demo;
