@@ -161,6 +161,13 @@ impl Context<'_> {
                     settled(at.table, at.column, value)?.as_str().and_then(|text| text.parse::<f64>().ok());
                 Ok(relate(expr.cast_as("double precision"), comparison, number.into()))
             }
+            Kind::Integer | Kind::BigInteger | Kind::Choice | Kind::State | Kind::Status => {
+                match with_point(value) {
+                    // No whole number equals it, but each is more or less.
+                    Some(number) => Ok(relate(expr.cast_as("double precision"), comparison, number.into())),
+                    None => Ok(relate(expr, comparison, bound(at, value)?)),
+                }
+            }
             _ => Ok(relate(expr, comparison, bound(at, value)?)),
         }
     }
@@ -298,6 +305,18 @@ impl Context<'_> {
         let within = from.into_iter().chain(until).reduce(|a, b| a.and(b)).unwrap_or_else(|| truth(true));
         Ok(if outside { within.not() } else { within })
     }
+}
+
+/// A number that is no whole one as it is written.
+fn with_point(value: &Value) -> Option<f64> {
+    let number = match value {
+        Value::Float(number) => *number,
+        Value::Decimal(text) | Value::Text(text) if text.trim().parse::<i64>().is_err() => {
+            text.trim().parse().ok()?
+        }
+        _ => return None,
+    };
+    number.is_finite().then_some(number)
 }
 
 fn is_text(comparison: Comparison) -> bool {

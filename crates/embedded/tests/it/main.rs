@@ -9,6 +9,7 @@ mod conformance;
 mod definitions;
 mod demo;
 mod door;
+mod filters;
 mod imports;
 mod joins;
 mod mails;
