@@ -11,6 +11,7 @@ mod demo;
 mod door;
 mod filters;
 mod imports;
+mod injection;
 mod joins;
 mod mails;
 mod messages;
