@@ -87,7 +87,8 @@ async fn read(
     level: usize,
 ) -> Result<Given, Problem> {
     if level > LEVELS {
-        let text = format!("The rows of the body are nested more than {LEVELS} deep; create them one by one.");
+        let text =
+            format!("The rows of the body are nested more than {LEVELS} deep; create them one by one.");
         return Err(Problem::payload(text));
     }
     let given = Given { record: Record::new(at.clone()), more: Vec::new(), parties: None };

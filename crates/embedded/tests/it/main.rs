@@ -13,6 +13,7 @@ mod filters;
 mod imports;
 mod injection;
 mod joins;
+mod late_commits;
 mod mails;
 mod messages;
 mod model;
