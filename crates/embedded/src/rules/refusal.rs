@@ -54,6 +54,10 @@ pub enum Refusal {
     Cookie,
     #[error("changes of {0} are told only to those who may read all its rows")]
     Tracking(String),
+    #[error("the query has more than {most} {what}; ask for less at once")]
+    Size { what: &'static str, most: usize },
+    #[error("a text holds a NUL character, which no column can; leave it out")]
+    Nul,
     #[error("{table}.{column} cannot be {what}")]
     Use { table: String, column: String, what: &'static str },
     /// A definition that cannot be made, changed or deleted so.
@@ -88,6 +92,8 @@ impl Refusal {
             | Refusal::Completed { .. }
             | Refusal::Alias(_)
             | Refusal::Cookie
+            | Refusal::Size { .. }
+            | Refusal::Nul
             | Refusal::Tracking(_)
             | Refusal::Definition(_)
             | Refusal::Use { .. } => Code::CRM_REFUSED,

@@ -153,7 +153,7 @@ impl From<Fault> for Problem {
     fn from(fault: Fault) -> Self {
         match fault.code {
             Code::CRM_NOT_FOUND => Problem::new(StatusCode::NOT_FOUND, codes::NOT_FOUND, fault.message),
-            Code::INTERNAL => {
+            Code::INTERNAL | Code::STORE_QUERY => {
                 tracing::error!(event = "crm.door_failed", error = %fault.message, "A request at the CRM's door failed: {}", fault.message);
                 let text = "An unexpected error occurred.";
                 Problem::new(StatusCode::INTERNAL_SERVER_ERROR, codes::UNEXPECTED, text)
