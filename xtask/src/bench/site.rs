@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use rustix::process::Signal;
+use serde_json::Value;
 
 use super::cluster::Place;
 use super::gauge;
@@ -65,6 +66,13 @@ impl Site {
         output(self.postroom().args(words).args(files).arg("--json"))
     }
 
+    /// A new token of the API with this scope.
+    pub fn token(&self, scope: &str) -> Result<String> {
+        let answer = self.command(&["apitoken", "create", "--scope", scope], &[])?;
+        let answer: Value = serde_json::from_str(&answer).context("the token is JSON")?;
+        Ok(answer["token"].as_str().context("the token is in `token`")?.to_owned())
+    }
+
     fn postroom(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.arg("--config").arg(self.folder.join("postroom.toml")).current_dir(&self.folder);
@@ -118,6 +126,11 @@ impl Server {
     /// The CPU time so far: of the server, and of a database that runs apart.
     pub fn cpu(&self) -> Result<(Duration, Duration)> {
         Ok((gauge::process(self.process.id())?, self.database.map(gauge::tree).unwrap_or_default()))
+    }
+
+    /// Forgets the most memory so far, so that [`Server::peak`] is of what comes.
+    pub fn forget_peak(&self) -> Result<()> {
+        gauge::forget_peak(self.process.id())
     }
 
     /// The memory it has now, in bytes.
