@@ -48,7 +48,14 @@ pub struct Server {
 impl Site {
     /// Writes the configuration: what `postroom init` gives, with a listener and a mailbox, and `more` sections.
     pub fn new(program: &Path, folder: PathBuf, database: Database, more: &str) -> Result<Site> {
-        let url = match &database {
+        let site = Site { program: program.to_owned(), folder, database, pages: more.contains("[http]") };
+        site.configure(more)?;
+        Ok(site)
+    }
+
+    /// Writes the configuration with other sections.
+    pub fn configure(&self, more: &str) -> Result<()> {
+        let url = match &self.database {
             Database::Sqlite(path) => format!("sqlite://{}", path.display()),
             Database::Postgres(place) => place.url(),
         };
@@ -57,8 +64,7 @@ impl Site {
              hostname = \"postroom.crm.example\"\naccept_domains = [\"crm.example\"]\n\n\
              [mailboxes.support]\naddress = {RECIPIENT:?}\n{more}"
         );
-        fs::write(folder.join("postroom.toml"), text)?;
-        Ok(Site { program: program.to_owned(), folder, database, pages: more.contains("[http]") })
+        Ok(fs::write(self.folder.join("postroom.toml"), text)?)
     }
 
     /// Runs a command of the product.
@@ -100,7 +106,8 @@ impl Site {
                 bail!("the server ended with {status}:\n{text}");
             }
             // Its line stands last.
-            let http = listens(&text, "pages and API on http://");
+            let http = listens(&text, "pages and API on http://")
+                .or_else(|| listens(&text, "pages and API on https://"));
             let ready = http.is_some() || !self.pages;
             Ok(listens(&text, "SMTP on ").filter(|_| ready).map(|smtp| (smtp, http)))
         })?;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use serde_json::json;
 
 use super::people;
@@ -13,7 +13,6 @@ use crate::bench::flat::thousands;
 use crate::bench::flood::{self, flood};
 use crate::bench::http::Connection;
 use crate::bench::rows;
-use crate::bench::site::Site;
 use crate::bench::table::Latency;
 
 const ROOT: &str = "/api/data/v9.2";
@@ -106,10 +105,10 @@ fn single(subject: &Subject, ask: Ask, clients: usize, asks: usize) -> Result<Ro
     if !matches!(ask, Ask::Create) {
         flood(address, token, clients, asks / 10, one, |answer| ask.good(answer))?; // what is read once is read now
     }
-    subject.server.forget_peak()?;
-    let before = subject.server.cpu()?;
+    subject.server()?.forget_peak()?;
+    let before = subject.server()?.cpu()?;
     let asked = flood(address, token, clients, asks, one, |answer| ask.good(answer))?;
-    let after = subject.server.cpu()?;
+    let after = subject.server()?.cpu()?;
     ensure!(asked.good == asks, "{} of {asks} answers to {} were right", asked.good, ask.name());
     Ok(Row { latency: Latency::of(asked.times), ..row(subject, asks, asked.took, before, after)? })
 }
@@ -125,7 +124,7 @@ fn row(subject: &Subject, count: usize, took: Duration, before: Cpu, after: Cpu)
         seconds: took.as_secs_f64(),
         door_cpu: each(after.0 - before.0),
         database_cpu: each(database).filter(|_| !database.is_zero()),
-        door_peak: Some(subject.server.peak()? as f64 / 1e6),
+        door_peak: Some(subject.server()?.peak()? as f64 / 1e6),
         ..Row::default()
     })
 }
@@ -136,30 +135,24 @@ pub fn whole(run: &mut Run, subject: &Subject) -> Result<()> {
                  aggregate='count'/><attribute name='jobtitle' alias='title' groupby='true'/></entity></fetch>";
     let aggregate = format!("{ROOT}/contacts?fetchXml={}", encoded(fetch));
     let all = thousands(subject.contacts);
-    let asks: [(String, usize, &str, String, (String, String)); 3] = [
-        (
-            format!("batch of {BATCH} creates, one change set"),
-            BATCH,
-            "POST",
-            format!("{ROOT}/$batch"),
-            creates(),
-        ),
-        (format!("batch of {BATCH} retrieves"), BATCH, "POST", format!("{ROOT}/$batch"), retrieves(subject)),
+    let batch = |(kind, body)| (format!("{ROOT}/$batch"), kind, body);
+    let asks = [
+        (format!("batch of {BATCH} creates, one change set"), BATCH, batch(creates())),
+        (format!("batch of {BATCH} retrieves"), BATCH, batch(retrieves(subject))),
         (
             format!("FetchXML: count of {all} by a column"),
             subject.contacts,
-            "GET",
-            aggregate,
-            (String::new(), String::new()),
+            (aggregate, String::new(), String::new()),
         ),
     ];
-    for (what, count, method, path, (kind, body)) in asks {
+    for (what, count, (path, kind, body)) in asks {
+        let method = if kind.is_empty() { "GET" } else { "POST" };
         run.say(&format!("{what} on {}", subject.database));
         let mut connection = Connection::open(subject.address()?, &subject.token)?;
-        subject.server.forget_peak()?;
-        let (before, start) = (subject.server.cpu()?, Instant::now());
+        subject.server()?.forget_peak()?;
+        let (before, start) = (subject.server()?.cpu()?, Instant::now());
         let (status, answer) = connection.ask(method, &path, &kind, &body)?;
-        let (took, after) = (start.elapsed(), subject.server.cpu()?);
+        let (took, after) = (start.elapsed(), subject.server()?.cpu()?);
         let refused =
             answer.lines().find(|line| line.starts_with("HTTP/1.1 4") || line.starts_with("HTTP/1.1 5"));
         ensure!(status == 200 && refused.is_none(), "{what} was answered {status}: {answer:.1000}");
@@ -209,17 +202,26 @@ fn encoded(text: &str) -> String {
 }
 
 /// From the start of the process to its first answer to a query.
-pub fn start(site: &Site, token: &str) -> Result<Row> {
+pub fn start(run: &mut Run, subject: &mut Subject) -> Result<()> {
+    subject.stop();
     let start = Instant::now();
-    let server = site.serve()?;
-    let mut connection = Connection::open(server.http.context("the site has an API")?, token)?;
+    subject.serve("")?;
+    let server = subject.server()?;
+    let mut connection = Connection::open(subject.address()?, &subject.token)?;
     let answer = Ask::Filter.ask(&mut connection, 1, 10)?;
     ensure!(Ask::Filter.good(&answer), "the first query was answered {answer}");
     let seconds = start.elapsed().as_secs_f64();
-    Ok(Row {
-        scenario: format!("start until the first answer ({:.2} s of CPU)", server.cpu()?.0.as_secs_f64()),
+    let scenario = format!(
+        "start with {} until the first answer ({:.2} s of CPU)",
+        thousands(subject.contacts),
+        server.cpu()?.0.as_secs_f64()
+    );
+    run.table.rows.push(Row {
+        scenario,
+        database: subject.database.to_owned(),
         seconds,
         door_peak: Some(server.peak()? as f64 / 1e6),
         ..Row::default()
-    })
+    });
+    Ok(())
 }

@@ -87,10 +87,10 @@ fn job(run: &mut Run, subject: &Subject, make: &str, what: &str, work: &Value, l
         "page": PAGE,
         "work": work,
     });
-    subject.server.forget_peak()?;
-    let before = subject.server.cpu()?;
+    subject.server()?.forget_peak()?;
+    let before = subject.server()?.cpu()?;
     let ran = reader::run(&run.reader, &job)?;
-    let after = subject.server.cpu()?;
+    let after = subject.server()?.cpu()?;
     let rows = ran.done.rows;
     let each = |time: Duration| (rows > 0).then(|| time.as_secs_f64() * 100_000.0 / rows as f64);
     let database = after.1 - before.1;
@@ -104,7 +104,7 @@ fn job(run: &mut Run, subject: &Subject, make: &str, what: &str, work: &Value, l
         database_cpu: each(database).filter(|_| !database.is_zero()),
         calls: Some(ran.done.calls),
         client_peak: Some(ran.peak as f64 / 1e6),
-        door_peak: Some(subject.server.peak()? as f64 / 1e6),
+        door_peak: Some(subject.server()?.peak()? as f64 / 1e6),
         ..Row::default()
     });
     Ok(ran)
@@ -126,20 +126,22 @@ fn local(subject: &Subject, name: &str) -> String {
     }
 }
 
+/// What a script says of itself.
+#[derive(Deserialize)]
+pub struct Measured {
+    pub rows: u64,
+    pub seconds: f64,
+    pub cpu: f64,
+    pub peak_mb: f64,
+}
+
 /// SQLite alone, copying what was just copied.
 fn floor(run: &mut Run, subject: &Subject, local: &str) -> Result<()> {
-    #[derive(Deserialize)]
-    struct Floor {
-        rows: u64,
-        seconds: f64,
-        cpu: f64,
-        peak_mb: f64,
-    }
     let Some(path) = local.strip_prefix("sqlite://") else { return Ok(()) };
     let copy = subject.site.folder.join("floor.db");
     let mut script = Command::new("python3");
     script.arg(root().join("xtask/data/floor_rows.py")).args([path, "local_contact"]).arg(&copy);
-    let floor: Floor =
+    let floor: Measured =
         serde_json::from_str(&output(&mut script)?).context("floor_rows.py printed no JSON")?;
     run.table.rows.push(Row {
         scenario: format!("floor: SQLite copies the table of {}", thousands(subject.contacts)),

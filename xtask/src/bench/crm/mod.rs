@@ -3,10 +3,11 @@
 //! * [`copying`]: the client of [`reader`], which is the product's own make with a local table behind it.
 //! * [`asking`]: what a program does that knows HTTP only, one request after another.
 //!
-//! Beside the copy stands a floor: SQLite alone, copying the same rows. How to read the table: docs/BENCHMARKS.md.
+//! Beside the copy stand a floor, SQLite alone copying the same rows, and a [`peer`], Microsoft's Python SDK. How to read the table: docs/BENCHMARKS.md.
 
 mod asking;
 mod copying;
+mod peer;
 mod people;
 mod reader;
 mod table;
@@ -18,7 +19,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 use tempfile::TempDir;
 
-use self::table::{Row, Table};
+use self::table::Table;
 use super::cluster::Cluster;
 use super::site::{Server, Site};
 use super::{Which, machine, rows};
@@ -81,7 +82,8 @@ struct Run<'a> {
 struct Subject {
     database: &'static str,
     site: Site,
-    server: Server,
+    /// Not while it is started anew.
+    server: Option<Server>,
     token: String,
     /// How many contacts it has.
     contacts: usize,
@@ -127,6 +129,9 @@ impl Run<'_> {
             if self.wants(Part::Read) {
                 copying::read(self, &subject)?;
             }
+            if self.wants(Part::Read) && size == self.sizes()[0] {
+                peer::read(self, &mut subject)?;
+            }
         }
         if self.wants(Part::Changes) {
             copying::changes(self, &subject)?;
@@ -137,20 +142,17 @@ impl Run<'_> {
         if self.wants(Part::Whole) {
             asking::whole(self, &subject)?;
         }
-        let Subject { site, server, token, .. } = subject;
-        drop(server);
         if self.wants(Part::Start) {
-            let row = asking::start(&site, &token)?;
-            self.table.rows.push(Row { database: database.to_owned(), ..row });
+            asking::start(self, &mut subject)?;
         }
-        site.remove()
+        subject.stop();
+        subject.site.remove()
     }
 
     /// A site with a hundred accounts, serving.
     fn subject(&self, database: &'static str) -> Result<Subject> {
-        let http = "\n[http]\nlisten = \"127.0.0.1:0\"\n";
         let site =
-            super::new_site(&self.program, self.folder.path(), self.cluster.as_ref(), database, "crm", http)?;
+            super::new_site(&self.program, self.folder.path(), self.cluster.as_ref(), database, "crm", HTTP)?;
         let mut accounts = rows::Rows::create(site.folder.join("accounts.jsonl"))?;
         for number in 0..100 {
             accounts.put(
@@ -161,7 +163,7 @@ impl Run<'_> {
         }
         site.command(&["record", "import"], &[&accounts.done()?])?;
         let token = site.token("crm")?;
-        let server = site.serve()?;
+        let server = Some(site.serve()?);
         Ok(Subject { database, site, server, token, contacts: 0 })
     }
 
@@ -172,9 +174,27 @@ impl Run<'_> {
 
 /// The series of the accounts' ids.
 const ACCOUNT: u8 = 9;
+/// What the configuration has besides.
+const HTTP: &str = "\n[http]\nlisten = \"127.0.0.1:0\"\n";
 
 impl Subject {
+    fn server(&self) -> Result<&Server> {
+        self.server.as_ref().context("the server was stopped")
+    }
+
+    fn stop(&mut self) {
+        self.server = None;
+    }
+
+    /// Starts the server anew, with more lines in its section `[http]`.
+    fn serve(&mut self, more: &str) -> Result<()> {
+        self.stop();
+        self.site.configure(&format!("{HTTP}{more}"))?;
+        self.server = Some(self.site.serve()?);
+        Ok(())
+    }
+
     fn address(&self) -> Result<std::net::SocketAddr> {
-        self.server.http.context("the site has an API")
+        self.server()?.http.context("the site has an API")
     }
 }
