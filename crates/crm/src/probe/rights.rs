@@ -36,8 +36,11 @@ pub(super) async fn steps(probe: &Probe<'_>, who: Who) -> [Step; 2] {
                 Some(table) => defined.push((need, table.privileges.clone())),
                 None => missing.push(need),
             },
-            Err(fault) if fault.code == Code::CRM_UNKNOWN_COLUMN || fault.verdict == Verdict::Reject => {
-                missing.push(need);
+            Err(fault) if fault.code == Code::CRM_UNKNOWN_COLUMN => missing.push(need),
+            Err(fault) if fault.verdict == Verdict::Reject => {
+                let text = format!("the definitions of {} may not be read: {}", need.table, fault.message);
+                let fix = "give the user a security role (an application user has none at first): docs/DYNAMICS.md lists its privileges";
+                return [Step::failed("tables", text, fix), Step::skipped("privileges", "see tables")];
             }
             Err(fault) => return [Step::fault("tables", &fault), Step::skipped("privileges", "see tables")],
         }
@@ -61,7 +64,7 @@ fn tables(defined: &[Defined<'_>], missing: &[&Need], lost: &[String]) -> Step {
     }
     let names: Vec<&str> = missing.iter().map(|need| need.table.as_str()).collect();
     let fix = "take tables that this organisation does not have out of [token] tables, or install the solution that brings them";
-    Step::failed("tables", format!("missing or not shown to this user: {}{without}", names.join(", ")), fix)
+    Step::failed("tables", format!("missing: {}{without}", names.join(", ")), fix)
 }
 
 async fn privileges(probe: &Probe<'_>, who: Who, defined: &[Defined<'_>]) -> Step {

@@ -1,6 +1,6 @@
 //! `postroom check crm`: the connection to a CRM outside step by step, with what this configuration needs of it.
 
-use postroom_core::metadata::PrivilegeKind::{Append, AppendTo, Create, Read, Write};
+use postroom_core::metadata::PrivilegeKind::{Append, AppendTo, Assign, Create, Read, Write};
 use postroom_core::{address, metadata::PrivilegeKind};
 use postroom_crm::probe::{self, Mailboxes, Need, Probe, State};
 
@@ -46,7 +46,8 @@ fn mailboxes(config: &Config) -> Mailboxes {
 /// What filing and sending do with which table.
 fn needs(config: &Config) -> Vec<Need> {
     let mut all = vec![
-        Need::new("email", &[Create, Read, Write, Append, AppendTo]),
+        // Mails belong to the users whose mailboxes they came to.
+        Need::new("email", &[Create, Read, Write, Append, AppendTo, Assign]),
         Need::new("activitymimeattachment", &[]),
         Need::new("activityparty", &[]),
         Need::new("systemuser", &[Read]),

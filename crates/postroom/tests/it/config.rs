@@ -356,14 +356,14 @@ fn outside(keys: &str) -> String {
 
 #[test]
 fn each_way_into_a_crm_outside_says_what_it_needs() {
-    let secret = |key: &str| format!("{key} = {{ file = \"/p\" }}\n");
+    let secret = |key: &str| format!("{key} = {{ command = [\"cat\"] }}\n");
     let user = format!("username = \"postroom\"\n{}", secret("password"));
     let application = format!("client_id = \"c\"\n{}", secret("client_secret"));
     for keys in [
         secret("token"),
         application.clone(),
         format!("tenant = \"t\"\nauthority = \"https://login.example.org\"\n{application}"),
-        format!("client_id = \"c\"\nclient_certificate = \"/c\"\n{}", secret("client_private_key")),
+        format!("client_id = \"c\"\nclient_certificate = \"/dev/null\"\n{}", secret("client_private_key")),
         format!("sign_in = \"adfs\"\nclient_id = \"c\"\n{user}"),
         format!("sign_in = \"windows\"\ndomain = \"EXAMPLE\"\n{user}"),
         user.clone(),
@@ -397,7 +397,8 @@ fn each_way_into_a_crm_outside_says_what_it_needs() {
 
 #[test]
 fn what_a_way_into_the_crm_does_not_use_is_warned_of() {
-    let keys = "token = { file = \"/p\" }\nclient_id = \"c\"\nusername = \"u\"\nservice_protection = true";
+    let keys =
+        "token = { command = [\"cat\"] }\nclient_id = \"c\"\nusername = \"u\"\nservice_protection = true";
     let run = validate(&outside(keys)).exits(0);
     for part in [
         "crm.client_id is not used: sign_in = \"token\" needs none",
