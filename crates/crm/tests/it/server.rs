@@ -42,6 +42,8 @@ pub enum Mood {
     NoBatch,
     NoMultiple,
     NoTracking,
+    /// Version 8.2 of the Web API: none of 9, no messages of many rows.
+    Old,
     /// Every nth call: 429 with a short wait.
     Limits(usize),
     /// Every nth call: 503 before anything is done.
@@ -164,9 +166,8 @@ impl Server {
     }
 
     pub fn soap_with(&self, change: impl FnOnce(&mut soap::Settings)) -> Soap {
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let token = Arc::new(Fixed(Secret::new("letmein")));
-        self.soap_at(&self.url, Arc::new(Bearer::new(reqwest::Client::new(), token)), change)
+        self.soap_at(&self.url, Arc::new(Bearer::new(crate::sign_in::client(), token)), change)
     }
 
     /// A client that finds the server at this address.
@@ -233,6 +234,8 @@ async fn answer(State(here): State<Arc<Here>>, request: Request) -> Response {
         Mood::NoMultiple if url.contains("Multiple") => {
             return unknown("Microsoft.Dynamics.CRM.CreateMultiple");
         }
+        Mood::Old if url.starts_with("/api/data/v9") => return unknown("v9"),
+        Mood::Old if url.contains("Multiple") => return unknown("Microsoft.Dynamics.CRM.CreateMultiple"),
         Mood::NoTracking if tracks(&parts.headers) => {
             return refused(
                 StatusCode::BAD_REQUEST,
