@@ -30,6 +30,7 @@
 
 pub mod auth_results;
 pub mod compose;
+pub mod csv;
 pub mod dsn;
 pub mod fetchxml;
 pub mod html;

@@ -9,7 +9,7 @@ use postroom_core::{Clock, Code, Fault, Ids, address};
 use postroom_jobs::{Options as JobOptions, Runner, Worker};
 use postroom_operations::{Operations, Privacy, Writing};
 use postroom_store::doomed::Holder;
-use postroom_store::{Migration, Options as StoreOptions, Store};
+use postroom_store::{Options as StoreOptions, Store, migrate::Migration};
 use postroom_tracking::filing::Filing;
 use postroom_tracking::intake::Intake;
 use postroom_tracking::privacy::purging::Purging;
@@ -47,7 +47,9 @@ impl App {
     pub async fn open(config: Config) -> Result<App, CliError> {
         let (clock, ids) = (Clock::system(), Ids::random());
         let url = database_url(&config).await?;
-        let store = Store::open(&url, &StoreOptions::default(), &areas(config.crm.kind)).await.map_err(Fault::from)?;
+        let store = Store::open(&url, &StoreOptions::default(), &areas(config.crm.kind))
+            .await
+            .map_err(Fault::from)?;
         let installation = installation(&store, &ids, &config).await?;
         let signer = Signer::new(installation.id, installation.keys.clone(), &installation.domain)
             .map_err(|error| CliError::new(Code::CONFIG_INVALID, error.to_string()))?;

@@ -54,12 +54,15 @@ impl Ddl {
 }
 
 /// What an insert does when a row with the same unique key is there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OnConflict {
     /// The unit fails with `Error::Conflict`.
     Fail,
     /// That row is left as it is.
     Skip,
+    /// The row with the same value in this column, which has a unique index, takes the other values. PostgreSQL refuses two
+    /// rows of one insert that meet so.
+    Replace(String),
 }
 
 /// Many rows for one table. SQLite runs one prepared statement per row, PostgreSQL one statement per thousand values.
@@ -87,6 +90,12 @@ impl Insert {
         self
     }
 
+    /// Gives the values to rows that are there already by this column, and makes the others.
+    pub fn or_replace(mut self, unique: &str) -> Self {
+        self.on_conflict = OnConflict::Replace(unique.to_owned());
+        self
+    }
+
     /// Adds a row; its values stand in the order of the columns.
     pub fn row(&mut self, values: impl IntoIterator<Item = Value>) -> &mut Self {
         let row: Vec<Value> = values.into_iter().collect();
@@ -103,8 +112,16 @@ impl Insert {
         for _ in 0..rows {
             statement.values_panic(self.columns.iter().map(|_| sea_query::Expr::value(0)));
         }
-        if self.on_conflict == OnConflict::Skip {
-            statement.on_conflict(SeaOnConflict::new().do_nothing().to_owned());
+        match &self.on_conflict {
+            OnConflict::Fail => {}
+            OnConflict::Skip => {
+                statement.on_conflict(SeaOnConflict::new().do_nothing().to_owned());
+            }
+            OnConflict::Replace(unique) => {
+                let others = self.columns.iter().filter(|column| *column != unique).cloned();
+                statement
+                    .on_conflict(SeaOnConflict::column(unique.clone()).update_columns(others).to_owned());
+            }
         }
         dialect.render(&statement).0
     }

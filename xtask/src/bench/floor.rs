@@ -44,14 +44,14 @@ pub fn sqlite(corpus: &Path, folder: &Path) -> Result<Floor> {
 }
 
 /// What a write that reaches the disk takes, for the notes.
-pub fn disk(corpus: &Path, folder: &Path) -> Result<Vec<String>> {
+pub fn disk(folder: &Path) -> Result<Vec<String>> {
     #[derive(Deserialize)]
     struct Sync {
         floor: String,
         median_ms: f64,
         p99_ms: f64,
     }
-    let text = script(corpus, "fsync", folder)?;
+    let text = script(folder, "fsync", folder)?;
     let note = |line: &str| -> Result<String> {
         let sync: Sync = serde_json::from_str(line)?;
         Ok(format!(

@@ -79,6 +79,14 @@ pub fn peak(process: u32) -> Result<u64> {
     memory(process, "VmHWM:")
 }
 
+/// Sets the most memory of a process to what it has now (`5` in `clear_refs`, proc(5)).
+///
+/// # Errors
+/// When it has ended, or belongs to another user.
+pub fn forget_peak(process: u32) -> Result<()> {
+    fs::write(format!("/proc/{process}/clear_refs"), "5").context("a process that is measured has ended")
+}
+
 /// The memory that a process has now, in bytes.
 ///
 /// # Errors

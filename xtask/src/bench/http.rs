@@ -28,21 +28,28 @@ impl Connection {
     /// # Errors
     /// When the answer is another.
     pub fn post(&mut self, path: &str, body: &str) -> Result<String> {
-        let request = format!(
-            "POST {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n\
-             Content-Length: {}\r\n\r\n{body}",
-            self.address,
-            self.bearer,
-            body.len()
-        );
-        self.reader.get_mut().write_all(request.as_bytes())?;
-        let (status, answer) = read(&mut self.reader)?;
+        let (status, answer) = self.ask("POST", path, "application/json", body)?;
         ensure!(status == 200, "POST {path} was answered {status}: {answer}");
         Ok(answer)
     }
+
+    /// The status and body of any answer; a request without a body has no `kind`.
+    pub fn ask(&mut self, method: &str, path: &str, kind: &str, body: &str) -> Result<(u16, String)> {
+        let mut request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\n",
+            self.address, self.bearer
+        );
+        if !kind.is_empty() {
+            request.push_str(&format!("Content-Type: {kind}\r\nContent-Length: {}\r\n", body.len()));
+        }
+        request.push_str("\r\n");
+        request.push_str(body);
+        self.reader.get_mut().write_all(request.as_bytes())?;
+        read(&mut self.reader)
+    }
 }
 
-/// One answer that tells its length (RFC 9112 section 6.2).
+/// One answer that tells its length, or has none (RFC 9112 section 6.3).
 fn read(reader: &mut impl BufRead) -> Result<(u16, String)> {
     let (mut line, mut length) = (String::new(), None);
     reader.read_line(&mut line)?;
@@ -56,6 +63,7 @@ fn read(reader: &mut impl BufRead) -> Result<(u16, String)> {
             length = value.trim().parse::<usize>().ok();
         }
     }
+    let length = length.or((status == 204).then_some(0));
     let mut body = vec![0; length.context("the answer does not tell its length")?];
     reader.read_exact(&mut body)?;
     Ok((status, String::from_utf8(body)?))
@@ -72,5 +80,6 @@ mod tests {
         assert_eq!(read(&mut text).unwrap(), (200, "ok".to_owned()));
         assert_eq!(read(&mut text).unwrap(), (404, String::new()));
         assert!(read(&mut text).is_err());
+        assert_eq!(read(&mut b"HTTP/1.1 204 No Content\r\n\r\n".as_slice()).unwrap(), (204, String::new()));
     }
 }

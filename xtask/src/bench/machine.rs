@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::floor;
 
 /// Cores, memory, kernel, disk, load.
-pub fn notes(folder: &Path, corpus: &Path) -> Result<Vec<String>> {
+pub fn notes(folder: &Path) -> Result<Vec<String>> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let field = |file: &str, name: &str| {
         let text = fs::read_to_string(file).unwrap_or_default();
@@ -20,8 +20,8 @@ pub fn notes(folder: &Path, corpus: &Path) -> Result<Vec<String>> {
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let mut notes =
         vec![format!("machine: {cores} cores ({model}), memory {memory}, Linux {}", kernel.trim())];
-    notes.push("sender and servers share these cores; the sender's CPU is counted apart".to_owned());
-    notes.extend(floor::disk(corpus, folder)?);
+    notes.push("clients and servers share these cores; their CPU is counted apart".to_owned());
+    notes.extend(floor::disk(folder)?);
     notes.extend(load_now());
     Ok(notes)
 }

@@ -1,4 +1,5 @@
-//! `cargo xtask bench mail`: how fast mail is accepted and filed, sent, watched and stamped, in one table from one run.
+//! `cargo xtask bench`: how fast the product is, in tables of one run each. [`crm`] measures the CRM's doors and makes; the
+//! rest is `bench mail`: how fast mail is accepted and filed, sent, watched and stamped.
 //!
 //! Beside each rate stands a peer's for the same mail on the same disk: Postfix for accepting, SQLite itself for the
 //! whole way, Postfix' smtp-source for sending. It measures the release build as a process of its own; nothing of the product is linked in here. How to
@@ -7,8 +8,10 @@
 mod accept;
 mod cluster;
 mod corpus;
+mod crm;
 mod dovecot;
 mod flat;
+mod flood;
 mod floor;
 mod folder;
 mod gauge;
@@ -28,6 +31,7 @@ mod site;
 mod stamp;
 mod table;
 
+use std::fmt::Display;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -35,6 +39,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use clap::{Args, Subcommand, ValueEnum};
+use serde::Serialize;
 use tempfile::TempDir;
 
 use cluster::Cluster;
@@ -46,6 +51,8 @@ use table::Table;
 pub enum Bench {
     /// Accepting, filing, sending, watching and stamping mail, beside Postfix and SQLite
     Mail(Mail),
+    /// The CRM: a million contacts copied, written, changed and asked for over the embedded CRM's doors
+    Crm(crm::Crm),
 }
 
 /// `bench mail`
@@ -101,6 +108,25 @@ pub enum Which {
     Both,
 }
 
+impl Which {
+    /// The databases that were asked for.
+    fn names(self) -> Vec<&'static str> {
+        match self {
+            Which::Sqlite => vec![site::SQLITE],
+            Which::Postgres => vec![site::POSTGRES],
+            Which::Both => vec![site::SQLITE, site::POSTGRES],
+        }
+    }
+
+    /// A cluster, when PostgreSQL is among them.
+    fn cluster(self, folder: &Path) -> Result<Option<Cluster>> {
+        match self {
+            Which::Sqlite => Ok(None),
+            Which::Postgres | Which::Both => Cluster::start(&folder.join("cluster")).map(Some),
+        }
+    }
+}
+
 /// Everything the parts of one run share.
 struct Run<'a> {
     options: &'a Mail,
@@ -116,7 +142,13 @@ struct Run<'a> {
 /// # Errors
 /// When something that is measured does not start or answers wrongly: no figure is better than a wrong one.
 pub fn run(bench: &Bench) -> Result<()> {
-    let Bench::Mail(options) = bench;
+    match bench {
+        Bench::Mail(options) => mail(options),
+        Bench::Crm(options) => crm::run(options),
+    }
+}
+
+fn mail(options: &Mail) -> Result<()> {
     ensure!(options.runs > 0, "--runs takes 1 or more");
     let mut run = Run::prepare(options)?;
     if run.wants(Part::Accept) {
@@ -146,21 +178,12 @@ pub fn run(bench: &Bench) -> Result<()> {
 
 impl<'a> Run<'a> {
     fn prepare(options: &'a Mail) -> Result<Run<'a>> {
-        let program = match &options.program {
-            Some(program) => fs::canonicalize(program).with_context(|| program.display().to_string())?,
-            None => build()?,
-        };
-        let parent = options.folder.clone().unwrap_or_else(std::env::temp_dir);
-        let folder = tempfile::Builder::new().prefix("postroom-bench-").tempdir_in(&parent)?;
-        // PostgreSQL and Postfix reach their folders inside as users of their own.
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))?;
-        let cluster = match options.database {
-            Which::Sqlite => None,
-            Which::Postgres | Which::Both => Some(Cluster::start(&folder.path().join("cluster"))?),
-        };
-        say(options, "making the corpus");
+        let program = program(&options.program, &["--package", "postroom"], "postroom")?;
+        let folder = folder(&options.folder)?;
+        let cluster = options.database.cluster(folder.path())?;
+        say(options.json, "making the corpus");
         let corpus = corpus::Corpus::make(if options.quick { 300 } else { 2000 })?;
-        let table = Table { rows: Vec::new(), notes: machine::notes(folder.path(), &corpus.folder)? };
+        let table = Table { rows: Vec::new(), notes: machine::notes(folder.path())? };
         Ok(Run { options, program, folder, cluster, corpus, table })
     }
 
@@ -168,13 +191,8 @@ impl<'a> Run<'a> {
         self.options.only.is_empty() || self.options.only.contains(&part)
     }
 
-    /// The databases that were asked for.
     fn databases(&self) -> Vec<&'static str> {
-        match self.options.database {
-            Which::Sqlite => vec![site::SQLITE],
-            Which::Postgres => vec![site::POSTGRES],
-            Which::Both => vec![site::SQLITE, site::POSTGRES],
-        }
+        self.options.database.names()
     }
 
     /// A new site with an empty database that knows the corpus' records.
@@ -184,13 +202,7 @@ impl<'a> Run<'a> {
 
     /// The same, with more sections in its configuration.
     fn site_with(&self, database: &str, name: &str, more: &str) -> Result<Site> {
-        let folder = self.folder.path().join(format!("{database}-{name}"));
-        fs::create_dir_all(&folder)?;
-        let database = match (database, &self.cluster) {
-            (site::POSTGRES, Some(cluster)) => Database::Postgres(cluster.database(name)?),
-            _ => Database::Sqlite(folder.join("bench.db")),
-        };
-        let site = Site::new(&self.program, folder, database, more)?;
+        let site = new_site(&self.program, self.folder.path(), self.cluster.as_ref(), database, name, more)?;
         site.command(&["record", "import"], &[&self.corpus.records])?;
         Ok(site)
     }
@@ -214,19 +226,19 @@ impl<'a> Run<'a> {
     }
 
     fn say(&self, what: &str) {
-        say(self.options, what);
+        say(self.options.json, what);
     }
 }
 
 #[expect(clippy::print_stderr, reason = "progress of a command that takes minutes")]
-fn say(options: &Mail, what: &str) {
-    if !options.json {
+fn say(json: bool, what: &str) {
+    if !json {
         eprintln!("bench: {what}");
     }
 }
 
 #[expect(clippy::print_stdout, reason = "the answer of a command")]
-fn print(table: &Table, json: bool) -> Result<()> {
+fn print(table: &(impl Serialize + Display), json: bool) -> Result<()> {
     match json {
         true => println!("{}", serde_json::to_string_pretty(table)?),
         false => println!("{table}"),
@@ -234,15 +246,42 @@ fn print(table: &Table, json: bool) -> Result<()> {
     Ok(())
 }
 
-/// Builds the product as users get it.
-fn build() -> Result<PathBuf> {
+/// A site with an empty database of its own.
+fn new_site(
+    program: &Path,
+    parent: &Path,
+    cluster: Option<&Cluster>,
+    database: &str,
+    name: &str,
+    more: &str,
+) -> Result<Site> {
+    let folder = parent.join(format!("{database}-{name}"));
+    fs::create_dir_all(&folder)?;
+    let database = match (database, cluster) {
+        (site::POSTGRES, Some(cluster)) => Database::Postgres(cluster.database(name)?),
+        _ => Database::Sqlite(folder.join("bench.db")),
+    };
+    Site::new(program, folder, database, more)
+}
+
+/// A temporary folder on the disk that is measured.
+fn folder(parent: &Option<PathBuf>) -> Result<TempDir> {
+    let parent = parent.clone().unwrap_or_else(std::env::temp_dir);
+    let folder = tempfile::Builder::new().prefix("postroom-bench-").tempdir_in(&parent)?;
+    // PostgreSQL and Postfix reach their folders inside as users of their own.
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))?;
+    Ok(folder)
+}
+
+/// The program given, or `what` built as users get it.
+fn program(given: &Option<PathBuf>, what: &[&str], place: &str) -> Result<PathBuf> {
+    if let Some(program) = given {
+        return fs::canonicalize(program).with_context(|| program.display().to_string());
+    }
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let built = Command::new(cargo)
-        .args(["build", "--release", "--package", "postroom"])
-        .current_dir(root())
-        .status();
+    let built = Command::new(cargo).args(["build", "--release"]).args(what).current_dir(root()).status();
     ensure!(built.context("cargo can be started")?.success(), "the release build failed");
-    Ok(target().join("release/postroom"))
+    Ok(target().join("release").join(place))
 }
 
 /// The folder of the workspace.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use rustix::process::Signal;
+use serde_json::Value;
 
 use super::cluster::Place;
 use super::gauge;
@@ -47,7 +48,14 @@ pub struct Server {
 impl Site {
     /// Writes the configuration: what `postroom init` gives, with a listener and a mailbox, and `more` sections.
     pub fn new(program: &Path, folder: PathBuf, database: Database, more: &str) -> Result<Site> {
-        let url = match &database {
+        let site = Site { program: program.to_owned(), folder, database, pages: more.contains("[http]") };
+        site.configure(more)?;
+        Ok(site)
+    }
+
+    /// Writes the configuration with other sections.
+    pub fn configure(&self, more: &str) -> Result<()> {
+        let url = match &self.database {
             Database::Sqlite(path) => format!("sqlite://{}", path.display()),
             Database::Postgres(place) => place.url(),
         };
@@ -56,13 +64,19 @@ impl Site {
              hostname = \"postroom.crm.example\"\naccept_domains = [\"crm.example\"]\n\n\
              [mailboxes.support]\naddress = {RECIPIENT:?}\n{more}"
         );
-        fs::write(folder.join("postroom.toml"), text)?;
-        Ok(Site { program: program.to_owned(), folder, database, pages: more.contains("[http]") })
+        Ok(fs::write(self.folder.join("postroom.toml"), text)?)
     }
 
     /// Runs a command of the product.
     pub fn command(&self, words: &[&str], files: &[&Path]) -> Result<String> {
         output(self.postroom().args(words).args(files).arg("--json"))
+    }
+
+    /// A new token of the API with this scope.
+    pub fn token(&self, scope: &str) -> Result<String> {
+        let answer = self.command(&["apitoken", "create", "--scope", scope], &[])?;
+        let answer: Value = serde_json::from_str(&answer).context("the token is JSON")?;
+        Ok(answer["token"].as_str().context("the token is in `token`")?.to_owned())
     }
 
     fn postroom(&self) -> Command {
@@ -92,7 +106,8 @@ impl Site {
                 bail!("the server ended with {status}:\n{text}");
             }
             // Its line stands last.
-            let http = listens(&text, "pages and API on http://");
+            let http = listens(&text, "pages and API on http://")
+                .or_else(|| listens(&text, "pages and API on https://"));
             let ready = http.is_some() || !self.pages;
             Ok(listens(&text, "SMTP on ").filter(|_| ready).map(|smtp| (smtp, http)))
         })?;
@@ -118,6 +133,11 @@ impl Server {
     /// The CPU time so far: of the server, and of a database that runs apart.
     pub fn cpu(&self) -> Result<(Duration, Duration)> {
         Ok((gauge::process(self.process.id())?, self.database.map(gauge::tree).unwrap_or_default()))
+    }
+
+    /// Forgets the most memory so far, so that [`Server::peak`] is of what comes.
+    pub fn forget_peak(&self) -> Result<()> {
+        gauge::forget_peak(self.process.id())
     }
 
     /// The memory it has now, in bytes.

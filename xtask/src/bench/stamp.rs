@@ -1,14 +1,13 @@
 //! How long `POST /agent/v1/stamp` takes, with 100,000 contacts in the CRM.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use super::flat::thousands;
+use super::flood::{self, Flood, flood};
 use super::http::Connection;
 use super::site::{self, Server};
 use super::table::{Latency, Row};
@@ -20,13 +19,6 @@ const QUICK: (usize, usize) = (2000, 200);
 /// Clients that ask at once, each without a pause.
 const CLIENTS: [usize; 2] = [1, 8];
 
-/// What came back.
-struct Asked {
-    times: Vec<Duration>,
-    took: Duration,
-    stamped: usize,
-}
-
 pub fn measure(run: &mut Run) -> Result<()> {
     let (people, cases) = if run.options.quick { QUICK } else { FULL };
     let asks = if run.options.quick { 200 } else { 2000 };
@@ -35,12 +27,10 @@ pub fn measure(run: &mut Run) -> Result<()> {
         let site = run.site_with(database, "stamp", "\n[http]\nlisten = \"127.0.0.1:0\"\n")?;
         let file = rows::people(&site.folder.join("people.jsonl"), people, cases)?;
         site.command(&["record", "import"], &[&file])?;
-        let token = site.command(&["apitoken", "create", "--scope", "agent"], &[])?;
-        let token: Value = serde_json::from_str(&token).context("the token is JSON")?;
-        let token = token["token"].as_str().context("the token is in `token`")?.to_owned();
+        let token = site.token("agent")?;
         let server = site.serve()?;
         for clients in CLIENTS {
-            let what = format!("stamp, {} contacts, {}", thousands(people), plural(clients));
+            let what = format!("stamp, {} contacts, {}", thousands(people), flood::clients(clients));
             run.say(&format!("{what} on {database}"));
             let row = row(&server, &token, clients, asks * clients, cases)?;
             run.table.rows.push(Row { scenario: what, database: database.to_owned(), ..row });
@@ -53,12 +43,12 @@ pub fn measure(run: &mut Run) -> Result<()> {
 
 fn row(server: &Server, token: &str, clients: usize, asks: usize, cases: usize) -> Result<Row> {
     let address = server.http.context("the site has an API")?;
-    flood(address, token, clients, asks / 10, cases)?; // what is read once is read now
+    flooded(address, token, clients, asks / 10, cases)?; // what is read once is read now
     let before = server.cpu()?;
-    let asked = flood(address, token, clients, asks, cases)?;
+    let asked = flooded(address, token, clients, asks, cases)?;
     let after = server.cpu()?;
     // Every second recipient has a case.
-    ensure!(asked.stamped == asks / 2, "{} of {asks} subjects were stamped, not half", asked.stamped);
+    ensure!(asked.good == asks / 2, "{} of {asks} subjects were stamped, not half", asked.good);
     let each = |time: Duration| Some(time.as_secs_f64() * 1000.0 / asks as f64);
     Ok(Row {
         messages: asks as u64,
@@ -71,31 +61,13 @@ fn row(server: &Server, token: &str, clients: usize, asks: usize, cases: usize) 
     })
 }
 
-fn flood(address: SocketAddr, token: &str, clients: usize, asks: usize, cases: usize) -> Result<Asked> {
-    let (next, start) = (AtomicUsize::new(0), Instant::now());
-    let client = || -> Result<(Vec<Duration>, usize)> {
-        let mut connection = Connection::open(address, token)?;
-        let (mut times, mut stamped) = (Vec::new(), 0);
-        loop {
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            if number >= asks {
-                return Ok((times, stamped));
-            }
-            let (body, start) = (ask(number, cases), Instant::now());
-            let answer = connection.post("/agent/v1/stamp", &body)?;
-            times.push(start.elapsed());
-            let answer: Value = serde_json::from_str(&answer)?;
-            stamped += usize::from(answer["subject"].as_str().is_some_and(|text| text.contains("CRM:")));
-        }
+fn flooded(address: SocketAddr, token: &str, clients: usize, asks: usize, cases: usize) -> Result<Flood> {
+    let stamp = |connection: &mut Connection, number| connection.post("/agent/v1/stamp", &ask(number, cases));
+    let stamped = |answer: &str| {
+        let answer: Value = serde_json::from_str(answer).unwrap_or_default();
+        answer["subject"].as_str().is_some_and(|text| text.contains("CRM:"))
     };
-    let answers = thread::scope(|scope| {
-        let threads: Vec<_> = (0..clients).map(|_| scope.spawn(client)).collect();
-        let ended = threads.into_iter().map(|thread| thread.join().expect("a client does not panic"));
-        ended.collect::<Result<Vec<_>>>()
-    })?;
-    let took = start.elapsed();
-    let stamped = answers.iter().map(|(_, stamped)| stamped).sum();
-    Ok(Asked { times: answers.into_iter().flat_map(|(times, _)| times).collect(), took, stamped })
+    flood(address, token, clients, asks, stamp, stamped)
 }
 
 /// Every second one goes to a person with a case, the others to a person without.
@@ -103,8 +75,4 @@ fn ask(number: usize, cases: usize) -> String {
     let person = number / 2 * 7919 % cases + if number.is_multiple_of(2) { 0 } else { cases };
     json!({ "subject": "Your visit on Monday", "from": site::RECIPIENT, "to": [rows::person(person)] })
         .to_string()
-}
-
-fn plural(clients: usize) -> String {
-    if clients == 1 { "1 client".to_owned() } else { format!("{clients} clients") }
 }

@@ -68,10 +68,6 @@ impl Row {
     }
 
     fn cells(&self) -> [String; HEADS.len()] {
-        let number = |value: Option<f64>, digits: usize| match value {
-            Some(value) => format!("{value:.digits$}"),
-            None => "–".to_owned(),
-        };
         let beside =
             self.beside.as_ref().map_or("–".to_owned(), |(name, rate)| format!("{name} {rate:.0}"));
         [
@@ -109,45 +105,49 @@ const HEADS: [&str; 12] = [
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rows: Vec<[String; HEADS.len()]> = self.rows.iter().map(Row::cells).collect();
-        let mut widths = HEADS.map(|head| head.chars().count());
-        for row in &rows {
-            for (width, cell) in widths.iter_mut().zip(row) {
-                *width = (*width).max(cell.chars().count());
+        markdown(f, HEADS, &[0, 1, 4], &rows, &self.notes)
+    }
+}
+
+/// A figure, or a dash where there is none.
+pub fn number(value: Option<f64>, digits: usize) -> String {
+    value.map_or("–".to_owned(), |value| format!("{value:.digits$}"))
+}
+
+/// A table with its notes. The columns at `texts` stand left, numbers right.
+pub fn markdown<const N: usize>(
+    f: &mut fmt::Formatter<'_>,
+    heads: [&str; N],
+    texts: &[usize],
+    rows: &[[String; N]],
+    notes: &[String],
+) -> fmt::Result {
+    let mut widths = heads.map(|head| head.chars().count());
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let line = |f: &mut fmt::Formatter<'_>, cells: &[String; N]| {
+        for (place, (cell, width)) in cells.iter().zip(widths).enumerate() {
+            match texts.contains(&place) {
+                true => write!(f, "| {cell:<width$} ")?,
+                false => write!(f, "| {cell:>width$} ")?,
             }
         }
-        line(f, &HEADS.map(str::to_owned), &widths)?;
-        let rule: Vec<String> = widths.iter().enumerate().map(|(place, width)| rule(place, *width)).collect();
-        writeln!(f, "|{}|", rule.join("|"))?;
-        rows.iter().try_for_each(|row| line(f, row, &widths))?;
-        writeln!(f)?;
-        self.notes.iter().try_for_each(|note| writeln!(f, "- {note}"))
-    }
-}
-
-/// Texts stand left, numbers right.
-fn is_text(place: usize) -> bool {
-    matches!(place, 0 | 1 | 4)
-}
-
-fn rule(place: usize, width: usize) -> String {
-    match is_text(place) {
-        true => format!(" {} ", "-".repeat(width)),
-        false => format!(" {}: ", "-".repeat(width - 1)),
-    }
-}
-
-fn line(
-    f: &mut fmt::Formatter<'_>,
-    cells: &[String; HEADS.len()],
-    widths: &[usize; HEADS.len()],
-) -> fmt::Result {
-    for (place, (cell, width)) in cells.iter().zip(widths).enumerate() {
-        match is_text(place) {
-            true => write!(f, "| {cell:<width$} ")?,
-            false => write!(f, "| {cell:>width$} ")?,
+        writeln!(f, "|")
+    };
+    line(f, &heads.map(str::to_owned))?;
+    for (place, width) in widths.iter().enumerate() {
+        match texts.contains(&place) {
+            true => write!(f, "| {} ", "-".repeat(*width))?,
+            false => write!(f, "| {}: ", "-".repeat(width - 1))?,
         }
     }
-    writeln!(f, "|")
+    writeln!(f, "|")?;
+    rows.iter().try_for_each(|row| line(f, row))?;
+    writeln!(f)?;
+    notes.iter().try_for_each(|note| writeln!(f, "- {note}"))
 }
 
 #[cfg(test)]

@@ -143,8 +143,12 @@ pub trait Behaviour: Send + Sync {
     ) -> Result<Page<PageView>, Fault>;
 
     /// Of one person: the service has no other way, and five in a page.
-    async fn replies(&self, campaign: &CampaignId, contact: &ContactId, ask: &Ask)
-    -> Result<Page<Reply>, Fault>;
+    async fn replies(
+        &self,
+        campaign: &CampaignId,
+        contact: &ContactId,
+        ask: &Ask,
+    ) -> Result<Page<Reply>, Fault>;
 
     /// All of them, each time.
     async fn social_views(&self, campaign: &CampaignId, ask: &Ask) -> Result<Page<SocialView>, Fault>;

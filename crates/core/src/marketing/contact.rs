@@ -86,7 +86,7 @@ pub enum Person {
 }
 
 /// A person's identifiers besides the service's own id.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Names {
     pub email: Option<String>,
     pub mobile: Option<String>,
@@ -217,7 +217,11 @@ pub trait Contacts: Send + Sync {
 
     /// The people named; one that is not known is `None` at its place. One call for each, or one for many where the account
     /// has that; for very many read [`Contacts::contacts`].
-    async fn find_contacts(&self, people: &[Person], include: &Include) -> Result<Vec<Option<Contact>>, Fault>;
+    async fn find_contacts(
+        &self,
+        people: &[Person],
+        include: &Include,
+    ) -> Result<Vec<Option<Contact>>, Fault>;
 
     /// How many people the account has.
     async fn count_contacts(&self) -> Result<u64, Fault>;
@@ -262,7 +266,8 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_not_mailed() {
-        let check = |word: &str, mailable: bool| assert_eq!(Status::from(word).mailable(), mailable, "{word}");
+        let check =
+            |word: &str, mailable: bool| assert_eq!(Status::from(word).mailable(), mailable, "{word}");
         check("Subscribed", true);
         check("softBounced", true);
         check("unsubscribed", false);

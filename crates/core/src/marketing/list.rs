@@ -66,8 +66,12 @@ pub trait Lists: Contacts {
     async fn remove_members(&self, list: &ListId, people: &[ContactId]) -> Result<Option<DeletionId>, Fault>;
 
     /// Who left a list at this moment or later. Leaving a list is not leaving the account.
-    async fn list_unsubscribes(&self, list: &ListId, since: Timestamp, ask: &Ask)
-    -> Result<Page<Suppression>, Fault>;
+    async fn list_unsubscribes(
+        &self,
+        list: &ListId,
+        since: Timestamp,
+        ask: &Ask,
+    ) -> Result<Page<Suppression>, Fault>;
 
     /// Campaigns that went to a list: evidence for a send whose answer was lost.
     async fn list_campaigns(&self, list: &ListId, ask: &Ask) -> Result<Page<CampaignId>, Fault>;

@@ -47,29 +47,30 @@ pub use behaviour::{
     Behaviour, Click, Open, PageView, Recipient, Reply, ReplyType, RoiDetail, RoiType, SocialView,
 };
 pub use campaign::{
-    Campaign, CampaignAsk, CampaignDraft, CampaignStatus, CampaignType, Campaigns, Content, ReplyAction, Summary,
+    Campaign, CampaignAsk, CampaignDraft, CampaignStatus, CampaignType, Campaigns, Content, ReplyAction,
+    Summary,
 };
 pub use contact::{
-    Channel, Consent, Contact, ContactAsk, ContactRow, Contacts, Deletion, EmailType, Include, ListMembership,
-    ListStatus, Names, OptIn, Patched, Person, Scope, Status,
+    Channel, Consent, Contact, ContactAsk, ContactRow, Contacts, Deletion, EmailType, Include,
+    ListMembership, ListStatus, Names, OptIn, Patched, Person, Scope, Status,
 };
 pub use field::{DataField, FieldMade, FieldRemoved, FieldType, FieldValue, Fields, Visibility};
 pub use form::{Answer, Choice, Form, FormField, FormPage, FormState, Forms, Response};
 pub use import::{
-    FaultClass, Import, ImportCounts, ImportFault, ImportOrder, ImportReport, ImportStatus, Merge, Polling, Settled,
-    Started,
+    FaultClass, Import, ImportCounts, ImportFault, ImportOrder, ImportReport, ImportStatus, Merge, Polling,
+    Settled, Started,
 };
 pub use list::{List, Lists, MembersAsk, Segment};
 pub use page::{
-    Ask, CampaignId, ContactId, DeletionId, EnrolmentId, FormId, ImportId, ListId, Page, PreferenceId, ProgramId,
-    SegmentId, SendId,
+    Ask, CampaignId, ContactId, DeletionId, EnrolmentId, FormId, ImportId, ListId, Page, PreferenceId,
+    ProgramId, SegmentId, SendId,
 };
 pub use preference::{OptInChange, Preference, PreferenceNode, Preferences};
 pub use program::{Enrolment, EnrolmentFault, EnrolmentStatus, Program, ProgramStatus, Programs};
 pub use score::{Score, Scores};
 pub use send::{
-    Audience, FromAddress, Personal, SendOrder, SendStatus, SendTime, Sends, Sent, SingleContent, SingleSend, Split,
-    SplitMetric, Traces,
+    Audience, FromAddress, Personal, SendOrder, SendStatus, SendTime, Sends, Sent, SingleContent, SingleSend,
+    Split, SplitMetric, Traces,
 };
 pub use suppression::{Challenge, Resubscribe, Resubscribed, Suppressed, Suppression, Suppressions};
 

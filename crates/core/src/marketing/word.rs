@@ -66,7 +66,11 @@ mod tests {
         check("Red", Colour::Red, "Red");
         check("red", Colour::Red, "Red");
         check("light blue", Colour::LightBlue, "LightBlue");
-        check("NotAvailableInThisVersion", Colour::Other("NotAvailableInThisVersion".into()), "NotAvailableInThisVersion");
+        check(
+            "NotAvailableInThisVersion",
+            Colour::Other("NotAvailableInThisVersion".into()),
+            "NotAvailableInThisVersion",
+        );
         check("", Colour::default(), "");
     }
 }

@@ -115,7 +115,7 @@ pub async fn probe(probe: &Probe<'_>) -> Vec<Step> {
 }
 
 fn skip(mut steps: Vec<Step>, names: &[&'static str]) -> Vec<Step> {
-    steps.extend(names.iter().map(|name| Step::skipped(name, "not tried: see the step that failed")));
+    steps.extend(names.iter().map(|name| Step::skipped(name, "see the step that failed")));
     steps
 }
 

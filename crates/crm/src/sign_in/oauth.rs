@@ -15,6 +15,7 @@ use super::connection::unanswered;
 use super::policy::{Authority, authority};
 use super::refusal;
 use super::token::{Issue, Issued};
+use crate::webapi::config::is_here;
 
 /// Where Microsoft's identity platform is, outside the sovereign clouds.
 pub const MICROSOFT: &str = "https://login.microsoftonline.com";
@@ -61,8 +62,7 @@ impl Endpoint {
         let place = &authority.authorization;
         let uri: Option<http::Uri> = place.parse().ok();
         let host = uri.as_ref().and_then(http::Uri::host).unwrap_or_default();
-        let local = ["localhost", "127.0.0.1", "[::1]"].contains(&host);
-        let safe = uri.as_ref().and_then(http::Uri::scheme_str) == Some("https") || local;
+        let safe = uri.as_ref().and_then(http::Uri::scheme_str) == Some("https") || is_here(host);
         match place.strip_suffix("/authorize") {
             Some(root) if safe => Ok(Endpoint { url: format!("{root}/token"), asks: Asks::Resource }),
             _ => Err(refusal::refused(&format!(
@@ -158,14 +158,13 @@ impl OAuth {
 
 /// The same at the provider that the CRM itself names, found out when the first token is wanted.
 pub struct AtCrm {
-    pub client: reqwest::Client,
-    pub org_url: String,
-    pub client_id: String,
-    pub grant: Grant,
-    /// What tokens are for, when it is not what the CRM says.
-    pub resource: Option<String>,
-    pub clock: Clock,
-    pub ids: Ids,
+    client: reqwest::Client,
+    org_url: String,
+    client_id: String,
+    grant: Grant,
+    resource: Option<String>,
+    clock: Clock,
+    ids: Ids,
     found: OnceCell<OAuth>,
 }
 
@@ -180,6 +179,11 @@ impl AtCrm {
     ) -> Self {
         let (org_url, client_id) = (org_url.into(), client_id.into());
         AtCrm { client, org_url, client_id, grant, resource: None, clock, ids, found: OnceCell::new() }
+    }
+
+    /// Asks for tokens for this, whatever the CRM says.
+    pub fn for_resource(self, resource: Option<String>) -> Self {
+        AtCrm { resource, ..self }
     }
 
     async fn find(&self) -> Result<OAuth, Fault> {

@@ -46,7 +46,7 @@ impl Settings {
         let text = org_url.trim();
         let url = reqwest::Url::parse(text).map_err(|_| ConfigError::NoUrl(text.to_owned()))?;
         let host = url.host_str().ok_or_else(|| ConfigError::NoUrl(text.to_owned()))?;
-        let local = ["localhost", "127.0.0.1", "[::1]"].contains(&host);
+        let local = is_here(host);
         match url.scheme() {
             "https" => {}
             "http" if local => {}
@@ -79,6 +79,12 @@ impl Settings {
     }
 }
 
+/// Whether a host is this machine itself, by name or address.
+pub(crate) fn is_here(host: &str) -> bool {
+    let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,6 +105,8 @@ mod tests {
             Ok("https://crm.x.example:5555/Contoso"),
         );
         check("http://127.0.0.1:8080", Ok("http://127.0.0.1:8080"));
+        check("http://127.9.0.1:8080", Ok("http://127.9.0.1:8080"));
+        check("http://[::1]:8080", Ok("http://[::1]:8080"));
         check("http://crm.x.example", Err(()));
         check("contoso.crm4.dynamics.com", Err(()));
         check("ftp://x.example", Err(()));

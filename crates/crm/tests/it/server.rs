@@ -10,11 +10,11 @@ use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use jiff::Timestamp;
 use postroom_core::{Clock, Content, Crm, Fault, Ids, Secret};
-use postroom_crm::sign_in::{Bearer, Transport};
+use postroom_crm::sign_in::{Bearer, Connection, Transport, Windows};
 use postroom_crm::soap::{self, Soap};
 use postroom_crm::webapi::auth::Fixed;
 use postroom_crm::webapi::{Bodies, Settings, WebApi};
@@ -23,6 +23,8 @@ use postroom_embedded::webapi::{Door, Request as Asked, Settings as DoorSettings
 use postroom_embedded::{Embedded, MIGRATIONS, seed};
 use postroom_formats::soap::envelope::{Envelope, Headers, Soap as Version};
 use postroom_formats::soap::{Generation, fault};
+use postroom_sandbox::identity::User;
+use postroom_sandbox::identity::windows::{Front, Options as WindowsOptions};
 use postroom_store::{Options, Store};
 use postroom_testkit::peers::Postgres;
 use tempfile::TempDir;
@@ -42,8 +44,8 @@ pub enum Mood {
     NoBatch,
     NoMultiple,
     NoTracking,
-    /// Version 8.2 of the Web API: none of 9, no messages of many rows.
-    Old,
+    /// Only this version of the Web API is there; before 9 without messages of many rows.
+    Only(&'static str),
     /// Every nth call: 429 with a short wait.
     Limits(usize),
     /// Every nth call: 503 before anything is done.
@@ -198,6 +200,26 @@ impl Server {
         self.client_with(|_| {})
     }
 
+    /// A client that signs in with a Windows account, at a front before the same server.
+    pub fn windows_client(&self) -> (WebApi, Front) {
+        let bearer = HeaderValue::from_static("Bearer letmein");
+        let admit = axum::middleware::map_request(move |mut request: Request| {
+            request.headers_mut().insert("authorization", bearer.clone());
+            async move { request }
+        });
+        let app = Router::new().fallback(answer).layer(admit).with_state(Arc::clone(&self.state));
+        let users = vec![User { name: "CONTOSO\\alice".into(), password: "letmein".into() }];
+        let front =
+            Front::start(WindowsOptions { users, ..WindowsOptions::default() }, self.clock.clone(), app);
+        let (password, connection) = (Secret::new("letmein"), Connection::default());
+        let windows =
+            Windows::new(connection, "CONTOSO\\alice", &password, None, self.clock.clone()).unwrap();
+        let bodies = Arc::new(NoBodies(self.embedded.clone()));
+        let settings = Settings::new(&front.url()).unwrap();
+        let client = WebApi::new(settings, Arc::new(windows), bodies, self.clock.clone(), Ids::random());
+        (client, front)
+    }
+
     pub fn client_with(&self, change: impl FnOnce(&mut Settings)) -> WebApi {
         let mut settings = Settings::new(&self.url).unwrap();
         settings.timeout = Duration::from_secs(30);
@@ -234,8 +256,6 @@ async fn answer(State(here): State<Arc<Here>>, request: Request) -> Response {
         Mood::NoMultiple if url.contains("Multiple") => {
             return unknown("Microsoft.Dynamics.CRM.CreateMultiple");
         }
-        Mood::Old if url.starts_with("/api/data/v9") => return unknown("v9"),
-        Mood::Old if url.contains("Multiple") => return unknown("Microsoft.Dynamics.CRM.CreateMultiple"),
         Mood::NoTracking if tracks(&parts.headers) => {
             return refused(
                 StatusCode::BAD_REQUEST,
@@ -244,6 +264,10 @@ async fn answer(State(here): State<Arc<Here>>, request: Request) -> Response {
             );
         }
         Mood::Limits(nth) if hit(nth) && in_soap => return limited(call),
+        Mood::Only(version) if !url.starts_with(&format!("/api/data/v{version}/")) => return unknown("api"),
+        Mood::Only(version) if version < "9" && url.contains("Multiple") => {
+            return unknown("Microsoft.Dynamics.CRM.CreateMultiple");
+        }
         Mood::Limits(nth) if hit(nth) => {
             let mut response =
                 refused(StatusCode::TOO_MANY_REQUESTS, "0x80072322", "Number of requests exceeded");

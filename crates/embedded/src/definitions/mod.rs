@@ -10,6 +10,7 @@
 //! (`ownerid_email`).
 
 mod accept;
+pub(crate) mod cascades;
 mod change;
 mod columns;
 mod labels;

@@ -17,7 +17,6 @@ use super::{Parameter, Prepared, codes, refuse};
 use crate::Embedded;
 use crate::failure::Failure;
 use crate::lot::{self, Writer};
-use crate::rules::Refusal;
 use crate::session::{Session, Start, Window};
 
 /// Rows deleted before the answer.
@@ -180,13 +179,13 @@ async fn put(session: &Session, change: Change) -> Result<(), Failure> {
         async move {
             let schema = cache.current(tx).await?;
             let set = ChangeSet { changes: vec![change] };
-            let mut answers = lot::apply(tx, schema, writer, vec![set]).await?;
+            let mut answers = lot::apply(tx, schema, writer, None, vec![set]).await?;
             Ok(answers.pop().expect("one set gives one answer").map(drop))
         }
         .boxed()
     });
-    let done: Result<Result<(), Refusal>, Error> = unit.await;
-    Ok(done??)
+    let done: Result<Result<(), Failure>, Error> = unit.await;
+    done?
 }
 
 /// Takes up the bulk deletions that an ended process left behind; answers how many there were. For the start of a process.

@@ -23,6 +23,7 @@ pub use column::{Behavior, Choice, Column, Format, Kind, Link, Preset, Targets, 
 pub(crate) use table::standard_columns;
 pub use table::{Intersect, Key, Ownership, Side, Table};
 
+use crate::lot::Kin;
 use crate::rules::Refusal;
 
 /// All tables of a database at one moment.
@@ -34,7 +35,9 @@ pub struct Schema {
     pub(crate) option_sets: Vec<GlobalSet>,
     /// What is said of all this, once somebody asked.
     pub(crate) metadata: OnceLock<Arc<Metadata>>,
-    /// The same as a CSDL document, without and with annotations.
+    /// What hangs on the rows of each table, once a row was deleted or assigned.
+    pub(crate) kin: OnceLock<Arc<Kin>>,
+    /// The definitions as a CSDL document, without and with annotations.
     pub(crate) csdl: [OnceLock<Bytes>; 2],
     tables: Vec<Arc<Table>>,
     names: HashMap<String, usize>,

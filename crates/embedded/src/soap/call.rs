@@ -58,6 +58,12 @@ impl<'a> Call<'a> {
         Ok(Call { door, session, place, origin, schema, metadata })
     }
 
+    /// The same for another session.
+    pub(super) fn with<'b>(&'b self, session: &'b Session) -> Call<'b> {
+        let (schema, metadata) = (self.schema.clone(), self.metadata.clone());
+        Call { session, schema, metadata, ..*self }
+    }
+
     /// The same with the definitions as they are now.
     pub(super) async fn fresh(&self) -> Result<Call<'a>, Stop> {
         Call::new(self.door, self.session, self.place, self.origin).await

@@ -5,12 +5,16 @@
 mod access;
 mod bench;
 mod bodies;
+mod cascades;
 mod conformance;
 mod definitions;
 mod demo;
 mod door;
+mod filters;
 mod imports;
+mod injection;
 mod joins;
+mod late_commits;
 mod mails;
 mod messages;
 mod model;

@@ -137,7 +137,8 @@ fn by_definition(metadata: &Metadata, table: &str, column: &str, text: &str) -> 
         }
         _ => Some(Value::text(text)),
     };
-    let unfit = || CliError::usage(format!("{text:?} does not fit {table}.{column}; write it as the CRM keeps it"));
+    let unfit =
+        || CliError::usage(format!("{text:?} does not fit {table}.{column}; write it as the CRM keeps it"));
     value.ok_or_else(unfit)
 }
 

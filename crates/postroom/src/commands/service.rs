@@ -55,13 +55,16 @@ struct Tried {
     said: String,
     #[serde(rename = "do")]
     fix: Option<String>,
+    /// It was not tried.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    skipped: bool,
 }
 
 impl Tried {
     fn of(part: &str, result: Result<String, (String, String)>) -> Tried {
         match result {
-            Ok(said) => Tried { part: part.into(), ok: true, said, fix: None },
-            Err((said, fix)) => Tried { part: part.into(), ok: false, said, fix: Some(fix) },
+            Ok(said) => Tried { part: part.into(), ok: true, said, fix: None, skipped: false },
+            Err((said, fix)) => Tried { part: part.into(), ok: false, said, fix: Some(fix), skipped: false },
         }
     }
 }
@@ -83,13 +86,7 @@ pub async fn check(app: &App, arguments: &CheckArgs, out: &mut Output) -> Result
         ));
     }
     if wanted(Part::Crm) {
-        let result = app.operations.check_crm(&actor()).await;
-        tried.push(Tried::of(
-            "crm",
-            result.map_err(|fault| {
-                (fault.to_string(), "postroom explain ".to_owned() + &fault.code.to_string())
-            }),
-        ));
+        tried.extend(crm_of(app, out).await?);
     }
     let doors = [
         (Part::Http, "http", config.http.listen.map(|listen| listen.get())),
@@ -114,8 +111,21 @@ pub async fn check(app: &App, arguments: &CheckArgs, out: &mut Output) -> Result
 
 impl From<Step> for Tried {
     fn from(step: Step) -> Tried {
-        Tried { part: step.name, ok: step.ok, said: step.text, fix: step.fix }
+        let said = if step.skipped { format!("not tried: {}", step.text) } else { step.text };
+        Tried { part: step.name, ok: step.ok, said, fix: step.fix, skipped: step.skipped }
     }
+}
+
+/// One line for the embedded CRM; each step for one outside.
+async fn crm_of(app: &App, out: &mut Output) -> Result<Vec<Tried>, CliError> {
+    let Some(elsewhere) = app.crm.outside() else {
+        let result = app.operations.check_crm(&actor()).await;
+        let advice = |fault: Fault| (fault.to_string(), format!("postroom explain {}", fault.code));
+        return Ok(vec![Tried::of("crm", result.map_err(advice))]);
+    };
+    out.note(&format!("asking {} …", elsewhere.org_url))?;
+    let steps = super::crm::steps(app, elsewhere).await;
+    Ok(steps.into_iter().map(|step| Tried { part: format!("crm {}", step.name), ..step.into() }).collect())
 }
 
 /// The steps of one mailbox, or of all.
@@ -277,7 +287,7 @@ pub async fn restore(
     )?;
     let staged = path.with_extension("restoring");
     std::fs::copy(from, &staged).map_err(fail)?;
-    let copy = open_copy(&staged).await?;
+    let copy = open_copy(&staged, config.crm.kind).await?;
     settings::set(&copy, SAFE_MODE, "on".into()).await.map_err(Fault::from)?;
     let books = postroom_tracking::messages::counts(&copy).await.map_err(Fault::from)?;
     let whole = path.with_extension("restored");

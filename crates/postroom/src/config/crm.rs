@@ -114,10 +114,9 @@ type Keys = (&'static [&'static str], &'static [&'static str]);
 fn keys(sign_in: CrmSignIn) -> Keys {
     match sign_in {
         CrmSignIn::ClientSecret => (&["client_id", "client_secret"], &["tenant", "authority", "resource"]),
-        CrmSignIn::ClientCertificate => (
-            &["client_id", "client_certificate", "client_private_key"],
-            &["tenant", "authority", "resource"],
-        ),
+        CrmSignIn::ClientCertificate => {
+            (&["client_id", "client_certificate", "client_private_key"], &["tenant", "authority", "resource"])
+        }
         CrmSignIn::Adfs => (&["client_id", "username", "password"], &["authority", "resource", "domain"]),
         CrmSignIn::Windows => (&["username", "password"], &["domain"]),
         CrmSignIn::WsTrust => (&["username", "password"], &["authority", "domain"]),
@@ -174,7 +173,8 @@ impl Crm {
         let kind = self.kind.as_str();
         match self.org_url.as_ref().map(|url| Settings::new(url.as_str())) {
             None => {
-                let text = format!("crm.org_url is missing: kind = \"{kind}\" needs the organisation's address");
+                let text =
+                    format!("crm.org_url is missing: kind = \"{kind}\" needs the organisation's address");
                 cx.refuse("crm.org_url", text);
             }
             Some(Err(error)) => cx.refuse("crm.org_url", format!("crm.org_url: {error}")),
@@ -195,7 +195,8 @@ impl Crm {
             cx.refuse("crm.proxy_username", "crm.proxy_username and crm.proxy_password need crm.proxy");
         }
         if self.leave_to_others > 95 {
-            let text = format!("crm.leave_to_others takes a number from 0 to 95, not {}", self.leave_to_others);
+            let text =
+                format!("crm.leave_to_others takes a number from 0 to 95, not {}", self.leave_to_others);
             cx.refuse("crm.leave_to_others", text);
         }
         for key in ["crm.service_protection", "crm.max_request"] {
@@ -238,13 +239,19 @@ impl Check for Crm {
         match self.kind {
             CrmKind::Embedded => {
                 for (key, _) in self.given().into_iter().filter(|(_, given)| *given) {
-                    cx.warn(&format!("crm.{key}"), format!("crm.{key} is not used: the embedded CRM needs none"));
+                    cx.warn(
+                        &format!("crm.{key}"),
+                        format!("crm.{key} is not used: the embedded CRM needs none"),
+                    );
                 }
             }
             CrmKind::WebApi | CrmKind::Soap => self.check_outside(cx),
         }
         if self.kind == CrmKind::Soap {
-            cx.refuse("crm.kind", "crm.kind = \"soap\" is not there yet: use \"webapi\" (Dynamics 2016 or later)");
+            cx.refuse(
+                "crm.kind",
+                "crm.kind = \"soap\" is not there yet: use \"webapi\" (Dynamics 2016 or later)",
+            );
         }
     }
 }

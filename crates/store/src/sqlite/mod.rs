@@ -52,7 +52,7 @@ impl SqliteTx {
             bind::bind(&mut statement, row).map_err(fail)?;
             new += statement.raw_execute().map_err(fail)?;
         }
-        debug_assert!(insert.on_conflict == OnConflict::Skip || new == insert.rows.len());
+        debug_assert!(insert.on_conflict != OnConflict::Fail || new == insert.rows.len());
         Ok(new as u64)
     }
 }

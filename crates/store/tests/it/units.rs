@@ -3,7 +3,7 @@
 use std::sync::mpsc;
 
 use futures_util::FutureExt;
-use postroom_store::sql::{Expr, ExprTrait, Query};
+use postroom_store::sql::{Expr, ExprTrait, Order, Query};
 use postroom_store::{Error, Insert, Store};
 use postroom_testkit::database::Database;
 use tokio::task::JoinSet;
@@ -17,6 +17,7 @@ on_both! {
     a_unit_that_hides_an_error_is_not_told_it_stands,
     a_duplicate_is_a_conflict,
     a_skipped_duplicate_is_not_counted,
+    a_known_row_takes_the_new_values,
     many_rows_go_in_one_insert,
     a_write_can_answer_rows,
     readers_see_what_was_committed_and_nothing_else,
@@ -128,6 +129,26 @@ async fn a_skipped_duplicate_is_not_counted(lab: Lab) {
     let new: Result<u64, Error> = unit.await;
     assert_eq!(new.expect("written"), 3);
     assert_eq!(notes_in(&lab.store).await, [1, 2, 3, 4]);
+}
+
+async fn a_known_row_takes_the_new_values(lab: Lab) {
+    note(&lab.store, 2).await.expect("written");
+    let unit = lab.store.write("test.replace", |tx| {
+        async move {
+            let mut rows = Insert::into("note", &["id", "text"]).or_replace("id");
+            for id in [1_i64, 2, 3] {
+                rows.row([id.into(), format!("new {id}").into()]);
+            }
+            tx.insert(&rows).await
+        }
+        .boxed()
+    });
+    let put: Result<u64, Error> = unit.await;
+    assert_eq!(put.expect("written"), 3);
+    let select = Query::select().column("text").from("note").order_by("id", Order::Asc).to_owned();
+    let texts = rows(&lab.store, select).await.expect("notes are read");
+    let texts: Vec<String> = texts.iter().map(|row| row.at(0).expect("a text")).collect();
+    assert_eq!(texts, ["new 1", "new 2", "new 3"]);
 }
 
 async fn many_rows_go_in_one_insert(lab: Lab) {

@@ -3,7 +3,7 @@
 mod messages;
 mod naive;
 mod property;
-mod town;
+pub mod town;
 
 use std::collections::BTreeSet;
 

@@ -74,7 +74,10 @@ impl Make {
     /// [`Code::CRM_OTHER`], when the CRM is outside.
     pub fn needs_embedded(&self, what: &str) -> Result<&Embedded, CliError> {
         self.embedded().ok_or_else(|| {
-            CliError::new(Code::CRM_OTHER, format!("{what} is for the embedded CRM, and [crm] kind names another"))
+            CliError::new(
+                Code::CRM_OTHER,
+                format!("{what} is for the embedded CRM, and [crm] kind names another"),
+            )
         })
     }
 }
@@ -91,7 +94,8 @@ async fn outside(config: &Config, store: &Store, clock: &Clock, ids: &Ids) -> Re
     settings.patience = crm.patience.get();
     let connection = connection(crm).await?;
     let org_url = settings.org_url().to_owned();
-    let signed_in = SignedIn::new(crm.clone(), connection.clone(), org_url.clone(), clock.clone(), ids.clone());
+    let signed_in =
+        SignedIn::new(crm.clone(), connection.clone(), org_url.clone(), clock.clone(), ids.clone());
     let bodies = Arc::new(Kept(store.clone()));
     let crm: Arc<dyn Outside> = match crm.kind {
         CrmKind::WebApi => {

@@ -39,7 +39,8 @@ impl SignedIn {
             CrmSignIn::Adfs => self.at_adfs().await?,
             CrmSignIn::Windows => {
                 let (user, password) = self.user().await?;
-                let windows = Windows::new(self.connection.clone(), &user, &password, None, self.clock.clone())?;
+                let windows =
+                    Windows::new(self.connection.clone(), &user, &password, None, self.clock.clone())?;
                 Arc::new(windows)
             }
             CrmSignIn::WsTrust => return Err(held("crm.sign_in = \"ws_trust\" signs SOAP messages only")),
@@ -86,7 +87,7 @@ impl SignedIn {
         let resource = self.crm.resource.as_ref().map(|resource| self.resource(resource.as_str(), slash));
         let Some(endpoint) = endpoint else {
             let found = AtCrm::new(client, &self.org_url, client_id, grant, clock.clone(), ids);
-            return self.bearer(Arc::new(Kept::new(AtCrm { resource, ..found }, clock)));
+            return self.bearer(Arc::new(Kept::new(found.for_resource(resource), clock)));
         };
         let resource = resource.unwrap_or_else(|| self.resource(&self.org_url, slash));
         let oauth = OAuth { client, endpoint, client_id, grant, resource, clock: clock.clone(), ids };

@@ -174,7 +174,7 @@ async fn relationships_are_found(on: On) {
     let cast = format!(
         "RelationshipDefinitions/{TYPE}OneToManyRelationshipMetadata?$filter=SchemaName eq 'contact_customer_accounts'&$select=CascadeConfiguration"
     );
-    assert_eq!(at(&door.get(&cast).await, "/value/0/CascadeConfiguration/Assign"), "NoCascade");
+    assert_eq!(at(&door.get(&cast).await, "/value/0/CascadeConfiguration/Assign"), "Cascade");
     let key = door.get("RelationshipDefinitions(SchemaName='listcontact_association')").await;
     assert_eq!(
         (at(&key, "/Entity1LogicalName"), at(&key, "/Entity2IntersectAttribute")),
