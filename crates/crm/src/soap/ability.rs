@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use postroom_formats::soap::Generation;
 
-/// CRM 2015 Update 1: keys, upsert, change tracking, transactions, versions, states by update.
+/// CRM 2015 Update 1: keys, upsert, change tracking, transactions, versions, states and owners by update.
 const UPDATE_1: [u32; 4] = [7, 1, 0, 0];
 /// CRM 2011 Update Rollup 12: `ExecuteMultiple`.
 const ROLLUP_12: [u32; 4] = [5, 0, 9690, 3448];
@@ -20,7 +20,7 @@ pub(super) enum Ability {
     Upsert,
     /// `RetrieveEntityChanges`
     Tracking,
-    /// A state by an update; without it, by `SetState`.
+    /// A state and an owner by an update; without it, by `SetState` and `Assign`.
     State,
     /// Versions checked by the server.
     Conditions,

@@ -99,7 +99,7 @@ impl Client {
             table(&metadata, &ask.table).and_then(|table| known_columns(table, &query).map(|()| table));
         let shape = Shape::of(&metadata, known.map_err(Trouble::Fault)?, &query);
         let page = run.page.max(1);
-        let size = ask.size.clamp(1, self.settings.page);
+        let size = self.page_size(ask.size, &shape);
         let columns = ColumnSet::of(ask.columns.as_deref());
         let mut request = Request::new("RetrieveEntityChanges")
             .with("EntityName", Any::String(ask.table.clone()))

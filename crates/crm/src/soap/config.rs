@@ -13,7 +13,8 @@ const SERVICE: &str = "/XRMServices/2011/Organization.svc";
 pub struct Settings {
     /// The organisation: `https://contoso.crm4.dynamics.com`, `https://crm.contoso.example/Contoso`.
     org_url: String,
-    /// Rows in a page. XML is wide: larger pages cost much memory, smaller ones calls; 5000 is the platform's most.
+    /// Rows in a page at most; wide rows come in smaller pages. XML is wide: larger pages cost much memory, smaller ones calls;
+    /// 5000 is the platform's most.
     pub page: u32,
     /// Messages in one at most; the platform takes 1000. Shrinks by itself when the server needs too long.
     pub batch: usize,

@@ -59,11 +59,13 @@ fn update(
     version: Option<i64>,
 ) -> Result<Vec<Op>, Fault> {
     let mut ops = Vec::new();
-    let state = row.get("statecode").cloned();
-    let by_message = state.is_some() && !abilities.has(Ability::State);
-    let state = state.filter(|_| by_message).map(|state| set_state(&row, state));
-    if by_message {
-        row.columns.retain(|(name, _)| !["statecode", "statuscode"].contains(&name.as_str()));
+    let (mut state, mut owner) = (None, None);
+    if !abilities.has(Ability::State) {
+        owner = take(&mut row, "ownerid").and_then(|value| Some(assign(&row.at, value.as_lookup()?)));
+        if let Some(value) = take(&mut row, "statecode") {
+            let status = take(&mut row, "statuscode");
+            state = Some(set_state(&row.at, &value, status.as_ref()));
+        }
     }
     if !row.columns.is_empty() {
         let mut entity = body::entity(metadata, &row)?;
@@ -76,17 +78,33 @@ fn update(
         }
         ops.push(op);
     }
+    ops.extend(owner);
     ops.extend(state);
     Ok(ops)
 }
 
+fn take(row: &mut Record, name: &str) -> Option<Value> {
+    let place = row.columns.iter().position(|(known, _)| known == name)?;
+    Some(row.columns.remove(place).1)
+}
+
+/// `Assign`
+fn assign(at: &RecordRef, to: &RecordRef) -> Op {
+    let request = Request::new("Assign")
+        .with("Target", Any::EntityReference(body::reference(at)))
+        .with("Assignee", Any::EntityReference(body::reference(to)));
+    Op { request, makes: None, size: 0, needs: None }
+}
+
 /// `SetState`; -1 is the state's usual status.
-fn set_state(row: &Record, state: Value) -> Op {
-    let option = |value: i64| Any::OptionSetValue(i32::try_from(value).unwrap_or(-1));
+fn set_state(at: &RecordRef, state: &Value, status: Option<&Value>) -> Op {
+    let option = |value: Option<i64>| {
+        Any::OptionSetValue(value.and_then(|value| i32::try_from(value).ok()).unwrap_or(-1))
+    };
     let request = Request::new("SetState")
-        .with("EntityMoniker", Any::EntityReference(body::reference(&row.at)))
-        .with("State", option(state.as_int().unwrap_or_default()))
-        .with("Status", option(row.int("statuscode").unwrap_or(-1)));
+        .with("EntityMoniker", Any::EntityReference(body::reference(at)))
+        .with("State", option(state.as_int()))
+        .with("Status", option(status.and_then(Value::as_int)));
     Op { request, makes: None, size: 0, needs: None }
 }
 

@@ -16,6 +16,10 @@ use crate::promises::table;
 
 /// Queries in one message at most.
 const QUERIES: usize = 50;
+/// Values in a page at most: in XML each of them is wide, and a whole page is in memory at once.
+const VALUES: usize = 30_000;
+/// Rows in a page of the widest tables.
+const FEW: u32 = 100;
 /// Pages of one answer at most.
 const PAGES: usize = 1_000_000;
 
@@ -26,6 +30,8 @@ struct Place {
     page: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     cookie: Option<String>,
+    /// Rows in each page: without a cookie the server counts pages to find the place.
+    size: u32,
     /// Rows still wanted, of a query for so many.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     left: Option<u64>,
@@ -58,13 +64,16 @@ impl Client {
 
     /// One page.
     pub(super) async fn page(&self, query: &Query, size: u32, after: Option<&str>) -> Result<CrmPage, Fault> {
-        let first = Place { page: 1, left: query.top, cookie: None };
+        let first = Place { page: 1, left: query.top, ..Place::default() };
         let place = after.map_or(Ok(first), unpack::<Place>)?;
         // A limit and a page size exclude each other: rows are counted here.
         let ready = self.ready(&Query { top: None, ..query.clone() }).await?;
         let Some(asked) = &ready.asked else { return Ok(CrmPage::default()) };
         let most = place.left.map_or(u32::MAX, |left| u32::try_from(left).unwrap_or(u32::MAX));
-        let size = size.min(most).clamp(1, self.settings.page);
+        let size = match place.page > 1 && place.cookie.is_none() {
+            true => place.size.max(1),
+            false => self.page_size(size.min(most), &ready.shape),
+        };
         let said = asked.page(place.page, place.cookie, (!ready.computes).then_some(size))?;
         let answer = self.ask(Operation::RetrieveMultiple(said)).await?;
         let Answer::RetrieveMultiple(rows) = answer else { return Err(strange("RetrieveMultiple")) };
@@ -75,8 +84,14 @@ impl Client {
         }
         let left = place.left.map(|left| left - records.len() as u64);
         let next = more && left != Some(0) && !ready.computes;
-        let next = next.then(|| pack(&Place { page: place.page + 1, cookie, left }));
+        let next = next.then(|| pack(&Place { page: place.page + 1, cookie, size, left }));
         Ok(CrmPage { records, next })
+    }
+
+    /// Rows in a page of rows like these, when so many are asked for.
+    pub(super) fn page_size(&self, wanted: u32, shape: &Shape) -> u32 {
+        let fit = u32::try_from(VALUES / shape.width().max(1)).unwrap_or(FEW).max(FEW);
+        wanted.clamp(1, self.settings.page.min(fit).max(1))
     }
 
     /// The rows of many queries, in as few messages as the server allows.
@@ -106,7 +121,7 @@ impl Client {
         for query in queries {
             let ready = self.ready(&Query { top: None, ..query.clone() }).await?;
             if let Some(asked) = &ready.asked {
-                let size = (!ready.computes).then_some(self.settings.page);
+                let size = (!ready.computes).then(|| self.page_size(self.settings.page, &ready.shape));
                 let said = Any::Query(Box::new(asked.page(1, None, size)?));
                 requests.push(Request::new("RetrieveMultiple").with("Query", said));
             }
@@ -131,7 +146,8 @@ impl Client {
 
     /// The rows of a first page and of those behind it.
     async fn rest(&self, query: &Query, ready: &Ready, rows: EntityCollection) -> Result<Vec<Record>, Fault> {
-        let place = Place { page: 2, cookie: rows.cookie.clone(), left: None };
+        let size = self.page_size(self.settings.page, &ready.shape);
+        let place = Place { page: 2, cookie: rows.cookie.clone(), size, left: None };
         let mut next = (rows.more && !ready.computes).then(|| pack(&place));
         let mut records = ready.records(rows);
         while let Some(after) = next {

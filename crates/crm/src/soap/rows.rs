@@ -14,7 +14,7 @@ use crate::promises::is_file;
 pub(super) struct Shape {
     table: String,
     key: String,
-    /// The names of the record's columns, and whether one holds a file. `None`: whatever comes.
+    /// The names of the record's columns, and whether one holds a file.
     fields: Vec<(String, bool)>,
     /// Columns that were named are answered when null, too.
     named: bool,
@@ -34,6 +34,11 @@ impl Shape {
             links(metadata, &query.links, &mut fields);
         }
         Shape { table: table.logical_name.clone(), key: table.primary_id.clone(), fields, named }
+    }
+
+    /// Values in a row at most.
+    pub(super) fn width(&self) -> usize {
+        self.fields.len()
     }
 
     /// The record of an entity.

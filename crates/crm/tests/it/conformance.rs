@@ -7,7 +7,13 @@ use postroom_testkit::conformance;
 
 use crate::server::{Mood, On, Server, on_both};
 
-on_both!(the_suite, the_suite_without_batches, the_suite_without_multiple, the_suite_without_tracking);
+on_both!(
+    the_suite,
+    the_suite_of_version_8,
+    the_suite_without_batches,
+    the_suite_without_multiple,
+    the_suite_without_tracking,
+);
 
 async fn suite(on: On, mood: Mood) {
     let server = Server::new(on).await;
@@ -28,6 +34,11 @@ async fn the_suite_signed_in_with_a_windows_account() {
 
 async fn the_suite(on: On) {
     suite(on, Mood::Well).await;
+}
+
+/// A server of 2016: an older path, and no messages of many rows.
+async fn the_suite_of_version_8(on: On) {
+    suite(on, Mood::Only("8.2")).await;
 }
 
 /// What the suite wants refused is refused before anything is sent, so even its sets that fail leave nothing behind.

@@ -44,7 +44,7 @@ pub enum Mood {
     NoBatch,
     NoMultiple,
     NoTracking,
-    /// Only this version of the Web API is there.
+    /// Only this version of the Web API is there; before 9 without messages of many rows.
     Only(&'static str),
     /// Every nth call: 429 with a short wait.
     Limits(usize),
@@ -168,9 +168,8 @@ impl Server {
     }
 
     pub fn soap_with(&self, change: impl FnOnce(&mut soap::Settings)) -> Soap {
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let token = Arc::new(Fixed(Secret::new("letmein")));
-        self.soap_at(&self.url, Arc::new(Bearer::new(reqwest::Client::new(), token)), change)
+        self.soap_at(&self.url, Arc::new(Bearer::new(crate::sign_in::client(), token)), change)
     }
 
     /// A client that finds the server at this address.
@@ -266,6 +265,9 @@ async fn answer(State(here): State<Arc<Here>>, request: Request) -> Response {
         }
         Mood::Limits(nth) if hit(nth) && in_soap => return limited(call),
         Mood::Only(version) if !url.starts_with(&format!("/api/data/v{version}/")) => return unknown("api"),
+        Mood::Only(version) if version < "9" && url.contains("Multiple") => {
+            return unknown("Microsoft.Dynamics.CRM.CreateMultiple");
+        }
         Mood::Limits(nth) if hit(nth) => {
             let mut response =
                 refused(StatusCode::TOO_MANY_REQUESTS, "0x80072322", "Number of requests exceeded");

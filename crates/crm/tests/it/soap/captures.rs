@@ -17,6 +17,7 @@ use postroom_formats::soap::envelope::Envelope;
 use postroom_formats::xml::{Element, Limits};
 
 use crate::server::{On, Server, what};
+use crate::sign_in::client;
 
 fn capture(name: &str) -> String {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../formats/tests/data/soap");
@@ -51,12 +52,12 @@ async fn taped(answers: Option<(&'static str, u16, &str)>) -> (Server, Soap, Arc
     server.be(Settings { generation: Generation::Crm2013, ..Settings::default() });
     let token = Arc::new(Fixed(Secret::new("letmein")));
     let tape = Arc::new(Tape {
-        inner: Bearer::new(reqwest::Client::new(), token),
+        inner: Bearer::new(client(), token),
         answers: answers.map(|(message, status, name)| (message, status, capture(name))),
         sent: Mutex::default(),
     });
-    let client = server.soap_at(&server.url, Arc::clone(&tape) as Arc<dyn Transport>, |_| {});
-    (server, client, tape)
+    let crm = server.soap_at(&server.url, Arc::clone(&tape) as Arc<dyn Transport>, |_| {});
+    (server, crm, tape)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -112,7 +113,7 @@ fn body(text: &str) -> Element {
 
 fn sent(tape: &Tape, name: &str) -> Element {
     let sent = tape.sent.lock().unwrap();
-    let (_, text) = sent.iter().find(|(known, _)| known == name).unwrap_or_else(|| panic!("no {name}"));
+    let (_, text) = sent.iter().rev().find(|(known, _)| known == name).unwrap_or_else(|| panic!("no {name}"));
     body(text)
 }
 
@@ -143,6 +144,32 @@ async fn an_activity_with_its_parties_as_the_sdk_writes_it() {
     let theirs_list = take_list(&mut theirs);
     assert_eq!(shape(&ours), shape(&theirs));
     assert_eq!(shape(&ours_list)[1..], shape(&theirs_list)[1..]);
+}
+
+/// Before 2015 Update 1 an owner changes by a message of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_owner_is_changed_as_the_sdk_does_it() {
+    let (server, client, tape) = taped(None).await;
+    let user = server.embedded.query(&Query::of("systemuser").select(&[])).await.unwrap()[0].at.clone();
+    let row = Record::new(RecordRef::new("account", Ids::random().next())).with("name", "Litware");
+    let change = Record::new(row.at.clone()).with("name", "Fabrikam").with("ownerid", user.clone());
+    for change in [Change::Create(row), Change::Update(change)] {
+        client.apply(vec![ChangeSet { changes: vec![change] }]).await.remove(0).unwrap();
+    }
+    let rows = server.embedded.query(&Query::of("account").select(&["name", "ownerid"])).await.unwrap();
+    assert_eq!((rows[0].text("name"), rows[0].lookup("ownerid")), (Some("Fabrikam"), Some(&user)));
+    let multiple = sent(&tape, "ExecuteMultiple");
+    let ours = first(&multiple, "Assign").expect("the owner is assigned");
+    let theirs = body(&capture("request_assign_soap11"));
+    assert_eq!(shape(ours)[1..], shape(first(&theirs, "Assign").unwrap())[1..]);
+}
+
+/// The request with this name.
+fn first<'e>(at: &'e Element, name: &str) -> Option<&'e Element> {
+    match at.text_of("RequestName") == Some(name) {
+        true => Some(at),
+        false => at.children.iter().find_map(|child| first(child, name)),
+    }
 }
 
 /// Takes the value of the only attribute out of a `Create`.
