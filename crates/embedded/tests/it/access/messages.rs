@@ -69,7 +69,8 @@ async fn shares_go_down(on: On) {
     let person = mine("contact").with("lastname", "P").with("parentcustomerid", firm.at.clone());
     let mail = mine("email").with("subject", "M").with("regardingobjectid", person.at.clone());
     town.bench.create(&[firm.clone(), person.clone(), mail.clone()]).await;
-    let given = ["account", "contact"].map(|table| [(Read, table, Level::Basic), (Share, table, Level::Basic)]);
+    let given =
+        ["account", "contact"].map(|table| [(Read, table, Level::Basic), (Share, table, Level::Basic)]);
     let role = town.role(&given.concat()).await;
     town.give(role, &town.me).await;
     let grant = async || {
@@ -90,7 +91,8 @@ async fn shares_go_down(on: On) {
     let colleague = load(&town.bench, town.colleague.id, None).await.unwrap();
     let table = town.bench.crm.table("email").await.unwrap();
     assert!(colleague.check(Read, &table, &town.facts(&colleague, &mail.at).await).is_ok());
-    let (me, what, who) = (load(&town.bench, town.me.id, None).await.unwrap(), firm.at, town.colleague.clone());
+    let (me, what, who) =
+        (load(&town.bench, town.me.id, None).await.unwrap(), firm.at, town.colleague.clone());
     let taken = in_tx!(town.bench, |tx| access::revoke(tx, &me, &what, &who)).unwrap();
     town.bench.apply(taken).await.unwrap();
     assert_eq!(town.there("principalobjectaccess").await, before);

@@ -129,7 +129,10 @@ async fn roles_that_just_suffice(on: On) {
     bench.create(&[from, to]).await;
     let flag = |name: &str, value| (name.to_owned(), Parameter::Bool(value));
     let row = |name: &str, at: &RecordRef| (name.to_owned(), Parameter::Reference(at.clone()));
-    let closed = Parameter::Entity(Record::new(RecordRef::new("opportunityclose", uuid::Uuid::nil())).with("opportunityid", deal.at.clone()));
+    let closed = Parameter::Entity(
+        Record::new(RecordRef::new("opportunityclose", uuid::Uuid::nil()))
+            .with("opportunityid", deal.at.clone()),
+    );
     let access = Parameter::Members(vec![
         ("Principal".into(), Parameter::Reference(town.colleague.clone())),
         ("AccessMask".into(), Parameter::Text("None".into())),
@@ -138,12 +141,41 @@ async fn roles_that_just_suffice(on: On) {
     let cases: Vec<(&str, Option<&RecordRef>, Vec<(String, Parameter)>, Vec<Need>)> = vec![
         ("SendEmail", Some(&mail.at), vec![flag("IssueSend", true)], vec![]),
         ("AddToQueue", Some(&queue.at), vec![row("Target", &mail.at)], vec![Need::On(Read, "email")]),
-        ("AddListMembersList", Some(&list.at), vec![("Members".into(), Parameter::List(vec![Parameter::Reference(person.clone())]))], vec![Need::On(Read, TABLE)]),
-        ("QualifyLead", Some(&lead.at), vec![("Status".into(), Parameter::Int(3)), flag("CreateAccount", false), flag("CreateContact", false), flag("CreateOpportunity", false)], vec![]),
-        ("LoseOpportunity", None, vec![("OpportunityClose".into(), closed), ("Status".into(), Parameter::Int(4))], vec![]),
+        (
+            "AddListMembersList",
+            Some(&list.at),
+            vec![("Members".into(), Parameter::List(vec![Parameter::Reference(person.clone())]))],
+            vec![Need::On(Read, TABLE)],
+        ),
+        (
+            "QualifyLead",
+            Some(&lead.at),
+            vec![
+                ("Status".into(), Parameter::Int(3)),
+                flag("CreateAccount", false),
+                flag("CreateContact", false),
+                flag("CreateOpportunity", false),
+            ],
+            vec![],
+        ),
+        (
+            "LoseOpportunity",
+            None,
+            vec![("OpportunityClose".into(), closed), ("Status".into(), Parameter::Int(4))],
+            vec![],
+        ),
         ("ModifyAccess", None, vec![row("Target", &person), ("PrincipalAccess".into(), access)], vec![]),
         ("RetrievePrincipalAccess", Some(&town.me), vec![row("Target", &person)], vec![]),
-        ("SetState", None, vec![row("EntityMoniker", &person), ("State".into(), Parameter::Int(1)), ("Status".into(), Parameter::Int(2))], vec![]),
+        (
+            "SetState",
+            None,
+            vec![
+                row("EntityMoniker", &person),
+                ("State".into(), Parameter::Int(1)),
+                ("Status".into(), Parameter::Int(2)),
+            ],
+            vec![],
+        ),
         ("Assign", None, vec![row("Target", &person), row("Assignee", &town.colleague)], vec![]),
     ];
     for (name, target, parameters, more) in cases {
@@ -157,7 +189,8 @@ async fn roles_that_just_suffice(on: On) {
         only(&town, role, &[]).await;
         assert!(missing(asked(&town, &session, message.clone()).await).is_some(), "{name}");
         only(&town, role, &all).await;
-        let prepared = asked(&town, &session, message).await.unwrap_or_else(|error| panic!("{name}: {error:?}"));
+        let prepared =
+            asked(&town, &session, message).await.unwrap_or_else(|error| panic!("{name}: {error:?}"));
         if !prepared.changes.is_empty() {
             let set = ChangeSet { changes: prepared.changes };
             session.write(set).await.unwrap_or_else(|error| panic!("{name}: {error:?}"));

@@ -235,8 +235,11 @@ async fn actions_on_rows_of_the_same_set(on: On) {
         ("3", "POST $2/Microsoft.Dynamics.CRM.SendEmail", json!({"IssueSend": true})),
         ("4", &format!("POST queues({queue})/Microsoft.Dynamics.CRM.AddToQueue"), json!({"Target": target})),
         ("5", "POST lists", json!({"listname": "L", "createdfromcode": 2, "type": false})),
-        ("6", "POST $5/Microsoft.Dynamics.CRM.AddListMembersList",
-            json!({"Members": [{"@odata.type": "Microsoft.Dynamics.CRM.contact", "@odata.id": "$1"}]})),
+        (
+            "6",
+            "POST $5/Microsoft.Dynamics.CRM.AddListMembersList",
+            json!({"Members": [{"@odata.type": "Microsoft.Dynamics.CRM.contact", "@odata.id": "$1"}]}),
+        ),
     ]) + "--b--\r\n";
     let (answer, parts) = post(&door, "", &text).await;
     assert_eq!((answer.status, statuses(&parts)[0].len()), (200, 6), "{}", answer.text);
@@ -268,7 +271,10 @@ async fn rows_of_a_table_made_before(on: On) {
     let row = |name: &str| json!({"new_name": name}).to_string();
     let text = part("POST EntityDefinitions", &table.to_string())
         + &part("POST new_things", &row("A"))
-        + &set(&[("1", "POST new_things", json!({"new_name": "B"})), ("2", "PATCH $1", json!({"new_name": "C"}))])
+        + &set(&[
+            ("1", "POST new_things", json!({"new_name": "B"})),
+            ("2", "PATCH $1", json!({"new_name": "C"})),
+        ])
         + &part("GET new_things?$select=new_name&$orderby=new_name", "")
         + "--b--\r\n";
     let (answer, parts) = post(&door, "", &text).await;
@@ -280,10 +286,15 @@ async fn rows_of_a_table_made_before(on: On) {
 async fn going_on_after_errors(on: On) {
     let door = DoorBench::new(on).await;
     let wrong = part("GET nothings", "");
-    let bad = set(&[("1", "POST contacts", json!({"lastname": "A"})), ("2", "DELETE contacts(00000000-0000-0000-0000-0000000000aa)", Json::Null)]);
+    let bad = set(&[
+        ("1", "POST contacts", json!({"lastname": "A"})),
+        ("2", "DELETE contacts(00000000-0000-0000-0000-0000000000aa)", Json::Null),
+    ]);
     let good = set(&[("1", "POST contacts", json!({"lastname": "B"}))]);
     let text = [&wrong, &bad, &good, &wrong].map(String::as_str).concat() + "--b--\r\n";
-    for prefer in ["odata.continue-on-error", "odata.continue-on-error=true", "return=minimal,odata.continue-on-error"] {
+    for prefer in
+        ["odata.continue-on-error", "odata.continue-on-error=true", "return=minimal,odata.continue-on-error"]
+    {
         let (answer, parts) = post(&door, prefer, &text).await;
         let expected = vec![vec![404], vec![404], vec![204], vec![404]];
         assert_eq!((answer.status, statuses(&parts)), (200, expected), "{prefer}: {}", answer.text);

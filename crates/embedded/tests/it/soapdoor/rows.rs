@@ -231,8 +231,7 @@ async fn related_rows(on: On) {
         .map(|name| own.row("contact").with("lastname", *name).with("parentcustomerid", firm.at.clone()))
         .collect();
     let list = own.row("list").with("listname", "L").with("createdfromcode", 2);
-    let member =
-        own.row("listmember").with("listid", list.at.clone()).with("entityid", people[0].at.clone());
+    let member = own.row("listmember").with("listid", list.at.clone()).with("entityid", people[0].at.clone());
     own.create(&[firm.clone(), list.clone()]).await;
     own.create(&people).await;
     own.create(&[member]).await;
@@ -276,5 +275,11 @@ async fn related_rows(on: On) {
     let fault = bench.fault("Retrieve", &ask("account", firm.at.id, "name", &wrong)).await;
     assert!(fault.message.contains("leads to rows of contact"), "{fault:?}");
     let unknown = one("no_such_thing", &by_name("list"));
-    assert!(bench.fault("Retrieve", &ask("account", firm.at.id, "name", &unknown)).await.message.contains("no_such_thing"));
+    assert!(
+        bench
+            .fault("Retrieve", &ask("account", firm.at.id, "name", &unknown))
+            .await
+            .message
+            .contains("no_such_thing")
+    );
 }
