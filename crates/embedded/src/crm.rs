@@ -16,9 +16,9 @@ use postroom_store::sql::{Expr, Func, Query as Sql};
 use postroom_store::{Error, Tx};
 use uuid::Uuid;
 
+use crate::failure::Failure;
 use crate::lot::{self, Writer, load};
 use crate::query::{self, Frame, Me, Window, all_visible};
-use crate::failure::Failure;
 use crate::schema::registry::Cache;
 use crate::schema::{Schema, Table};
 use crate::{Embedded, address, content};

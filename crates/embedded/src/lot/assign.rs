@@ -24,13 +24,11 @@ impl Lot {
         let mut seen = HashSet::from([root]);
         let mut moving = vec![root];
         while let Some(parent) = moving.pop() {
-            let ties =
-                kin.ties(parent.0).iter().filter(|tie| tie.cascade.assign != CascadeType::NoCascade);
+            let ties = kin.ties(parent.0).iter().filter(|tie| tie.cascade.assign != CascadeType::NoCascade);
             for tie in ties {
                 for child in self.naming(parent, (tie.child, tie.column)) {
                     let table = self.table(child);
-                    let follows =
-                        tie.takes(tie.cascade.assign, &table, &self.rows[&child].fields, from);
+                    let follows = tie.takes(tie.cascade.assign, &table, &self.rows[&child].fields, from);
                     if follows && seen.insert(child) {
                         self.assign_one(child, &owner)?;
                         moving.push(child);

@@ -43,8 +43,7 @@ impl Kin {
 
     fn build(schema: &Schema) -> Kin {
         let count = schema.tables().count();
-        let mut kin =
-            Kin { ties: vec![Vec::new(); count], parts: vec![Vec::new(); count], ..Kin::default() };
+        let mut kin = Kin { ties: vec![Vec::new(); count], parts: vec![Vec::new(); count], ..Kin::default() };
         let metadata = definitions::metadata(schema);
         // Lookups that name activities in general mean every table of them, unless one has a relationship of its own.
         let (general, own): (Vec<_>, Vec<_>) =
@@ -67,7 +66,8 @@ impl Kin {
         kin.shares(schema);
         let hang = kin.ties.iter().flatten().filter(|tie| tie.moves());
         kin.hanging = columns(count, hang.map(|tie| (tie.child, tie.column)));
-        let link = kin.ties.iter().flatten().filter(|tie| tie.moves() || tie.lets_go() || is_party(schema, tie));
+        let link =
+            kin.ties.iter().flatten().filter(|tie| tie.moves() || tie.lets_go() || is_party(schema, tie));
         let link = link.map(|tie| (tie.child, tie.column));
         kin.linked = columns(count, link.chain(kin.parts.iter().flatten().copied()));
         kin

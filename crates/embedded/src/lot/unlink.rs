@@ -57,8 +57,10 @@ impl Lot {
             }
         };
         put(column, None);
-        let audit =
-            [("modifiedon", Value::Time(self.writer.now)), ("modifiedby", Value::lookup("systemuser", self.writer.acting))];
+        let audit = [
+            ("modifiedon", Value::Time(self.writer.now)),
+            ("modifiedby", Value::lookup("systemuser", self.writer.acting)),
+        ];
         for (name, value) in &audit {
             if let Some(column) = table.column(name) {
                 put(column, Some(value));
@@ -76,8 +78,11 @@ impl Lot {
         ids: &[Uuid],
     ) -> Result<(), Error> {
         let named = || names_one(column, parent, ids);
-        let select =
-            Query::select().column(part.primary_key.clone()).from(part.storage()).and_where(named()).to_owned();
+        let select = Query::select()
+            .column(part.primary_key.clone())
+            .from(part.storage())
+            .and_where(named())
+            .to_owned();
         let rows = tx.query(&select).await?;
         let parts: Vec<Uuid> = rows.iter().map(|row| row.at(0)).collect::<Result<_, _>>()?;
         if parts.is_empty() {

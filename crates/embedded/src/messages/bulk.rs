@@ -50,7 +50,6 @@ struct Tally {
 }
 
 pub(super) async fn delete(ask: &Ask<'_>) -> Result<Prepared, Failure> {
-    ask.session.check_misc("prvBulkDelete").await?;
     ask.need("JobName")?;
     let name = ask.text("JobName")?.unwrap_or_default();
     if ask.text("RecurrencePattern")?.is_some_and(|pattern| !pattern.is_empty()) {

@@ -12,6 +12,7 @@ mod incoming;
 mod lists;
 mod mail;
 mod names;
+mod needs;
 mod queues;
 mod rights;
 mod sales;
@@ -29,6 +30,7 @@ use ask::Ask;
 pub(crate) use ask::of_value;
 pub use bulk::resume;
 pub use names::{Bound, Definition, NAMES, Shape, find};
+pub use needs::{Need, needs};
 
 /// The platform's numbers for what messages refuse (dataverse.md A3, protocol annex 7.4).
 pub(crate) mod codes {
@@ -125,6 +127,7 @@ impl Prepared {
 pub async fn prepare(session: &Session, ids: &Ids, message: Message) -> Result<Prepared, Failure> {
     let Some(known) = find(&message.name) else { return Err(unknown(&message.name)) };
     let ask = Ask { session, ids, message: &message };
+    needs::check(&ask, known).await?;
     match known.name {
         "WhoAmI" => system::who_am_i(&ask).await,
         "RetrieveVersion" => Ok(Prepared::answer(vec![("Version", Parameter::Text(system::VERSION.into()))])),

@@ -36,7 +36,9 @@ pub enum Refusal {
          {by} first"
     )]
     Restricted { row: RecordRef, by: RecordRef, relationship: String },
-    #[error("more than {most} rows hang on {at}, which is more than one change takes: begin with the rows below it")]
+    #[error(
+        "more than {most} rows hang on {at}, which is more than one change takes: begin with the rows below it"
+    )]
     Family { at: RecordRef, most: usize },
     #[error("{0} was changed since it was read")]
     Version(RecordRef),

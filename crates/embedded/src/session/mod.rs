@@ -152,7 +152,8 @@ impl Session {
         since: Since,
         window: Window,
     ) -> Result<Changed, Failure> {
-        self.look(move |reader| async move { reader.changes(&table, columns, since, window).await }.boxed()).await
+        self.look(move |reader| async move { reader.changes(&table, columns, since, window).await }.boxed())
+            .await
     }
 
     /// Applies each set by itself; one that fails leaves its neighbours alone.

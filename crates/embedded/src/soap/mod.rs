@@ -27,6 +27,7 @@ mod parties;
 mod place;
 mod read;
 mod relate;
+mod related;
 mod several;
 mod stop;
 mod write;

@@ -80,7 +80,9 @@ async fn a_document_keeps_its_customer(on: On) {
     bench.create(&[firm.clone(), person.clone(), bill.clone()]).await;
     // Two steps below: the whole stays.
     let delete = Change::Delete(firm.at.clone());
-    bench.refused(delete.clone(), Code::CRM_REFUSED, &["contact", "invoice", "invoice_customer_contacts"]).await;
+    bench
+        .refused(delete.clone(), Code::CRM_REFUSED, &["contact", "invoice", "invoice_customer_contacts"])
+        .await;
     assert!(is_there(&bench, &firm.at).await && is_there(&bench, &person.at).await);
     // What goes in the same set keeps nobody.
     bench.apply(vec![Change::Delete(bill.at), delete]).await.unwrap();
@@ -163,7 +165,8 @@ async fn a_long_family_goes_whole(on: On) {
 
 async fn pairs_and_shares_go(on: On) {
     let bench = Bench::new(on).await;
-    let (list, person) = (bench.row("list").with("listname", "L").with("createdfromcode", 2), bench.contact("Anna"));
+    let (list, person) =
+        (bench.row("list").with("listname", "L").with("createdfromcode", 2), bench.contact("Anna"));
     let member = bench.row("listmember").with("listid", list.at.clone()).with("entityid", person.at.clone());
     let user = bench.row("systemuser").with("firstname", "U").with("lastname", "U").with("domainname", "u");
     let share = bench

@@ -2,6 +2,7 @@
 
 mod messages;
 mod naive;
+mod needs;
 mod property;
 pub mod town;
 
