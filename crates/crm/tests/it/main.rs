@@ -4,6 +4,8 @@
 
 mod calls;
 mod conformance;
+mod every_call;
 mod faults;
+mod road;
 mod server;
 mod sign_in;
