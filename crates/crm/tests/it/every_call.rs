@@ -8,6 +8,7 @@ use postroom_core::{
     Change, ChangeSet, ChangesAsk, Content, Crm, Fault, Filter, Ids, Outcome, Query, Record, RecordRef,
     Verdict,
 };
+use postroom_crm::webapi::WebApi;
 use uuid::Uuid;
 
 use crate::road::{Road, Wrong};
@@ -111,18 +112,30 @@ async fn everything_is_there_once(server: &Server, nth: usize, mark: &str, known
     assert_eq!(count("activitymimeattachment", Filter::eq("filename", mark)).await, 1, "call {nth}");
 }
 
-/// A run in parts, each asked by a new process; a part that failed is asked for again with the same token.
+/// A run in parts; a part that failed is asked for again by a new process, with the same token. `stops` is a run whose process
+/// ends after each part.
 struct Runner<'a> {
     server: &'a Server,
     road: &'a Road,
+    client: WebApi,
+    stops: bool,
     brought: BTreeMap<Uuid, usize>,
     gone: Vec<Uuid>,
 }
 
 impl Runner<'_> {
-    async fn again<T>(&self, mut ask: impl AsyncFnMut(&dyn Crm) -> Result<T, Fault>) -> T {
+    fn new<'r>(server: &'r Server, road: &'r Road, stops: bool) -> Runner<'r> {
+        let client = road.client(server);
+        Runner { server, road, client, stops, brought: BTreeMap::new(), gone: Vec::new() }
+    }
+
+    async fn again<T>(&mut self, mut ask: impl AsyncFnMut(&dyn Crm) -> Result<T, Fault>) -> T {
         for _ in 0..ROUNDS {
-            match ask(&self.road.client(self.server)).await {
+            let answer = ask(&self.client).await;
+            if answer.is_err() || self.stops {
+                self.client = self.road.client(self.server);
+            }
+            match answer {
                 Ok(part) => return part,
                 Err(fault) => assert!(matches!(fault.verdict, Verdict::Retry { .. }), "{fault:?}"),
             }
@@ -171,7 +184,8 @@ async fn written(server: &Server, changes: Vec<Change>) -> Vec<Outcome> {
     server.embedded.apply(vec![ChangeSet { changes }]).await.remove(0).unwrap()
 }
 
-/// Pages and changes, with and without change tracking, while the nth call goes wrong; every part is asked by a new process.
+/// Pages and changes, with and without change tracking, while the nth call goes wrong. The first time the process ends after
+/// each part besides.
 async fn goes_on(on: On, mood: Mood, wrong: Wrong) {
     let (server, ids) = (Server::new(on).await, Ids::random());
     server.mood(mood);
@@ -181,8 +195,8 @@ async fn goes_on(on: On, mood: Mood, wrong: Wrong) {
     };
     let mut rows: Vec<Record> = (0..23).map(row).collect();
     written(&server, rows.iter().cloned().map(Change::Create).collect()).await;
-    let runner = || Runner { server: &server, road: &road, brought: BTreeMap::new(), gone: Vec::new() };
     for nth in 1..=CALLS {
+        let runner = || Runner::new(&server, &road, nth == 1);
         road.trap(nth, wrong);
         let mut run = runner();
         run.pages().await;

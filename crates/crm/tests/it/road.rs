@@ -93,7 +93,7 @@ impl Road {
     pub fn client(&self, server: &Server) -> WebApi {
         server.client_with(|settings| {
             *settings = Settings::new(&self.url).unwrap();
-            settings.timeout = Duration::from_secs(3);
+            settings.timeout = Duration::from_secs(2);
             settings.batch = 4;
         })
     }

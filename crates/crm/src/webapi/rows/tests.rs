@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::*;
+use super::{Metadata, Query, Shape, plain};
 use crate::webapi::metadata;
 use crate::webapi::refusal::Refusal;
 
