@@ -372,7 +372,10 @@ fn wrong<E: serde::de::Error>(wanted: &str, text: &str) -> E {
 /// Decimals have no exponents in the port's records.
 fn plain(digits: &str) -> String {
     match digits.contains(['e', 'E']) {
-        true => digits.parse::<f64>().map_or_else(|_| digits.to_owned(), |number| number.to_string()),
+        true => match digits.parse::<f64>() {
+            Ok(number) if number.is_finite() => number.to_string(),
+            _ => digits.to_owned(),
+        },
         false => digits.to_owned(),
     }
 }
@@ -397,3 +400,6 @@ fn any(raw: &str) -> Value {
         _ => Value::Null,
     }
 }
+
+#[cfg(test)]
+mod tests;
