@@ -367,6 +367,7 @@ fn answers() -> Vec<(&'static str, &'static str, u16, Value)> {
         ("POST", "/v2/contacts", 201, contact.clone()),
         ("GET", "/v2/contacts", 200, json!([contact])),
         ("GET", "/v2/contacts/*", 200, contact.clone()),
+        ("PUT", "/v2/contacts/*", 200, contact.clone()),
         ("DELETE", "/v2/contacts/*", 204, json!("")),
         ("GET", "/v2/address-books", 200, json!([list])),
         ("POST", "/v2/address-books", 201, list.clone()),
