@@ -22,14 +22,14 @@ use crate::story::{Told, good_server, tell};
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/prism");
 const CONTRACT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/contract.json");
 
-struct Prism {
+pub struct Prism {
     url: String,
     // Ends with the test.
     _child: Child,
 }
 
 impl Prism {
-    async fn before(upstream: &str) -> Prism {
+    pub async fn before(upstream: &str) -> Prism {
         let program = format!("{FOLDER}/node_modules/@stoplight/prism-cli/dist/index.js");
         assert!(
             Path::new(&program).exists(),
@@ -60,15 +60,16 @@ impl Prism {
 
 /// Stands before Prism and keeps what it refuses, with the reasons.
 #[derive(Clone)]
-struct Tap {
+pub struct Tap {
     prism: String,
     service: String,
     http: reqwest::Client,
-    refused: Arc<Mutex<Vec<String>>>,
+    pub refused: Arc<Mutex<Vec<String>>>,
 }
 
 impl Tap {
-    async fn before(prism: &Prism, service: &str) -> (Tap, String) {
+    /// It, and where it listens.
+    pub async fn before(prism: &Prism, service: &str) -> (Tap, String) {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let tap = Tap {
@@ -106,6 +107,8 @@ async fn pass(State(tap): State<Tap>, request: Request) -> Response {
     let text = answer.bytes().await.unwrap();
     let said = String::from_utf8_lossy(&text);
     if said.contains("stoplight.io/prism") {
+        // Shown when the test fails otherwise.
+        eprintln!("{} {}: {said}", parts.method, parts.uri);
         tap.refused.lock().unwrap().push(format!("{} {}: {said}", parts.method, parts.uri));
     }
     let mut response = Response::builder().status(status);
