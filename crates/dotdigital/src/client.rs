@@ -135,24 +135,37 @@ pub(crate) trait Sink: Send {
 
 /// Takes an answer as it is.
 #[derive(Default)]
-pub(crate) struct Whole(pub Vec<u8>);
+pub(crate) struct Whole {
+    pub bytes: Vec<u8>,
+    /// The route of an answer that must be an object.
+    object_of: Option<&'static str>,
+}
+
+impl Whole {
+    pub(crate) fn object(route: &'static str) -> Whole {
+        Whole { bytes: Vec::new(), object_of: Some(route) }
+    }
+}
 
 impl Sink for Whole {
     fn begin(&mut self) {
-        self.0.clear();
+        self.bytes.clear();
     }
 
     fn take(&mut self, bytes: &[u8]) -> Result<(), Fault> {
-        if self.0.len() + bytes.len() > LARGEST {
+        if self.bytes.len() + bytes.len() > LARGEST {
             let text = format!("an answer of Dotdigital is larger than {} MB", LARGEST >> 20);
             return Err(Fault::reject(Code::MARKETING_REFUSED, text));
         }
-        self.0.extend_from_slice(bytes);
+        self.bytes.extend_from_slice(bytes);
         Ok(())
     }
 
     fn end(&mut self) -> Result<(), Fault> {
-        Ok(())
+        match self.object_of {
+            Some(route) if Row::read(&self.bytes).is_err() => Err(unreadable(route)),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -240,7 +253,7 @@ impl Client {
     pub(crate) async fn whole(&self, ask: &Ask) -> Result<(StatusCode, Vec<u8>), Trouble> {
         let mut sink = Whole::default();
         let status = self.send(ask, &mut sink).await?;
-        Ok((status, sink.0))
+        Ok((status, sink.bytes))
     }
 
     /// Where everything goes.
@@ -262,13 +275,13 @@ impl Client {
     /// Learns where the account lives; an answer that names no host means here.
     async fn ask_endpoint(&self) -> Result<String, Fault> {
         let base = self.settings.base().to_owned();
-        let mut sink = Whole::default();
+        let mut sink = Whole::object(ACCOUNT_INFO);
         let asked = self.send_to(&base, &Ask::get(ACCOUNT_INFO, &[]).urgent(), &mut sink).await;
         asked.map_err(|trouble| match trouble {
             Trouble::Refused(refusal) if refusal.elsewhere() => elsewhere(),
             other => other.into(),
         })?;
-        let row = Row::read(&sink.0).map_err(|_| unreadable(ACCOUNT_INFO))?;
+        let row = Row::read(&sink.bytes).map_err(|_| unreadable(ACCOUNT_INFO))?;
         self.learn_endpoint(&row)
     }
 

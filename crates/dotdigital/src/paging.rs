@@ -73,9 +73,15 @@ impl Place {
         let Some(seen) = seen(&self.anchors, rows) else {
             return self.astray(skip);
         };
+        // Looking back found nothing new: what was astray once will be so again.
+        let stuck = self.back > 0 && seen == rows.len();
+        let restarts = self.restarts + u32::from(stuck);
+        if restarts > RESTARTS {
+            return Err(shifting());
+        }
         let full = rows.len() as u64 >= size;
         let anchors = rows[rows.len().saturating_sub(ANCHORS)..].to_vec();
-        let next = Place { skip: skip + rows.len() as u64, restarts: self.restarts, anchors, back: 0 };
+        let next = Place { skip: skip + rows.len() as u64, restarts, anchors, back: 0 };
         Ok(Found::New { seen, next: full.then_some(next) })
     }
 
@@ -84,8 +90,7 @@ impl Place {
             return Ok(Found::Elsewhere(Place { back: self.back + 1, ..self.clone() }));
         }
         if self.restarts >= RESTARTS {
-            let text = "the rows of Dotdigital shift faster than they can be read; tried again later";
-            return Err(Fault::retry(Code::MARKETING_BUSY, text));
+            return Err(shifting());
         }
         tracing::warn!(
             event = "dotdigital.rows_shifted",
@@ -93,6 +98,11 @@ impl Place {
         );
         Ok(Found::Elsewhere(Place { restarts: self.restarts + 1, ..Place::default() }))
     }
+}
+
+fn shifting() -> Fault {
+    let text = "the rows of Dotdigital shift faster than they can be read; tried again later";
+    Fault::retry(Code::MARKETING_BUSY, text)
 }
 
 /// How many of the rows come up to the anchors' last one that is there; `None` when none of them is. The longest run of anchors

@@ -20,7 +20,7 @@ use postroom_core::marketing::{Ask as Part, Page};
 use postroom_core::{Clock, Fault, Ids};
 
 use crate::auth::Credentials;
-use crate::client::{Ask, Client, Trouble, unreadable};
+use crate::client::{Ask, Client, Trouble, Whole, unreadable};
 use crate::config::{Api, Settings};
 use crate::paging::{self, Found, Place};
 use crate::refusal::Refusal;
@@ -54,8 +54,9 @@ impl Dotdigital {
     }
 
     async fn try_one<T>(&self, ask: &Ask, map: impl FnOnce(&Row<'_>) -> Option<T>) -> Result<T, Trouble> {
-        let (_, body) = self.client.whole(ask).await?;
-        Ok(read(ask, &body, map)?)
+        let mut sink = Whole::object(ask.route);
+        self.client.send(ask, &mut sink).await?;
+        Ok(read(ask, &sink.bytes, map)?)
     }
 
     /// One row, or none when the service does not know it.

@@ -123,7 +123,7 @@ impl Dotdigital {
         self.client.send(ask, &mut sink).await?;
         // A single mail is answered with nothing, a batch with a row for each.
         let mut results = Results::default();
-        for row in serde_json::from_slice::<Vec<Row<'_>>>(&sink.0).unwrap_or_default() {
+        for row in serde_json::from_slice::<Vec<Row<'_>>>(&sink.bytes).unwrap_or_default() {
             results.add(&row);
         }
         Ok(results)

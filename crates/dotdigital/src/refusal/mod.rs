@@ -57,9 +57,10 @@ impl Refusal {
         self.status != 429 && self.constant == "ERROR_APIUSAGE_EXCEEDED"
     }
 
-    /// The account may live elsewhere: a 403 that names no reason.
+    /// The account may live elsewhere: a 403 that names no reason, or that the account is unknown here.
     pub(crate) fn elsewhere(&self) -> bool {
-        self.status == 403 && self.constant.is_empty()
+        let unknown = ["", "ERROR_ACCOUNT_INVALID", "ERROR_UNKNOWN_ACCOUNT"];
+        self.status == 403 && unknown.contains(&self.constant.as_str())
     }
 
     /// What was asked for is not there.

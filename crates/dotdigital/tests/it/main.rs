@@ -5,4 +5,5 @@ mod contract;
 mod faults;
 mod imports;
 mod server;
+mod stand_in;
 mod story;

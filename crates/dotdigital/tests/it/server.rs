@@ -150,7 +150,7 @@ async fn answer(State(here): State<Arc<Here>>, request: Request) -> Response {
 
 fn reply(status: u16, headers: &[(&'static str, String)], body: String) -> Response {
     let mut response = Response::builder().status(StatusCode::from_u16(status).unwrap());
-    if body.starts_with(['{', '[', '"']) {
+    if serde_json::from_str::<serde::de::IgnoredAny>(&body).is_ok() {
         response = response.header("content-type", "application/json");
     }
     for (name, value) in headers {

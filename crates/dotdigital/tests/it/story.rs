@@ -291,7 +291,7 @@ fn answers() -> Vec<(&'static str, &'static str, u16, Value)> {
         "dataFields": {"FIRSTNAME": "Jane"},
         "channelProperties": {"email": {"emailType": "Html", "optInType": "Single", "status": "subscribed"}},
         "lists": [{"id": 123, "name": "Spring", "status": "subscribed"}],
-        "preferences": [{"id": 26, "isOptedIn": true, "publicName": "a", "privateName": "a"}],
+        "preferences": [{"id": 26, "isOptedIn": true, "name": "a", "publicName": "a", "privateName": "a"}],
         "consentRecords": [{"text": "t", "dateTimeConsented": "2024-01-01T00:00:00Z", "url": "https://x.example/",
             "ipAddress": "192.0.2.7", "userAgent": "b", "dateTimeCreated": "2024-01-01T00:00:01Z"}]});
     let suppression = json!({"suppressedContact": contact, "dateRemoved": "2024-05-02T09:40:18.527Z", "reason": "HardBounced"});
@@ -367,6 +367,7 @@ fn answers() -> Vec<(&'static str, &'static str, u16, Value)> {
         ("POST", "/v2/contacts", 201, contact.clone()),
         ("GET", "/v2/contacts", 200, json!([contact])),
         ("GET", "/v2/contacts/*", 200, contact.clone()),
+        ("PUT", "/v2/contacts/*", 200, contact.clone()),
         ("DELETE", "/v2/contacts/*", 204, json!("")),
         ("GET", "/v2/address-books", 200, json!([list])),
         ("POST", "/v2/address-books", 201, list.clone()),
