@@ -167,8 +167,9 @@ pub fn mix(words: &[u64]) -> u64 {
 impl Account {
     /// Plans what somebody does with a mail.
     pub fn plan(&mut self, mailing: &Mailing, behaviour: &Behaviour) {
-        let send = mailing.send.map_or(0, |send| send.as_u128() as u64);
-        let draw = |salt: u64| mix(&[behaviour.seed, send, mailing.contact as u64, salt]);
+        // Not the id of the send, which is another in every run.
+        let (campaign, moment) = (mailing.campaign.unwrap_or(0) as u64, mailing.at.as_second() as u64);
+        let draw = |salt: u64| mix(&[behaviour.seed, campaign, moment, mailing.contact as u64, salt]);
         let chance = |salt: u64, rate: u16| draw(salt) % 1000 < u64::from(rate);
         let after =
             |salt: u64, span: u64| SignedDuration::from_millis((draw(salt + 100) % (span * 1000)) as i64);
