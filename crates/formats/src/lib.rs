@@ -26,7 +26,7 @@
 //! [`mbox`] reads mailbox files message by message from any `BufRead`. [`compose`] goes the other way and writes mail;
 //! [`auth_results`] and [`journal`] read what a trusted server adds to it, [`notes_name`] the names of Domino's users;
 //! [`restamp`] gives a finished mail another subject. [`odata`] is the Web API's language, read and written.
-//! [`ntlm`] is how Windows proves a password over HTTP.
+//! [`ntlm`] is how Windows proves a password over HTTP. [`solution`] reads and writes solution files.
 
 pub mod auth_results;
 pub mod compose;
@@ -41,5 +41,6 @@ pub mod ntlm;
 pub mod odata;
 pub mod restamp;
 pub mod soap;
+pub mod solution;
 pub mod tnef;
 pub mod xml;
