@@ -12,6 +12,7 @@
 mod accept;
 mod change;
 mod columns;
+pub(crate) mod draft;
 mod labels;
 mod links;
 mod manage;
