@@ -115,6 +115,10 @@ impl<'s> Draft<'s> {
     fn take(&mut self, mut revision: Revision) -> Result<(), Refusal> {
         revision.tables.retain(|table| self.now.table(&table.name).map_or(true, |have| !same(have, table)));
         revision.option_sets.retain(|set| !self.now.option_sets.contains(set));
+        if revision.is_empty() {
+            // What was described of the definitions so far still holds.
+            return Ok(());
+        }
         revision.tables.iter_mut().for_each(Table::index);
         self.now = self.now.revised(&revision);
         for name in &revision.gone {

@@ -13,8 +13,8 @@ use super::{Parameter, Prepared, codes, refuse};
 use crate::failure::Failure;
 use crate::solutions::{self, Import};
 
-/// `operationtype` of an asynchronous import.
-const OPERATION: i64 = 203;
+/// `operationtype`: *Execute Async Request*.
+const OPERATION: i64 = 54;
 const SUCCEEDED: (i64, i64) = (3, 30);
 const FAILED: (i64, i64) = (3, 31);
 
@@ -82,9 +82,7 @@ pub(super) async fn export(ask: &Ask<'_>) -> Result<Prepared, Failure> {
     let managed = ask.flag("Managed")?.unwrap_or(false);
     let package = match ask.text("TargetVersion")?.filter(|version| !version.is_empty()) {
         None => Package::V9_2,
-        Some(version) => {
-            version.parse().map_err(|()| ask.unfit("TargetVersion", "a version such as 8.2"))?
-        }
+        Some(version) => version.parse().map_err(|()| ask.unfit("TargetVersion", "a version such as 8.2"))?,
     };
     let file = solutions::export(ask.session, name, managed, package).await?;
     Ok(Prepared::answer(vec![("ExportSolutionFile", Parameter::Binary(file.into()))]))

@@ -228,8 +228,10 @@ impl Export<'_> {
             info.is_custom = false;
         }
         info.type_code = table.type_code;
-        let mut forms = gather::rows_of(crm, "systemform", "objecttypecode", table.logical_name.as_str()).await?;
-        let mut views = gather::rows_of(crm, "savedquery", "returnedtypecode", table.logical_name.as_str()).await?;
+        let mut forms =
+            gather::rows_of(crm, "systemform", "objecttypecode", table.logical_name.as_str()).await?;
+        let mut views =
+            gather::rows_of(crm, "savedquery", "returnedtypecode", table.logical_name.as_str()).await?;
         if !whole {
             forms.retain(|row| self.holds(row.at.id));
             views.retain(|row| self.holds(row.at.id));
@@ -270,14 +272,23 @@ impl Export<'_> {
                 need(component::ENTITY, &table.logical_name, &table.logical_name);
             }
             for column in &table.columns {
-                let (ColumnKind::Picklist { options, .. } | ColumnKind::MultiSelect { options }) = &column.kind
+                let (ColumnKind::Picklist { options, .. } | ColumnKind::MultiSelect { options }) =
+                    &column.kind
                 else {
                     continue;
                 };
-                let set = self.metadata.option_sets.iter().find(|set| options.is_global && set.name == options.name);
+                let set = self
+                    .metadata
+                    .option_sets
+                    .iter()
+                    .find(|set| options.is_global && set.name == options.name);
                 let held = *whole || self.holds(column.id);
                 if let Some(set) = set.filter(|set| held && !self.holds(set.id)) {
-                    need(component::OPTION_SET, &set.name, &format!("{}.{}", table.logical_name, column.logical_name));
+                    need(
+                        component::OPTION_SET,
+                        &set.name,
+                        &format!("{}.{}", table.logical_name, column.logical_name),
+                    );
                 }
             }
         }

@@ -156,7 +156,9 @@ pub(super) async fn app(crm: &Embedded, row: &Record, metadata: &Metadata) -> Re
             _ => Root { kind, schema_name: None, id: Some(id), behavior: 0 },
         });
     }
-    components.sort_by(|one, other| (one.kind, &one.schema_name, one.id).cmp(&(other.kind, &other.schema_name, other.id)));
+    components.sort_by(|one, other| {
+        (one.kind, &one.schema_name, one.id).cmp(&(other.kind, &other.schema_name, other.id))
+    });
     let roles = rows_of(crm, "appmoduleroles", "appmoduleid", row.at.id).await?;
     let mut roles: Vec<Uuid> = roles.iter().filter_map(|role| guid(role, "roleid")).collect();
     roles.sort();

@@ -179,7 +179,8 @@ pub(super) fn default_solution() -> [Record; 2] {
 /// A solution's row by its unique name.
 pub(super) async fn solution(crm: &Embedded, name: &str) -> Result<Record, Failure> {
     let query = Query::of("solution").filter(Filter::eq("uniquename", name)).top(1);
-    let missing = || refuse(codes::NO_SOLUTION, format!("The solution with unique name {name} does not exist"));
+    let missing =
+        || refuse(codes::NO_SOLUTION, format!("The solution with unique name {name} does not exist"));
     Crm::query(crm, &query).await?.pop().ok_or_else(missing)
 }
 
@@ -274,7 +275,9 @@ pub(crate) async fn found(
 ) -> Result<Component, Failure> {
     let crm = session.crm();
     let missing = || {
-        let text = format!("Cannot add a Root Component {object} of type {kind} because it is not in the target system.");
+        let text = format!(
+            "Cannot add a Root Component {object} of type {kind} because it is not in the target system."
+        );
         refuse(codes::MISSING_COMPONENT, text)
     };
     if let Some(table) = row_table(kind) {
@@ -310,7 +313,9 @@ async fn unmanaged(crm: &Embedded, name: &str) -> Result<Uuid, Failure> {
     let row = solution(crm, name).await?;
     match row.get("ismanaged") {
         Some(Value::Bool(true)) => {
-            let text = format!("The solution {name} is managed: it cannot be changed, only replaced by a newer version.");
+            let text = format!(
+                "The solution {name} is managed: it cannot be changed, only replaced by a newer version."
+            );
             Err(refuse(codes::EXPORT_MANAGED, text))
         }
         _ => Ok(row.at.id),

@@ -11,7 +11,7 @@ use postroom_store::sql::{Expr, ExprTrait, Query as Sql};
 use postroom_store::{Error, Tx};
 use uuid::Uuid;
 
-use super::held::{self, Component};
+use super::held::{self, Component, Definition};
 use super::{DEFAULT, codes, job, parts, plan, remove};
 use crate::access::privilege::{self, Level};
 use crate::access::{self, Grant};
@@ -53,7 +53,8 @@ pub(crate) async fn import(session: &Session, ids: &Ids, ask: Import) -> Result<
     session.check_misc("prvImportCustomization").await?;
     let file = ask.file.clone();
     let read = tokio::task::spawn_blocking(move || format::read(&file, &Limits::default())).await;
-    let read = read.map_err(|error| postroom_core::Fault::bug("a file could not be read").with_source(error))?;
+    let read =
+        read.map_err(|error| postroom_core::Fault::bug("a file could not be read").with_source(error))?;
     let solution = Arc::new(read.map_err(unreadable)?);
     let job = job::Job::begin(session, ask.job.unwrap_or_else(|| ids.next()), &solution).await?;
     let done = put(session, solution.clone(), ask.upgrade).await;
@@ -65,7 +66,9 @@ pub(crate) async fn import(session: &Session, ids: &Ids, ask: Import) -> Result<
 fn unreadable(error: format::Error) -> Failure {
     let code = match &error {
         format::Error::Xml { .. } | format::Error::Encoding { .. } => codes::INVALID_XML,
-        format::Error::Missing { .. } | format::Error::Value { .. } | format::Error::TooOld { .. } => codes::IMPORT,
+        format::Error::Missing { .. } | format::Error::Value { .. } | format::Error::TooOld { .. } => {
+            codes::IMPORT
+        }
         format::Error::Zip(_)
         | format::Error::Limit { .. }
         | format::Error::EntryName(_)
@@ -134,7 +137,9 @@ impl Unit {
         let left_out = self.roles(tx, &schema).await?;
         if self.upgrade {
             let stays: HashSet<Uuid> = components.iter().map(|component| component.object).collect();
-            let gone = |(object, solution, _): &&(Uuid, Uuid, i32)| *solution == before.id && !stays.contains(object);
+            let gone = |(object, solution, _): &&(Uuid, Uuid, i32)| {
+                *solution == before.id && !stays.contains(object)
+            };
             let gone = before.held.iter().filter(gone).map(|(object, _, kind)| (*object, *kind)).collect();
             remove::take(tx, &self.cache, self.writer, before.id, gone).await?;
         }
@@ -164,7 +169,11 @@ impl Unit {
             self.replaceable(row, publisher.as_ref().map(|row| row.at(0)).transpose()?)?;
         }
         let metadata = definitions::metadata(have);
-        let mut objects: HashSet<Uuid> = held::index(&metadata).into_keys().collect();
+        // Tables of the platform never go; nobody need hold them.
+        let goes =
+            |definition: &Definition<'_>| !matches!(definition, Definition::Table(table) if !table.is_custom);
+        let index = held::index(&metadata).into_iter().filter(|(_, definition)| goes(definition));
+        let mut objects: HashSet<Uuid> = index.map(|(id, _)| id).collect();
         let id = match &known {
             Some(row) => row.at(0)?,
             None => definitions::id("solution", &manifest.unique_name),
@@ -319,8 +328,7 @@ impl Unit {
                 _ => None,
             })
             .collect();
-        let apps: Vec<Uuid> =
-            self.solution.apps.iter().map(|app| parts::app_id(&app.unique_name)).collect();
+        let apps: Vec<Uuid> = self.solution.apps.iter().map(|app| parts::app_id(&app.unique_name)).collect();
         let mut gone = Vec::new();
         for (table, key, column) in remove::APP_PARTS {
             for id in remove::related(tx, table, key, column, &apps).await? {
@@ -417,16 +425,16 @@ fn defined(metadata: &postroom_core::metadata::Metadata, kind: i32, missing: &Mi
     let Some(name) = missing.schema_name.as_deref().map(str::to_ascii_lowercase) else { return true };
     match kind {
         component::ENTITY => metadata.table(&name).is_some(),
-        component::OPTION_SET => {
-            metadata.option_sets.iter().any(|set| set.name.eq_ignore_ascii_case(&name))
-        }
+        component::OPTION_SET => metadata.option_sets.iter().any(|set| set.name.eq_ignore_ascii_case(&name)),
         component::RELATIONSHIP => {
             let one = metadata.one_to_many.iter().map(|one| &one.schema_name);
             let mut all = one.chain(metadata.many_to_many.iter().map(|many| &many.schema_name));
             all.any(|known| known.eq_ignore_ascii_case(&name))
         }
         component::ATTRIBUTE => match name.split_once('.') {
-            Some((table, column)) => metadata.table(table).is_some_and(|table| table.column(column).is_some()),
+            Some((table, column)) => {
+                metadata.table(table).is_some_and(|table| table.column(column).is_some())
+            }
             None => metadata.tables.iter().any(|table| table.column(&name).is_some()),
         },
         _ => true,
@@ -447,8 +455,6 @@ async fn by_name(
         select.column((*column).to_owned());
     }
     let lower = |text: &str| text.to_lowercase();
-    select.and_where(
-        Expr::expr(postroom_store::sql::Func::lower(Expr::col("uniquename"))).eq(lower(name)),
-    );
+    select.and_where(Expr::expr(postroom_store::sql::Func::lower(Expr::col("uniquename"))).eq(lower(name)));
     tx.query_one(&select).await
 }

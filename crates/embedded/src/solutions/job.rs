@@ -36,7 +36,11 @@ impl<'s> Job<'s> {
     }
 
     /// How it went.
-    pub(super) async fn close(&self, solution: &Solution, done: &Result<Report, Failure>) -> Result<(), Failure> {
+    pub(super) async fn close(
+        &self,
+        solution: &Solution,
+        done: &Result<Report, Failure>,
+    ) -> Result<(), Failure> {
         let now = self.session.now();
         let document = self.document(solution, done, now);
         let row = Record::new(self.at.clone())
@@ -74,9 +78,11 @@ impl<'s> Job<'s> {
             .with(Element::leaf("", "UniqueName", manifest.unique_name.as_str()))
             .with(Element::leaf("", "Version", manifest.version.as_str()))
             .with(Element::leaf("", "Managed", if manifest.managed { "1" } else { "0" }));
-        let left_out = solution.left_out.iter().chain(&report.left_out).map(|name| {
-            Element::new("", "node").attribute("id", name.as_str()).with(warning(name, now))
-        });
+        let left_out = solution
+            .left_out
+            .iter()
+            .chain(&report.left_out)
+            .map(|name| Element::new("", "node").attribute("id", name.as_str()).with(warning(name, now)));
         Element::new("", "importexportxml")
             .attribute("start", self.started.to_string())
             .attribute("stop", now.to_string())
@@ -113,7 +119,9 @@ fn said(failure: &Failure) -> String {
         Failure::Refused(refusal) => refusal.to_string(),
         Failure::Denied(error) => error.to_string(),
         Failure::Platform { message, .. } => message.clone(),
-        Failure::Store(fault) => Fault::new(fault.verdict, fault.code, "the database did not take it").message,
+        Failure::Store(fault) => {
+            Fault::new(fault.verdict, fault.code, "the database did not take it").message
+        }
     }
 }
 

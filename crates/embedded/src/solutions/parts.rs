@@ -42,15 +42,17 @@ pub(super) fn components(solution: &Solution, metadata: &Metadata, at: Uuid) -> 
     }
     for relation in &solution.one_to_many {
         let known = metadata.one_to_many.iter().find(|known| known.schema_name == relation.schema_name);
-        all.extend(known.filter(|known| known.is_custom).map(|known| {
-            Component::part(component::RELATIONSHIP, known.id, &known.schema_name, None)
-        }));
+        all.extend(
+            known
+                .filter(|known| known.is_custom)
+                .map(|known| Component::part(component::RELATIONSHIP, known.id, &known.schema_name, None)),
+        );
     }
     for relation in &solution.many_to_many {
         let known = metadata.many_to_many.iter().find(|known| known.schema_name == relation.schema_name);
-        all.extend(known.map(|known| {
-            Component::part(component::RELATIONSHIP, known.id, &known.schema_name, None)
-        }));
+        all.extend(
+            known.map(|known| Component::part(component::RELATIONSHIP, known.id, &known.schema_name, None)),
+        );
     }
     for set in &solution.option_sets {
         let known = metadata.option_sets.iter().find(|known| known.name.eq_ignore_ascii_case(&set.name));
@@ -59,28 +61,24 @@ pub(super) fn components(solution: &Solution, metadata: &Metadata, at: Uuid) -> 
     let part = |kind, id, name: &str| Component::part(kind, id, name, None);
     all.extend(solution.roles.iter().map(|role| part(component::ROLE, role.id, &role.name)));
     all.extend(solution.ribbon.iter().map(|_| part(component::RIBBON, ribbon_id(at, ""), "ribbon")));
-    all.extend(
-        solution.web_resources.iter().map(|of| part(component::WEB_RESOURCE, of.id, &of.name)),
-    );
+    all.extend(solution.web_resources.iter().map(|of| part(component::WEB_RESOURCE, of.id, &of.name)));
     all.extend(solution.site_map.iter().map(|_| part(component::SITE_MAP, site_map_id(""), "SiteMap")));
     all.extend(
-        solution.app_site_maps.iter().map(|map| {
-            part(component::SITE_MAP, site_map_id(&map.unique_name), &map.unique_name)
-        }),
+        solution
+            .app_site_maps
+            .iter()
+            .map(|map| part(component::SITE_MAP, site_map_id(&map.unique_name), &map.unique_name)),
     );
     all.extend(
-        solution.apps.iter().map(|app| part(component::APP_MODULE, app_id(&app.unique_name), &app.unique_name)),
+        solution
+            .apps
+            .iter()
+            .map(|app| part(component::APP_MODULE, app_id(&app.unique_name), &app.unique_name)),
     );
     all
 }
 
-fn of_entity(
-    solution: &Solution,
-    entity: &Entity,
-    metadata: &Metadata,
-    at: Uuid,
-    all: &mut Vec<Component>,
-) {
+fn of_entity(solution: &Solution, entity: &Entity, metadata: &Metadata, at: Uuid, all: &mut Vec<Component>) {
     let name = entity.table.logical_name.as_str();
     let Some(table) = metadata.table(name) else { return };
     let root = solution.manifest.roots.iter().find(|root| {
@@ -137,7 +135,9 @@ pub(super) fn rows(solution: &Solution, metadata: &Metadata, at: Uuid) -> Vec<Re
             .with("content", BASE64.encode(&resource.content))
     }));
     if let Some(map) = &solution.site_map {
-        all.push(of("sitemap", site_map_id("")).with("sitemapname", "SiteMap").with("sitemapxml", xml::write(map)));
+        all.push(
+            of("sitemap", site_map_id("")).with("sitemapname", "SiteMap").with("sitemapxml", xml::write(map)),
+        );
     }
     all.extend(solution.app_site_maps.iter().map(|map| {
         of("sitemap", site_map_id(&map.unique_name))

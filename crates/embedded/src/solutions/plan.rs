@@ -234,15 +234,17 @@ impl Plan<'_> {
     fn lookup(&mut self, (table, column): (&str, &str), group: Vec<OneToMany>) -> Result<(), Refusal> {
         let known = self.known();
         let entity = self.solution.entities.iter().find(|entity| entity.table.logical_name == table);
-        let given = entity.and_then(|entity| {
-            entity.table.column(column).filter(|column| own(&entity.table, column))
-        });
+        let given =
+            entity.and_then(|entity| entity.table.column(column).filter(|column| own(&entity.table, column)));
         let have = known.table(table).and_then(|have| have.column(column));
-        if given.is_none() && have.is_some_and(|have| !have.is_custom) {
-            // Owners, creators and their like come with the table.
+        // Owners, creators and their like come with the table; so do what jobs, notes and mails have to do with it. Names of
+        // columns made at run time have a prefix.
+        if given.is_none() && have.map_or(!column.contains('_'), |have| !have.is_custom) {
             return Ok(());
         }
-        let info = given.or(have).ok_or_else(|| Problem::Missing { what: "column", name: format!("{table}.{column}") })?;
+        let info = given
+            .or(have)
+            .ok_or_else(|| Problem::Missing { what: "column", name: format!("{table}.{column}") })?;
         let there = |relation: &OneToMany| {
             known.one_to_many.iter().find(|have| have.schema_name.eq_ignore_ascii_case(&relation.schema_name))
         };
@@ -256,7 +258,8 @@ impl Plan<'_> {
                 }
                 Some(have) => {
                     // Files do not say what a merge does.
-                    let cascade = postroom_core::metadata::Cascade { merge: have.cascade.merge, ..relation.cascade };
+                    let cascade =
+                        postroom_core::metadata::Cascade { merge: have.cascade.merge, ..relation.cascade };
                     if cascade != have.cascade {
                         self.draft.update_relationship(&OneToMany { cascade, ..have.clone() })?;
                     }
@@ -273,11 +276,14 @@ impl Plan<'_> {
     fn orphans(&self) -> Result<(), Stop> {
         for entity in &self.solution.entities {
             let table = self.draft.schema().table(&entity.table.logical_name);
-            let lookups = entity.table.columns.iter().filter(|column| own(&entity.table, column) && is_lookup(column));
+            let lookups =
+                entity.table.columns.iter().filter(|column| own(&entity.table, column) && is_lookup(column));
             for column in lookups {
                 if table.as_ref().is_ok_and(|table| table.column(&column.logical_name).is_none()) {
-                    let component = format!("the column {}.{}", entity.table.logical_name, column.logical_name);
-                    let missing = Problem::Missing { what: "relationship", name: "for the lookup".to_owned() };
+                    let component =
+                        format!("the column {}.{}", entity.table.logical_name, column.logical_name);
+                    let missing =
+                        Problem::Missing { what: "relationship", name: "for the lookup".to_owned() };
                     return Err(Stop { component, refusal: missing.into() });
                 }
             }
@@ -306,9 +312,9 @@ impl Plan<'_> {
     fn key(&mut self, table: &TableInfo, key: &KeyInfo) -> Result<(), Refusal> {
         let name = table.logical_name.as_str();
         let known = self.known();
-        let have = known.table(name).and_then(|have| {
-            have.keys.iter().find(|known| known.logical_name == key.logical_name)
-        });
+        let have = known
+            .table(name)
+            .and_then(|have| have.keys.iter().find(|known| known.logical_name == key.logical_name));
         match have {
             Some(have) if have.columns == key.columns => Ok(()),
             Some(_) => {

@@ -73,7 +73,9 @@ pub(crate) async fn apart(
     for set in sets {
         answers.push(match alone(set) {
             Err(failure) => Err(failure),
-            Ok(Some((at, version))) => uninstall_as(session, at, version).await.map(|()| vec![Outcome::Deleted]),
+            Ok(Some((at, version))) => {
+                uninstall_as(session, at, version).await.map(|()| vec![Outcome::Deleted])
+            }
             Ok(None) => Box::pin(session.write(set.clone())).await,
         });
     }
@@ -113,12 +115,7 @@ async fn uninstall_as(session: &Session, at: RecordRef, version: Option<i64>) ->
     uninstall(session.crm(), session.user(), at, version).await
 }
 
-async fn uninstall(
-    crm: &Embedded,
-    acting: Uuid,
-    at: RecordRef,
-    version: Option<i64>,
-) -> Result<(), Failure> {
+async fn uninstall(crm: &Embedded, acting: Uuid, at: RecordRef, version: Option<i64>) -> Result<(), Failure> {
     let (cache, writer) = (crm.cache.clone(), Writer { acting, now: crm.clock.now() });
     crm.shape(move |tx| {
         async move {
@@ -271,9 +268,10 @@ fn in_order<'m>(
     };
     let mut all = gone.to_vec();
     // Lookups of a table that goes are no reason to keep what they name.
-    let own = metadata.one_to_many.iter().filter(|relation| {
-        relation.is_custom && tables.contains(relation.referencing_table.as_str())
-    });
+    let own = metadata
+        .one_to_many
+        .iter()
+        .filter(|relation| relation.is_custom && tables.contains(relation.referencing_table.as_str()));
     all.extend(own.map(Definition::OneToMany));
     let keys = metadata.tables.iter().filter(|table| tables.contains(table.logical_name.as_str()));
     all.extend(keys.flat_map(|table| table.keys.iter().map(move |key| Definition::Key(table, key))));
@@ -303,7 +301,8 @@ fn take_one(
         Definition::Key(table, key) => draft.delete_key(&table.logical_name, &key.logical_name),
         Definition::Column(table, column) => {
             let there = known.table(&table.logical_name).and_then(|have| have.column(&column.logical_name));
-            match there.is_some() && !tables.contains(table.logical_name.as_str()) && !column.is_primary_name {
+            match there.is_some() && !tables.contains(table.logical_name.as_str()) && !column.is_primary_name
+            {
                 true => draft.delete_column(&table.logical_name, &column.logical_name),
                 false => Ok(()),
             }

@@ -17,6 +17,7 @@ mod model;
 mod queries;
 mod rules;
 mod soapdoor;
+mod solutions;
 mod speed;
 mod tables;
 mod writes;

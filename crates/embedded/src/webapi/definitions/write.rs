@@ -87,7 +87,8 @@ async fn create(call: &Call<'_>, metadata: &Metadata, place: &Place<'_>) -> Resu
             crm.add_column(&table.logical_name, info).await?;
             let now = current(call).await?;
             let table = now.table(&table.logical_name).ok_or_else(unfound)?;
-            created(call, &now, Node::Column(table, table.column(&name).ok_or_else(unfound)?), Some(table)).await
+            created(call, &now, Node::Column(table, table.column(&name).ok_or_else(unfound)?), Some(table))
+                .await
         }
     }
 }
@@ -160,7 +161,9 @@ async fn created(
     let mut made = vec![node.id()];
     if let Node::OneToMany(relation) = node {
         let table = now.table(&relation.referencing_table);
-        made.extend(table.and_then(|table| table.column(&relation.referencing_column)).map(|column| column.id));
+        made.extend(
+            table.and_then(|table| table.column(&relation.referencing_column)).map(|column| column.id),
+        );
     }
     solutions::add_made(call.session, call.header("mscrm.solutionuniquename"), now, &made).await?;
     let url = url(call, node, table);

@@ -295,6 +295,8 @@ pub fn solution(package: Package) -> Solution {
         lookup("esc_send", "esc_contactid", "contact", navigation("esc_ContactId")),
         lookup("esc_send", "esc_aboutid", "account", navigation("esc_AboutId_account")),
         lookup("esc_send", "esc_aboutid", "lead", navigation("esc_AboutId_lead")),
+        lookup("esc_send", "esc_whoid", "account", navigation("esc_WhoId_account")),
+        lookup("esc_send", "esc_whoid", "contact", navigation("esc_WhoId_contact")),
     ];
     if package < Package::V8_0 {
         one_to_many.iter_mut().for_each(|relation| relation.referenced_navigation.clear());
