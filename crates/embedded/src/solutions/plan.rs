@@ -21,19 +21,19 @@ use crate::schema::registry::Revision;
 #[derive(Debug)]
 pub(super) struct Stop {
     pub(super) component: String,
-    pub(super) refusal: Refusal,
+    pub(super) refusal: Box<Refusal>,
 }
 
 impl Stop {
     fn of(component: impl Into<String>) -> impl FnOnce(Refusal) -> Stop {
         let component = component.into();
-        move |refusal| Stop { component, refusal }
+        move |refusal| Stop { component, refusal: Box::new(refusal) }
     }
 
     /// In the platform's words.
     pub(super) fn failure(self, solution: &str) -> Failure {
         let missing = matches!(
-            &self.refusal,
+            &*self.refusal,
             Refusal::UnknownTable { .. }
                 | Refusal::UnknownColumn { .. }
                 | Refusal::Definition(Problem::Missing { .. })
@@ -137,9 +137,6 @@ impl Plan<'_> {
                 (true, true) => self.texts(table).map_err(stop())?,
                 (true, false) => {}
             }
-        }
-        if new.is_empty() {
-            return Ok(());
         }
         // One by one, so that an error names its table.
         for info in new {
@@ -284,7 +281,7 @@ impl Plan<'_> {
                         format!("the column {}.{}", entity.table.logical_name, column.logical_name);
                     let missing =
                         Problem::Missing { what: "relationship", name: "for the lookup".to_owned() };
-                    return Err(Stop { component, refusal: missing.into() });
+                    return Err(Stop::of(component)(missing.into()));
                 }
             }
         }

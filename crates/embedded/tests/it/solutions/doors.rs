@@ -105,7 +105,7 @@ async fn user(door: &DoorBench, name: &str, role: uuid::Uuid) -> DoorBench {
     let user =
         user.with("businessunitid", RecordRef::new("businessunit", postroom_embedded::seed::BUSINESS_UNIT));
     let given = door.bench.row("systemuserroles").with("systemuserid", user.at.id).with("roleid", role);
-    door.bench.create(&[user.clone()]).await;
+    door.bench.create(std::slice::from_ref(&user)).await;
     door.bench.create(&[given]).await;
     door.another(user.at.id).await
 }
