@@ -21,7 +21,7 @@ use crate::lot::{self, Writer, load};
 use crate::query::{self, Frame, Me, Window, all_visible};
 use crate::schema::registry::Cache;
 use crate::schema::{Schema, Table};
-use crate::{Embedded, address, content};
+use crate::{Embedded, address, content, solutions};
 
 /// The columns that say how a row stands, where its table has them.
 const STANDING: &[&str] = &["statecode", "statuscode", "ownerid", "merged", "masterid"];
@@ -129,6 +129,9 @@ impl Crm for Embedded {
         let count = sets.len();
         if count == 0 {
             return Vec::new();
+        }
+        if let Some(answers) = solutions::apart_of_port(self, &sets).await {
+            return answers;
         }
         let (writer, cache) = (self.writer(), self.cache.clone());
         let files = content::store_files(&mut sets);

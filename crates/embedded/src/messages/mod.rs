@@ -16,6 +16,7 @@ mod needs;
 mod queues;
 mod rights;
 mod sales;
+mod solutions;
 mod system;
 mod template;
 mod tracking;
@@ -184,6 +185,13 @@ async fn prepare_more(ask: &Ask<'_>, known: &Definition) -> Result<Prepared, Fai
         "UploadBlock" => blocks::block(ask),
         "CommitAttachmentBlocksUpload" | "CommitFileBlocksUpload" => blocks::commit(ask).await,
         "DeleteFile" => blocks::delete_file(ask).await,
+        "ImportSolution" => solutions::import(ask).await,
+        "ImportSolutionAsync" => solutions::import_async(ask, false).await,
+        "StageAndUpgrade" => solutions::upgrade(ask).await,
+        "StageAndUpgradeAsync" => solutions::import_async(ask, true).await,
+        "ExportSolution" => solutions::export(ask).await,
+        "AddSolutionComponent" => solutions::add_component(ask).await,
+        "RemoveSolutionComponent" => solutions::remove_component(ask).await,
         name => Err(refuse(codes::NOT_SUPPORTED, format!("The message {name} is not done here yet."))),
     }
 }

@@ -23,7 +23,7 @@ pub use crate::query::{Start, Window};
 use crate::rules::Refusal;
 use crate::schema::registry::Cache;
 use crate::schema::{Schema, Table};
-use crate::{Embedded, changes, content, crm};
+use crate::{Embedded, changes, content, crm, solutions};
 
 /// Rows counted at most when a total is asked for; the platform says no more either.
 pub const COUNTED: u64 = 5000;
@@ -162,6 +162,9 @@ impl Session {
         if count == 0 {
             return Vec::new();
         }
+        if let Some(answers) = solutions::apart(self, &sets).await {
+            return answers;
+        }
         let writer = Writer { acting: self.user(), now: self.crm.clock.now() };
         let (cache, files, asks) = (self.crm.cache.clone(), content::store_files(&mut sets), self.asks());
         let unit = self.crm.change(move |tx| permission::put(tx, cache, asks, writer, files, sets).boxed());
@@ -205,6 +208,13 @@ impl Asks {
         let caller = self.callers.current(tx, schema, self.user, self.impersonated).await?;
         self.callers.keep(&caller);
         Ok(caller)
+    }
+}
+
+impl Asks {
+    /// The caller by definitions that are not durable yet: read anew, and kept by nobody.
+    pub(crate) async fn fresh(&self, tx: &mut Tx, schema: &Arc<Schema>) -> Result<Caller, AccessError> {
+        Caller::load(tx, schema, self.user, self.impersonated).await
     }
 }
 

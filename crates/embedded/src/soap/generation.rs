@@ -40,7 +40,15 @@ const SINCE: &[(Generation, &[&str])] = &[
     ),
     (
         Generation::Dataverse,
-        &["CreateMultiple", "RetrieveTotalRecordCount", "UpdateMultiple", "UpsertMultiple"],
+        &[
+            "CreateMultiple",
+            "ImportSolutionAsync",
+            "RetrieveTotalRecordCount",
+            "StageAndUpgrade",
+            "StageAndUpgradeAsync",
+            "UpdateMultiple",
+            "UpsertMultiple",
+        ],
     ),
 ];
 

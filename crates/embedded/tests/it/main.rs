@@ -21,6 +21,7 @@ mod model;
 mod queries;
 mod rules;
 mod soapdoor;
+mod solutions;
 mod speed;
 mod tables;
 mod writes;
