@@ -18,7 +18,6 @@ use crate::access::{self, Grant};
 use crate::failure::Failure;
 use crate::lot::{self, Writer};
 use crate::messages::refuse;
-use crate::rules::Refusal;
 use crate::schema::Schema;
 use crate::schema::registry::{self, Cache};
 use crate::session::{Asks, Session};
