@@ -213,7 +213,7 @@ async fn campaigns(service: &Dotdigital, told: &mut Told, ask: &Ask) {
     told.note("campaign", service.campaign(&campaign).await);
     told.note("summary", service.summary(&campaign).await);
     told.note("campaign lists", service.campaign_lists(&campaign, ask).await);
-    told.note("from addresses", service.from_addresses().await);
+    told.note("from addresses", service.senders().await);
     told.note("create campaign", service.create_campaign(&draft()).await);
     told.note("change campaign", service.change_campaign(&campaign, &draft()).await);
     told.note("copy campaign", service.copy_campaign(&campaign).await);
