@@ -35,6 +35,8 @@ pub(super) async fn connection(stream: TcpStream, world: Arc<World>, region: Reg
     let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         answer(Arc::clone(&world), region, request)
     });
+    // Without it large answers wait for acknowledgements; a socket that refuses is served all the same.
+    let _ = stream.set_nodelay(true);
     // A client that goes away is no failure of the server's, and a lost answer is wanted.
     let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
@@ -214,6 +216,9 @@ fn written(answer: Result<Reply, Refusal>, ordeal: &Ordeal, v3: bool) -> Respons
             if ordeal.unknown && !v3 {
                 fault::estrange(&mut body, &mut 0);
             }
+            if ordeal.dates {
+                fault::respell(&mut body, &mut 0);
+            }
             Reply::Json(status, body).into_response()
         }
         Ok(reply) => reply.into_response(),
@@ -289,12 +294,13 @@ fn with_limit(mut response: Response, ruling: &Ruling, tier: Tier) -> Response {
 async fn cut(response: Response) -> Response {
     let (parts, body) = response.into_parts();
     let whole = to_bytes(body, usize::MAX).await.unwrap_or_default();
-    let half = Half { sent: Some(whole.slice(..whole.len() / 2)), whole: whole.len() as u64 };
+    let half = Half { sent: Some(whole.slice(..whole.len() / 2)), flushed: false, whole: whole.len() as u64 };
     Response::from_parts(parts, Body::new(half))
 }
 
 struct Half {
     sent: Option<Bytes>,
+    flushed: bool,
     whole: u64,
 }
 
@@ -302,8 +308,19 @@ impl HttpBody for Half {
     type Data = Bytes;
     type Error = Lost;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Lost>>> {
-        Poll::Ready(Some(self.sent.take().map(Frame::data).ok_or(Lost)))
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Lost>>> {
+        if let Some(half) = self.sent.take() {
+            return Poll::Ready(Some(Ok(Frame::data(half))));
+        }
+        // What was written leaves while the server waits; an error would drop it.
+        if !std::mem::replace(&mut self.flushed, true) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(Some(Err(Lost)))
     }
 
     fn size_hint(&self) -> SizeHint {

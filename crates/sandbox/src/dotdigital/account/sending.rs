@@ -154,7 +154,7 @@ impl Account {
             Some(split) => {
                 let versions =
                     self.campaigns.get(&send.campaign).map_or(1, |known| known.versions.len().max(1));
-                let seed = send.id.as_u128() as u64;
+                let seed = mix(&[behaviour.seed, send.campaign as u64, send.date.as_second() as u64]);
                 let tested = |contact: i32| mix(&[seed, contact as u64]) % 100 < split.percentage as u64;
                 let test = audience.into_iter().filter(|(contact, _)| tested(*contact)).collect();
                 let version = |contact: i32| (mix(&[seed, contact as u64, 1]) % versions as u64) as u8;
