@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::Dotdigital;
 use super::list::PAGE;
-use crate::client::Ask;
+use crate::ask::Ask;
 use crate::date;
 use crate::wire::Row;
 

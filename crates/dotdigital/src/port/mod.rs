@@ -19,11 +19,13 @@ use http::StatusCode;
 use postroom_core::marketing::{Ask as Part, Page};
 use postroom_core::{Clock, Fault, Ids};
 
+use crate::ask::Ask;
 use crate::auth::Credentials;
-use crate::client::{Ask, Client, Trouble, Whole, unreadable};
+use crate::client::{Client, Trouble};
 use crate::config::{Api, Settings};
 use crate::paging::{self, Found, Place};
 use crate::refusal::Refusal;
+use crate::sink::{Whole, unreadable};
 use crate::wire::Row;
 use rows::Rows;
 
