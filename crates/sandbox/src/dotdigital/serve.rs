@@ -35,6 +35,8 @@ pub(super) async fn connection(stream: TcpStream, world: Arc<World>, region: Reg
     let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         answer(Arc::clone(&world), region, request)
     });
+    // Without it large answers wait for acknowledgements; a socket that refuses is served all the same.
+    let _ = stream.set_nodelay(true);
     // A client that goes away is no failure of the server's, and a lost answer is wanted.
     let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
@@ -213,6 +215,9 @@ fn written(answer: Result<Reply, Refusal>, ordeal: &Ordeal, v3: bool) -> Respons
         Ok(Reply::Json(status, mut body)) => {
             if ordeal.unknown && !v3 {
                 fault::estrange(&mut body, &mut 0);
+            }
+            if ordeal.dates {
+                fault::respell(&mut body, &mut 0);
             }
             Reply::Json(status, body).into_response()
         }
