@@ -116,7 +116,7 @@ def main():
             "--generation-database", "none", "--warnings", "off", "--suppress-health-check", "all",
             "--continue-on-failure",
         ]
-        sys.exit(subprocess.run(command, cwd=scratch, stdout=open('/tmp/dotsim_st.out','w'), stderr=subprocess.STDOUT).returncode) #TMP
+        sys.exit(subprocess.run(command, cwd=scratch).returncode)
 
 
 main()
