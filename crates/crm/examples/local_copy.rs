@@ -15,7 +15,7 @@ use postroom_core::{
     Change, ChangeSet, ChangesAsk, Clock, Code, Content, Crm, Fault, Ids, Query, Record, RecordRef, Secret,
     Value,
 };
-use postroom_crm::sign_in::{Connection, Token};
+use postroom_crm::sign_in::{Bearer, Connection, Token};
 use postroom_crm::webapi::{Bodies, Settings, WebApi};
 use postroom_store::migrate::{Ddl, Migration};
 use postroom_store::sql::{self, ColumnDef, Expr, ExprTrait};
@@ -102,8 +102,7 @@ async fn run(job: &Job) -> Result<Done, Failure> {
     let http = Connection::default().client()?;
     let crm = WebApi::new(
         Settings::new(&job.url)?,
-        http,
-        Arc::clone(&token) as Arc<dyn Token>,
+        Arc::new(Bearer::new(http, Arc::clone(&token) as Arc<dyn Token>)),
         Arc::new(NoBodies),
         Clock::system(),
         Ids::random(),
