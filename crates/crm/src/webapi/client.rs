@@ -302,8 +302,11 @@ impl Client {
     }
 }
 
-/// Something else answers at this address.
+/// Something else answers at this address; an answer that only ends too soon is asked for again.
 fn not_here(error: serde_json::Error) -> Fault {
+    if error.is_eof() {
+        return unreadable(error);
+    }
     let text = "what answers at org_url is no Web API: check the address, and what stands between";
     Fault::new(Verdict::Hold, Code::CRM_REFUSED, text).with_source(error)
 }

@@ -19,6 +19,12 @@ struct Inner {
 }
 
 impl Refusal {
+    /// Whether the body is an error in JSON that ends too soon: what it meant to say is not known.
+    pub(crate) fn is_cut(body: &[u8]) -> bool {
+        body.trim_ascii_start().starts_with(b"{")
+            && serde_json::from_slice::<serde::de::IgnoredAny>(body).is_err_and(|error| error.is_eof())
+    }
+
     /// Reads an answer that is no success. Texts that are no JSON (proxies, IIS) are kept to their first line.
     pub(crate) fn read(status: StatusCode, body: &[u8]) -> Refusal {
         let (code, message) = match serde_json::from_slice::<Envelope>(body) {
@@ -66,6 +72,13 @@ mod tests {
         check(503, "<html>\nService Unavailable", Code::CRM_AWAY, again);
         let limited = Verdict::Retry { after: Some(SignedDuration::from_secs(30)) };
         check(429, &error("0x80072322"), Code::CRM_AWAY, limited);
+    }
+
+    #[test]
+    fn errors_that_end_too_soon() {
+        let cut = |body: &str| Refusal::is_cut(body.as_bytes());
+        assert!(cut(r#"{"error":{"code":"0x8004"#) && cut("{"));
+        assert!(!cut(r#"{"error":{"code":"0x80040217"}}"#) && !cut("<html>") && !cut("") && !cut("{]"));
     }
 
     #[test]

@@ -153,6 +153,14 @@ impl Wire {
             self.lanes.went_well();
             return Try::Done(Reply { headers: head.headers, body });
         }
+        if Refusal::is_cut(&body) {
+            // It may be one that says to try again, or that something is there already.
+            let fault = Fault::retry(Code::CRM_AWAY, format!("the CRM's refusal ({status}) was cut off"));
+            return match ask.repeatable {
+                true => Try::Again { trouble: Trouble::Fault(fault), wait: None },
+                false => Try::Stop(Trouble::Lost(fault)),
+            };
+        }
         self.refused(ask, Refusal::read(status, &body), &head.headers)
     }
 
