@@ -161,6 +161,12 @@ fn accepted_mail_survives_every_kill_point_over_the_web_api() {
     Drill::new(Make::WebApi, Database::Sqlite).run();
 }
 
+/// The same at the two steps that write into the CRM and note it.
+#[test]
+fn accepted_mail_survives_the_steps_of_filing_over_soap() {
+    Drill::new(Make::Soap, Database::Sqlite).run();
+}
+
 struct Drill {
     make: Make,
     house: House,
@@ -179,6 +185,7 @@ impl Drill {
             Make::Embedded => true,
             Make::WebApi if hit == Hit::FirstStart => step != "crm.install",
             Make::WebApi => matches!(hit, Hit::Load(_) | Hit::Stop) || step == "mail.placed",
+            Make::Soap => ["crm.apply", "mail.filed"].contains(&step),
         };
         TABLE.iter().copied().filter(|(step, hit)| says(step, *hit)).collect()
     }
