@@ -140,11 +140,11 @@ fn messages_are_signed_with_a_token_of_the_token_service() {
     says(&found, "sign_in", false, "");
 }
 
-/// Without an address of the token service the CRM is asked for it.
+/// Without an address of the token service the CRM's WSDL is asked for it; ours has no claims.
 #[test]
 fn a_crm_without_a_token_service_says_so() {
     let (exit, found) = steps(&signing(&origin(), "", "Wintermorgen 7"));
-    says(&found, "sign_in", false, "is not signed in to through AD FS");
+    says(&found, "sign_in", false, "has no authentication policy");
     assert_eq!(exit, 20);
 }
 
