@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use async_trait::async_trait;
 use jiff::SignedDuration;
 use postroom_core::{Clock, Fault, Ids, Secret};
 use postroom_formats::soap::envelope::{Envelope, Headers, Soap};
@@ -18,6 +19,19 @@ const HOLDS: SignedDuration = SignedDuration::from_mins(5);
 const BACK: SignedDuration = SignedDuration::from_mins(1);
 /// A new token is asked for when less than this is left of the old one, or a fifth of its life.
 const AHEAD: SignedDuration = SignedDuration::from_mins(10);
+
+/// What puts a signed header into each SOAP call.
+#[async_trait]
+pub trait Signer: Send + Sync {
+    /// The `o:Security` header of one call, to be sent at once.
+    ///
+    /// # Errors
+    /// [`postroom_core::Verdict::Hold`] for a wrong name or password.
+    async fn header(&self) -> Result<Element, Fault>;
+
+    /// The CRM refused the header: the next one is signed with a new token.
+    fn refused(&self);
+}
 
 /// Signs the SOAP calls to one service of one CRM.
 pub struct Claims {
@@ -57,32 +71,6 @@ impl Claims {
             held: Mutex::default(),
             asking: tokio::sync::Mutex::new(()),
         }
-    }
-
-    /// The `o:Security` header of one call, to be sent at once.
-    ///
-    /// # Errors
-    /// [`postroom_core::Verdict::Hold`] for a wrong name or password.
-    pub async fn header(&self) -> Result<Element, Fault> {
-        let token = match self.held() {
-            Some(token) => token,
-            None => {
-                let _asking = self.asking.lock().await;
-                match self.held() {
-                    Some(token) => token,
-                    None => {
-                        self.caution.allow()?;
-                        self.caution.learn(self.ask().await)?
-                    }
-                }
-            }
-        };
-        Ok(token.sign(self.lifetime()))
-    }
-
-    /// The CRM refused the header: the next one is signed with a new token.
-    pub fn refused(&self) {
-        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     fn held(&self) -> Option<trust::Token> {
@@ -134,6 +122,30 @@ impl Claims {
                 Ok(token)
             }
         }
+    }
+}
+
+#[async_trait]
+impl Signer for Claims {
+    async fn header(&self) -> Result<Element, Fault> {
+        let token = match self.held() {
+            Some(token) => token,
+            None => {
+                let _asking = self.asking.lock().await;
+                match self.held() {
+                    Some(token) => token,
+                    None => {
+                        self.caution.allow()?;
+                        self.caution.learn(self.ask().await)?
+                    }
+                }
+            }
+        };
+        Ok(token.sign(self.lifetime()))
+    }
+
+    fn refused(&self) {
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 

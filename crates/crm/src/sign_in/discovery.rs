@@ -11,7 +11,7 @@ use postroom_formats::soap::discovery::{self, Question};
 use postroom_formats::soap::envelope::{Envelope, Headers, Soap};
 use serde::Deserialize;
 
-use super::claims::Claims;
+use super::claims::{Claims, Signer as _};
 use super::hosted::Hosted;
 use super::refusal::{nonsense, refused};
 use super::soap::{call, wrong_address};

@@ -24,7 +24,7 @@ use super::wire::{Trouble, Wire};
 use crate::outside::{Held, Outside, Seen, Who};
 use crate::promises::{look, write};
 use crate::sign_in::Transport;
-use crate::sign_in::claims::Claims;
+use crate::sign_in::claims::Signer;
 use crate::webapi::Bodies;
 
 /// A Dynamics organisation, spoken to over SOAP.
@@ -50,7 +50,7 @@ impl Soap {
 
     /// The same with a signed header in each message (IFD): SOAP 1.2 at the service's own address,
     /// [`Settings::service`], for which the claims must be made.
-    pub fn signed(mut self, claims: Arc<Claims>) -> Soap {
+    pub fn signed(mut self, claims: Arc<dyn Signer>) -> Soap {
         self.client.wire.sign(claims);
         self
     }

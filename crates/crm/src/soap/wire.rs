@@ -26,7 +26,7 @@ use crate::lanes::{Lanes, pause};
 use crate::outside::Seen;
 use crate::refusal::{Refusal, codes};
 use crate::sign_in::Transport;
-use crate::sign_in::claims::Claims;
+use crate::sign_in::claims::Signer;
 
 /// What is read of one answer at most.
 const LIMITS: Limits = Limits { bytes: 256 << 20, nodes: 20_000_000, depth: 64 };
@@ -55,7 +55,7 @@ impl From<Trouble> for Fault {
 
 pub(super) struct Wire {
     transport: Arc<dyn Transport>,
-    claims: Option<Arc<Claims>>,
+    claims: Option<Arc<dyn Signer>>,
     settings: Settings,
     pub lanes: Lanes,
     ids: Ids,
@@ -81,7 +81,7 @@ impl Wire {
         Wire { transport, claims: None, settings, lanes, ids, seen: Mutex::default() }
     }
 
-    pub(super) fn sign(&mut self, claims: Arc<Claims>) {
+    pub(super) fn sign(&mut self, claims: Arc<dyn Signer>) {
         self.claims = Some(claims);
     }
 

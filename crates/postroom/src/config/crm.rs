@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use postroom_crm::webapi::Settings;
+use postroom_crm::{soap, webapi};
 
 use super::secret::SecretRef;
 use super::setting::{Check, Reading, optional, section};
@@ -171,14 +171,18 @@ impl Crm {
 
     fn check_outside(&self, cx: &mut Reading) {
         let kind = self.kind.as_str();
-        match self.org_url.as_ref().map(|url| Settings::new(url.as_str())) {
+        let read = |url: &HttpUrl| match self.kind {
+            CrmKind::Soap => soap::Settings::new(url.as_str()).map(drop),
+            CrmKind::WebApi | CrmKind::Embedded => webapi::Settings::new(url.as_str()).map(drop),
+        };
+        match self.org_url.as_ref().map(read) {
             None => {
                 let text =
                     format!("crm.org_url is missing: kind = \"{kind}\" needs the organisation's address");
                 cx.refuse("crm.org_url", text);
             }
             Some(Err(error)) => cx.refuse("crm.org_url", format!("crm.org_url: {error}")),
-            Some(Ok(_)) => {}
+            Some(Ok(())) => {}
         }
         match self.way_in() {
             None => {
@@ -246,12 +250,6 @@ impl Check for Crm {
                 }
             }
             CrmKind::WebApi | CrmKind::Soap => self.check_outside(cx),
-        }
-        if self.kind == CrmKind::Soap {
-            cx.refuse(
-                "crm.kind",
-                "crm.kind = \"soap\" is not there yet: use \"webapi\" (Dynamics 2016 or later)",
-            );
         }
     }
 }

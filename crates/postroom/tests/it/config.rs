@@ -393,8 +393,22 @@ fn each_way_into_a_crm_outside_says_what_it_needs() {
     }
     let open = outside(&secret("token")).replace("https://", "http://");
     refused(&open, &["is not protected: write https://"]);
-    let soap = outside(&secret("token")).replace("webapi", "soap");
-    refused(&soap, &["is not there yet"]);
+    let token_service = "authority = \"https://sts.example.org/adfs/services/trust/13/usernamemixed\"\n";
+    for keys in [
+        secret("token"),
+        application.clone(),
+        format!("sign_in = \"windows\"\ndomain = \"EXAMPLE\"\n{user}"),
+        format!("sign_in = \"ws_trust\"\n{user}"),
+        format!("{token_service}{user}"),
+    ] {
+        let run = validate(&outside(&keys).replace("webapi", "soap")).exits(0);
+        assert!(run.err.is_empty(), "{keys}: {}", run.err);
+    }
+    let lacks = outside("sign_in = \"ws_trust\"\nusername = \"u\"").replace("webapi", "soap");
+    refused(&lacks, &["crm.password is missing: sign_in = \"ws_trust\" needs it"]);
+    let copied = outside(&secret("token")).replace("webapi", "soap");
+    let copied = copied.replace("/Acme", "/Acme/XRMServices/2011/Organization.svc");
+    validate(&copied).exits(0);
 }
 
 #[test]
@@ -410,4 +424,7 @@ fn what_a_way_into_the_crm_does_not_use_is_warned_of() {
         assert!(run.err.contains(part), "{part} is not in {}", run.err);
     }
     assert_eq!(run.err.lines().count(), 3, "{}", run.err);
+    let soap = outside("token = { command = [\"cat\"] }\napi_version = \"9.2\"").replace("webapi", "soap");
+    let run = validate(&soap).exits(0);
+    assert!(run.err.contains("crm.api_version is not used: kind = \"soap\" has none"), "{}", run.err);
 }

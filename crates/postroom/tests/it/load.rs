@@ -77,14 +77,14 @@ impl House {
 
     /// A node with a CRM of this make on a new database, and when the CRM is outside the postroom that keeps it, which runs.
     pub fn with(make: Make, database: Database) -> House {
-        if make == Make::Embedded {
+        if !make.is_outside() {
             return House::new(database);
         }
         let mut crm = House::new(database);
         crm.start();
         let (temporary, place) = (tempfile::tempdir().expect("a temporary folder"), crm.place());
         let url = (database == Database::Postgres).then(|| Postgres::shared().database());
-        let section = place.section("webapi", temporary.path());
+        let section = place.section(make, temporary.path());
         let mut house = House::configured(temporary.path(), url, "0B", &section);
         house._temporary = Some(temporary);
         house.crm = Some(Box::new(crm));

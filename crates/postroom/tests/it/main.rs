@@ -8,6 +8,7 @@ mod corpus;
 mod crash;
 mod demo;
 mod doors;
+mod federation;
 mod hostile;
 mod house;
 mod load;

@@ -10,8 +10,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use postroom_core::{Clock, Content, Crm, Fault, Ids, Secret};
 use postroom_crm::sign_in::{Bearer, Connection};
+use postroom_crm::soap::{self, Soap};
 use postroom_crm::webapi::auth::Fixed;
-use postroom_crm::webapi::{Bodies, Settings, WebApi};
+use postroom_crm::webapi::{self, Bodies, WebApi};
 use postroom_embedded::{Embedded, read_content};
 use postroom_store::Store;
 
@@ -21,6 +22,23 @@ pub enum Make {
     Embedded,
     /// `[crm] kind = "webapi"`.
     WebApi,
+    /// `[crm] kind = "soap"`.
+    Soap,
+}
+
+impl Make {
+    pub fn is_outside(self) -> bool {
+        self != Make::Embedded
+    }
+
+    /// `[crm] kind`.
+    fn kind(self) -> &'static str {
+        match self {
+            Make::Embedded => "embedded",
+            Make::WebApi => "webapi",
+            Make::Soap => "soap",
+        }
+    }
 }
 
 /// Where a CRM outside is, as a text that a process hands to another.
@@ -32,30 +50,44 @@ pub struct Place {
 
 impl Place {
     /// `[crm]` of a postroom that works with it; the token is written into `folder`.
-    pub fn section(&self, kind: &str, folder: &Path) -> String {
+    pub fn section(&self, make: Make, folder: &Path) -> String {
         let file = folder.join("crm-token");
         fs::write(&file, &self.token).expect("the folder can be written to");
         fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("the file is ours");
-        let (origin, file) = (&self.origin, file.display());
+        let (kind, origin, file) = (make.kind(), &self.origin, file.display());
         format!("[crm]\nkind = \"{kind}\"\norg_url = \"{origin}\"\ntoken = {{ file = \"{file}\" }}\n")
     }
 
-    pub fn write(&self) -> String {
-        format!("{} {}", self.origin, self.token)
+    pub fn write(&self, make: Make) -> String {
+        format!("{} {} {}", make.kind(), self.origin, self.token)
     }
 
-    pub fn read(text: &str) -> Place {
-        let (origin, token) = text.split_once(' ').expect("an address and a token");
-        Place { origin: origin.to_owned(), token: token.to_owned() }
+    pub fn read(text: &str) -> (Make, Place) {
+        let [kind, origin, token] = text.split(' ').collect::<Vec<_>>()[..] else {
+            panic!("a kind, an address and a token: {text}")
+        };
+        let makes = [Make::WebApi, Make::Soap];
+        let make = makes.into_iter().find(|make| make.kind() == kind).expect("a kind that is outside");
+        (make, Place { origin: origin.to_owned(), token: token.to_owned() })
     }
 
     /// The port to it.
-    pub fn web_api(&self, store: &Store, clock: &Clock) -> Arc<dyn Crm> {
-        let settings = Settings::new(&self.origin).expect("an address of this machine");
+    pub fn port(&self, make: Make, store: &Store, clock: &Clock) -> Arc<dyn Crm> {
         let client = Connection::default().client().expect("an HTTP client");
         let bearer = Bearer::new(client, Arc::new(Fixed(Secret::new(self.token.as_str()))));
         let bodies = Arc::new(Kept(store.clone()));
-        Arc::new(WebApi::new(settings, Arc::new(bearer), bodies, clock.clone(), Ids::random()))
+        let (bearer, clock, ids) = (Arc::new(bearer), clock.clone(), Ids::random());
+        let here = "an address of this machine";
+        match make {
+            Make::Soap => {
+                let settings = soap::Settings::new(&self.origin).expect(here);
+                Arc::new(Soap::new(settings, bearer, bodies, clock, ids))
+            }
+            Make::Embedded | Make::WebApi => {
+                let settings = webapi::Settings::new(&self.origin).expect(here);
+                Arc::new(WebApi::new(settings, bearer, bodies, clock, ids))
+            }
+        }
     }
 }
 

@@ -7,9 +7,10 @@ use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 
+use crate::federation::Federation;
 use crate::house::House;
 use crate::load::{self, Database};
-use crate::make::Place;
+use crate::make::{Make, Place};
 
 const SUPPORT: &str = "support@ours.example";
 const CASE: &str = "00000000-0000-4000-8000-000000000001";
@@ -32,9 +33,12 @@ fn origin() -> String {
 
 /// A house that works with it, without a server.
 fn house(keys: &str) -> House {
+    house_at("webapi", &origin(), keys)
+}
+
+fn house_at(kind: &str, origin: &str, keys: &str) -> House {
     let config = format!(
-        "[crm]\nkind = \"webapi\"\norg_url = \"{}\"\n{keys}\n[mailboxes.support]\naddress = \"{SUPPORT}\"\n",
-        origin()
+        "[crm]\nkind = \"{kind}\"\norg_url = \"{origin}\"\n{keys}\n[mailboxes.support]\naddress = \"{SUPPORT}\"\n"
     );
     let house = House::quiet(&config);
     fs::copy(CRM.path("ca.pem"), house.path("ca.pem")).expect("it is there");
@@ -96,6 +100,52 @@ fn the_ways_to_sign_in_that_our_own_doors_know() {
     signs_in(
         "sign_in = \"adfs\"\nclient_id = \"c\"\nusername = \"u\"\npassword = { file = \"FOLDER/secret\" }\n",
     );
+}
+
+/// Over SOAP each step is told too.
+#[test]
+fn every_step_is_told_over_soap() {
+    let (exit, steps) = steps(&house_at("soap", &origin(), &format!("{CA}{TOKEN}")));
+    says(&steps, "user", true, "Postroom Administrator");
+    says(&steps, "version", true, "9.2");
+    says(&steps, "privileges", true, "the user has all");
+    says(&steps, "senders", true, "nothing else reads the mail");
+    assert_eq!((exit, steps.len()), (0, 10), "{steps:#?}");
+}
+
+const USER: &str = "username = \"OURS\\\\postroom\"\npassword = { file = \"FOLDER/password\" }\n";
+
+/// A house that signs its messages as this user.
+fn signing(origin: &str, keys: &str, password: &str) -> House {
+    let house = house_at("soap", origin, &format!("sign_in = \"ws_trust\"\n{CA}{USER}{keys}"));
+    let file = house.write("password", password.as_bytes());
+    fs::set_permissions(file, fs::Permissions::from_mode(0o600)).expect("the file is ours");
+    house
+}
+
+#[test]
+fn messages_are_signed_with_a_token_of_the_token_service() {
+    let crm = House::open("");
+    let front = Federation::before(crm.place(), r"OURS\postroom", "Wintermorgen 7");
+    let there = format!("authority = \"{}\"\n", front.token_service());
+    let (exit, found) = steps(&signing(&front.origin, &there, "Wintermorgen 7"));
+    says(&found, "sign_in", true, "takes it");
+    says(&found, "user", true, "Postroom Administrator");
+    assert_eq!((exit, front.issued()), (0, 1), "{found:#?}");
+    let (exit, found) = steps(&signing(&front.origin, &there, "Sommerabend 8"));
+    says(&found, "sign_in", false, "check user and password");
+    assert_eq!(exit, 20);
+    // A token alone opens nothing there.
+    let (_, found) = steps(&house_at("soap", &front.origin, TOKEN));
+    says(&found, "sign_in", false, "");
+}
+
+/// Without an address of the token service the CRM's WSDL is asked for it; ours has no claims.
+#[test]
+fn a_crm_without_a_token_service_says_so() {
+    let (exit, found) = steps(&signing(&origin(), "", "Wintermorgen 7"));
+    says(&found, "sign_in", false, "has no authentication policy");
+    assert_eq!(exit, 20);
 }
 
 #[test]
@@ -204,7 +254,7 @@ fn mail_is_filed_over_tls_and_the_commands_look_at_the_crm() {
 fn mail_comes_in_while_the_crm_is_away() {
     let mut crm = load::House::new(Database::Sqlite);
     // Its database is made by the first command; nothing listens yet.
-    let section = crm.place().section("webapi", &crm.folder);
+    let section = crm.place().section(Make::WebApi, &crm.folder);
     let house = House::open(&format!("[jobs]\npoll = \"100ms\"\n{section}"));
     let id = house.send(
         "anna@customer.example",

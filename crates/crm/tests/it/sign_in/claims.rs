@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use jiff::SignedDuration;
 use postroom_core::{Clock, Code, Ids, Secret, Verdict};
-use postroom_crm::sign_in::claims::Claims;
+use postroom_crm::sign_in::claims::{Claims, Signer as _};
 use postroom_crm::sign_in::policy::{Policy, policy, token_service};
 use postroom_formats::soap::envelope::{Envelope, Headers, Soap};
 use postroom_formats::xml::Element;

@@ -14,14 +14,16 @@ use bytes::Bytes;
 use postroom_core::{Clock, Code, Content, Crm, Fault, Ids};
 use postroom_crm::outside::Outside;
 use postroom_crm::sign_in::{Connection, Proxy};
-use postroom_crm::webapi::{Bodies, Settings, WebApi};
+use postroom_crm::soap::{self, Soap};
+use postroom_crm::webapi::config::ConfigError;
+use postroom_crm::webapi::{self, Bodies, WebApi};
 use postroom_embedded::{Embedded, read_content};
 use postroom_store::Store;
 
 use super::outgoing::{pin, secret};
-use crate::config::{self, Config, CrmKind};
+use crate::config::{self, Config, CrmKind, CrmSignIn};
 use crate::report::CliError;
-use sign_in::SignedIn;
+use sign_in::{SignedIn, SignedMessages};
 
 /// The CRM, and what it can do beyond the port.
 #[derive(Clone)]
@@ -84,29 +86,62 @@ impl Make {
 
 /// A CRM outside, by its kind.
 async fn outside(config: &Config, store: &Store, clock: &Clock, ids: &Ids) -> Result<Elsewhere, CliError> {
-    let crm = &config.crm;
-    let url = crm.org_url.as_ref().map(config::HttpUrl::as_str).unwrap_or_default();
-    let mut settings =
-        Settings::new(url).map_err(|error| CliError::new(Code::CONFIG_INVALID, error.to_string()))?;
+    let keys = &config.crm;
+    let connection = connection(keys).await?;
+    let bodies = Arc::new(Kept(store.clone()));
+    let sign_in = |org_url: &str| {
+        let (clock, ids) = (clock.clone(), ids.clone());
+        Arc::new(SignedIn::new(keys.clone(), connection.clone(), org_url.to_owned(), clock, ids))
+    };
+    let (crm, org_url): (Arc<dyn Outside>, String) = match keys.kind {
+        CrmKind::WebApi => {
+            let settings = web_api(keys)?;
+            let org_url = settings.org_url().to_owned();
+            let sign_in = sign_in(&org_url);
+            (Arc::new(WebApi::new(settings, sign_in, bodies, clock.clone(), ids.clone())), org_url)
+        }
+        CrmKind::Soap => {
+            let settings = soap(keys)?;
+            let (org_url, service) = (settings.org_url().to_owned(), settings.service());
+            let sign_in = sign_in(&org_url);
+            let crm = Soap::new(settings, sign_in.clone(), bodies, clock.clone(), ids.clone());
+            let crm = match keys.way_in() {
+                Some(CrmSignIn::WsTrust) => crm.signed(Arc::new(SignedMessages::new(sign_in, service))),
+                _ => crm,
+            };
+            (Arc::new(crm), org_url)
+        }
+        // The caller asks for none.
+        CrmKind::Embedded => {
+            return Err(CliError::new(Code::CONFIG_INVALID, "crm.kind names no CRM outside"));
+        }
+    };
+    Ok(Elsewhere { crm, connection, org_url })
+}
+
+fn web_api(crm: &config::Crm) -> Result<webapi::Settings, CliError> {
+    let mut settings = webapi::Settings::new(address(crm)).map_err(wrong_address)?;
     settings.version = crm.api_version.map(|version| version.as_str().to_owned());
     settings.share = share(crm);
     settings.timeout = crm.timeout.get();
     settings.patience = crm.patience.get();
-    let connection = connection(crm).await?;
-    let org_url = settings.org_url().to_owned();
-    let signed_in =
-        SignedIn::new(crm.clone(), connection.clone(), org_url.clone(), clock.clone(), ids.clone());
-    let bodies = Arc::new(Kept(store.clone()));
-    let crm: Arc<dyn Outside> = match crm.kind {
-        CrmKind::WebApi => {
-            Arc::new(WebApi::new(settings, Arc::new(signed_in), bodies, clock.clone(), ids.clone()))
-        }
-        // Refused when the configuration is read.
-        CrmKind::Embedded | CrmKind::Soap => {
-            return Err(CliError::new(Code::CONFIG_INVALID, "crm.kind names no CRM outside that is known"));
-        }
-    };
-    Ok(Elsewhere { crm, connection, org_url })
+    Ok(settings)
+}
+
+fn soap(crm: &config::Crm) -> Result<soap::Settings, CliError> {
+    let mut settings = soap::Settings::new(address(crm)).map_err(wrong_address)?;
+    settings.share = share(crm);
+    settings.timeout = crm.timeout.get();
+    settings.patience = crm.patience.get();
+    Ok(settings)
+}
+
+fn address(crm: &config::Crm) -> &str {
+    crm.org_url.as_ref().map(config::HttpUrl::as_str).unwrap_or_default()
+}
+
+fn wrong_address(error: ConfigError) -> CliError {
+    CliError::new(Code::CONFIG_INVALID, error.to_string())
 }
 
 /// Per cent of the service protection's budget that is ours.

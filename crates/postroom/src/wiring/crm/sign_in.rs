@@ -8,8 +8,12 @@ use bytes::Bytes;
 use http::{Request, Response};
 use postroom_core::{Clock, Code, Fault, Ids, Secret, Verdict};
 use postroom_crm::sign_in::assertion::Certificate;
+use postroom_crm::sign_in::claims::{Claims, Signer};
 use postroom_crm::sign_in::oauth::{AtCrm, Endpoint, Grant, MICROSOFT, OAuth};
+use postroom_crm::sign_in::policy;
+use postroom_crm::sign_in::transport::Anonymous;
 use postroom_crm::sign_in::{Bearer, Connection, Kept, Token, Transport, Windows};
+use postroom_formats::xml::Element;
 use tokio::sync::OnceCell;
 
 use crate::config::secret::SecretRef;
@@ -43,7 +47,8 @@ impl SignedIn {
                     Windows::new(self.connection.clone(), &user, &password, None, self.clock.clone())?;
                 Arc::new(windows)
             }
-            CrmSignIn::WsTrust => return Err(held("crm.sign_in = \"ws_trust\" signs SOAP messages only")),
+            // The messages are signed: see [`SignedMessages`].
+            CrmSignIn::WsTrust => Arc::new(Anonymous(self.connection.client()?)),
         })
     }
 
@@ -115,6 +120,46 @@ impl SignedIn {
 impl Transport for SignedIn {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Fault> {
         self.made.get_or_try_init(|| self.make()).await?.send(request).await
+    }
+}
+
+/// SOAP messages, each with a header signed by a token of the CRM's token service.
+pub struct SignedMessages {
+    sign_in: Arc<SignedIn>,
+    /// The service's address: what the token is for.
+    service: String,
+    made: OnceCell<Claims>,
+}
+
+impl SignedMessages {
+    pub fn new(sign_in: Arc<SignedIn>, service: String) -> Self {
+        SignedMessages { sign_in, service, made: OnceCell::new() }
+    }
+
+    /// At the token service that is set, or at the one that the CRM names.
+    async fn make(&self) -> Result<Claims, Fault> {
+        let SignedIn { crm, connection, clock, ids, .. } = &*self.sign_in;
+        let client = connection.client()?;
+        let (user, password) = self.sign_in.user().await?;
+        let sts = match &crm.authority {
+            Some(url) => url.as_str().to_owned(),
+            None => policy::token_service(&client, &self.service).await?,
+        };
+        let service = self.service.clone();
+        Ok(Claims::new(client, sts, (&user, &password), service, clock.clone(), ids.clone()))
+    }
+}
+
+#[async_trait]
+impl Signer for SignedMessages {
+    async fn header(&self) -> Result<Element, Fault> {
+        self.made.get_or_try_init(|| self.make()).await?.header().await
+    }
+
+    fn refused(&self) {
+        if let Some(claims) = self.made.get() {
+            claims.refused();
+        }
     }
 }
 

@@ -233,6 +233,11 @@ fn over_the_web_api_in_order_on_postgresql() {
     check_over(Make::WebApi, Database::Postgres, Protocol::Smtp, 1, Order::AsWritten, 22);
 }
 
+#[test]
+fn over_soap_by_eight_sessions() {
+    check_over(Make::Soap, Database::Sqlite, Protocol::Smtp, 8, Order::Shuffled, 23);
+}
+
 /// The comparison itself must be able to fail.
 #[test]
 fn a_wrong_place_is_found() {

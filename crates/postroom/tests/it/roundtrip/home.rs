@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::{World, outside, plain, read, world};
 use crate::house::wait_for;
+use crate::make::Make;
 use crate::sending::bench::{BEN, CASE, Draft, status};
 
 /// What the issue asks for, from Pending Send to the mail server.
@@ -43,6 +44,13 @@ fn a_mail_of_the_crm_goes_out_and_its_answer_comes_home() {
 fn the_same_with_a_crm_outside() {
     there_and_back(outside());
     bounce(outside());
+}
+
+#[test]
+fn the_same_over_soap() {
+    let world = World::with(Make::Soap);
+    there_and_back(&world);
+    bounce(&world);
 }
 
 fn there_and_back(world: &World) {

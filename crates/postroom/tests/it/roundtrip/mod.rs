@@ -115,7 +115,7 @@ impl World {
         World::with(Make::WebApi)
     }
 
-    fn with(make: Make) -> World {
+    pub fn with(make: Make) -> World {
         let (dovecot, postfix, pin) = servers();
         let (folder, guard) = folder();
         let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).expect("a key can be made");
@@ -126,13 +126,12 @@ impl World {
         let password = secret(&folder, "password", PASSWORD);
         let url = format!("sqlite://{}", folder.join("postroom.db").display());
         let crm_url = format!("sqlite://{}", folder.join("crm.db").display());
-        let crm_house = (make == Make::WebApi).then(|| House::on(&crm_url, ""));
-        let outside =
-            crm_house.as_ref().map_or(String::new(), |house| house.place().section("webapi", &folder));
+        let crm_house = make.is_outside().then(|| House::on(&crm_url, ""));
+        let outside = crm_house.as_ref().map_or(String::new(), |house| house.place().section(make, &folder));
         let more = format!("{dkim}{outside}");
         let house = House::on(&url, &config((&dovecot, &postfix), (&pin, &pin), &password, &more));
         let store = wait_for(bench::open(&url));
-        let crm = furnished(if make == Make::WebApi { &crm_url } else { &url });
+        let crm = furnished(if make.is_outside() { &crm_url } else { &url });
         let zone = format!("{SELECTOR}._domainkey.crm.example TXT v=DKIM1; k=ed25519; p={}", public(&key));
         let world = World { dovecot, postfix, house, store, crm, zone, _guard: guard, _crm: crm_house };
         world.is_met();
