@@ -4,6 +4,7 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 use postroom_core::{Fault, Secret};
+use postroom_crm::sign_in::claims::Signer as _;
 use postroom_crm::sign_in::oauth::{Endpoint, Grant};
 use postroom_crm::sign_in::windows::person;
 use postroom_crm::sign_in::{Connection, Issued, Kept, Proxy, Token};
