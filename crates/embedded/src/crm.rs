@@ -200,8 +200,7 @@ async fn ask(tx: &mut Tx, schema: Arc<Schema>, now: Timestamp, query: &Query) ->
         Frame { schema: &schema, dialect: tx.dialect(), now, me: Me::default(), visible: &all_visible };
     let plan = query::plan(&frame, &query, &Window::default())?;
     let rows = tx.query(&plan.select).await?;
-    let records = rows.iter().map(|row| plan.record(&schema, row));
-    Ok(records.collect::<Result<Vec<_>, Error>>()?)
+    Ok(plan.records(&schema, rows)?)
 }
 
 /// The unit failed as a whole: nothing of any set is there.

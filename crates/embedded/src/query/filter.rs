@@ -6,7 +6,7 @@ use postroom_store::sql::{self, Expr, ExprTrait, Query as Sql};
 use uuid::Uuid;
 
 use super::scope::Scope;
-use super::text::{fold, like, like_literal};
+use super::text::{fold, like, like_literal, narrowed};
 use super::{Frame, all_visible, moment, truth};
 use crate::row;
 use crate::rules::{Refusal, coerce};
@@ -232,12 +232,23 @@ impl Context<'_> {
     }
 
     fn text(&self, column: Expr, comparison: Comparison, wanted: &str) -> Expr {
-        let (column, wanted) = fold(self.frame.dialect, column, wanted);
-        match comparison {
-            Comparison::StartsWith => like_literal(column, "", &wanted, "%"),
-            Comparison::EndsWith => like_literal(column, "%", &wanted, ""),
-            Comparison::Contains => like_literal(column, "%", &wanted, "%"),
-            other => relate(column, other, wanted.into()),
+        let dialect = self.frame.dialect;
+        let (folded, wanted) = fold(dialect, column.clone(), wanted);
+        let narrowed = match comparison {
+            Comparison::StartsWith => narrowed(dialect, &column, &wanted, true),
+            // What is ASCII is compared by the index itself.
+            Comparison::Eq if !wanted.is_ascii() => narrowed(dialect, &column, &wanted, false),
+            _ => None,
+        };
+        let compared = match comparison {
+            Comparison::StartsWith => like_literal(folded, "", &wanted, "%"),
+            Comparison::EndsWith => like_literal(folded, "%", &wanted, ""),
+            Comparison::Contains => like_literal(folded, "%", &wanted, "%"),
+            other => relate(folded, other, wanted.into()),
+        };
+        match narrowed {
+            Some(narrowed) => compared.and(narrowed),
+            None => compared,
         }
     }
 

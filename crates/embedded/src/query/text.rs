@@ -13,17 +13,67 @@ pub(crate) fn fold(dialect: Dialect, column: Expr, wanted: &str) -> (Expr, Strin
         return (column, wanted);
     }
     let lower: Expr = Func::lower(column).into();
-    let folded = beyond.into_iter().fold(lower, |column, letter| {
-        let mut upper = letter.to_uppercase();
-        match (upper.next(), upper.next()) {
-            (Some(upper), None) if upper != letter => {
-                let args = [column, Expr::val(upper.to_string()), Expr::val(letter.to_string())];
-                Func::cust("replace").args(args).into()
-            }
-            _ => column,
+    let folded = beyond.into_iter().fold(lower, |column, letter| match other_form(letter) {
+        Some(upper) => {
+            let args = [column, Expr::val(upper.to_string()), Expr::val(letter.to_string())];
+            Func::cust("replace").args(args).into()
         }
+        None => column,
     });
     (folded, wanted)
+}
+
+/// Spellings that are looked up one by one; each letter beyond ASCII has two.
+const SPELLINGS: usize = 4;
+
+/// What every match of a folded comparison lies in, said so that the column's plain index finds it: the text itself, or
+/// all that begin with it. `None` when that says nothing.
+///
+/// The index folds ASCII only, so a letter beyond it is looked for in both of its forms.
+pub(super) fn narrowed(dialect: Dialect, column: &Expr, wanted: &str, begins: bool) -> Option<Expr> {
+    let column = match dialect {
+        Dialect::Sqlite => column.clone(),
+        Dialect::Postgres => Func::lower(column.clone()).into(),
+    };
+    let (spellings, whole) = spellings(wanted);
+    if spellings[0].is_empty() {
+        return None;
+    }
+    if whole && !begins {
+        return Some(column.is_in(spellings));
+    }
+    let ranges = spellings.into_iter().map(|from| {
+        let until = format!("{from}{}", char::MAX);
+        column.clone().gte(from).and(column.clone().lt(until))
+    });
+    ranges.reduce(|all, one| all.or(one))
+}
+
+/// The ways in which a text in small letters may be written, ASCII aside, up to the letter that would make too many; and
+/// whether that is all of it.
+fn spellings(wanted: &str) -> (Vec<String>, bool) {
+    let mut all = vec![String::new()];
+    for letter in wanted.chars() {
+        match other_form(letter) {
+            Some(_) if all.len() * 2 > SPELLINGS => return (all, false),
+            Some(upper) => {
+                let more: Vec<String> = all.iter().map(|text| format!("{text}{upper}")).collect();
+                all.iter_mut().for_each(|text| text.push(letter));
+                all.extend(more);
+            }
+            None => all.iter_mut().for_each(|text| text.push(letter)),
+        }
+    }
+    (all, true)
+}
+
+/// The capital letter that a letter beyond ASCII is folded from, when there is exactly one.
+fn other_form(letter: char) -> Option<char> {
+    let mut upper = letter.to_uppercase();
+    match (upper.next(), upper.next()) {
+        (Some(upper), None) if upper != letter && !letter.is_ascii() => Some(upper),
+        _ => None,
+    }
 }
 
 /// `column LIKE pattern`, in which everything stands for itself.
@@ -35,8 +85,17 @@ pub(super) fn like_literal(column: Expr, before: &str, wanted: &str, after: &str
 /// A pattern with SQL Server's wildcards. Sets of characters (`[a-c]`, `[^a]`) are GLOB on SQLite and a regular expression
 /// on PostgreSQL; without them it is a plain LIKE.
 pub(super) fn like(dialect: Dialect, column: Expr, pattern: &str) -> Expr {
-    let (column, pattern) = fold(dialect, column, pattern);
+    let (folded, pattern) = fold(dialect, column.clone(), pattern);
     let parts = parts(&pattern);
+    let begins: String = parts.iter().map_while(Part::letter).collect();
+    let matches = matches(dialect, folded, &parts);
+    match narrowed(dialect, &column, &begins, true) {
+        Some(narrowed) => matches.and(narrowed),
+        None => matches,
+    }
+}
+
+fn matches(dialect: Dialect, column: Expr, parts: &[Part]) -> Expr {
     let sets = parts.iter().any(|part| matches!(part, Part::Set(..)));
     match (sets, dialect) {
         (false, _) => {
@@ -66,6 +125,13 @@ enum Part {
 }
 
 impl Part {
+    fn letter(&self) -> Option<char> {
+        match self {
+            Part::Letter(letter) => Some(*letter),
+            _ => None,
+        }
+    }
+
     fn like(&self) -> String {
         match self {
             Part::Any => "%".into(),
@@ -131,4 +197,24 @@ fn parts(pattern: &str) -> Vec<Part> {
         };
     }
     parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(wanted: &str, expected: &[&str], whole: bool) {
+        assert_eq!(spellings(wanted), (expected.iter().map(|text| (*text).to_owned()).collect(), whole));
+    }
+
+    #[test]
+    fn letters_beyond_ascii_are_spelled_both_ways() {
+        check("anna", &["anna"], true);
+        check("köhler", &["köhler", "kÖhler"], true);
+        check("äöx", &["äöx", "Äöx", "äÖx", "ÄÖx"], true);
+        check("straße", &["straße"], true); // its capital is two letters
+        check("äöü", &["äö", "Äö", "äÖ", "ÄÖ"], false);
+        check("", &[""], true);
+    }
 }

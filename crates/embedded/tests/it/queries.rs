@@ -40,6 +40,14 @@ async fn letters_beyond_ascii(on: On) {
     }
     let contains = Filter::Compare("firstname".into(), Comparison::Contains, "ER å".into());
     assert_eq!(bench.all("contact", contains).await.len(), 3);
+    for (wanted, count) in [("öm", 3), ("ÖMER å", 3), ("o", 1), ("ömer åsen", 0), ("Ü", 0), ("", 4)] {
+        let begins = Filter::Compare("firstname".into(), Comparison::StartsWith, wanted.into());
+        assert_eq!(bench.all("contact", begins).await.len(), count, "begins with {wanted}");
+        let like = Filter::Like("firstname".into(), format!("{wanted}%"));
+        assert_eq!(bench.all("contact", like).await.len(), count, "like {wanted}%");
+    }
+    let others = Filter::Compare("firstname".into(), Comparison::StartsWith, "öm".into());
+    assert_eq!(bench.all("contact", Filter::Not(Box::new(others))).await.len(), 1);
 }
 
 async fn errors_name_the_nearest(on: On) {
