@@ -2,10 +2,16 @@
 
 use std::io::Cursor;
 
+use jiff::{SignedDuration, Timestamp};
 use postroom_formats::mbox::{Mbox, Quoting};
 use postroom_formats::mime::{Limits, Mail, scan_headers};
+use postroom_formats::ntlm::message::{Authenticate, Challenge, Pairs, read_negotiate};
+use postroom_formats::ntlm::spnego::{Opening, Reply};
 use postroom_formats::odata::{MAX_TEXT, batch, options::Options, path, prefer::Preferences};
-use postroom_formats::{dsn, html, tnef};
+use postroom_formats::soap::envelope::Envelope;
+use postroom_formats::soap::operation::{Answer, Operation};
+use postroom_formats::soap::{Generation, crm4, discovery, fault::Fault, metadata, trust};
+use postroom_formats::{dsn, fetchxml, html, tnef, xml};
 
 /// What the fuzzer calls with its bytes.
 pub type Entry = fn(&[u8]);
@@ -19,6 +25,10 @@ pub const TARGETS: &[(&str, Entry)] = &[
     ("tnef", winmail),
     ("html", markup),
     ("odata", web_api),
+    ("fetchxml", fetch),
+    ("soap", soap),
+    ("trust", tokens),
+    ("ntlm", ntlm),
 ];
 
 /// Reads a mail and everything that can be asked of it.
@@ -89,5 +99,89 @@ pub fn web_api(data: &[u8]) {
     if let Some(end) = data.iter().position(|byte| *byte == b'\n') {
         let (kind, body) = (String::from_utf8_lossy(&data[..end]), &data[end + 1..]);
         let _ = (batch::read_requests(&kind, body), batch::read_responses(&kind, body));
+    }
+}
+
+/// FetchXML and its paging cookies. What was read and can be written reads back as something that writes the same.
+pub fn fetch(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let _ = (fetchxml::Cookie::parse(&text), fetchxml::from_annotation(&text));
+    let Ok(fetch) = fetchxml::parse(&text) else { return };
+    let Ok(written) = fetchxml::write(&fetch) else { return };
+    let again = fetchxml::parse(&written).map(|again| fetchxml::write(&again));
+    assert_eq!(again, Ok(Ok(written)), "FetchXML that was written reads back");
+}
+
+/// Limits of a fuzzer: large inputs find nothing that small ones do not.
+const SMALL: xml::Limits = xml::Limits { bytes: 1 << 20, nodes: 20_000, depth: 64 };
+
+/// A SOAP message of either side: envelope, operations and answers of both services, rows, values, faults, metadata.
+pub fn soap(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let Ok(envelope) = Envelope::read(&text, &SMALL) else { return };
+    // Signs that XML cannot hold are read, and written as what stands for them.
+    let written = envelope.write();
+    let again = Envelope::read(&written, &xml::Limits::default()).map(|again| again.write());
+    assert_eq!(again, Ok(written), "a message that was read can be written");
+    let body = &envelope.body;
+    for generation in [Generation::Crm2011, Generation::Dataverse] {
+        if let Ok(operation) = Operation::read(body) {
+            let written = xml::write(&operation.write(generation));
+            assert!(xml::read(&written, &xml::Limits::default()).is_ok(), "an operation is XML: {written}");
+        }
+        if let Ok(answer) = Answer::read(body) {
+            let written = xml::write(&answer.write(generation));
+            assert!(xml::read(&written, &xml::Limits::default()).is_ok(), "an answer is XML: {written}");
+        }
+    }
+    let _ = (Fault::read(body), discovery::Question::read(body), discovery::read_answer(body));
+    let _ = (crm4::Question::read(body), crm4::Answer::read(body), crm4::Token::read(body));
+    let _ = (metadata::table(body), metadata::relations(body), metadata::column(body));
+    let _ = (metadata::option_set(body), metadata::one_to_many(body), metadata::many_to_many(body));
+}
+
+/// WS-Trust: requests and answers with tokens, and signed headers, of which none fits an unknown secret.
+pub fn tokens(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let checked = trust::verify(
+        &text,
+        &SMALL,
+        |_| Some(b"secret".to_vec()),
+        Timestamp::UNIX_EPOCH,
+        SignedDuration::ZERO,
+    );
+    assert!(checked.is_err(), "nobody knows the secret");
+    let Ok(envelope) = Envelope::read(&text, &SMALL) else { return };
+    if let Some(security) = &envelope.headers.security {
+        let _ = trust::TokenRequest::read(&envelope.body, security);
+    }
+    if let Ok(token) = trust::Token::read(&envelope.body) {
+        let written = xml::write(&token.write());
+        assert!(xml::read(&written, &xml::Limits::default()).is_ok(), "a token is XML: {written}");
+    }
+}
+
+/// NTLM's three messages and SPNEGO's tokens around them.
+pub fn ntlm(data: &[u8]) {
+    let _ = read_negotiate(data);
+    if let Ok(challenge) = Challenge::read(data) {
+        let again = Challenge::read(&challenge.write());
+        assert_eq!(
+            again.map(|again| again.pairs),
+            Ok(challenge.pairs),
+            "a challenge that was read can be written"
+        );
+    }
+    if let Ok(proof) = Authenticate::read(data) {
+        let _ = proof.pairs();
+    }
+    if let Ok(pairs) = Pairs::read(data) {
+        assert_eq!(Pairs::read(&pairs.write()), Ok(pairs), "pairs that were read can be written");
+    }
+    if let Ok(opening) = Opening::read(data) {
+        assert_eq!(Opening::read(&opening.write()), Ok(opening), "an opening that was read can be written");
+    }
+    if let Ok(reply) = Reply::read(data) {
+        assert_eq!(Reply::read(&reply.write()), Ok(reply), "a reply that was read can be written");
     }
 }

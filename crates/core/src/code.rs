@@ -1,6 +1,6 @@
 //! Error codes: `PR-nnnn`, never reused. This table is the one source of `postroom explain`, the pages and the docs.
 //!
-//! 1xxx configuration and start, 2xxx CRM, 3xxx mail in, 4xxx mail out, 7xxx storage, 8xxx API and sign-in,
+//! 1xxx configuration and start, 2xxx CRM, 3xxx mail in, 4xxx mail out, 5xxx marketing, 7xxx storage, 8xxx API and sign-in,
 //! 9xxx internal (a bug).
 
 use std::fmt;
@@ -118,6 +118,9 @@ codes! {
     CRM_DUPLICATE = 2009, CrmAdmin, false, "There is such a row already",
         "A row with this id or this key exists.",
         "Change that row, or use another key";
+    CRM_OTHER = 2010, Operator, false, "Only the embedded CRM does that",
+        "The configuration names a CRM outside, which keeps its records, users and doors itself. Nothing was done.",
+        "Do it in the CRM itself; for a CRM of postroom's own set [crm] kind = \"embedded\"";
     CRM_SIGN_IN = 2101, CrmAdmin, false, "The CRM or its identity provider refused the sign-in",
         "A name, secret, certificate or permission is wrong or has run out. Nothing is written to the CRM; it is tried again at growing intervals, so that no account is locked.",
         "Do what the message says, then run: postroom check crm";
@@ -211,6 +214,66 @@ codes! {
     RELAY_NOT_RECORDED = 4205, Operator, false, "A user's mail left unrecorded",
         "It has gone to its recipients, but will never fit into the store, so no activity shows it.",
         "Set the relay's max_message no higher than that of [smtp_in]";
+    MARKETING_AWAY = 5001, Operator, true, "The marketing service cannot be reached",
+        "Nothing is lost: what was to be exchanged waits, and is tried again.",
+        "Check the network and the firewall to the service; then run: postroom marketing account check NAME";
+    MARKETING_SIGN_IN = 5002, Operator, false, "The marketing service refused the sign-in",
+        "The API user's name or password is wrong, or the user is disabled. All work of the account stops, because repeated failures lock the user.",
+        "Correct the API user of the account, then run: postroom marketing account check NAME";
+    MARKETING_TLS = 5003, Operator, false, "No safe connection to the marketing service",
+        "Its certificate cannot be trusted, or TLS is too old. Nothing was sent.",
+        "Check for a proxy that opens TLS between here and the service, and this machine's clock";
+    MARKETING_REGION = 5004, Operator, false, "The account lives in another region",
+        "The address of the account's API is wrong and the right one could not be found out.",
+        "Set the address that the service shows for the account, then run: postroom marketing account check NAME";
+    MARKETING_LIMIT = 5005, Operator, true, "The marketing service's limit is reached",
+        "The account has made all the calls that it may make for now. Work goes on when the service allows.",
+        "Nothing; if it happens daily, ask the service for a higher limit";
+    MARKETING_BUSY = 5006, Operator, true, "The marketing service is still busy with earlier work",
+        "Too many imports or removals run, or something is still being prepared. It is tried again.",
+        "Nothing";
+    MARKETING_FEATURE = 5007, Operator, false, "The account does not have this feature",
+        "The plan or the API user's permissions leave it out. The account's other work goes on.",
+        "Switch off this kind of sync for the account, or ask the service to activate the feature";
+    MARKETING_NOT_FOUND = 5008, Operator, false, "Not there any more in the marketing service",
+        "Somebody deleted the list, campaign, program, form or person there. It is not made again by itself.",
+        "Unlink it here, or make it there again and link that";
+    MARKETING_DUPLICATE = 5009, Operator, false, "There is one of this name in the marketing service",
+        "A list, segment, field or person has this name or identifier already.",
+        "Link that one, or choose another name";
+    MARKETING_RESERVED = 5010, Operator, false, "A name that the marketing service keeps to itself",
+        "Test and All Contacts are the service's own lists; some names of fields are reserved too.",
+        "Choose another name";
+    MARKETING_SUPPRESSED = 5011, Operator, false, "A person who gets no mail from this account",
+        "The address unsubscribed, bounced or is suppressed in the marketing service. It stays so.",
+        "Nothing; only the person can change that, by subscribing again";
+    MARKETING_LIST_SUPPRESSED = 5012, Operator, false, "A person who left this list",
+        "The address unsubscribed from the list in the marketing service. It stays so.",
+        "Nothing; only the person can change that, by subscribing again";
+    MARKETING_DATA = 5013, CrmAdmin, false, "The marketing service refused a person's data",
+        "An address or a value cannot be used. The row waits with its reason; its neighbours went through.",
+        "Correct the value in the CRM; the row goes out again when it changes";
+    MARKETING_FIELD = 5014, Operator, false, "A data field is missing in the marketing service",
+        "A mapped field was deleted or never made there.",
+        "Run the sync of labels, or correct the mapping";
+    MARKETING_QUOTA = 5015, Operator, false, "The marketing service's plan has no room",
+        "The account has all the people, lists, fields or sends that its plan allows.",
+        "Make room there or ask for a larger plan, then run the sync again";
+    MARKETING_STATE = 5016, Operator, false, "The campaign or program is not in a state for that",
+        "It was sent already, is not active, or lacks something that sending needs.",
+        "Open it in the marketing service, mend what the message says, and try again";
+    MARKETING_WATCHDOG = 5017, Operator, false, "The marketing service refused a whole import",
+        "Its filter against abuse stopped the import. Nobody of it was written.",
+        "Ask the service's support to look at the import named in the message";
+    MARKETING_UNKNOWN = 5018, Operator, false, "The answer of the marketing service is lost",
+        "The connection broke after the request left: it may have been done. It is not done again blindly.",
+        "Look at the evidence shown with it, then decide";
+    MARKETING_AUDIENCE = 5019, Operator, false, "Nobody to send to",
+        "The service takes an empty audience for everybody, so nothing was asked of it.",
+        "Look at the list: it is empty, or everybody on it opted out";
+    MARKETING_REFUSED = 5020, Operator, false, "The marketing service refused a request",
+        "It gave a reason that this version does not know.",
+        "Read the message; report it with the log line if it stays";
     STORE_AWAY = 7001, Operator, true, "The database cannot be reached",
         "Nothing is accepted until it answers; senders keep their mail.",
         "Check the database server and [storage] url";

@@ -13,7 +13,7 @@
 //!
 //! The ports of the mail half: [`Inbox`] (raw mail in; `Ok` means durable), [`WatchBook`] (where a watcher stands),
 //! [`MailSender`] (finished mail out) and [`Crm`] (tables, keys, change sets). The embedded CRM answers programs of others
-//! behind [`CrmDoors`].
+//! behind [`CrmDoors`]. The port of the marketing half is [`marketing::Marketing`].
 
 pub mod address;
 mod clock;
@@ -29,6 +29,7 @@ pub mod id;
 mod inbox;
 pub mod kill;
 pub mod mail;
+pub mod marketing;
 pub mod metadata;
 pub mod query;
 pub mod record;

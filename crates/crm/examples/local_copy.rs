@@ -15,7 +15,8 @@ use postroom_core::{
     Change, ChangeSet, ChangesAsk, Clock, Code, Content, Crm, Fault, Ids, Query, Record, RecordRef, Secret,
     Value,
 };
-use postroom_crm::sign_in::{Connection, Token};
+use postroom_crm::sign_in::{Bearer, Connection, Token};
+use postroom_crm::soap::{self, Soap};
 use postroom_crm::webapi::{Bodies, Settings, WebApi};
 use postroom_store::migrate::{Ddl, Migration};
 use postroom_store::sql::{self, ColumnDef, Expr, ExprTrait};
@@ -28,6 +29,7 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// What is to be done.
 #[derive(Deserialize)]
 struct Job {
+    make: Make,
     url: String,
     token: String,
     /// Where the local table is: `sqlite:///PATH`.
@@ -35,6 +37,15 @@ struct Job {
     columns: Vec<String>,
     page: u32,
     work: Work,
+}
+
+/// Which make of the port.
+#[derive(Clone, Copy, Deserialize)]
+enum Make {
+    #[serde(rename = "Web API")]
+    WebApi,
+    #[serde(rename = "SOAP")]
+    Soap,
 }
 
 #[derive(Deserialize)]
@@ -100,20 +111,23 @@ async fn run(job: &Job) -> Result<Done, Failure> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let token = Arc::new(Counted { token: Secret::new(job.token.clone()), calls: AtomicU64::new(0) });
     let http = Connection::default().client()?;
-    let crm = WebApi::new(
-        Settings::new(&job.url)?,
-        http,
-        Arc::clone(&token) as Arc<dyn Token>,
-        Arc::new(NoBodies),
-        Clock::system(),
-        Ids::random(),
-    );
+    let transport = Arc::new(Bearer::new(http, Arc::clone(&token) as Arc<dyn Token>));
+    let (clock, ids) = (Clock::system(), Ids::random());
+    let crm: Box<dyn Crm> = match job.make {
+        Make::WebApi => {
+            Box::new(WebApi::new(Settings::new(&job.url)?, transport, Arc::new(NoBodies), clock, ids))
+        }
+        Make::Soap => {
+            Box::new(Soap::new(soap::Settings::new(&job.url)?, transport, Arc::new(NoBodies), clock, ids))
+        }
+    };
+    let crm = crm.as_ref();
     let start = Instant::now();
     let mut done = match &job.work {
-        Work::Read => read(&crm, job, Some(&Copy::open(job).await?)).await?,
-        Work::Look => read(&crm, job, None).await?,
-        Work::Changes { since } => changes(&crm, job, since.clone()).await?,
-        Work::Write { from, to, lot } => write(&crm, *from, *to, *lot).await?,
+        Work::Read => read(crm, job, Some(&Copy::open(job).await?)).await?,
+        Work::Look => read(crm, job, None).await?,
+        Work::Changes { since } => changes(crm, job, since.clone()).await?,
+        Work::Write { from, to, lot } => write(crm, *from, *to, *lot).await?,
     };
     done.seconds = start.elapsed().as_secs_f64();
     done.calls = token.calls.load(Ordering::Relaxed);
@@ -121,7 +135,7 @@ async fn run(job: &Job) -> Result<Done, Failure> {
 }
 
 /// Every row through pages; the next page is asked for while one is written.
-async fn read(crm: &WebApi, job: &Job, copy: Option<&Copy>) -> Result<Done, Failure> {
+async fn read(crm: &dyn Crm, job: &Job, copy: Option<&Copy>) -> Result<Done, Failure> {
     let mut wanted: Vec<&str> = job.columns.iter().map(String::as_str).collect();
     wanted.push(VERSION);
     let query = Query::of("contact").select(&wanted);
@@ -150,7 +164,7 @@ async fn read(crm: &WebApi, job: &Job, copy: Option<&Copy>) -> Result<Done, Fail
     }
 }
 
-async fn changes(crm: &WebApi, job: &Job, mut since: Option<String>) -> Result<Done, Failure> {
+async fn changes(crm: &dyn Crm, job: &Job, mut since: Option<String>) -> Result<Done, Failure> {
     let copy = Copy::open(job).await?;
     let columns = Some(job.columns.iter().cloned().chain([VERSION.to_owned()]).collect());
     let mut ask = ChangesAsk { table: "contact".into(), columns, since: None, size: job.page };
@@ -171,7 +185,7 @@ async fn changes(crm: &WebApi, job: &Job, mut since: Option<String>) -> Result<D
 }
 
 /// New contacts, each by itself; the port puts them into as few messages as the server takes.
-async fn write(crm: &WebApi, from: u64, to: u64, lot: u64) -> Result<Done, Failure> {
+async fn write(crm: &dyn Crm, from: u64, to: u64, lot: u64) -> Result<Done, Failure> {
     let mut done = Done::default();
     for first in (from..to).step_by(usize::try_from(lot)?) {
         let set = |number| Ok(ChangeSet { changes: vec![Change::Create(contact(number)?)] });

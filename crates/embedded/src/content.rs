@@ -38,7 +38,7 @@ pub(crate) fn store_files(sets: &mut [ChangeSet]) -> Vec<Body> {
 }
 
 /// The bytes behind a handle.
-pub(crate) async fn read(store: &Store, content: &Content) -> Result<Bytes, Fault> {
+pub async fn read(store: &Store, content: &Content) -> Result<Bytes, Fault> {
     match content {
         Content::Bytes(bytes) => Ok(bytes.clone()),
         Content::Stored { body, .. } => Ok(Bytes::from(raw(store, *body).await?)),

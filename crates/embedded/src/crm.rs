@@ -16,12 +16,12 @@ use postroom_store::sql::{Expr, Func, Query as Sql};
 use postroom_store::{Error, Tx};
 use uuid::Uuid;
 
+use crate::failure::Failure;
 use crate::lot::{self, Writer, load};
 use crate::query::{self, Frame, Me, Window, all_visible};
-use crate::rules::Refusal;
 use crate::schema::registry::Cache;
 use crate::schema::{Schema, Table};
-use crate::{Embedded, address, content};
+use crate::{Embedded, address, content, solutions};
 
 /// The columns that say how a row stands, where its table has them.
 const STANDING: &[&str] = &["statecode", "statuscode", "ownerid", "merged", "masterid"];
@@ -31,7 +31,7 @@ const COUNTED: &[&str] = &["contact", "account", "lead", "incident", "email"];
 /// What became of each set of a lot, as the port says it.
 pub(crate) type Answers = Vec<Result<Vec<Outcome>, Fault>>;
 /// The same with the reasons of the rules.
-pub(crate) type Outcomes = Vec<Result<Vec<Outcome>, Refusal>>;
+pub(crate) type Outcomes = Vec<Result<Vec<Outcome>, Failure>>;
 
 impl Embedded {
     pub(crate) fn writer(&self) -> Writer {
@@ -130,6 +130,9 @@ impl Crm for Embedded {
         if count == 0 {
             return Vec::new();
         }
+        if let Some(answers) = solutions::apart_of_port(self, &sets).await {
+            return answers;
+        }
         let (writer, cache) = (self.writer(), self.cache.clone());
         let files = content::store_files(&mut sets);
         let unit = self.change(move |tx| put(tx, cache, writer, files, sets).boxed());
@@ -171,7 +174,7 @@ pub(crate) async fn put(
 ) -> Result<(Arc<Schema>, Outcomes), Error> {
     let schema = cache.current(tx).await?;
     body::put(tx, files).await?;
-    let answers = lot::apply(tx, schema.clone(), writer, sets).await?;
+    let answers = lot::apply(tx, schema.clone(), writer, None, sets).await?;
     Ok((schema, answers))
 }
 
@@ -193,7 +196,13 @@ async fn find_in(tx: &mut Tx, table: &Table, ids: &[Uuid], found: &mut Vec<Recor
     Ok(())
 }
 
-async fn ask(tx: &mut Tx, schema: Arc<Schema>, now: Timestamp, query: &Query) -> Result<Vec<Record>, Fault> {
+/// The rows of a query, all that there are.
+pub(crate) async fn ask(
+    tx: &mut Tx,
+    schema: Arc<Schema>,
+    now: Timestamp,
+    query: &Query,
+) -> Result<Vec<Record>, Fault> {
     let mut query = query.clone();
     query::hierarchy::resolve(tx, &schema, &mut query).await?;
     let frame =

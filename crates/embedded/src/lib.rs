@@ -3,7 +3,7 @@
 //!
 //! # Design
 //!
-//! * **Descriptions** ([`schema`]): 60 standard tables from files of public facts, put right in code; tables made at run
+//! * **Descriptions** ([`schema`]): 67 standard tables from files of public facts, put right in code; tables made at run
 //!   time beside them. What a database has stands in its `crm_table`; every process notices a change at its next unit.
 //! * **Definitions** ([`definitions`]): the same descriptions in Dataverse's words for the doors, and how they are changed.
 //! * **Rows** are rows: `crm_contact` with real columns, on SQLite and PostgreSQL. Bodies are handles on the stored mail.
@@ -13,6 +13,8 @@
 //! * **Queries** are `postroom_core::Query` made into SQL; text compares without case.
 //!
 //! * **Rights** ([`access`]): who may do what with which rows. The port itself asks nobody; the doors do.
+//!
+//! * **Solutions** ([`solutions`]): imported and exported as the platform does it, and taken away again.
 //!
 //! * **Doors** ([`webapi`], [`soap`]): requests to answers, in the wire forms of Dynamics.
 //!
@@ -40,6 +42,7 @@ pub mod schema;
 pub mod seed;
 pub mod session;
 pub mod soap;
+pub mod solutions;
 pub mod webapi;
 
 use std::sync::Arc;
@@ -51,6 +54,7 @@ use postroom_store::{Error, Store, Tx};
 use uuid::Uuid;
 
 use access::Callers;
+pub use content::read as read_content;
 pub use failure::Failure;
 use messages::blocks::Uploads;
 pub use rules::Refusal;

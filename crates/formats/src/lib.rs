@@ -26,10 +26,12 @@
 //! [`mbox`] reads mailbox files message by message from any `BufRead`. [`compose`] goes the other way and writes mail;
 //! [`auth_results`] and [`journal`] read what a trusted server adds to it, [`notes_name`] the names of Domino's users;
 //! [`restamp`] gives a finished mail another subject. [`odata`] is the Web API's language, read and written.
-//! [`ntlm`] is how Windows proves a password over HTTP.
+//! [`ntlm`] is how Windows proves a password over HTTP; [`x509`] reads the end of a certificate; [`solution`] reads and writes
+//! solution files.
 
 pub mod auth_results;
 pub mod compose;
+pub mod csv;
 pub mod dsn;
 pub mod fetchxml;
 pub mod html;
@@ -41,5 +43,7 @@ pub mod ntlm;
 pub mod odata;
 pub mod restamp;
 pub mod soap;
+pub mod solution;
 pub mod tnef;
+pub mod x509;
 pub mod xml;

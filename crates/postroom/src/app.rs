@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use postroom_core::{Clock, Code, Fault, Ids, address};
-use postroom_embedded::Embedded;
 use postroom_jobs::{Options as JobOptions, Runner, Worker};
 use postroom_operations::{Operations, Privacy, Writing};
-use postroom_store::{Options as StoreOptions, Store};
+use postroom_store::doomed::Holder;
+use postroom_store::{Options as StoreOptions, Store, migrate::Migration};
 use postroom_tracking::filing::Filing;
 use postroom_tracking::intake::Intake;
 use postroom_tracking::privacy::purging::Purging;
@@ -21,6 +21,7 @@ use postroom_tracking::token::Signer;
 
 use crate::config::{self, Config};
 use crate::report::CliError;
+use crate::wiring::crm::Make;
 use crate::wiring::{self, outgoing};
 
 /// Everything that a command works with.
@@ -29,7 +30,7 @@ pub struct App {
     pub clock: Clock,
     pub ids: Ids,
     pub store: Store,
-    pub embedded: Embedded,
+    pub crm: Make,
     pub intake: Arc<Intake>,
     pub filing: Filing,
     pub operations: Operations,
@@ -46,23 +47,19 @@ impl App {
     pub async fn open(config: Config) -> Result<App, CliError> {
         let (clock, ids) = (Clock::system(), Ids::random());
         let url = database_url(&config).await?;
-        let areas = [
-            postroom_jobs::MIGRATIONS,
-            postroom_tracking::MIGRATIONS,
-            postroom_operations::MIGRATIONS,
-            postroom_embedded::MIGRATIONS,
-        ];
-        let store = Store::open(&url, &StoreOptions::default(), &areas).await.map_err(Fault::from)?;
+        let store = Store::open(&url, &StoreOptions::default(), &areas(config.crm.kind))
+            .await
+            .map_err(Fault::from)?;
         let installation = installation(&store, &ids, &config).await?;
         let signer = Signer::new(installation.id, installation.keys.clone(), &installation.domain)
             .map_err(|error| CliError::new(Code::CONFIG_INVALID, error.to_string()))?;
         let signer = Arc::new(signer);
-        let embedded = Embedded::open(store.clone(), clock.clone()).await?;
+        let crm = Make::open(&config, &store, &clock, &ids).await?;
         let filing = Filing {
             store: store.clone(),
             clock: clock.clone(),
             ids: ids.clone(),
-            crm: Arc::new(embedded.clone()),
+            crm: crm.port(),
             rules: Arc::new(rules_of(&config, &installation)),
             signer: Some(signer.clone()),
             directory: wiring::directory::directory(&config, &clock).await?,
@@ -75,13 +72,16 @@ impl App {
         let operations = Operations::new(filing.clone(), intake.clone(), random)
             .with_watched(watched.map(|(name, _)| name.clone()))
             .with_stamper(Arc::new(Stamping { filing: filing.clone(), patience }))
-            .with_privacy(privacy_of(&config, &embedded))
+            .with_privacy(privacy_of(&config, &crm))
             .with_writing(writing_of(&config));
-        let operations = match wiring::doors::open(&config, &installation, &embedded, &clock, &ids) {
-            Some((doors, settings)) => operations.with_doors(doors, settings),
+        let operations = match crm.embedded() {
+            Some(embedded) => {
+                let (doors, settings) = wiring::doors::open(&config, &installation, embedded, &clock, &ids);
+                operations.with_doors(doors, settings)
+            }
             None => operations,
         };
-        Ok(App { config, clock, ids, store, embedded, intake, filing, operations, signer })
+        Ok(App { config, clock, ids, store, crm, intake, filing, operations, signer })
     }
 
     /// The way out, when one is configured. Reads its secrets.
@@ -138,6 +138,14 @@ impl App {
     }
 }
 
+/// The tables of this database: the embedded CRM's only when it is the CRM.
+pub fn areas(kind: config::CrmKind) -> Vec<&'static [Migration]> {
+    let mut areas =
+        vec![postroom_jobs::MIGRATIONS, postroom_tracking::MIGRATIONS, postroom_operations::MIGRATIONS];
+    areas.extend((kind == config::CrmKind::Embedded).then_some(postroom_embedded::MIGRATIONS));
+    areas
+}
+
 /// The address for the driver, with the password from its secret.
 async fn database_url(config: &Config) -> Result<String, CliError> {
     let url = config.storage.url.expose();
@@ -167,19 +175,23 @@ async fn installation(store: &Store, ids: &Ids, config: &Config) -> Result<Insta
     Ok(settings::installation(store, ids, key, &domain).await.map_err(Fault::from)?)
 }
 
-/// Mail can be written on the pages as soon as there is a way out: the only CRM that this version speaks to is our own.
+/// Mail can be written on the pages as soon as there is a way out, when the CRM is our own.
 fn writing_of(config: &Config) -> Writing {
     match (config.crm.kind, &config.smtp_out) {
         (config::CrmKind::Embedded, Some(smtp_out)) => {
             Writing::Ready { senders: outgoing::rules(smtp_out).senders }
         }
         (config::CrmKind::Embedded, None) => Writing::NoWayOut,
+        (config::CrmKind::WebApi | config::CrmKind::Soap, _) => Writing::OtherCrm,
     }
 }
 
-fn privacy_of(config: &Config, embedded: &Embedded) -> Privacy {
+fn privacy_of(config: &Config, crm: &Make) -> Privacy {
     let keep = SignedDuration::try_from(config.tracking.keep_untracked.get());
-    Privacy { keep_untracked: keep.unwrap_or(SignedDuration::MAX), holders: vec![Arc::new(embedded.clone())] }
+    // A CRM outside has its own copies of what was written to it.
+    let embedded = crm.embedded().map(|embedded| Arc::new(embedded.clone()) as Arc<dyn Holder>);
+    let holders = embedded.into_iter().collect();
+    Privacy { keep_untracked: keep.unwrap_or(SignedDuration::MAX), holders }
 }
 
 fn rules_of(config: &Config, installation: &Installation) -> Rules {

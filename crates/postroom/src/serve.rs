@@ -104,7 +104,9 @@ impl Services {
                 tracing::error!(event = "jobs.stopped", code = "PR-7001", "The workers stopped: {error}");
             }
         });
-        services.work.spawn(go_on_deleting(app.embedded.clone(), services.stop_work.clone()));
+        if let Some(embedded) = app.crm.embedded() {
+            services.work.spawn(go_on_deleting(embedded.clone(), services.stop_work.clone()));
+        }
         let (operations, stop) = (app.operations.clone(), services.stop_work.clone());
         // Before anything is watched: who looks then sees that somebody does.
         operations.heartbeat().await?;

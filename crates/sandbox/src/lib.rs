@@ -3,6 +3,7 @@
 //!
 //! * [`domino`]: the IMAP side of a Domino server.
 //! * [`catcher`]: an SMTP server that keeps what it gets.
+//! * [`dotdigital`]: the marketing service, with people who act.
 //! * [`identity`]: an identity provider like Microsoft's and AD FS, and a Windows sign-in in front of any handler.
 //!
 //! They listen on loopback only, on a port from the kernel, each on a thread of its own, and end with their value. They
@@ -10,6 +11,7 @@
 
 pub mod catcher;
 pub mod domino;
+pub mod dotdigital;
 pub mod identity;
 mod line;
 mod thread;

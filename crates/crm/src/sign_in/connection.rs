@@ -65,7 +65,7 @@ impl Connection {
     }
 
     /// TLS on ring; the platform's verifier unless there are pins.
-    pub(super) fn tls(&self, protocols: &[&[u8]]) -> Result<ClientConfig, Fault> {
+    pub(crate) fn tls(&self, protocols: &[&[u8]]) -> Result<ClientConfig, Fault> {
         let verifier: Arc<dyn ServerCertVerifier> = match self.pins.is_empty() {
             true => Arc::new(self.verifier()?),
             false => Arc::new(Pinned(self.pins.clone())),
@@ -149,7 +149,7 @@ pub(super) fn unanswered(what: &str, error: reqwest::Error, repeatable: bool) ->
 }
 
 /// The same from the text of an error.
-pub(super) fn unreachable(what: &str, text: &str, repeatable: bool) -> Fault {
+pub(crate) fn unreachable(what: &str, text: &str, repeatable: bool) -> Fault {
     if let Some(advice) = certificate(text) {
         return Fault::new(
             Verdict::Hold,

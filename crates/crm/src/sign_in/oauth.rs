@@ -8,11 +8,14 @@ use async_trait::async_trait;
 use jiff::SignedDuration;
 use postroom_core::{Clock, Fault, Ids, Secret};
 use serde::Deserialize;
+use tokio::sync::OnceCell;
 
 use super::assertion::Certificate;
 use super::connection::unanswered;
+use super::policy::{Authority, authority};
 use super::refusal;
 use super::token::{Issue, Issued};
+use crate::webapi::config::is_here;
 
 /// Where Microsoft's identity platform is, outside the sovereign clouds.
 pub const MICROSOFT: &str = "https://login.microsoftonline.com";
@@ -48,6 +51,24 @@ impl Endpoint {
     /// AD FS: `https://sts.example.com` gives `https://sts.example.com/adfs/oauth2/token`.
     pub fn adfs(host: &str) -> Self {
         Endpoint { url: format!("{}/adfs/oauth2/token", host.trim_end_matches('/')), asks: Asks::Resource }
+    }
+
+    /// The one beside the address to which the CRM sends people: `…/oauth2/authorize` gives `…/oauth2/token`. Microsoft's
+    /// platform and AD FS both have it so.
+    ///
+    /// # Errors
+    /// [`postroom_core::Verdict::Hold`] for another address, and for one without TLS that is not this machine's.
+    pub fn beside(authority: &Authority) -> Result<Self, Fault> {
+        let place = &authority.authorization;
+        let uri: Option<http::Uri> = place.parse().ok();
+        let host = uri.as_ref().and_then(http::Uri::host).unwrap_or_default();
+        let safe = uri.as_ref().and_then(http::Uri::scheme_str) == Some("https") || is_here(host);
+        match place.strip_suffix("/authorize") {
+            Some(root) if safe => Ok(Endpoint { url: format!("{root}/token"), asks: Asks::Resource }),
+            _ => Err(refusal::refused(&format!(
+                "the CRM names {place:?} as the place to sign in, which is not used: set the tenant, or the identity provider's address"
+            ))),
+        }
     }
 
     fn target(&self, resource: &str) -> (&'static str, String) {
@@ -132,6 +153,62 @@ impl OAuth {
         let token = token.ok_or_else(|| refusal::nonsense("it has no access_token"))?;
         let expires = self.clock.now().checked_add(life).unwrap_or(jiff::Timestamp::MAX);
         Ok(Issued { token: Secret::new(token), expires })
+    }
+}
+
+/// The same at the provider that the CRM itself names, found out when the first token is wanted.
+pub struct AtCrm {
+    client: reqwest::Client,
+    org_url: String,
+    client_id: String,
+    grant: Grant,
+    resource: Option<String>,
+    clock: Clock,
+    ids: Ids,
+    found: OnceCell<OAuth>,
+}
+
+impl AtCrm {
+    pub fn new(
+        client: reqwest::Client,
+        org_url: impl Into<String>,
+        client_id: impl Into<String>,
+        grant: Grant,
+        clock: Clock,
+        ids: Ids,
+    ) -> Self {
+        let (org_url, client_id) = (org_url.into(), client_id.into());
+        AtCrm { client, org_url, client_id, grant, resource: None, clock, ids, found: OnceCell::new() }
+    }
+
+    /// Asks for tokens for this, whatever the CRM says.
+    pub fn for_resource(self, resource: Option<String>) -> Self {
+        AtCrm { resource, ..self }
+    }
+
+    async fn find(&self) -> Result<OAuth, Fault> {
+        let Some(named) = authority(&self.client, &self.org_url).await? else {
+            return Err(refusal::refused(
+                "the CRM does not say where to sign in: set the tenant, or the identity provider's address",
+            ));
+        };
+        let said = named.resource.clone().unwrap_or_else(|| self.org_url.clone());
+        Ok(OAuth {
+            client: self.client.clone(),
+            endpoint: Endpoint::beside(&named)?,
+            client_id: self.client_id.clone(),
+            grant: self.grant.clone(),
+            resource: self.resource.clone().unwrap_or(said),
+            clock: self.clock.clone(),
+            ids: self.ids.clone(),
+        })
+    }
+}
+
+#[async_trait]
+impl Issue for AtCrm {
+    async fn issue(&self) -> Result<Issued, Fault> {
+        self.found.get_or_try_init(|| self.find()).await?.issue().await
     }
 }
 

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
-use postroom_core::{Fault, Secret};
+use postroom_core::{Code, Fault, Secret};
 
 use super::connection::unanswered;
 use super::refusal::refused;
@@ -55,8 +55,13 @@ impl Transport for Bearer {
         }
         // Revoked before its time, or of a server whose keys changed: one new token, then it is a refusal.
         self.token.refused(&token).await;
-        let token = self.token.bearer().await?;
-        let answer = self.once(&request, &token).await?;
+        let fresh = self.token.bearer().await?;
+        if fresh.expose() == token.expose() {
+            return Err(refused(
+                "the CRM refuses the token: it has ended, was revoked or was made for another CRM; make a new one",
+            ));
+        }
+        let answer = self.once(&request, &fresh).await?;
         match answer.status() {
             StatusCode::UNAUTHORIZED => Err(refused(
                 "the CRM refuses a fresh token: make the application a user of the organisation (application user) with a security role, and check that org_url is the address the token was made for",
@@ -65,6 +70,9 @@ impl Transport for Bearer {
         }
     }
 }
+
+/// An answer larger than this is not read.
+const LARGEST: usize = 256 << 20;
 
 /// Reads may be sent twice.
 pub(super) fn repeatable(method: &Method) -> bool {
@@ -79,9 +87,17 @@ pub(super) async fn plain(
 ) -> Result<Response<Bytes>, Fault> {
     let lost = |error| unanswered("the CRM", error, repeatable(request.method()));
     let sent = client.request(request.method().clone(), request.uri().to_string());
-    let answer = sent.headers(headers).body(request.body().clone()).send().await.map_err(lost)?;
+    let mut answer = sent.headers(headers).body(request.body().clone()).send().await.map_err(lost)?;
     let (status, headers) = (answer.status(), answer.headers().clone());
-    let mut whole = Response::new(answer.bytes().await.map_err(lost)?);
+    let mut body = Vec::with_capacity(answer.content_length().unwrap_or(0).min(8 << 20) as usize);
+    while let Some(part) = answer.chunk().await.map_err(lost)? {
+        if body.len() + part.len() > LARGEST {
+            let text = format!("the CRM's answer is larger than {} MB; ask for smaller pages", LARGEST >> 20);
+            return Err(Fault::reject(Code::CRM_REFUSED, text));
+        }
+        body.extend_from_slice(&part);
+    }
+    let mut whole = Response::new(Bytes::from(body));
     *whole.status_mut() = status;
     *whole.headers_mut() = headers;
     Ok(whole)

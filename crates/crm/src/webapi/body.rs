@@ -1,7 +1,6 @@
 //! Records as JSON bodies: properties by the definitions, lookups as `@odata.bind`, values in their columns' forms.
 //!
-//! What cannot fit is refused here, by the name of its column, before anything is sent. Columns that this server keeps to
-//! itself are left out: which ones differs between generations, and the definitions say so.
+//! What cannot fit is refused here, by the name of its column, before anything is sent.
 
 use std::fmt::Write;
 
@@ -11,7 +10,7 @@ use jiff::Timestamp;
 use postroom_core::metadata::{ColumnInfo, ColumnKind, DateTimeBehavior, Metadata, TableInfo};
 use postroom_core::{Code, Content, Fault, Record, RecordRef, Value};
 
-use super::rows::{is_file, is_lookup};
+use crate::promises::{column, is_file, is_lookup, table, unfit};
 
 /// A JSON object that grows member by member.
 #[derive(Debug, Default, Clone)]
@@ -22,10 +21,6 @@ impl Body {
     pub(crate) fn put(&mut self, name: &str, json: &str) {
         self.0.push(if self.0.is_empty() { '{' } else { ',' });
         let _ = write!(self.0, "{}:{json}", quoted(name));
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 
     pub(crate) fn finish(mut self) -> String {
@@ -47,30 +42,15 @@ pub(crate) fn row_url(metadata: &Metadata, at: &RecordRef) -> Result<String, Fau
     Ok(format!("{}({})", table(metadata, &at.table)?.entity_set, at.id))
 }
 
-pub(crate) fn table<'m>(metadata: &'m Metadata, name: &str) -> Result<&'m TableInfo, Fault> {
-    let unknown = || Fault::reject(Code::CRM_UNKNOWN_COLUMN, format!("this CRM has no table {name}"));
-    metadata.table(name).ok_or_else(unknown)
-}
-
-/// What a record's columns say. `skip` names columns that are written in another way.
-pub(crate) fn columns(metadata: &Metadata, record: &Record, new: bool, skip: &[&str]) -> Result<Body, Fault> {
+/// What a record's columns say.
+pub(crate) fn columns(metadata: &Metadata, record: &Record, new: bool) -> Result<Body, Fault> {
     let table = table(metadata, &record.at.table)?;
     let mut body = Body::default();
     if new {
         body.put(&table.primary_id, &quoted(&record.at.id.to_string()));
     }
-    for (name, value) in record.columns.iter().filter(|(name, _)| !skip.contains(&name.as_str())) {
-        let column = table.column(name).ok_or_else(|| {
-            Fault::reject(Code::CRM_UNKNOWN_COLUMN, format!("{} has no column {name}", table.logical_name))
-        })?;
-        let writable = if new { column.valid_for_create } else { column.valid_for_update };
-        if !writable || column.is_primary_id {
-            // Still, what cannot fit is a mistake of the caller's.
-            if !is_lookup(column) {
-                json(table, column, value)?;
-            }
-            continue;
-        }
+    for (name, value) in &record.columns {
+        let column = column(table, name)?;
         match is_lookup(column) {
             true => bind(metadata, table, column, value, &mut body)?,
             false => body.put(name, &json(table, column, value)?),
@@ -117,7 +97,7 @@ fn bind(
 }
 
 /// A value in the form of its column.
-fn json(table: &TableInfo, column: &ColumnInfo, value: &Value) -> Result<String, Fault> {
+pub(crate) fn json(table: &TableInfo, column: &ColumnInfo, value: &Value) -> Result<String, Fault> {
     use ColumnKind as Kind;
     let no = |wanted: &str| unfit(table, column, wanted);
     let number = |low: i64, high: i64, wanted: &str| match value {
@@ -193,9 +173,4 @@ fn moment(time: Timestamp, date_only: bool, behavior: DateTimeBehavior) -> Strin
     let date = date_only && behavior != DateTimeBehavior::UserLocal || behavior == DateTimeBehavior::DateOnly;
     let form = if date { "\"%Y-%m-%d\"" } else { "\"%Y-%m-%dT%H:%M:%SZ\"" };
     time.strftime(form).to_string()
-}
-
-fn unfit(table: &TableInfo, column: &ColumnInfo, wanted: &str) -> Fault {
-    let text = format!("{}.{} takes {wanted}", table.logical_name, column.logical_name);
-    Fault::reject(Code::CRM_REFUSED, text)
 }

@@ -2,13 +2,12 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
 use http::{Method, StatusCode};
 use postroom_core::metadata::Metadata;
-use postroom_core::{Code, Fault};
+use postroom_core::{Code, Fault, Verdict};
 use postroom_formats::odata::batch::{self, BatchAnswer, BatchItem, Request, Response};
 use serde_json::Value as Json;
 use tokio::sync::{Mutex as Turn, OnceCell};
@@ -21,6 +20,8 @@ use super::wire::{Ask, Reply, Trouble, Wire, header};
 
 /// Requests of a batch of reads at most, and the bytes of any batch.
 const READS: usize = 100;
+/// The versions in URLs that there are, newest first. A server answers its own and older ones, but 8.x none of 9.x.
+const VERSIONS: [&str; 6] = ["9.2", "9.1", "9.0", "8.2", "8.1", "8.0"];
 
 /// What this server can do, as far as is known; a refusal takes it away.
 #[derive(Debug)]
@@ -31,27 +32,33 @@ pub(crate) struct Can {
     pub untracked: Mutex<Vec<String>>,
 }
 
+/// What is known of a server once it has answered.
+#[derive(Debug)]
+pub(crate) struct Connected {
+    root: String,
+    pub version: String,
+}
+
 pub(crate) struct Client {
     pub wire: Wire,
     pub settings: Settings,
     pub can: Can,
-    root: String,
+    /// The root of all URLs and the server's own version (`9.2.24044.200`).
+    connected: OnceCell<Connected>,
     /// Requests of one batch of writes: shrinks when the server needs too long.
     batch: AtomicUsize,
     known: Mutex<Arc<Metadata>>,
     /// Definitions are read by one task at a time.
     turn: Turn<()>,
-    version: Mutex<Option<String>>,
     pub(super) limits: OnceCell<Limits>,
 }
 
 impl Client {
     pub(crate) fn new(wire: Wire, settings: Settings) -> Client {
-        let root = settings.root();
         let batch = AtomicUsize::new(settings.batch.clamp(1, batch::MAX_OPERATIONS));
         Client {
             wire,
-            root,
+            connected: OnceCell::new(),
             batch,
             can: Can {
                 batch: AtomicBool::new(true),
@@ -60,15 +67,42 @@ impl Client {
             },
             known: Mutex::default(),
             turn: Turn::default(),
-            version: Mutex::default(),
             limits: OnceCell::new(),
             settings,
         }
     }
 
+    /// Finds out which version of the Web API there is, once. Every call of the port begins with it.
+    pub(crate) async fn connect(&self) -> Result<&Connected, Fault> {
+        self.connected.get_or_try_init(|| self.find_root()).await
+    }
+
+    async fn find_root(&self) -> Result<Connected, Fault> {
+        let wanted = self.settings.version.as_deref();
+        for version in VERSIONS.into_iter().filter(|known| wanted.is_none_or(|wanted| wanted == *known)) {
+            let root = self.settings.root(version);
+            match self.wire.send(&Ask::get(format!("{root}/RetrieveVersion()"))).await {
+                Ok(reply) => {
+                    let json: Json = serde_json::from_slice(&reply.body).map_err(not_here)?;
+                    let server = json["Version"].as_str().unwrap_or(version).to_owned();
+                    return Ok(Connected { root, version: server });
+                }
+                Err(Trouble::Refused(refusal)) if matches!(refusal.status, 400 | 404 | 405 | 501) => {}
+                Err(trouble) => return Err(trouble.into()),
+            }
+        }
+        let which = wanted.map_or("no Web API".to_owned(), |version| format!("no Web API v{version}"));
+        let text = format!(
+            "{} has {which}: check org_url; a Dynamics older than 2016 is spoken to with crm.kind = \"soap\"",
+            self.settings.org_url()
+        );
+        Err(Fault::new(Verdict::Hold, Code::CRM_REFUSED, text))
+    }
+
     /// A URL below the root.
     pub(crate) fn url(&self, path: &str) -> String {
-        format!("{}/{path}", self.root)
+        let connected = self.connected.get().expect("every call of the port connects first");
+        format!("{}/{path}", connected.root)
     }
 
     pub(crate) fn batches(&self) -> bool {
@@ -266,26 +300,12 @@ impl Client {
     pub(crate) fn forget_definitions(&self) {
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Arc::default();
     }
+}
 
-    /// `9.2.24044.200`, asked once.
-    pub(crate) async fn version(&self) -> Result<String, Fault> {
-        let known = self.version.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(version) = known {
-            return Ok(version);
-        }
-        let version = match self.json("RetrieveVersion()").await {
-            Ok(json) => json["Version"].as_str().unwrap_or_default().to_owned(),
-            Err(Trouble::Refused(refusal)) if refusal.unknown_here() => self.settings.version.clone(),
-            Err(trouble) => return Err(trouble.into()),
-        };
-        *self.version.lock().unwrap_or_else(PoisonError::into_inner) = Some(version.clone());
-        Ok(version)
-    }
-
-    /// A short wait before something is looked at again.
-    pub(crate) async fn breathe(&self, round: u32) {
-        tokio::time::sleep(Duration::from_millis(50 << round.min(6))).await;
-    }
+/// Something else answers at this address.
+fn not_here(error: serde_json::Error) -> Fault {
+    let text = "what answers at org_url is no Web API: check the address, and what stands between";
+    Fault::new(Verdict::Hold, Code::CRM_REFUSED, text).with_source(error)
 }
 
 fn read_part(response: Response) -> Result<Bytes, Refusal> {

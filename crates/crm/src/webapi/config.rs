@@ -7,8 +7,8 @@ use std::time::Duration;
 pub struct Settings {
     /// The organisation: `https://contoso.crm4.dynamics.com`, `https://crm.contoso.example/Contoso`.
     org_url: String,
-    /// The Web API's version in URLs.
-    pub version: String,
+    /// The Web API's version in URLs (`9.2`); without one the newest that the server answers is taken.
+    pub version: Option<String>,
     /// Rows in a page. Larger pages cost memory, smaller ones calls; 5000 is the platform's most.
     pub page: u32,
     /// Requests of one batch at most; the platform takes 1000. Shrinks by itself when the server needs too long.
@@ -46,7 +46,7 @@ impl Settings {
         let text = org_url.trim();
         let url = reqwest::Url::parse(text).map_err(|_| ConfigError::NoUrl(text.to_owned()))?;
         let host = url.host_str().ok_or_else(|| ConfigError::NoUrl(text.to_owned()))?;
-        let local = ["localhost", "127.0.0.1", "[::1]"].contains(&host);
+        let local = is_here(host);
         match url.scheme() {
             "https" => {}
             "http" if local => {}
@@ -58,7 +58,7 @@ impl Settings {
         let path = path.strip_suffix("main.aspx").unwrap_or(path).trim_end_matches('/');
         Ok(Settings {
             org_url: format!("{origin}{path}"),
-            version: "9.2".to_owned(),
+            version: None,
             page: 5000,
             batch: 200,
             share: 50,
@@ -74,9 +74,15 @@ impl Settings {
     }
 
     /// `https://contoso.crm4.dynamics.com/api/data/v9.2`
-    pub(crate) fn root(&self) -> String {
-        format!("{}/api/data/v{}", self.org_url, self.version)
+    pub(crate) fn root(&self, version: &str) -> String {
+        format!("{}/api/data/v{version}", self.org_url)
     }
+}
+
+/// Whether a host is this machine itself, by name or address.
+pub(crate) fn is_here(host: &str) -> bool {
+    let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -99,6 +105,8 @@ mod tests {
             Ok("https://crm.x.example:5555/Contoso"),
         );
         check("http://127.0.0.1:8080", Ok("http://127.0.0.1:8080"));
+        check("http://127.9.0.1:8080", Ok("http://127.9.0.1:8080"));
+        check("http://[::1]:8080", Ok("http://[::1]:8080"));
         check("http://crm.x.example", Err(()));
         check("contoso.crm4.dynamics.com", Err(()));
         check("ftp://x.example", Err(()));

@@ -7,7 +7,8 @@
 //!   cannot know whether a write happened. [`refusal`] reads what the server says against it.
 //! * [`client`] asks for things: pages, batches, definitions ([`metadata`]). [`rows`] reads rows straight into records,
 //!   [`body`] writes them.
-//! * [`port`] is the CRM: [`look`] finds, [`read`] pages, [`changes`] runs through changes, [`write`] applies sets.
+//! * [`port`] is the CRM: [`read`] pages, [`changes`] runs through changes, [`write`] sends sets. What it shares with the other
+//!   make stands in `promises`.
 //!
 //! **What a server cannot do** is asked when it is connected, and learned when it refuses: then the other way is taken from
 //! there on ([`client::Can`]).
@@ -20,18 +21,19 @@ mod body;
 mod changes;
 mod client;
 pub mod config;
-mod lanes;
 mod limits;
 mod look;
-mod lot;
 mod metadata;
 mod multiple;
+mod op;
 mod port;
 mod read;
 mod refusal;
 mod rows;
 mod wire;
 mod write;
+
+use crate::lanes;
 
 pub use config::Settings;
 pub use port::{Bodies, WebApi};

@@ -13,7 +13,8 @@ use postroom_core::{Change, ChangeSet};
 use super::WebApi;
 use super::body::quoted;
 use super::wire::{Ask, Trouble};
-use super::write::{Parcel, Sent, copy, lone_new_row};
+use super::write::Parcel;
+use crate::promises::write::{Sent, copy, lone_new_row};
 
 /// Fewer rows than these are as well off in a batch.
 const LEAST: usize = 10;
@@ -32,8 +33,8 @@ impl WebApi {
             return 0;
         }
         let new = |parcel: &Parcel| {
-            let op = parcel.prepared.ops.first().filter(|op| op.method == "POST")?;
-            let row = lone_new_row(&sets[parcel.at]).filter(|_| parcel.prepared.ops.len() == 1)?;
+            let op = parcel.ops.first().filter(|op| op.method == "POST")?;
+            let row = lone_new_row(&sets[parcel.at]).filter(|_| parcel.ops.len() == 1)?;
             Some((row.at.table.clone(), op.path.clone()))
         };
         let Some(first) = parcels.first().and_then(new) else { return 0 };
@@ -83,7 +84,7 @@ impl WebApi {
         let kind = format!("\"@odata.type\":{}", quoted(&format!("Microsoft.Dynamics.CRM.{table}")));
         let mut body = b"{\"Targets\":[".to_vec();
         for (number, parcel) in parcels.iter().enumerate() {
-            let op = &parcel.prepared.ops[0];
+            let op = &parcel.ops[0];
             body.extend_from_slice(if number > 0 { b",{" } else { b"{" });
             body.extend_from_slice(kind.as_bytes());
             if op.body.len() > 2 {
@@ -92,7 +93,7 @@ impl WebApi {
             body.extend_from_slice(&op.body[1..]);
         }
         body.extend_from_slice(b"]}");
-        let path = format!("{}/Microsoft.Dynamics.CRM.CreateMultiple", parcels[0].prepared.ops[0].path);
+        let path = format!("{}/Microsoft.Dynamics.CRM.CreateMultiple", parcels[0].ops[0].path);
         let headers = vec![("content-type", "application/json".to_owned())];
         let ask = Ask {
             method: Method::POST,
@@ -132,5 +133,6 @@ fn same(sent: &Sent) -> Sent {
         Sent::Refused(refusal) => Sent::Refused(refusal.clone()),
         Sent::Lost(fault) => Sent::Lost(copy(fault)),
         Sent::Not(fault) => Sent::Not(copy(fault)),
+        Sent::Learned => Sent::Learned,
     }
 }

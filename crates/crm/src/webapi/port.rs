@@ -13,11 +13,13 @@ use postroom_core::{
 };
 use uuid::Uuid;
 
-use super::auth::Token;
 use super::body;
 use super::client::Client;
 use super::config::Settings;
 use super::wire::{Ask, Trouble, Wire};
+use crate::outside::{Held, Outside, Seen, Who};
+use crate::promises::{look, write};
+use crate::sign_in::Transport;
 
 /// Where bodies are kept that rows refer to: postroom's own store.
 #[async_trait]
@@ -34,17 +36,16 @@ pub struct WebApi {
 }
 
 impl WebApi {
-    /// Nothing is asked yet: the first call connects. `http` brings TLS, proxies and private CAs; it must not follow
-    /// redirects to other hosts and needs no cookies.
+    /// Nothing is asked yet: the first call connects. `transport` signs in, and brings TLS, proxies and private CAs; it must
+    /// not follow redirects to other hosts and needs no cookies.
     pub fn new(
         settings: Settings,
-        http: reqwest::Client,
-        token: Arc<dyn Token>,
+        transport: Arc<dyn Transport>,
         bodies: Arc<dyn Bodies>,
         clock: Clock,
         ids: Ids,
     ) -> WebApi {
-        let wire = Wire::new(http, token, settings.clone(), ids);
+        let wire = Wire::new(transport, settings.clone(), ids);
         WebApi { client: Client::new(wire, settings), bodies, clock }
     }
 
@@ -58,6 +59,7 @@ impl WebApi {
     }
 
     async fn tie(&self, name: &str, at: &RecordRef, others: &[RecordRef], tie: bool) -> Result<(), Fault> {
+        self.client.connect().await?;
         let (_, relation) = self.relationship(name, at).await?;
         let near = if relation.first.table == at.table { &relation.first } else { &relation.second };
         for other in others {
@@ -89,26 +91,32 @@ impl WebApi {
 #[async_trait]
 impl Crm for WebApi {
     async fn find(&self, tables: &[&str], ids: &[Uuid]) -> Result<Vec<Record>, Fault> {
-        self.client.find(tables, ids).await
+        self.client.connect().await?;
+        look::find(&self.client, tables, ids).await
     }
 
     async fn find_addresses(&self, addresses: &[String]) -> Result<Vec<AddressHit>, Fault> {
-        self.client.find_addresses(addresses).await
+        self.client.connect().await?;
+        look::find_addresses(&self.client, addresses).await
     }
 
     async fn query(&self, query: &Query) -> Result<Vec<Record>, Fault> {
+        self.client.connect().await?;
         self.client.all(query).await
     }
 
     async fn page(&self, query: &Query, size: u32, after: Option<&str>) -> Result<CrmPage, Fault> {
+        self.client.connect().await?;
         self.client.page(query, size, after).await
     }
 
     async fn changes(&self, ask: &ChangesAsk) -> Result<CrmChanges, Fault> {
+        self.client.connect().await?;
         self.client.changes(ask, &self.clock).await
     }
 
     async fn metadata(&self, tables: &[&str]) -> Result<Metadata, Fault> {
+        self.client.connect().await?;
         let mut found = self.client.whole_metadata(tables).await?;
         let named = |name: &String| tables.is_empty() || tables.contains(&name.as_str());
         found.one_to_many.retain(|one| named(&one.referenced_table) || named(&one.referencing_table));
@@ -118,7 +126,7 @@ impl Crm for WebApi {
     }
 
     async fn capabilities(&self) -> Result<Capabilities, Fault> {
-        let version = self.client.version().await?;
+        let version = self.client.connect().await?.version.clone();
         let untracked =
             self.client.can.untracked.lock().unwrap_or_else(std::sync::PoisonError::into_inner).len();
         let can = |flag: &std::sync::atomic::AtomicBool| flag.load(Ordering::Relaxed);
@@ -152,7 +160,10 @@ impl Crm for WebApi {
     }
 
     async fn apply(&self, sets: Vec<ChangeSet>) -> Vec<Result<Vec<Outcome>, Fault>> {
-        self.write(sets).await
+        match self.client.connect().await {
+            Ok(_) => write::write(self, sets).await,
+            Err(fault) => sets.iter().map(|_| Err(write::copy(&fault))).collect(),
+        }
     }
 
     async fn read(&self, content: &Content) -> Result<Bytes, Fault> {
@@ -163,9 +174,42 @@ impl Crm for WebApi {
     }
 
     async fn check(&self) -> Result<String, Fault> {
+        let version = &self.client.connect().await?.version;
+        let who = self.who().await?;
+        Ok(format!("{} version {version} as systemuser/{}", self.client.settings.org_url(), who.user))
+    }
+}
+
+#[async_trait]
+impl Outside for WebApi {
+    async fn who(&self) -> Result<Who, Fault> {
+        self.client.connect().await?;
         let who = self.client.json("WhoAmI").await?;
-        let user = who["UserId"].as_str().unwrap_or("nobody").to_owned();
-        let version = self.client.version().await?;
-        Ok(format!("{} version {version} as systemuser/{user}", self.client.settings.org_url()))
+        let id = |name: &str| who[name].as_str().and_then(|text| text.parse::<Uuid>().ok());
+        match (id("UserId"), id("OrganizationId")) {
+            (Some(user), Some(organization)) => Ok(Who { user, organization }),
+            _ => Err(Fault::retry(Code::CRM_AWAY, "the CRM's answer to WhoAmI names no user")),
+        }
+    }
+
+    async fn privileges(&self, user: Uuid) -> Result<Option<Vec<Held>>, Fault> {
+        self.client.connect().await?;
+        let path = format!("systemusers({user})/Microsoft.Dynamics.CRM.RetrieveUserPrivileges()");
+        let found = match self.client.json(&path).await {
+            Ok(found) => found,
+            Err(Trouble::Refused(refusal)) if refusal.unknown_here() => return Ok(None),
+            Err(trouble) => return Err(trouble.into()),
+        };
+        let held = |row: &serde_json::Value| {
+            let privilege = row["PrivilegeId"].as_str()?.parse().ok()?;
+            // The enumeration by name, or by its number.
+            let whole = row["Depth"] == "Global" || row["Depth"] == 3;
+            Some(Held { privilege, whole })
+        };
+        Ok(Some(found["RolePrivileges"].as_array().into_iter().flatten().filter_map(held).collect()))
+    }
+
+    fn seen(&self) -> Seen {
+        self.client.wire.seen()
     }
 }

@@ -3,21 +3,17 @@
 //! A query is said in OData; what OData cannot say, in FetchXML. Where a page goes on stands in a text that the caller keeps:
 //! of the server's own link only the query string is kept, so that no answer can send us to another host.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use postroom_core::metadata::Metadata;
-use postroom_core::query::{Filter, Link};
 use postroom_core::{Code, CrmPage, Fault, Query, Record};
 use postroom_formats::fetchxml::{self, Fetch};
 use postroom_formats::odata::write;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::body;
 use super::client::{Client, unreadable};
 use super::rows::{LOOKUP, Rows, Shape};
 use super::wire::Trouble;
+use crate::promises::place::{known_columns, pack, tables, unpack};
+use crate::promises::table;
 
 /// URLs longer than this go in a batch: servers and proxies cut them.
 const LONGEST: usize = 4000;
@@ -127,12 +123,9 @@ impl Client {
     }
 
     async fn asked(&self, query: &Query) -> Result<Asked, Fault> {
-        let mut tables = vec![query.table.as_str()];
-        name_tables(&query.links, &mut tables);
-        name_filtered(&query.filter, &mut tables);
-        let metadata = self.metadata(&tables).await?;
-        let table = body::table(&metadata, &query.table)?;
-        unknown_columns(&metadata, query)?;
+        let metadata = self.metadata(&tables(query)).await?;
+        let table = table(&metadata, &query.table)?;
+        known_columns(table, query)?;
         let said = match write::query(&metadata, query) {
             Ok(text) => Said::OData(text),
             Err(_) => Said::Fetch(Box::new(Fetch::of(query.clone()))),
@@ -215,62 +208,4 @@ fn annotations(names: &[&str]) -> String {
 /// What stands behind the question mark.
 pub(crate) fn tail(link: &str) -> String {
     link.split_once('?').map_or("", |(_, query)| query).to_owned()
-}
-
-fn name_tables<'q>(links: &'q [Link], tables: &mut Vec<&'q str>) {
-    for link in links {
-        tables.push(&link.table);
-        name_filtered(&link.filter, tables);
-        name_tables(&link.links, tables);
-    }
-}
-
-fn name_filtered<'q>(filter: &'q Filter, tables: &mut Vec<&'q str>) {
-    match filter {
-        Filter::All(parts) | Filter::Any(parts) => parts.iter().for_each(|part| name_filtered(part, tables)),
-        Filter::Not(inner) => name_filtered(inner, tables),
-        Filter::Linked(link) => name_tables(std::slice::from_ref(link), tables),
-        _ => {}
-    }
-}
-
-/// Columns that the table does not have are refused here, by name: what the server would say differs between versions.
-fn unknown_columns(metadata: &Metadata, query: &Query) -> Result<(), Fault> {
-    let table = body::table(metadata, &query.table)?;
-    let mut names: Vec<&str> = query.columns.iter().flatten().map(String::as_str).collect();
-    if !query.computes() {
-        names.extend(query.order.iter().map(|order| order.column.as_str()));
-    }
-    filtered(&query.filter, &mut names);
-    match names.into_iter().find(|name| !name.contains('.') && table.column(name).is_none()) {
-        None => Ok(()),
-        Some(name) => {
-            let text = format!("{} has no column {name}", query.table);
-            Err(Fault::reject(Code::CRM_UNKNOWN_COLUMN, text))
-        }
-    }
-}
-
-fn filtered<'q>(filter: &'q Filter, names: &mut Vec<&'q str>) {
-    match filter {
-        Filter::All(parts) | Filter::Any(parts) => parts.iter().for_each(|part| filtered(part, names)),
-        Filter::Not(inner) => filtered(inner, names),
-        Filter::Compare(column, ..)
-        | Filter::In(column, _)
-        | Filter::Null(column)
-        | Filter::Like(column, _)
-        | Filter::Operator(column, ..) => names.push(column),
-        Filter::Columns(left, _, right) => names.extend([left.as_str(), right.as_str()]),
-        Filter::Linked(link) => names.push(&link.to),
-    }
-}
-
-pub(crate) fn pack(what: &impl Serialize) -> String {
-    BASE64.encode(serde_json::to_vec(what).expect("plain data has a JSON form"))
-}
-
-pub(crate) fn unpack<T: DeserializeOwned>(text: &str) -> Result<T, Fault> {
-    let wrong = || Fault::reject(Code::CRM_REFUSED, "this is no place to go on from; begin again");
-    let bytes = BASE64.decode(text).map_err(|_| wrong())?;
-    serde_json::from_slice(&bytes).map_err(|_| wrong())
 }

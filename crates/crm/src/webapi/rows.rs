@@ -18,6 +18,8 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use crate::promises::{is_file, is_lookup};
+
 /// The annotation that says which table a lookup names.
 pub(crate) const LOOKUP: &str = "Microsoft.Dynamics.CRM.lookuplogicalname";
 
@@ -165,18 +167,6 @@ fn columns<'t>(table: &'t TableInfo, wanted: &Option<Vec<String>>) -> Vec<&'t Co
             table.columns.iter().filter(shown).collect()
         }
     }
-}
-
-pub(crate) fn is_lookup(column: &ColumnInfo) -> bool {
-    matches!(column.kind, ColumnKind::Lookup { .. } | ColumnKind::Customer { .. } | ColumnKind::Owner { .. })
-}
-
-/// Columns that hold files: their text is base64.
-pub(crate) fn is_file(table: &TableInfo, column: &str) -> bool {
-    matches!(
-        (table.logical_name.as_str(), column),
-        ("activitymimeattachment" | "attachment", "body") | ("annotation", "documentbody")
-    )
 }
 
 fn form(table: &TableInfo, column: &ColumnInfo) -> Form {
@@ -382,7 +372,10 @@ fn wrong<E: serde::de::Error>(wanted: &str, text: &str) -> E {
 /// Decimals have no exponents in the port's records.
 fn plain(digits: &str) -> String {
     match digits.contains(['e', 'E']) {
-        true => digits.parse::<f64>().map_or_else(|_| digits.to_owned(), |number| number.to_string()),
+        true => match digits.parse::<f64>() {
+            Ok(number) if number.is_finite() => number.to_string(),
+            _ => digits.to_owned(),
+        },
         false => digits.to_owned(),
     }
 }
@@ -407,3 +400,6 @@ fn any(raw: &str) -> Value {
         _ => Value::Null,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,23 +3,24 @@
 //! * A read is repeated after 5xx, a broken connection and a time-out, with growing waits.
 //! * A write is repeated when it is certain that it did not happen: the connection was not made, or the server's limits turned
 //!   it away (429 and its three codes, which come before any work). Otherwise it is *lost*: the caller looks what happened.
-//! * 401 fetches another token, once. `Retry-After` is obeyed; one that is longer than the settings' patience is handed on.
+//! * `Retry-After` is obeyed; one that is longer than the settings' patience is handed on.
+//!
+//! Signing in is the [`Transport`]'s business. What its fault says of the request decides here too: *unknown* is lost.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, Method, Request};
 use jiff::SignedDuration;
 use postroom_core::{Code, Fault, Ids, Verdict};
 
-use super::auth::Token;
 use super::config::Settings;
 use super::lanes::Lanes;
 use super::refusal::{Refusal, codes};
-
-/// An answer larger than this is not read.
-const LARGEST: usize = 256 << 20;
+use crate::lanes::pause;
+use crate::outside::Seen;
+use crate::sign_in::Transport;
 
 /// One request.
 pub(crate) struct Ask {
@@ -59,11 +60,11 @@ impl From<Trouble> for Fault {
 }
 
 pub(crate) struct Wire {
-    http: reqwest::Client,
-    token: Arc<dyn Token>,
+    transport: Arc<dyn Transport>,
     settings: Settings,
     pub lanes: Lanes,
     ids: Ids,
+    seen: Mutex<Seen>,
 }
 
 /// What one try came to.
@@ -92,25 +93,29 @@ impl Ask {
 }
 
 impl Wire {
-    pub(crate) fn new(http: reqwest::Client, token: Arc<dyn Token>, settings: Settings, ids: Ids) -> Wire {
+    pub(crate) fn new(transport: Arc<dyn Transport>, settings: Settings, ids: Ids) -> Wire {
         let lanes = Lanes::new(settings.share);
-        Wire { http, token, settings, lanes, ids }
+        Wire { transport, settings, lanes, ids, seen: Mutex::default() }
     }
 
     pub(crate) fn ids(&self) -> &Ids {
         &self.ids
     }
 
+    /// What the last answer said beside itself.
+    pub(crate) fn seen(&self) -> Seen {
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Sends it, as often as the rules allow.
     pub(crate) async fn send(&self, ask: &Ask) -> Result<Reply, Trouble> {
-        let mut signed_in_again = false;
         for tried in 1.. {
-            let (trouble, wait) = match self.once(ask, &mut signed_in_again).await {
+            let (trouble, wait) = match self.once(ask).await {
                 Try::Done(reply) => return Ok(reply),
                 Try::Stop(trouble) => return Err(trouble),
                 Try::Again { trouble, wait } => (trouble, wait),
             };
-            let wait = wait.unwrap_or_else(|| self.pause(tried));
+            let wait = wait.unwrap_or_else(|| pause(&self.ids, tried));
             if tried >= self.settings.tries || wait > self.settings.patience {
                 return Err(put_back(trouble, wait));
             }
@@ -119,47 +124,43 @@ impl Wire {
         unreachable!("the loop ends by its bound")
     }
 
-    async fn once(&self, ask: &Ask, signed_in_again: &mut bool) -> Try {
-        let token = match self.token.bearer().await {
-            Ok(token) => token,
+    async fn once(&self, ask: &Ask) -> Try {
+        let request = match request(ask) {
+            Ok(request) => request,
             Err(fault) => return Try::Stop(Trouble::Fault(fault)),
         };
         let lane = self.lanes.enter().await;
-        let answer = self.http.execute(match self.request(ask, token.expose()) {
-            Ok(request) => request,
-            Err(fault) => return Try::Stop(Trouble::Fault(fault)),
-        });
-        let answer = match answer.await {
-            Ok(answer) => answer,
-            Err(error) => return broken(ask, error),
-        };
-        let (status, headers) = (answer.status(), answer.headers().clone());
-        let body = match whole(answer).await {
-            Ok(body) => body,
-            Err(Some(fault)) => return Try::Stop(Trouble::Fault(fault)),
-            Err(None) if ask.repeatable => {
-                return Try::Again { trouble: Trouble::Lost(away("the answer broke off")), wait: None };
-            }
-            Err(None) => return Try::Stop(Trouble::Lost(away("the answer broke off"))),
-        };
-        drop(lane);
-        if let Some(lanes) = header(&headers, "x-ms-dop-hint").and_then(|text| text.parse().ok()) {
-            self.lanes.hint(lanes);
+        if let Some(pace) = self.lanes.pace() {
+            tokio::time::sleep(pace).await;
         }
+        let sent = tokio::time::timeout(self.settings.timeout, self.transport.send(request)).await;
+        drop(lane);
+        let answer = match sent {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(fault)) => return unanswered(ask, fault),
+            Err(_) => {
+                let text = "the CRM did not answer in time";
+                return unanswered(ask, Fault::new(Verdict::Unknown, Code::CRM_AWAY, text));
+            }
+        };
+        self.look(answer.headers());
         // A batch that stopped at a request that failed answers 400 with the parts.
-        let parts = header(&headers, "content-type").is_some_and(|kind| kind.starts_with("multipart/"));
+        let parts =
+            header(answer.headers(), "content-type").is_some_and(|kind| kind.starts_with("multipart/"));
+        let status = answer.status();
+        let (head, body) = answer.into_parts();
         if status.is_success() || parts {
             self.lanes.went_well();
-            return Try::Done(Reply { headers, body });
+            return Try::Done(Reply { headers: head.headers, body });
         }
-        if status == StatusCode::UNAUTHORIZED && !std::mem::replace(signed_in_again, true) {
-            self.token.refused(&token).await;
-            return Try::Again {
-                trouble: Trouble::Refused(Refusal::read(status, &body)),
-                wait: Some(Duration::ZERO),
-            };
-        }
-        self.refused(ask, Refusal::read(status, &body), &headers)
+        self.refused(ask, Refusal::read(status, &body), &head.headers)
+    }
+
+    /// Learns from what stands beside an answer.
+    fn look(&self, headers: &HeaderMap) {
+        let seen = Seen::beside(headers);
+        self.lanes.learn(&seen);
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = seen;
     }
 
     fn refused(&self, ask: &Ask, refusal: Refusal, headers: &HeaderMap) -> Try {
@@ -179,32 +180,6 @@ impl Wire {
             _ => Try::Stop(Trouble::Refused(refusal)),
         }
     }
-
-    fn request(&self, ask: &Ask, token: &str) -> Result<reqwest::Request, Fault> {
-        let mut request = self
-            .http
-            .request(ask.method.clone(), &ask.url)
-            .timeout(self.settings.timeout)
-            .bearer_auth(token)
-            .header("accept", "application/json")
-            .header("odata-maxversion", "4.0")
-            .header("odata-version", "4.0");
-        for (name, value) in &ask.headers {
-            request = request.header(*name, value);
-        }
-        if !ask.body.is_empty() {
-            request = request.body(ask.body.clone());
-        }
-        request
-            .build()
-            .map_err(|error| Fault::bug("a request to the CRM could not be made").with_source(error))
-    }
-
-    /// Full jitter: between nothing and a bound that doubles, 30 seconds at most.
-    fn pause(&self, tried: u32) -> Duration {
-        let most = 250_u64.saturating_mul(1 << tried.min(10)).min(30_000);
-        Duration::from_millis(self.ids.next().as_u128() as u64 % most)
-    }
 }
 
 pub(crate) fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
@@ -222,36 +197,38 @@ fn put_back(trouble: Trouble, wait: Duration) -> Trouble {
     }
 }
 
-fn broken(ask: &Ask, error: reqwest::Error) -> Try {
-    // Without the URL: queries hold addresses of people.
-    let error = error.without_url();
-    let connecting = error.is_connect();
-    let text = match (connecting, error.is_timeout()) {
-        (true, _) => "no connection to the CRM could be made",
-        (_, true) => "the CRM did not answer in time",
-        _ => "the connection to the CRM broke",
-    };
-    let fault = away(text).with_source(error);
-    match (ask.repeatable, connecting) {
-        (true, _) => Try::Again { trouble: Trouble::Lost(fault), wait: None },
-        (false, true) => Try::Again { trouble: Trouble::Fault(fault), wait: None },
-        (false, false) => Try::Stop(Trouble::Lost(fault)),
-    }
-}
-
-fn away(text: &str) -> Fault {
-    Fault::retry(Code::CRM_AWAY, text)
-}
-
-/// The whole body; `None` when it broke off.
-async fn whole(mut answer: reqwest::Response) -> Result<Bytes, Option<Fault>> {
-    let mut body = Vec::with_capacity(answer.content_length().unwrap_or(0).min(8 << 20) as usize);
-    while let Some(part) = answer.chunk().await.map_err(|_| None)? {
-        if body.len() + part.len() > LARGEST {
-            let text = format!("the CRM's answer is larger than {} MB; ask for smaller pages", LARGEST >> 20);
-            return Err(Some(Fault::reject(Code::CRM_REFUSED, text)));
+/// No answer came.
+fn unanswered(ask: &Ask, fault: Fault) -> Try {
+    match fault.verdict {
+        Verdict::Retry { after } => {
+            let wait = after.and_then(|after| Duration::try_from(after).ok());
+            let trouble = if ask.repeatable { Trouble::Lost(fault) } else { Trouble::Fault(fault) };
+            Try::Again { trouble, wait }
         }
-        body.extend_from_slice(&part);
+        // Whether it happened is looked up before anything is sent again, so for the caller it is a matter of trying again.
+        Verdict::Unknown => {
+            let fault = Fault { verdict: Verdict::Retry { after: None }, ..fault };
+            match ask.repeatable {
+                true => Try::Again { trouble: Trouble::Lost(fault), wait: None },
+                false => Try::Stop(Trouble::Lost(fault)),
+            }
+        }
+        Verdict::Hold | Verdict::Reject | Verdict::Bug => Try::Stop(Trouble::Fault(fault)),
     }
-    Ok(body.into())
+}
+
+fn request(ask: &Ask) -> Result<Request<Bytes>, Fault> {
+    let unfit = || Fault::bug("a request to the CRM could not be made");
+    // Written as RFC 3986 has it: what people and records are called may hold anything.
+    let url = reqwest::Url::parse(&ask.url).map_err(|_| unfit())?;
+    let mut request = Request::builder()
+        .method(ask.method.clone())
+        .uri(url.as_str())
+        .header("accept", "application/json")
+        .header("odata-maxversion", "4.0")
+        .header("odata-version", "4.0");
+    for (name, value) in &ask.headers {
+        request = request.header(*name, value);
+    }
+    request.body(ask.body.clone()).map_err(|error| unfit().with_source(error))
 }

@@ -3,9 +3,10 @@
 use postroom_core::query::{Aggregate, Function, Group, Join, Link};
 use postroom_core::{
     Change, ChangeSet, ChangesAsk, Code, Content, Crm, Filter, Ids, Outcome, Query, Record, RecordRef,
+    Verdict,
 };
 
-use crate::server::{On, Server, on_both};
+use crate::server::{Mood, On, Server, on_both};
 
 on_both!(
     new_rows_go_together,
@@ -15,13 +16,13 @@ on_both!(
     attachments_that_are_not_taken_stay_here,
 );
 
-fn contacts(ids: &Ids, count: usize) -> Vec<Record> {
+pub fn contacts(ids: &Ids, count: usize) -> Vec<Record> {
     let one =
         |number| Record::new(RecordRef::new("contact", ids.next())).with("lastname", format!("C{number:03}"));
     (0..count).map(one).collect()
 }
 
-fn alone(rows: &[Record]) -> Vec<ChangeSet> {
+pub fn alone(rows: &[Record]) -> Vec<ChangeSet> {
     rows.iter().map(|row| ChangeSet { changes: vec![Change::Create(row.clone())] }).collect()
 }
 
@@ -51,6 +52,27 @@ async fn bad_rows_are_found_by_halving(on: On) {
         }
     }
     assert_eq!(server.embedded.query(&Query::of("contact").select(&[])).await.unwrap().len(), 62);
+}
+
+/// The version in URLs is found out, once; a server without any says what to do.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_version_of_the_web_api_is_found() {
+    let server = Server::new(On::Sqlite).await;
+    for (only, expected) in [("9.2", 1), ("8.2", 4)] {
+        server.mood(Mood::Only(only));
+        let (client, before) = (server.client(), server.calls());
+        client.capabilities().await.unwrap();
+        assert_eq!(server.calls() - before, expected, "{only}");
+        client.query(&Query::of("contact").top(1)).await.unwrap();
+        assert!(client.check().await.unwrap().contains("version"));
+    }
+    let fixed = server.client_with(|settings| settings.version = Some("9.1".into()));
+    let fault = fixed.check().await.unwrap_err();
+    assert!(fault.message.contains("has no Web API v9.1"), "{fault}");
+    server.mood(Mood::Only("7.0"));
+    let fault = server.client().check().await.unwrap_err();
+    assert_eq!(fault.verdict, Verdict::Hold);
+    assert!(fault.message.contains("kind = \"soap\""), "{fault}");
 }
 
 /// Joins that answer columns, parts of dates and the like are said in FetchXML, page by page.

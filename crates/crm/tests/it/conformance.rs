@@ -7,7 +7,13 @@ use postroom_testkit::conformance;
 
 use crate::server::{Mood, On, Server, on_both};
 
-on_both!(the_suite, the_suite_without_batches, the_suite_without_multiple, the_suite_without_tracking);
+on_both!(
+    the_suite,
+    the_suite_of_version_8,
+    the_suite_without_batches,
+    the_suite_without_multiple,
+    the_suite_without_tracking,
+);
 
 async fn suite(on: On, mood: Mood) {
     let server = Server::new(on).await;
@@ -16,8 +22,23 @@ async fn suite(on: On, mood: Mood) {
     conformance::crm(async || Arc::clone(&client) as Arc<dyn Crm>).await;
 }
 
+/// Windows signs in connections, not requests: the same suite passes over it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_suite_signed_in_with_a_windows_account() {
+    let server = Server::new(On::Sqlite).await;
+    let (client, front) = server.windows_client();
+    let client = Arc::new(client);
+    conformance::crm(async || Arc::clone(&client) as Arc<dyn Crm>).await;
+    assert!(front.sign_ins() < 20, "{} sign-ins: a connection keeps its own", front.sign_ins());
+}
+
 async fn the_suite(on: On) {
     suite(on, Mood::Well).await;
+}
+
+/// A server of 2016: an older path, and no messages of many rows.
+async fn the_suite_of_version_8(on: On) {
+    suite(on, Mood::Only("8.2")).await;
 }
 
 /// What the suite wants refused is refused before anything is sent, so even its sets that fail leave nothing behind.

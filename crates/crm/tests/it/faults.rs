@@ -1,5 +1,6 @@
 //! What goes wrong on the way: nothing is lost, and nothing doubled.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use postroom_core::{Change, ChangeSet, Content, Crm, Filter, Ids, Outcome, Query, Record, RecordRef};
@@ -24,7 +25,7 @@ fn story(ids: &Ids, known: &[Record]) -> Vec<ChangeSet> {
     alone.chain(pairs).chain(changed).chain(mails).map(|changes| ChangeSet { changes }).collect()
 }
 
-fn mail(ids: &Ids, number: u32) -> Vec<Change> {
+pub fn mail(ids: &Ids, number: u32) -> Vec<Change> {
     let email = Record::new(RecordRef::new("email", ids.next())).with("subject", format!("Mail {number}"));
     let party = Record::new(RecordRef::new("activityparty", ids.next()));
     let party = party.with("activityid", email.at.clone()).with("participationtypemask", 1);
@@ -36,37 +37,62 @@ fn mail(ids: &Ids, number: u32) -> Vec<Change> {
     [email, party, attachment].map(Change::Create).into()
 }
 
-/// Tells the story while every nth call goes wrong, until it is told, and looks at the CRM from behind.
-async fn check(on: On, mood: impl Fn(usize) -> Mood) {
-    let ids = Ids::random();
-    for nth in [2, 3, 4, 5] {
-        let server = Server::new(on).await;
-        let known: Vec<Record> = (0..3)
-            .map(|_| Record::new(RecordRef::new("contact", ids.next())).with("lastname", "Known"))
-            .collect();
-        let changes = known.iter().cloned().map(Change::Create).collect();
-        server.embedded.apply(vec![ChangeSet { changes }]).await.remove(0).unwrap();
-        let sets = story(&ids, &known);
-        let client = server.client_with(|settings| settings.batch = 12);
-        // The definitions are read while all is well: only writes are told with trouble.
-        client.metadata(&["contact", "email", "activityparty", "activitymimeattachment"]).await.unwrap();
-        server.mood(mood(nth));
-        let mut left = sets.clone();
-        for _ in 0..12 {
-            let answers = client.apply(left.clone()).await;
-            let still = |(set, answer): (ChangeSet, Result<Vec<Outcome>, _>)| answer.is_err().then_some(set);
-            left = left.into_iter().zip(answers).filter_map(still).collect();
-            if left.is_empty() {
-                break;
-            }
+/// Contacts that are there before the story begins.
+pub async fn known(server: &Server, ids: &Ids) -> Vec<Record> {
+    let known: Vec<Record> = (0..3)
+        .map(|_| Record::new(RecordRef::new("contact", ids.next())).with("lastname", "Known"))
+        .collect();
+    let changes = known.iter().cloned().map(Change::Create).collect();
+    server.embedded.apply(vec![ChangeSet { changes }]).await.remove(0).unwrap();
+    known
+}
+
+/// Reads the definitions while all is well: only writes are told with trouble.
+pub async fn introduce(client: &dyn Crm) {
+    client.metadata(&["contact", "email", "activityparty", "activitymimeattachment"]).await.unwrap();
+}
+
+/// Tells these sets while something goes wrong, again and again until all are told.
+pub async fn tell(server: &Server, client: &dyn Crm, mood: Mood, sets: &[ChangeSet]) {
+    server.mood(mood);
+    let mut left = sets.to_vec();
+    for _ in 0..12 {
+        let answers = client.apply(left.clone()).await;
+        let still = |(set, answer): (ChangeSet, Result<Vec<Outcome>, _>)| answer.is_err().then_some(set);
+        left = left.into_iter().zip(answers).filter_map(still).collect();
+        if left.is_empty() {
+            break;
         }
-        server.mood(Mood::Well);
-        assert!(left.is_empty(), "every {nth}th call: {} sets were never told", left.len());
-        everything_is_there_once(&server, &sets).await;
+    }
+    server.mood(Mood::Well);
+    assert!(left.is_empty(), "{mood:?}: {} sets were never told", left.len());
+}
+
+/// Tells the story while every nth call goes wrong, until it is told, and looks at the CRM from behind.
+pub async fn check(
+    server: impl AsyncFn() -> Server,
+    client: impl Fn(&Server) -> Arc<dyn Crm>,
+    mood: impl Fn(usize) -> Mood,
+    nths: &[usize],
+) {
+    let ids = Ids::random();
+    for nth in nths {
+        let server = server().await;
+        let sets = story(&ids, &known(&server, &ids).await);
+        let told = client(&server);
+        introduce(&*told).await;
+        tell(&server, &*told, mood(*nth), &sets).await;
+        everything_is_there_once(&server, &*client(&server), &sets).await;
     }
 }
 
-async fn everything_is_there_once(server: &Server, sets: &[ChangeSet]) {
+async fn over_the_web_api(on: On, mood: impl Fn(usize) -> Mood) {
+    let client =
+        |server: &Server| Arc::new(server.client_with(|settings| settings.batch = 12)) as Arc<dyn Crm>;
+    check(async || Server::new(on).await, client, mood, &[2, 3, 4, 5]).await;
+}
+
+async fn everything_is_there_once(server: &Server, client: &dyn Crm, sets: &[ChangeSet]) {
     let count = async |table: &str, filter: Filter| {
         server.embedded.query(&Query::of(table).select(&[]).filter(filter)).await.unwrap().len()
     };
@@ -76,7 +102,7 @@ async fn everything_is_there_once(server: &Server, sets: &[ChangeSet]) {
     assert_eq!(count("email", Filter::eq("statuscode", 4)).await, 3);
     assert_eq!(count("activityparty", Filter::eq("participationtypemask", 1)).await, 3);
     assert_eq!(count("activitymimeattachment", Filter::All(vec![])).await, 3);
-    let again = server.client().apply(sets.to_vec()).await;
+    let again = client.apply(sets.to_vec()).await;
     let creates = |set: &ChangeSet| set.changes.iter().all(|change| matches!(change, Change::Create(_)));
     for (set, answer) in sets.iter().zip(again).filter(|(set, _)| creates(set)) {
         assert_eq!(answer.unwrap(), vec![Outcome::Unchanged; set.changes.len()]);
@@ -84,19 +110,19 @@ async fn everything_is_there_once(server: &Server, sets: &[ChangeSet]) {
 }
 
 async fn limits_are_obeyed(on: On) {
-    check(on, Mood::Limits).await;
+    over_the_web_api(on, Mood::Limits).await;
 }
 
 async fn away_and_back(on: On) {
-    check(on, Mood::Away).await;
+    over_the_web_api(on, Mood::Away).await;
 }
 
 async fn lost_answers_are_looked_for(on: On) {
-    check(on, Mood::Lost).await;
+    over_the_web_api(on, Mood::Lost).await;
 }
 
 async fn cut_answers_are_looked_for(on: On) {
-    check(on, Mood::Cut).await;
+    over_the_web_api(on, Mood::Cut).await;
 }
 
 /// A server that takes the request and says nothing: the wait has an end, and what was done is found.

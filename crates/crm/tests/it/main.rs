@@ -4,6 +4,9 @@
 
 mod calls;
 mod conformance;
+mod every_call;
 mod faults;
+mod road;
 mod server;
 mod sign_in;
+mod soap;

@@ -1,4 +1,4 @@
-//! A CRM server on loopback: the embedded CRM's Web API door behind HTTP, and things that go wrong on the way.
+//! A CRM server on loopback: the embedded CRM's doors behind HTTP, and things that go wrong on the way.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,14 +9,22 @@ use async_trait::async_trait;
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use jiff::Timestamp;
 use postroom_core::{Clock, Content, Crm, Fault, Ids, Secret};
+use postroom_crm::sign_in::{Bearer, Connection, Transport, Windows};
+use postroom_crm::soap::{self, Soap};
 use postroom_crm::webapi::auth::Fixed;
 use postroom_crm::webapi::{Bodies, Settings, WebApi};
+use postroom_embedded::soap::{Door as SoapDoor, Settings as SoapSettings};
 use postroom_embedded::webapi::{Door, Request as Asked, Settings as DoorSettings};
 use postroom_embedded::{Embedded, MIGRATIONS, seed};
+use postroom_formats::soap::envelope::{Envelope, Headers, Soap as Version};
+use postroom_formats::soap::{Generation, fault};
+use postroom_sandbox::identity::User;
+use postroom_sandbox::identity::windows::{Front, Options as WindowsOptions};
 use postroom_store::{Options, Store};
 use postroom_testkit::peers::Postgres;
 use tempfile::TempDir;
@@ -36,6 +44,8 @@ pub enum Mood {
     NoBatch,
     NoMultiple,
     NoTracking,
+    /// Only this version of the Web API is there; before 9 without messages of many rows.
+    Only(&'static str),
     /// Every nth call: 429 with a short wait.
     Limits(usize),
     /// Every nth call: 503 before anything is done.
@@ -46,6 +56,31 @@ pub enum Mood {
     Cut(usize),
     /// Every nth call is never answered.
     Silent(usize),
+    /// Only the nth call, in one of the ways above.
+    Once(usize, Harm),
+}
+
+/// What may happen to one call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Harm {
+    Limit,
+    Away,
+    Lost,
+    Cut,
+}
+
+impl Mood {
+    /// What it means for this call.
+    fn now(self, call: usize) -> Mood {
+        match self {
+            Mood::Once(nth, _) if nth != call => Mood::Well,
+            Mood::Once(_, Harm::Limit) => Mood::Limits(1),
+            Mood::Once(_, Harm::Away) => Mood::Away(1),
+            Mood::Once(_, Harm::Lost) => Mood::Lost(1),
+            Mood::Once(_, Harm::Cut) => Mood::Cut(1),
+            other => other,
+        }
+    }
 }
 
 pub struct Server {
@@ -56,8 +91,13 @@ pub struct Server {
     _folder: TempDir,
 }
 
+/// Refuses a request that is not signed in.
+pub type Gate = Arc<dyn Fn(&Parts, &[u8]) -> Option<Response> + Send + Sync>;
+
 struct Here {
     door: Door,
+    gate: Mutex<Gate>,
+    soap: Mutex<SoapDoor>,
     embedded: Embedded,
     origin: String,
     mood: Mutex<Mood>,
@@ -89,19 +129,61 @@ impl Server {
         let origin = format!("http://{}", listener.local_addr().unwrap());
         let state = Arc::new(Here {
             door: Door::new(Ids::random(), DoorSettings::default()),
+            gate: Mutex::new(Arc::new(|parts, _| bearer(parts))),
+            soap: Mutex::new(SoapDoor::new(Ids::random(), SoapSettings::default())),
             embedded: embedded.clone(),
             origin: origin.clone(),
             mood: Mutex::default(),
             calls: AtomicUsize::new(0),
             seen: Mutex::default(),
         });
-        let app = Router::new().fallback(answer).with_state(Arc::clone(&state));
+        let server = Server { embedded, clock, url: origin, state, _folder: folder };
+        let app = server.router();
         tokio::spawn(async move { axum::serve(listener, app).await });
-        Server { embedded, clock, url: origin, state, _folder: folder }
+        server
     }
 
     pub fn mood(&self, mood: Mood) {
         *self.state.mood.lock().unwrap() = mood;
+    }
+
+    /// Which server the SOAP door is from now on.
+    pub fn be(&self, settings: SoapSettings) {
+        *self.state.soap.lock().unwrap() = SoapDoor::new(Ids::random(), settings);
+    }
+
+    /// From now on requests are let in by this.
+    pub fn gate(&self, gate: Gate) {
+        *self.state.gate.lock().unwrap() = gate;
+    }
+
+    /// The server's own handler, to be put behind something else.
+    pub fn router(&self) -> Router {
+        Router::new().fallback(answer).with_state(Arc::clone(&self.state))
+    }
+
+    /// A new client of the SOAP door.
+    pub fn soap(&self) -> Soap {
+        self.soap_with(|_| {})
+    }
+
+    pub fn soap_with(&self, change: impl FnOnce(&mut soap::Settings)) -> Soap {
+        let token = Arc::new(Fixed(Secret::new("letmein")));
+        self.soap_at(&self.url, Arc::new(Bearer::new(crate::sign_in::client(), token)), change)
+    }
+
+    /// A client that finds the server at this address.
+    pub fn soap_at(
+        &self,
+        url: &str,
+        transport: Arc<dyn Transport>,
+        change: impl FnOnce(&mut soap::Settings),
+    ) -> Soap {
+        let mut settings = soap::Settings::new(url).unwrap();
+        settings.timeout = Duration::from_secs(30);
+        change(&mut settings);
+        let bodies = Arc::new(NoBodies(self.embedded.clone()));
+        Soap::new(settings, transport, bodies, self.clock.clone(), Ids::random())
     }
 
     pub fn calls(&self) -> usize {
@@ -118,30 +200,56 @@ impl Server {
         self.client_with(|_| {})
     }
 
+    /// A client that signs in with a Windows account, at a front before the same server.
+    pub fn windows_client(&self) -> (WebApi, Front) {
+        let bearer = HeaderValue::from_static("Bearer letmein");
+        let admit = axum::middleware::map_request(move |mut request: Request| {
+            request.headers_mut().insert("authorization", bearer.clone());
+            async move { request }
+        });
+        let app = Router::new().fallback(answer).layer(admit).with_state(Arc::clone(&self.state));
+        let users = vec![User { name: "CONTOSO\\alice".into(), password: "letmein".into() }];
+        let front =
+            Front::start(WindowsOptions { users, ..WindowsOptions::default() }, self.clock.clone(), app);
+        let (password, connection) = (Secret::new("letmein"), Connection::default());
+        let windows =
+            Windows::new(connection, "CONTOSO\\alice", &password, None, self.clock.clone()).unwrap();
+        let bodies = Arc::new(NoBodies(self.embedded.clone()));
+        let settings = Settings::new(&front.url()).unwrap();
+        let client = WebApi::new(settings, Arc::new(windows), bodies, self.clock.clone(), Ids::random());
+        (client, front)
+    }
+
     pub fn client_with(&self, change: impl FnOnce(&mut Settings)) -> WebApi {
         let mut settings = Settings::new(&self.url).unwrap();
         settings.timeout = Duration::from_secs(30);
         change(&mut settings);
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().build().unwrap();
-        let token = Arc::new(Fixed(Secret::new("letmein")));
+        let bearer = Arc::new(Bearer::new(http, Arc::new(Fixed(Secret::new("letmein")))));
         let bodies = Arc::new(NoBodies(self.embedded.clone()));
-        WebApi::new(settings, http, token, bodies, self.clock.clone(), Ids::random())
+        WebApi::new(settings, bearer, bodies, self.clock.clone(), Ids::random())
     }
+}
+
+fn bearer(parts: &Parts) -> Option<Response> {
+    let given = parts.headers.get("authorization").map(|value| value.to_str().unwrap());
+    (given != Some("Bearer letmein")).then(|| refused(StatusCode::UNAUTHORIZED, "0x80040220", "no token"))
 }
 
 async fn answer(State(here): State<Arc<Here>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap();
-    if parts.headers.get("authorization").map(|value| value.to_str().unwrap()) != Some("Bearer letmein") {
-        return refused(StatusCode::UNAUTHORIZED, "0x80040220", "no token");
+    let gate = Arc::clone(&*here.gate.lock().unwrap());
+    if let Some(refusal) = gate(&parts, &body) {
+        return refusal;
     }
     let url = parts.uri.path_and_query().unwrap().to_string();
-    let path = url.strip_prefix("/api/data/v9.2/").unwrap_or(&url);
-    let what = format!("{} {}", parts.method, path.split(['/', '?', '(']).next().unwrap_or_default());
+    let what = what(&parts.method, &url, &body);
+    let in_soap = url.starts_with("/XRMServices/");
     *here.seen.lock().unwrap().entry(what).or_default() += 1;
     let call = here.calls.fetch_add(1, Ordering::SeqCst) + 1;
-    let mood = *here.mood.lock().unwrap();
+    let mood = here.mood.lock().unwrap().now(call);
     let hit = |nth: usize| call.is_multiple_of(nth);
     match mood {
         Mood::NoBatch if url.contains("/$batch") => return unknown("$batch"),
@@ -155,6 +263,11 @@ async fn answer(State(here): State<Arc<Here>>, request: Request) -> Response {
                 "Entity isn't enabled for change tracking",
             );
         }
+        Mood::Limits(nth) if hit(nth) && in_soap => return limited(call),
+        Mood::Only(version) if !url.starts_with(&format!("/api/data/v{version}/")) => return unknown("api"),
+        Mood::Only(version) if version < "9" && url.contains("Multiple") => {
+            return unknown("Microsoft.Dynamics.CRM.CreateMultiple");
+        }
         Mood::Limits(nth) if hit(nth) => {
             let mut response =
                 refused(StatusCode::TOO_MANY_REQUESTS, "0x80072322", "Number of requests exceeded");
@@ -167,7 +280,11 @@ async fn answer(State(here): State<Arc<Here>>, request: Request) -> Response {
     let asked =
         Asked { method: parts.method, url, origin: here.origin.clone(), headers: parts.headers, body };
     let session = here.embedded.session(seed::ADMINISTRATOR);
-    let reply = here.door.answer(&session, asked).await;
+    let soap = here.soap.lock().unwrap().clone();
+    let reply = match in_soap {
+        true => soap.answer(&session, asked).await,
+        false => here.door.answer(&session, asked).await,
+    };
     let mut response = Response::builder().status(reply.status);
     *response.headers_mut().unwrap() = reply.headers;
     match mood {
@@ -182,6 +299,35 @@ async fn answer(State(here): State<Arc<Here>>, request: Request) -> Response {
         }
         _ => response.body(Body::from(reply.body)).unwrap(),
     }
+}
+
+/// How a call is counted: `POST $batch`, or the SOAP message's name.
+pub fn what(method: &axum::http::Method, url: &str, body: &[u8]) -> String {
+    if url.starts_with("/XRMServices/") {
+        let text = String::from_utf8_lossy(body);
+        let name =
+            text.rsplit_once("RequestName>").and_then(|(before, _)| before.rsplit_once("RequestName>"));
+        let name = name.map(|(_, name)| name.split('<').next().unwrap_or_default());
+        let operation = || text.split("Body><").nth(1)?.split([' ', '>']).next();
+        return name.or_else(operation).unwrap_or_default().to_owned();
+    }
+    let path = url.strip_prefix("/api/data/v9.2/").unwrap_or(url);
+    format!("{method} {}", path.split(['/', '?', '(']).next().unwrap_or_default())
+}
+
+/// One of the three limits, in SOAP.
+fn limited(call: usize) -> Response {
+    let code = [-2_147_015_902, -2_147_015_903, -2_147_015_898][call % 3];
+    let fault = fault::Fault {
+        retry_after: Some(jiff::SignedDuration::ZERO),
+        ..fault::Fault::new(code, "Number of requests exceeded")
+    };
+    let envelope = Envelope::fault(Version::V11, Headers::default(), &fault, Generation::Dataverse);
+    Response::builder()
+        .status(StatusCode::INTERNAL_SERVER_ERROR)
+        .header("content-type", "text/xml; charset=utf-8")
+        .body(Body::from(envelope.write()))
+        .unwrap()
 }
 
 /// Promises more than comes: the connection breaks.

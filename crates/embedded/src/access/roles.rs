@@ -106,7 +106,17 @@ const MAIL: &[Rule] = &[
 ];
 
 /// Tables that a customizer works on.
-const CUSTOMIZED: &[&str] = &["EmailTemplate", "ImportJob", "Publisher", "Query", "Solution", "WebResource"];
+const CUSTOMIZED: &[&str] = &[
+    "AppModule",
+    "EmailTemplate",
+    "ImportJob",
+    "Publisher",
+    "Query",
+    "SiteMap",
+    "Solution",
+    "SystemForm",
+    "WebResource",
+];
 
 /// Whether a role is computed and cannot be changed.
 pub fn is_fixed(role: Uuid) -> bool {

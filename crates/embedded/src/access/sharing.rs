@@ -1,12 +1,16 @@
 //! Sharing single rows: GrantAccess, ModifyAccess, RevokeAccess, RetrievePrincipalAccess. Source: dataverse.md G, protocol
 //! annex 8.2.
 //!
+//! Rows that follow the row are shared with it. What was shared of one of them by itself is not told apart from what came
+//! down (the platform keeps both masks): revoking takes both.
+//!
 //! Each answers the changes to make; apply them in the unit in which they were worked out.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use postroom_core::metadata::PrivilegeKind;
+use postroom_core::metadata::{Cascade, CascadeType, PrivilegeKind};
 use postroom_core::{Change, Record, RecordRef, Value};
 use postroom_store::sql::{Expr, ExprTrait, Query};
 use postroom_store::{Error, Tx};
@@ -16,6 +20,10 @@ use super::caller::Caller;
 use super::facts::facts;
 use super::govern::{Governed, governed};
 use super::{AccessError, RowFacts};
+use crate::lot::descend::{Family, Goes, MOST};
+use crate::lot::load::CHUNK;
+use crate::lot::{Kin, Tie};
+use crate::rules::Refusal;
 use crate::schema::Schema;
 
 /// The flags of `AccessRights`.
@@ -70,7 +78,8 @@ impl fmt::Display for AccessRights {
     }
 }
 
-/// GrantAccess: adds rights to those that the principal has of this row.
+/// GrantAccess: adds rights to those that the principal has of this row and of the rows that follow it by relationships
+/// whose `Share` says so.
 pub async fn grant(
     tx: &mut Tx,
     caller: &Caller,
@@ -78,13 +87,16 @@ pub async fn grant(
     principal: &RecordRef,
     rights: AccessRights,
 ) -> Result<Vec<Change>, AccessError> {
-    let row = shared_row(tx, caller, target, principal, rights).await?;
-    let have = share_of(tx, &row.at, principal).await?;
-    let rights = have.map_or(rights, |(_, have)| have.and(rights));
-    Ok(vec![put(&row.at, principal, have, rights)])
+    let rows = shared_rows(tx, caller, target, principal, rights, |cascade| cascade.share).await?;
+    let have = shares_of(tx, &rows, principal).await?;
+    let more = |row: &RecordRef| {
+        let have = have.get(row).copied();
+        put(row, principal, have, have.map_or(rights, |(_, have)| have.and(rights)))
+    };
+    Ok(rows.iter().map(more).collect())
 }
 
-/// ModifyAccess: puts rights in the place of those that the principal has of this row.
+/// ModifyAccess: puts rights in the place of those that the principal has.
 pub async fn modify(
     tx: &mut Tx,
     caller: &Caller,
@@ -92,25 +104,25 @@ pub async fn modify(
     principal: &RecordRef,
     rights: AccessRights,
 ) -> Result<Vec<Change>, AccessError> {
-    let row = shared_row(tx, caller, target, principal, rights).await?;
-    let have = share_of(tx, &row.at, principal).await?;
-    Ok(match (have, rights) {
-        (Some((id, _)), AccessRights::NONE) => vec![drop_share(id)],
-        (None, AccessRights::NONE) => Vec::new(),
-        _ => vec![put(&row.at, principal, have, rights)],
-    })
+    if rights == AccessRights::NONE {
+        return revoke(tx, caller, target, principal).await;
+    }
+    let rows = shared_rows(tx, caller, target, principal, rights, |cascade| cascade.share).await?;
+    let have = shares_of(tx, &rows, principal).await?;
+    Ok(rows.iter().map(|row| put(row, principal, have.get(row).copied(), rights)).collect())
 }
 
-/// RevokeAccess: takes all that was shared of this row.
+/// RevokeAccess: takes all that was shared, here and of the rows that follow by relationships whose `Unshare` says so.
 pub async fn revoke(
     tx: &mut Tx,
     caller: &Caller,
     target: &RecordRef,
     principal: &RecordRef,
 ) -> Result<Vec<Change>, AccessError> {
-    let row = shared_row(tx, caller, target, principal, AccessRights::NONE).await?;
-    let have = share_of(tx, &row.at, principal).await?;
-    Ok(have.map(|(id, _)| drop_share(id)).into_iter().collect())
+    let none = AccessRights::NONE;
+    let rows = shared_rows(tx, caller, target, principal, none, |cascade| cascade.unshare).await?;
+    let have = shares_of(tx, &rows, principal).await?;
+    Ok(rows.iter().filter_map(|row| have.get(row)).map(|(id, _)| drop_share(*id)).collect())
 }
 
 /// RetrievePrincipalAccess: what a user or team may do with a row.
@@ -137,27 +149,64 @@ pub async fn principal_access(
     Ok(may.fold(AccessRights::NONE, |all, (right, ..)| all.and(*right)))
 }
 
-/// The row, when the caller may share it and has himself what he gives.
-async fn shared_row(
+/// The row and those that follow it, when the caller may share each and has himself what he gives.
+async fn shared_rows(
     tx: &mut Tx,
     caller: &Caller,
     target: &RecordRef,
     principal: &RecordRef,
     rights: AccessRights,
-) -> Result<RowFacts, AccessError> {
+    by: fn(&Cascade) -> CascadeType,
+) -> Result<Vec<RecordRef>, AccessError> {
     if governed(caller.schema.table(&target.table)?) != Governed::Owner {
         return Err(AccessError::NotShared(target.table.clone()));
     }
-    let row = one(tx, caller, target).await?;
-    caller.check(PrivilegeKind::Share, &row.table, &row)?;
-    rights.kinds().try_for_each(|kind| caller.check(kind, &row.table, &row))?;
     if !["systemuser", "team"].contains(&principal.table.as_str()) {
         return Err(AccessError::Principal(principal.clone()));
+    }
+    let row = one(tx, caller, target).await?;
+    let mut rows = vec![row.at.clone()];
+    rows.extend(below(tx, &caller.schema, &row, by).await?);
+    let facts = facts(tx, caller, &rows).await?;
+    for row in rows.iter().filter_map(|at| facts.get(at)) {
+        caller.check(PrivilegeKind::Share, &row.table, row)?;
+        rights.kinds().try_for_each(|kind| caller.check(kind, &row.table, row))?;
     }
     if rights != AccessRights::NONE {
         there(tx, principal).await?;
     }
-    Ok(row)
+    Ok(rows)
+}
+
+/// The rows with owners of their own that follow this one.
+async fn below(
+    tx: &mut Tx,
+    schema: &Schema,
+    row: &RowFacts,
+    by: fn(&Cascade) -> CascadeType,
+) -> Result<Vec<RecordRef>, AccessError> {
+    let Some(place) = schema.find(&row.at.table) else { return Ok(Vec::new()) };
+    let kin = Kin::of(schema);
+    let owner = row.owner.clone().map_or(Value::Null, Value::Lookup);
+    let mut found = Vec::new();
+    let family = Family { schema, kin: &kin };
+    let follows = |tie: &Tie| by(&tie.cascade) != CascadeType::NoCascade;
+    let root = [(place, row.at.id)];
+    let whole = family.walk(tx, &root, follows, |tie, _, key, fields| {
+        let table = schema.at(key.0);
+        let owned = governed(table) == Governed::Owner;
+        if !owned || !tie.takes(by(&tie.cascade), table, &fields, &owner) {
+            return Goes::NoFurther;
+        }
+        found.push(RecordRef::new(table.name.clone(), key.1));
+        Goes::On
+    });
+    if !whole.await? {
+        return Err(Refusal::Family { at: row.at.clone(), most: MOST }.into());
+    }
+    found.sort_unstable_by(|a, b| (&a.table, a.id).cmp(&(&b.table, b.id)));
+    found.dedup();
+    Ok(found)
 }
 
 pub(super) async fn one(tx: &mut Tx, caller: &Caller, at: &RecordRef) -> Result<RowFacts, AccessError> {
@@ -181,18 +230,27 @@ pub(super) async fn there(tx: &mut Tx, principal: &RecordRef) -> Result<(), Acce
 
 type Share = (Uuid, AccessRights);
 
-async fn share_of(tx: &mut Tx, row: &RecordRef, principal: &RecordRef) -> Result<Option<Share>, Error> {
-    let select = Query::select()
-        .columns(["principalobjectaccessid", "accessrightsmask"])
-        .from("crm_principalobjectaccess")
-        .and_where(Expr::col("objectid").eq(row.id))
-        .and_where(Expr::col("objecttypecode").eq(row.table.as_str()))
-        .and_where(Expr::col("principalid").eq(principal.id))
-        .to_owned();
-    let share = tx.query_one(&select).await?;
-    let read =
-        |row: postroom_store::Row| Ok((row.at(0)?, AccessRights(row.at::<Option<i64>>(1)?.unwrap_or(0))));
-    share.map(read).transpose()
+/// What the principal has of these rows already.
+async fn shares_of(
+    tx: &mut Tx,
+    rows: &[RecordRef],
+    principal: &RecordRef,
+) -> Result<HashMap<RecordRef, Share>, Error> {
+    let mut shares = HashMap::new();
+    for rows in rows.chunks(CHUNK) {
+        let select = Query::select()
+            .columns(["objectid", "objecttypecode", "principalobjectaccessid", "accessrightsmask"])
+            .from("crm_principalobjectaccess")
+            .and_where(Expr::col("objectid").is_in(rows.iter().map(|row| row.id)))
+            .and_where(Expr::col("principalid").eq(principal.id))
+            .to_owned();
+        for share in tx.query(&select).await? {
+            let table = share.at::<Option<String>>(1)?.unwrap_or_default();
+            let rights = AccessRights(share.at::<Option<i64>>(3)?.unwrap_or(0));
+            shares.insert(RecordRef::new(table, share.at(0)?), (share.at(2)?, rights));
+        }
+    }
+    Ok(shares)
 }
 
 fn put(row: &RecordRef, principal: &RecordRef, have: Option<Share>, rights: AccessRights) -> Change {

@@ -58,7 +58,10 @@ fn noting(schema: &Schema, tables: &[String]) -> Option<Table> {
             schema_name: format!("{table}_Annotations"),
             navigation: format!("objectid_{table}"),
             collection: format!("{table}_Annotations"),
-            cascade: ["NoCascade", "Cascade"].map(str::to_owned).into(),
+            // Parental, but for merging: these rows are not merged.
+            cascade: ["Cascade", "Cascade", "NoCascade", "Cascade", "Cascade", "Cascade"]
+                .map(str::to_owned)
+                .into(),
         });
     }
     column.changed = true;

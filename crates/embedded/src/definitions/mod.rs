@@ -10,8 +10,10 @@
 //! (`ownerid_email`).
 
 mod accept;
+pub(crate) mod cascades;
 mod change;
 mod columns;
+pub(crate) mod draft;
 mod labels;
 mod links;
 mod manage;

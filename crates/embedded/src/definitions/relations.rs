@@ -4,19 +4,9 @@ use std::collections::HashSet;
 
 use postroom_core::metadata::{Cascade, CascadeType, End, ManyToMany, OneToMany};
 
-use super::{columns, id, tables};
+use super::{cascades, columns, id, tables};
 use crate::schema::{Column, Kind, Link, Schema, Side, Table, Targets, names};
 
-/// Parts that go with the row they belong to: table, column.
-const PARTS: &[(&str, &str)] = &[
-    ("activityparty", "activityid"),
-    ("activitymimeattachment", "objectid"),
-    ("annotation", "objectid"),
-    ("queueitem", "objectid"),
-    ("queueitem", "queueid"),
-    ("listmember", "listid"),
-    ("fieldpermission", "fieldsecurityprofileid"),
-];
 /// What users and teams have in common.
 const OWNERS: &str = "owner";
 
@@ -115,7 +105,7 @@ fn lookup(
             referencing_navigation: link
                 .map_or_else(|| navigation(table, column, target, several), |link| link.navigation.clone()),
             referenced_navigation: link.map_or_else(|| name.clone(), |link| link.collection.clone()),
-            cascade: link.map_or_else(|| usual_cascade(table, column), cascade),
+            cascade: link.map_or_else(|| cascades::usual(table, column, referenced), cascade),
             is_custom: tables::is_custom_column(table, column) || tables::is_custom(referenced),
             schema_name: name,
         });
@@ -177,17 +167,6 @@ fn pointer(schema: &Schema, table: &Table) -> Option<OneToMany> {
         is_custom: tables::is_custom(table),
         schema_name: name,
     })
-}
-
-fn usual_cascade(table: &Table, column: &Column) -> Cascade {
-    let part = PARTS.contains(&(table.name.as_str(), column.name.as_str()));
-    let delete = match part {
-        true => CascadeType::Cascade,
-        // Rows do not lose who made or owns them: such a row is not deleted.
-        false if column.required || column.read_only => CascadeType::NoCascade,
-        false => CascadeType::RemoveLink,
-    };
-    Cascade { delete, ..Cascade::default() }
 }
 
 /// The words of a link as they stand in its description.

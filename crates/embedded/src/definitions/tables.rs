@@ -10,18 +10,25 @@ use crate::schema::{Column, Key, Kind, Ownership, Schema, Table, names, standard
 const FIRST_CUSTOM: i32 = 10_000;
 const BUSINESS_OWNED: &[&str] = &["businessunit", "role", "systemuser", "team", "usersettings"];
 const ORGANIZATION_OWNED: &[&str] = &[
+    "appmodule",
+    "appmodulecomponent",
     "fieldsecurityprofile",
     "importjob",
     "privilege",
     "publisher",
     "queueitem",
+    "ribbondiff",
     "savedquery",
+    "sitemap",
     "solution",
+    "solutioncomponent",
+    "systemform",
     "transactioncurrency",
     "webresource",
 ];
 /// Tables of pairs among the standard ones.
 const INTERSECTS: &[&str] = &[
+    "appmoduleroles",
     "campaignitem",
     "listmember",
     "roleprivileges",

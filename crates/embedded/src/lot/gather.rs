@@ -112,6 +112,12 @@ impl Wanted {
     }
 }
 
+/// The places of the columns that rules look at.
+pub(super) fn watched_places(table: &Table) -> Vec<usize> {
+    let watched = table.columns.iter().enumerate().filter(|(_, column)| watched(table, &column.name));
+    watched.map(|(place, _)| place).collect()
+}
+
 fn watched(table: &Table, column: &str) -> bool {
     RULES.contains(&column)
         || main_address(&table.name) == Some(column)

@@ -32,6 +32,11 @@ pub(super) async fn load(
         order: Vec::new(),
         recount: Vec::new(),
         keys: Keys::default(),
+        kin: None,
+        names: HashMap::new(),
+        followers: Vec::new(),
+        overflow: false,
+        rights: None,
         undo: Undo::default(),
     };
     for (place, (ids, columns)) in wanted.rows {

@@ -4,12 +4,17 @@
 //! are applied one after the other to the rows in memory, each undone alone when it is refused, and [`write`] puts down
 //! what came of it. So a refused set costs nothing and leaves its neighbours alone, and a later set sees the earlier ones.
 
+mod assign;
 mod create;
 mod delete;
+pub(crate) mod descend;
 mod gather;
 mod keys;
+mod kin;
 pub(crate) mod load;
 mod parties;
+mod rights;
+mod unlink;
 mod update;
 mod write;
 
@@ -21,10 +26,13 @@ use postroom_core::{Change, ChangeSet, Outcome, RecordRef};
 use postroom_store::{Error, Tx};
 use uuid::Uuid;
 
+use crate::access::Caller;
+use crate::failure::Failure;
 use crate::row::Fields;
 use crate::rules::Refusal;
 use crate::rules::defaults::Facts;
 use crate::schema::{Column, Schema, Table};
+pub(crate) use kin::{Kin, Tie};
 
 /// A row: the table's place in the schema, and its id.
 pub(crate) type Key = (usize, Uuid);
@@ -78,19 +86,33 @@ pub(crate) struct Lot {
     /// Stored mails whose attachments changed in number.
     recount: Vec<Key>,
     keys: keys::Keys,
+    /// What hangs on rows, when the lot deletes or assigns.
+    kin: Option<Arc<Kin>>,
+    /// Who names a row in a column, as far as it may matter.
+    names: HashMap<(Uuid, usize), Vec<Key>>,
+    /// Rows that no set names, loaded because they may have to follow one.
+    followers: Vec<Key>,
+    /// More hang on the rows than one unit takes.
+    overflow: bool,
+    /// Whose rights count for the rows that follow; nobody's when the platform itself writes.
+    rights: Option<rights::Rights>,
     undo: Undo,
 }
 
-/// Applies every set; one that is refused leaves its neighbours alone.
+/// Applies every set; one that is refused leaves its neighbours alone. `caller` must be allowed to do to the rows that
+/// follow what the sets do to theirs; what the sets say themselves was checked before.
 pub(crate) async fn apply(
     tx: &mut Tx,
     schema: Arc<Schema>,
     writer: Writer,
+    caller: Option<Arc<Caller>>,
     sets: Vec<ChangeSet>,
-) -> Result<Vec<Result<Vec<Outcome>, Refusal>>, Error> {
+) -> Result<Vec<Result<Vec<Outcome>, Failure>>, Error> {
     begin(tx).await?;
     let wanted = gather::gather(&schema, writer.acting, &sets);
     let mut lot = load::load(tx, schema, writer, wanted).await?;
+    descend::load(tx, &mut lot, &sets).await?;
+    lot.rights = rights::load(tx, &lot, caller).await?;
     keys::load(tx, &mut lot, &sets).await?;
     let answers = sets.into_iter().map(|set| lot.apply(set)).collect();
     lot.write(tx).await?;
@@ -109,12 +131,12 @@ struct Scope {
 }
 
 impl Lot {
-    fn apply(&mut self, set: ChangeSet) -> Result<Vec<Outcome>, Refusal> {
+    fn apply(&mut self, set: ChangeSet) -> Result<Vec<Outcome>, Failure> {
         self.undo = Undo { entries: Vec::new(), recount: self.recount.len() };
         let scope = self.scope(&set);
-        let outcomes: Result<Vec<Outcome>, Refusal> =
+        let outcomes: Result<Vec<Outcome>, Failure> =
             set.changes.into_iter().map(|change| self.change(&scope, change)).collect();
-        let outcomes = outcomes.and_then(|outcomes| self.claim_keys().map(|()| outcomes));
+        let outcomes = outcomes.and_then(|outcomes| Ok(self.claim_keys().map(|()| outcomes)?));
         if outcomes.is_err() {
             self.take_back();
         }
@@ -131,18 +153,18 @@ impl Lot {
         Scope { created: set.changes.iter().filter_map(key).collect() }
     }
 
-    fn change(&mut self, scope: &Scope, change: Change) -> Result<Outcome, Refusal> {
+    fn change(&mut self, scope: &Scope, change: Change) -> Result<Outcome, Failure> {
         match change {
-            Change::Create(record) => self.create(scope, record),
+            Change::Create(record) => Ok(self.create(scope, record)?),
             Change::Update(record) => self.update(scope, record),
             Change::Upsert(record) => match self.exists(self.key(&record.at)?) {
                 true => self.update(scope, record),
-                false => self.create(scope, record),
+                false => Ok(self.create(scope, record)?),
             },
             Change::Delete(at) => self.delete(&at),
             Change::CreateNew(record) => match self.exists(self.key(&record.at)?) {
-                true => Err(Refusal::Duplicate(record.at)),
-                false => self.create(scope, record),
+                true => Err(Refusal::Duplicate(record.at).into()),
+                false => Ok(self.create(scope, record)?),
             },
             Change::UpdateIf(record, version) => {
                 self.unmoved(&record.at, Some(version))?;
@@ -201,6 +223,7 @@ impl Lot {
     }
 
     fn put(&mut self, key: Key, entry: Entry) {
+        self.note(key, &entry.fields);
         let old = self.rows.insert(key, entry);
         if old.is_none() {
             self.order.push(key);

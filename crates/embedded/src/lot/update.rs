@@ -3,16 +3,17 @@
 use postroom_core::{Outcome, Record, RecordRef, Value};
 
 use super::{Key, Lot, Phase, Scope, parties};
+use crate::failure::Failure;
 use crate::row::Fields;
 use crate::rules::defaults::Draft;
 use crate::rules::{self, Refusal, Standing};
 use crate::schema::Table;
 
 impl Lot {
-    pub(super) fn update(&mut self, scope: &Scope, record: Record) -> Result<Outcome, Refusal> {
+    pub(super) fn update(&mut self, scope: &Scope, record: Record) -> Result<Outcome, Failure> {
         let key = self.key(&record.at)?;
         if !self.rows.get(&key).is_some_and(|entry| entry.phase != Phase::Gone) {
-            return Err(Refusal::NotFound(record.at));
+            return Err(Refusal::NotFound(record.at).into());
         }
         let table = self.table(key);
         let given = self.given(scope, key, record)?;
@@ -46,8 +47,12 @@ impl Lot {
         draft.full_name();
         draft.completed(entered);
         draft.modified();
+        let owner = self.rows[&key].fields.named(&table, "ownerid").cloned().unwrap_or(Value::Null);
         self.store_changes(key, fields);
         self.platform_parties(key);
+        if owner_moved {
+            self.assign_below(key, &owner)?;
+        }
         Ok(Outcome::Updated)
     }
 
@@ -87,7 +92,8 @@ impl Lot {
         self.rows[&key].fields.lookup(table, column) != fields.lookup(table, column)
     }
 
-    fn store_changes(&mut self, key: Key, fields: Fields) {
+    pub(super) fn store_changes(&mut self, key: Key, fields: Fields) {
+        self.note(key, &fields);
         let was = self.rows[&key].fields.clone();
         let changed: Vec<usize> =
             fields.places().filter(|place| was.get(*place) != fields.get(*place)).collect();
@@ -101,6 +107,9 @@ impl Lot {
 
     /// One column of a row, by the server itself.
     pub(super) fn set(&mut self, key: Key, place: usize, value: Value) {
+        let mut named = Fields::default();
+        named.set(place, value.clone());
+        self.note(key, &named);
         let entry = self.touch(key);
         entry.fields.set(place, value);
         entry.dirty.push(place);

@@ -7,7 +7,6 @@ use postroom_store::sql::{Expr, ExprTrait, Func, Query, SelectStatement};
 use postroom_store::{Error, Insert, Tx};
 use uuid::Uuid;
 
-use super::delete::PARTS;
 use super::load::CHUNK;
 use super::{Key, Lot, Phase, VERSION};
 use crate::access;
@@ -62,8 +61,9 @@ impl Lot {
         Ok(())
     }
 
-    /// Rows that went, those that went and came again, and the parts of both.
+    /// Rows that went, those that went and came again, and what hung on both.
     async fn delete_rows(&self, tx: &mut Tx, keys: &[Key]) -> Result<(), Error> {
+        let kin = self.kin.clone();
         let mut gone: BTreeMap<usize, Vec<Uuid>> = BTreeMap::new();
         for key in keys {
             let entry = &self.rows[key];
@@ -76,34 +76,12 @@ impl Lot {
             for ids in ids.chunks(CHUNK) {
                 changes::remember(tx, table, ids, self.writer.now).await?;
                 delete_where(tx, table, &table.primary_key, ids).await?;
-                for (part, column) in PARTS {
-                    let part = self.schema.table(part).ok().filter(|part| self.may_hold(part, column, table));
-                    if let Some(part) = part {
-                        self.delete_parts(tx, part, column, ids).await?;
-                    }
+                if let Some(kin) = &kin {
+                    self.unlink(tx, kin, place, ids).await?;
                 }
             }
         }
         Ok(())
-    }
-
-    async fn delete_parts(&self, tx: &mut Tx, part: &Table, column: &str, ids: &[Uuid]) -> Result<(), Error> {
-        let select = Query::select()
-            .column(part.primary_key.clone())
-            .from(part.storage())
-            .and_where(Expr::col(column.to_owned()).is_in(ids.iter().copied()))
-            .to_owned();
-        let rows = tx.query(&select).await?;
-        let parts: Vec<Uuid> = rows.iter().map(|row| row.at(0)).collect::<Result<_, _>>()?;
-        if !parts.is_empty() {
-            changes::remember(tx, part, &parts, self.writer.now).await?;
-            delete_where(tx, part, column, ids).await?;
-        }
-        Ok(())
-    }
-
-    fn may_hold(&self, part: &Table, column: &str, parent: &Table) -> bool {
-        part.column(column).is_some_and(|column| self.schema.allows(&column.targets, parent))
     }
 
     async fn insert_rows(&self, tx: &mut Tx, keys: &[Key]) -> Result<(), Error> {

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use postroom_core::{Change, Crm, Fault, Filter, Ids, Query, Record, RecordRef, Value};
+use postroom_core::{Change, Fault, Filter, Ids, Query, Record, RecordRef, Value};
 use uuid::Uuid;
 
 use super::{Message, Parameter, codes, refuse};
@@ -151,7 +151,7 @@ impl Ask<'_> {
 
     /// Rows as the platform itself sees them: settings, people by address.
     pub(super) async fn system(&self, query: Query) -> Result<Vec<Record>, Failure> {
-        Ok(Crm::query(self.session.crm(), &query).await?)
+        self.session.system(query).await
     }
 
     /// The organisation's settings.

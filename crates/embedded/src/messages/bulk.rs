@@ -17,7 +17,6 @@ use super::{Parameter, Prepared, codes, refuse};
 use crate::Embedded;
 use crate::failure::Failure;
 use crate::lot::{self, Writer};
-use crate::rules::Refusal;
 use crate::session::{Session, Start, Window};
 
 /// Rows deleted before the answer.
@@ -51,7 +50,6 @@ struct Tally {
 }
 
 pub(super) async fn delete(ask: &Ask<'_>) -> Result<Prepared, Failure> {
-    ask.session.check_misc("prvBulkDelete").await?;
     ask.need("JobName")?;
     let name = ask.text("JobName")?.unwrap_or_default();
     if ask.text("RecurrencePattern")?.is_some_and(|pattern| !pattern.is_empty()) {
@@ -180,13 +178,13 @@ async fn put(session: &Session, change: Change) -> Result<(), Failure> {
         async move {
             let schema = cache.current(tx).await?;
             let set = ChangeSet { changes: vec![change] };
-            let mut answers = lot::apply(tx, schema, writer, vec![set]).await?;
+            let mut answers = lot::apply(tx, schema, writer, None, vec![set]).await?;
             Ok(answers.pop().expect("one set gives one answer").map(drop))
         }
         .boxed()
     });
-    let done: Result<Result<(), Refusal>, Error> = unit.await;
-    Ok(done??)
+    let done: Result<Result<(), Failure>, Error> = unit.await;
+    done?
 }
 
 /// Takes up the bulk deletions that an ended process left behind; answers how many there were. For the start of a process.

@@ -12,9 +12,11 @@ mod incoming;
 mod lists;
 mod mail;
 mod names;
+mod needs;
 mod queues;
 mod rights;
 mod sales;
+mod solutions;
 mod system;
 mod template;
 mod tracking;
@@ -29,6 +31,7 @@ use ask::Ask;
 pub(crate) use ask::of_value;
 pub use bulk::resume;
 pub use names::{Bound, Definition, NAMES, Shape, find};
+pub use needs::{Need, needs};
 
 /// The platform's numbers for what messages refuse (dataverse.md A3, protocol annex 7.4).
 pub(crate) mod codes {
@@ -125,6 +128,7 @@ impl Prepared {
 pub async fn prepare(session: &Session, ids: &Ids, message: Message) -> Result<Prepared, Failure> {
     let Some(known) = find(&message.name) else { return Err(unknown(&message.name)) };
     let ask = Ask { session, ids, message: &message };
+    needs::check(&ask, known).await?;
     match known.name {
         "WhoAmI" => system::who_am_i(&ask).await,
         "RetrieveVersion" => Ok(Prepared::answer(vec![("Version", Parameter::Text(system::VERSION.into()))])),
@@ -181,6 +185,13 @@ async fn prepare_more(ask: &Ask<'_>, known: &Definition) -> Result<Prepared, Fai
         "UploadBlock" => blocks::block(ask),
         "CommitAttachmentBlocksUpload" | "CommitFileBlocksUpload" => blocks::commit(ask).await,
         "DeleteFile" => blocks::delete_file(ask).await,
+        "ImportSolution" => solutions::import(ask).await,
+        "ImportSolutionAsync" => solutions::import_async(ask, false).await,
+        "StageAndUpgrade" => solutions::upgrade(ask).await,
+        "StageAndUpgradeAsync" => solutions::import_async(ask, true).await,
+        "ExportSolution" => solutions::export(ask).await,
+        "AddSolutionComponent" => solutions::add_component(ask).await,
+        "RemoveSolutionComponent" => solutions::remove_component(ask).await,
         name => Err(refuse(codes::NOT_SUPPORTED, format!("The message {name} is not done here yet."))),
     }
 }

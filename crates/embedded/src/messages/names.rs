@@ -2,8 +2,8 @@
 //! The Web API reads parameters by it and the CSDL lists it. Sources: dataverse.md A13, A18, A19, B6, B10, C2, E5, G;
 //! protocol annex 7 and 8.
 //!
-//! Not here: ExportSolution, ImportSolution and their like (solutions are not imported yet), Rollup, SendBulkMail; the
-//! messages of definitions, which the Web API's `definitions` answers.
+//! Not here: Rollup, SendBulkMail; the messages of definitions, PublishXml among them, which the doors' own `definitions`
+//! answer; DeleteAndPromote, CloneAsPatch and the like.
 
 /// What a message is bound to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,6 +118,21 @@ const CHECKED: Fields = &[
 ];
 const ACCESS: Fields = &[("Target", ANY), ("PrincipalAccess", Complex("PrincipalAccess"))];
 const PRIVILEGES: Shape = ComplexList("RolePrivilege");
+
+const IMPORT: Fields = &[
+    ("OverwriteUnmanagedCustomizations", Bool),
+    ("PublishWorkflows", Bool),
+    ("CustomizationFile", Binary),
+    ("ImportJobId", Guid),
+    ("ConvertToManaged", Bool),
+    ("SkipProductUpdateDependencies", Bool),
+    ("HoldingSolution", Bool),
+    ("SkipQueueRibbonJob", Bool),
+    ("AsyncRibbonProcessing", Bool),
+    ("ComponentParameters", Entities(None)),
+];
+const IMPORTED: Fields = &[("AsyncOperationId", Guid), ("ImportJobKey", Text)];
+const ADDED: Fields = &[("id", Guid)];
 
 /// Every message that [`super::prepare`] knows.
 pub const NAMES: &[Definition] = &[
@@ -450,6 +465,55 @@ pub const NAMES: &[Definition] = &[
         &[("FileId", Guid), ("FileSizeInBytes", Int)],
     ),
     action("DeleteFile", Bound::No, &[("FileId", Guid)], &[]),
+    at_once(action("ImportSolution", Bound::No, IMPORT, &[])),
+    at_once(action("ImportSolutionAsync", Bound::No, IMPORT, IMPORTED)),
+    at_once(action("StageAndUpgrade", Bound::No, IMPORT, &[])),
+    at_once(action("StageAndUpgradeAsync", Bound::No, IMPORT, IMPORTED)),
+    action(
+        "ExportSolution",
+        Bound::No,
+        &[
+            ("SolutionName", Text),
+            ("Managed", Bool),
+            ("TargetVersion", Text),
+            ("ExportAutoNumberingSettings", Bool),
+            ("ExportCalendarSettings", Bool),
+            ("ExportCustomizationSettings", Bool),
+            ("ExportEmailTrackingSettings", Bool),
+            ("ExportGeneralSettings", Bool),
+            ("ExportIsvConfig", Bool),
+            ("ExportMarketingSettings", Bool),
+            ("ExportOutlookSynchronizationSettings", Bool),
+            ("ExportRelationshipRoles", Bool),
+            ("ExportSales", Bool),
+            ("ExportExternalApplications", Bool),
+        ],
+        &[("ExportSolutionFile", Binary)],
+    ),
+    at_once(action(
+        "AddSolutionComponent",
+        Bound::No,
+        &[
+            ("ComponentId", Guid),
+            ("ComponentType", Int),
+            ("SolutionUniqueName", Text),
+            ("AddRequiredComponents", Bool),
+            ("DoNotIncludeSubcomponents", Bool),
+            ("IncludedComponentSettingsValues", Texts),
+        ],
+        ADDED,
+    )),
+    at_once(action(
+        "RemoveSolutionComponent",
+        Bound::No,
+        &[
+            ("ComponentId", Guid),
+            ("SolutionComponent", Entity(Some("solutioncomponent"))),
+            ("ComponentType", Int),
+            ("SolutionUniqueName", Text),
+        ],
+        ADDED,
+    )),
 ];
 
 #[cfg(test)]

@@ -13,7 +13,6 @@ use super::{Parameter, Prepared};
 use crate::access::{self, AccessError, AccessRights, Caller, Grant, Level, Privilege};
 use crate::failure::Failure;
 use crate::lot::{self, Writer};
-use crate::rules::Refusal;
 use crate::schema::Schema;
 
 /// What is done to a share.
@@ -191,12 +190,12 @@ where
             if changes.is_empty() {
                 return Ok(Ok(()));
             }
-            let mut answers = lot::apply(tx, schema, writer, vec![ChangeSet { changes }]).await?;
+            let mut answers = lot::apply(tx, schema, writer, None, vec![ChangeSet { changes }]).await?;
             Ok(answers.pop().expect("one set gives one answer").map(drop))
         }
         .boxed()
     });
-    let done: Result<Result<(), Refusal>, AccessError> = unit.await;
+    let done: Result<Result<(), Failure>, AccessError> = unit.await;
     done??;
     Ok(Prepared::default())
 }

@@ -114,8 +114,8 @@ impl Context<'_> {
     }
 
     fn join(&self, parts: &[Filter], empty: Expr, with: fn(Expr, Expr) -> Expr) -> Result<Expr, Refusal> {
-        let each = parts.iter().map(|part| self.filter(part));
-        each.reduce(|all, one| Ok(with(all?, one?))).unwrap_or(Ok(empty))
+        let each = parts.iter().map(|part| self.filter(part)).collect::<Result<Vec<_>, _>>()?;
+        Ok(joined(each, with).unwrap_or(empty))
     }
 
     fn at(&self, name: &str) -> Result<At<'_>, Refusal> {
@@ -161,6 +161,13 @@ impl Context<'_> {
                     settled(at.table, at.column, value)?.as_str().and_then(|text| text.parse::<f64>().ok());
                 Ok(relate(expr.cast_as("double precision"), comparison, number.into()))
             }
+            Kind::Integer | Kind::BigInteger | Kind::Choice | Kind::State | Kind::Status => {
+                match with_point(value) {
+                    // No whole number equals it, but each is more or less.
+                    Some(number) => Ok(relate(expr.cast_as("double precision"), comparison, number.into())),
+                    None => Ok(relate(expr, comparison, bound(at, value)?)),
+                }
+            }
             _ => Ok(relate(expr, comparison, bound(at, value)?)),
         }
     }
@@ -201,7 +208,8 @@ impl Context<'_> {
         let expr = self.cell(at);
         let expr = if at.column.kind == Kind::Text { fold(self.frame.dialect, expr, "").0 } else { expr };
         let listed = (!listed.is_empty()).then(|| expr.is_in(listed.into_iter().map(Expr::value)));
-        Ok(listed.into_iter().chain(apart).reduce(|all, one| all.or(one)).unwrap_or_else(|| truth(false)))
+        let any = joined(listed.into_iter().chain(apart).collect(), |all, one| all.or(one));
+        Ok(any.unwrap_or_else(|| truth(false)))
     }
 
     fn like(&self, at: At, pattern: &str) -> Result<Expr, Refusal> {
@@ -295,7 +303,7 @@ impl Context<'_> {
             };
             Ok(like_literal(all.clone(), "%,", &number, ",%"))
         });
-        let any = any.reduce(|a, b| Ok(a?.or(b?))).unwrap_or_else(|| Ok(truth(false)))?;
+        let any = joined(any.collect::<Result<Vec<_>, _>>()?, |a, b| a.or(b)).unwrap_or_else(|| truth(false));
         Ok(if operator == Operator::ContainValues { any } else { any.not() })
     }
 
@@ -309,6 +317,35 @@ impl Context<'_> {
         let within = from.into_iter().chain(until).reduce(|a, b| a.and(b)).unwrap_or_else(|| truth(true));
         Ok(if outside { within.not() } else { within })
     }
+}
+
+/// Many conditions as one, in a tree that is as flat as can be: SQLite takes no expression deeper than 1,000, and neither
+/// does a stack.
+fn joined(mut parts: Vec<Expr>, with: fn(Expr, Expr) -> Expr) -> Option<Expr> {
+    while parts.len() > 1 {
+        let mut pairs = parts.into_iter();
+        let mut halved = Vec::new();
+        while let Some(one) = pairs.next() {
+            halved.push(match pairs.next() {
+                Some(other) => with(one, other),
+                None => one,
+            });
+        }
+        parts = halved;
+    }
+    parts.pop()
+}
+
+/// A number that is no whole one as it is written.
+fn with_point(value: &Value) -> Option<f64> {
+    let number = match value {
+        Value::Float(number) => *number,
+        Value::Decimal(text) | Value::Text(text) if text.trim().parse::<i64>().is_err() => {
+            text.trim().parse().ok()?
+        }
+        _ => return None,
+    };
+    number.is_finite().then_some(number)
 }
 
 fn is_text(comparison: Comparison) -> bool {

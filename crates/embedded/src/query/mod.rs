@@ -6,6 +6,7 @@
 //!   `Null`, as SQL has it.
 //! * [`moment`]: the platform's conditions on time as ranges; [`hierarchy`] works out `Under` and its like beforehand.
 //! * [`computed`]: groups and aggregates.
+//! * [`size`]: what is too large for a database to be asked.
 //! * [`window`]: pages. The next page begins after the sort keys of the last row, so it costs the same however far it is.
 
 mod computed;
@@ -13,6 +14,7 @@ mod filter;
 pub(crate) mod hierarchy;
 mod moment;
 mod scope;
+mod size;
 mod text;
 mod window;
 
@@ -135,6 +137,7 @@ impl Plan {
 /// Translates; an unknown table or column is refused with the nearest name.
 pub(crate) fn plan(frame: &Frame, query: &Query, window: &Window) -> Result<Plan, Refusal> {
     let table = frame.schema.table(&query.table)?;
+    size::check(query)?;
     let mut scope = Scope::new(table);
     let mut select = Sql::select();
     scope.from(&mut select, frame.schema);
@@ -181,6 +184,7 @@ fn rows(
     }
     let count = counting(&select);
     let marks = window::apply(frame, scope, query, window, &mut select, outputs.cell)?;
+    size::width(outputs.cell + 2 * marks.len())?;
     Ok(Plan { select, count, table: table.name.clone(), key, outputs: outputs.list, marks, named })
 }
 

@@ -5,22 +5,51 @@ use postroom_store::sql::{Expr, ExprTrait, Func, LikeExpr};
 
 /// A text column and a wanted text in comparable form.
 pub(crate) fn fold(dialect: Dialect, column: Expr, wanted: &str) -> (Expr, String) {
-    let wanted: String = wanted.chars().flat_map(char::to_lowercase).collect();
-    let mut beyond: Vec<char> = wanted.chars().filter(|letter| !letter.is_ascii()).collect();
-    beyond.sort_unstable();
-    beyond.dedup();
-    if beyond.is_empty() && dialect == Dialect::Sqlite {
+    let wanted: String = wanted.chars().map(small).collect();
+    let beyond = wanted.chars().filter(|letter| !letter.is_ascii());
+    let mut pairs: Vec<(char, char)> = beyond
+        .filter_map(|letter| Some((capital(letter)?, letter)))
+        .filter(|(of, to)| small(*of) == *to)
+        .collect();
+    pairs.sort_unstable();
+    pairs.dedup();
+    if wanted.is_ascii() && dialect == Dialect::Sqlite {
         return (column, wanted);
     }
     let lower: Expr = Func::lower(column).into();
-    let folded = beyond.into_iter().fold(lower, |column, letter| match other_form(letter) {
-        Some(upper) => {
-            let args = [column, Expr::val(upper.to_string()), Expr::val(letter.to_string())];
-            Func::cust("replace").args(args).into()
+    let folded = match dialect {
+        _ if pairs.is_empty() => lower,
+        Dialect::Postgres => {
+            let (capitals, smalls): (String, String) = pairs.into_iter().unzip();
+            Func::cust("translate").args([lower, Expr::val(capitals), Expr::val(smalls)]).into()
         }
-        None => column,
-    });
+        Dialect::Sqlite => pairs.into_iter().take(LETTERS).fold(lower, |column, (capital, small)| {
+            let args = [column, Expr::val(capital.to_string()), Expr::val(small.to_string())];
+            Func::cust("replace").args(args).into()
+        }),
+    };
     (folded, wanted)
+}
+
+/// Different letters beyond ASCII that one text may fold on SQLite; those after them compare as they stand.
+const LETTERS: usize = 200;
+
+/// The small letter of a capital where the two are a pair. `İ`, the Kelvin sign and the like have no small letter that leads
+/// back to them, and stand for themselves: else no text would equal itself.
+fn small(letter: char) -> char {
+    match single(letter.to_lowercase()) {
+        Some(small) if capital(small) == Some(letter) => small,
+        _ => letter,
+    }
+}
+
+/// The capital of a small letter, when it is one letter and another.
+fn capital(letter: char) -> Option<char> {
+    single(letter.to_uppercase()).filter(|capital| *capital != letter)
+}
+
+fn single(mut letters: impl Iterator<Item = char>) -> Option<char> {
+    letters.next().filter(|_| letters.next().is_none())
 }
 
 /// Spellings that are looked up one by one; each letter beyond ASCII has two.
@@ -54,7 +83,7 @@ pub(super) fn narrowed(dialect: Dialect, column: &Expr, wanted: &str, begins: bo
 fn spellings(wanted: &str) -> (Vec<String>, bool) {
     let mut all = vec![String::new()];
     for letter in wanted.chars() {
-        match other_form(letter) {
+        match other(letter) {
             Some(_) if all.len() * 2 > SPELLINGS => return (all, false),
             Some(upper) => {
                 let more: Vec<String> = all.iter().map(|text| format!("{text}{upper}")).collect();
@@ -67,13 +96,9 @@ fn spellings(wanted: &str) -> (Vec<String>, bool) {
     (all, true)
 }
 
-/// The capital letter that a letter beyond ASCII is folded from, when there is exactly one.
-fn other_form(letter: char) -> Option<char> {
-    let mut upper = letter.to_uppercase();
-    match (upper.next(), upper.next()) {
-        (Some(upper), None) if upper != letter && !letter.is_ascii() => Some(upper),
-        _ => None,
-    }
+/// The capital that a small letter beyond ASCII is folded from.
+fn other(letter: char) -> Option<char> {
+    capital(letter).filter(|capital| !letter.is_ascii() && small(*capital) == letter)
 }
 
 /// `column LIKE pattern`, in which everything stands for itself.
@@ -120,8 +145,8 @@ enum Part {
     Any,
     One,
     Letter(char),
-    /// Whether it is negated, and what stands between the brackets.
-    Set(bool, String),
+    /// Whether it is negated, and the ranges that stand between the brackets; a single letter is one.
+    Set(bool, Vec<(char, char)>),
 }
 
 impl Part {
@@ -148,7 +173,21 @@ impl Part {
             Part::One => "?".into(),
             Part::Letter(letter @ ('*' | '?' | '[')) => format!("[{letter}]"),
             Part::Letter(letter) => letter.to_string(),
-            Part::Set(not, set) => format!("[{}{set}]", if *not { "^" } else { "" }),
+            Part::Set(not, ranges) => {
+                // A sign that means something in brackets stands at their end, where it means itself.
+                let mut ranges = ranges.clone();
+                ranges.sort_by_key(|(low, high)| (*low == '^', *low == '-' && high == low));
+                let each = ranges.iter().map(|(low, high)| match low == high {
+                    true => low.to_string(),
+                    false => format!("{low}-{high}"),
+                });
+                // One that would begin with `^` begins with another of its letters.
+                let first = match ranges.first() {
+                    Some(('^', high)) if !not => high.to_string(),
+                    _ => String::new(),
+                };
+                format!("[{}{first}{}]", if *not { "^" } else { "" }, each.collect::<String>())
+            }
         }
     }
 
@@ -156,14 +195,27 @@ impl Part {
         match self {
             Part::Any => ".*".into(),
             Part::One => ".".into(),
-            Part::Letter(letter) if letter.is_alphanumeric() || *letter == ' ' => letter.to_string(),
-            Part::Letter(letter) => format!("\\{letter}"),
-            Part::Set(not, set) => {
-                let set = set.replace('\\', "\\\\").replace('[', "\\[");
-                format!("[{}{set}]", if *not { "^" } else { "" })
+            Part::Letter(letter) if letter.is_ascii_alphanumeric() => letter.to_string(),
+            Part::Letter(letter) => code(*letter),
+            Part::Set(not, ranges) => {
+                // A range that runs backwards holds nothing; PostgreSQL takes none, nor brackets that are empty.
+                let forward = ranges.iter().filter(|(low, high)| low <= high);
+                let each: String =
+                    forward.map(|(low, high)| format!("{}-{}", code(*low), code(*high))).collect();
+                match (not, each.as_str()) {
+                    (true, "") => "[\\s\\S]".to_owned(),
+                    (false, "") => "[^\\s\\S]".to_owned(),
+                    (true, each) => format!("[^{each}]"),
+                    (false, each) => format!("[{each}]"),
+                }
             }
         }
     }
+}
+
+/// A letter in a regular expression that means nothing but itself.
+fn code(letter: char) -> String {
+    format!("\\U{:08X}", u32::from(letter))
 }
 
 fn parts(pattern: &str) -> Vec<Part> {
@@ -175,10 +227,9 @@ fn parts(pattern: &str) -> Vec<Part> {
             // `[%]` and its like: one character that stands for itself.
             ('[', Some((inner, after))) if !inner.is_empty() && inner != "^" => {
                 let (not, set) = inner.strip_prefix('^').map_or((false, inner), |set| (true, set));
-                let mut letters = set.chars();
-                match (not, letters.next(), letters.next()) {
-                    (false, Some(only), None) => parts.push(Part::Letter(only)),
-                    _ => parts.push(Part::Set(not, set.to_owned())),
+                match (not, ranges(set).as_slice()) {
+                    (false, [(low, high)]) if low == high => parts.push(Part::Letter(*low)),
+                    (_, ranges) => parts.push(Part::Set(not, ranges.to_vec())),
                 }
                 after
             }
@@ -197,6 +248,21 @@ fn parts(pattern: &str) -> Vec<Part> {
         };
     }
     parts
+}
+
+/// `a-c` is a range, everything else stands for itself.
+fn ranges(set: &str) -> Vec<(char, char)> {
+    let letters: Vec<char> = set.chars().collect();
+    let (mut rest, mut found) = (letters.as_slice(), Vec::new());
+    while let [low, after @ ..] = rest {
+        let (high, after) = match after {
+            ['-', high, after @ ..] => (high, after),
+            after => (low, after),
+        };
+        found.push((*low, *high));
+        rest = after;
+    }
+    found
 }
 
 #[cfg(test)]

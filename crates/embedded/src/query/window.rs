@@ -53,6 +53,9 @@ pub(super) fn apply(
 ) -> Result<Vec<Output>, Refusal> {
     let keys = keys(frame, scope, query)?;
     if let Start::After(marks) = &window.start {
+        if marks.iter().any(|mark| mark.as_str().is_some_and(|text| text.contains('\0'))) {
+            return Err(Refusal::Cookie);
+        }
         select.and_where(after(scope, &keys, marks)?);
     }
     let mut outputs = Vec::new();

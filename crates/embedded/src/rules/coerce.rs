@@ -24,6 +24,9 @@ pub(crate) fn coerce(table: &Table, column: &Column, value: Value) -> Result<Val
         (Kind::Text | Kind::Body | Kind::File | Kind::MultiChoice, Value::Text(text)) if text.is_empty() => {
             Value::Null
         }
+        (Kind::Text | Kind::Body, Value::Text(text)) if text.contains('\0') => {
+            return Err(wrong("a text with a NUL"));
+        }
         (Kind::Text, Value::Text(text)) => Value::Text(text),
         (Kind::Id | Kind::Guid, Value::Guid(id)) => Value::Guid(id),
         (Kind::Id | Kind::Guid, Value::Text(text)) => Value::Guid(text.parse().map_err(|_| wrong(got))?),

@@ -31,6 +31,15 @@ pub enum Refusal {
     Required { table: String, column: String },
     #[error("{0} does not exist")]
     NotFound(RecordRef),
+    #[error(
+        "{row} cannot be deleted: {by} names it, and the relationship {relationship} restricts deleting; delete or change \
+         {by} first"
+    )]
+    Restricted { row: RecordRef, by: RecordRef, relationship: String },
+    #[error(
+        "more than {most} rows hang on {at}, which is more than one change takes: begin with the rows below it"
+    )]
+    Family { at: RecordRef, most: usize },
     #[error("{0} was changed since it was read")]
     Version(RecordRef),
     #[error("{0} exists already")]
@@ -47,6 +56,10 @@ pub enum Refusal {
     Cookie,
     #[error("changes of {0} are told only to those who may read all its rows")]
     Tracking(String),
+    #[error("the query has more than {most} {what}; ask for less at once")]
+    Size { what: &'static str, most: usize },
+    #[error("a text holds a NUL character, which no column can; leave it out")]
+    Nul,
     #[error("{table}.{column} cannot be {what}")]
     Use { table: String, column: String, what: &'static str },
     /// A definition that cannot be made, changed or deleted so.
@@ -71,6 +84,8 @@ impl Refusal {
             | Refusal::DuplicateKey { .. }
             | Refusal::Definition(Problem::Taken { .. } | Problem::Duplicates { .. }) => Code::CRM_DUPLICATE,
             Refusal::ReadOnly { .. }
+            | Refusal::Restricted { .. }
+            | Refusal::Family { .. }
             | Refusal::Type { .. }
             | Refusal::TooLong { .. }
             | Refusal::Range { .. }
@@ -79,6 +94,8 @@ impl Refusal {
             | Refusal::Completed { .. }
             | Refusal::Alias(_)
             | Refusal::Cookie
+            | Refusal::Size { .. }
+            | Refusal::Nul
             | Refusal::Tracking(_)
             | Refusal::Definition(_)
             | Refusal::Use { .. } => Code::CRM_REFUSED,

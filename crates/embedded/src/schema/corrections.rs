@@ -4,7 +4,7 @@
 //! what the platform is seen to do by itself (presets).
 
 use super::column::Kind;
-use super::overlay::ACTIVITIES;
+use super::overlay::{ACTIVITIES, NOTED};
 
 /// One correction.
 pub(super) struct Correction {
@@ -267,6 +267,7 @@ pub(super) const CORRECTIONS: &[Correction] = &[
         Fix::Kind(Kind::Integer),
         "the file has a placeholder for its choices",
     ),
+    fix("annotation", &["objectid"], Fix::Targets(NOTED), "the file leaves most tables with notes out"),
     fix("annotation", &["objectid"], Fix::Indexed, "the notes of a record"),
     // people, roles and what they may
     fix(

@@ -23,6 +23,7 @@ pub use column::{Behavior, Choice, Column, Format, Kind, Link, Preset, Targets, 
 pub(crate) use table::standard_columns;
 pub use table::{Intersect, Key, Ownership, Side, Table};
 
+use crate::lot::Kin;
 use crate::rules::Refusal;
 
 /// All tables of a database at one moment.
@@ -34,7 +35,9 @@ pub struct Schema {
     pub(crate) option_sets: Vec<GlobalSet>,
     /// What is said of all this, once somebody asked.
     pub(crate) metadata: OnceLock<Arc<Metadata>>,
-    /// The same as a CSDL document, without and with annotations.
+    /// What hangs on the rows of each table, once a row was deleted or assigned.
+    pub(crate) kin: OnceLock<Arc<Kin>>,
+    /// The definitions as a CSDL document, without and with annotations.
     pub(crate) csdl: [OnceLock<Bytes>; 2],
     tables: Vec<Arc<Table>>,
     names: HashMap<String, usize>,
@@ -69,11 +72,31 @@ impl Schema {
         Schema { option_sets, ..self }
     }
 
+    /// The same with these tables and option sets besides, or instead of those of their names, and without those that went.
+    pub(crate) fn revised(&self, revision: &registry::Revision) -> Self {
+        let replaced = |name: &str| revision.tables.iter().any(|table| table.name == name);
+        let stays = |name: &String| !replaced(name) && !revision.gone.contains(name);
+        let mut tables: Vec<Arc<Table>> =
+            self.tables.iter().filter(|table| stays(&table.name)).cloned().collect();
+        tables.extend(revision.tables.iter().cloned().map(Arc::new));
+        tables.sort_by(|one, other| one.name.cmp(&other.name));
+        let names = tables.iter().enumerate().map(|(place, table)| (table.name.clone(), place)).collect();
+        let known = |set: &GlobalSet| {
+            revision.option_sets.iter().any(|new| new.name == set.name)
+                || revision.option_sets_gone.contains(&set.name)
+        };
+        let mut option_sets: Vec<GlobalSet> =
+            self.option_sets.iter().filter(|set| !known(set)).cloned().collect();
+        option_sets.extend(revision.option_sets.iter().cloned());
+        Schema { version: self.version, tables, names, option_sets, ..Schema::default() }
+    }
+
     /// The tables that this version of postroom brings along.
     pub(crate) fn standard() -> Vec<Table> {
         let mut tables = data::tables();
         overlay::apply(&mut tables);
         tables.extend(crate::definitions::messages::tables());
+        tables.extend(crate::solutions::tables());
         tables
     }
 

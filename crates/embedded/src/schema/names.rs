@@ -71,6 +71,7 @@ const SETS: &[(&str, &str)] = &[
     ("teamprofiles", "teamprofilescollection"),
     ("roleprivileges", "roleprivilegescollection"),
     ("principalobjectaccess", "principalobjectaccessset"),
+    ("appmoduleroles", "appmodulerolescollection"),
 ];
 
 /// The name of a table in URLs.

@@ -46,7 +46,7 @@ pub(super) const ACTIVITIES: &[&str] = &[
 ];
 
 /// Tables whose rows may have notes.
-const NOTED: &[&str] = &[
+pub(super) const NOTED: &[&str] = &[
     "account",
     "contact",
     "lead",

@@ -125,14 +125,33 @@ pub(crate) struct Revision {
     pub(crate) rows: Vec<UpdateStatement>,
 }
 
+/// Nobody else changes definitions from here on, until the unit ends.
+pub(crate) async fn lock(tx: &mut Tx) -> Result<(), Error> {
+    tx.next_numbers(COUNTER, 1).await.map(drop)
+}
+
+impl Revision {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tables.is_empty()
+            && self.gone.is_empty()
+            && self.option_sets.is_empty()
+            && self.option_sets_gone.is_empty()
+            && self.rows.is_empty()
+    }
+}
+
 /// Changes definitions in one unit: `plan` sees them as they are, and nobody else changes them meanwhile.
-pub(crate) async fn revise<T, F>(tx: &mut Tx, plan: F) -> Result<T, Failure>
+pub(crate) async fn revise<T, F, E>(tx: &mut Tx, plan: F) -> Result<T, Failure>
 where
-    F: FnOnce(&Schema) -> Result<(Revision, T), Refusal> + Send,
+    F: FnOnce(&Schema) -> Result<(Revision, T), E> + Send,
+    E: Into<Failure>,
 {
     let version = tx.next_numbers(COUNTER, 1).await?;
     let have = load(tx, 0).await?;
-    let (mut revision, answer) = plan(&have)?;
+    let (mut revision, answer) = plan(&have).map_err(Into::into)?;
+    if revision.is_empty() {
+        return Ok(answer);
+    }
     for update in &revision.rows {
         tx.execute(update).await?;
     }

@@ -6,7 +6,8 @@
 use postroom_store::Dialect;
 use postroom_store::migrate::Ddl;
 use postroom_store::sql::{
-    ColumnDef, Expr, ExprTrait, Func, Index, IntoIndexColumn, Query, SelectStatement, Table as SqlTable,
+    ColumnDef, ConditionalStatement, Expr, ExprTrait, Func, Index, IntoIndexColumn, Query, SelectStatement,
+    Table as SqlTable,
 };
 use uuid::Uuid;
 
@@ -77,7 +78,7 @@ pub(super) fn create(table: &Table, dialect: Dialect) -> Vec<Ddl> {
     }
     let mut all = vec![Ddl::CreateTable(statement)];
     all.extend(
-        table.columns.iter().filter(|column| column.indexed).map(|column| index(table, column, dialect)),
+        table.columns.iter().filter(|column| indexed(column)).map(|column| index(table, column, dialect)),
     );
     all.extend(table.keys.iter().map(|key| key_index(table, key, dialect)));
     all
@@ -90,7 +91,7 @@ pub(super) fn narrow(table: &Table, have: &Table) -> Vec<Ddl> {
     let mut all: Vec<Ddl> = gone.map(|key| drop_index(key_index_name(table, key))).collect();
     for old in &have.columns {
         let stays = table.column(&old.name).map_or(0, |column| cells(column).len());
-        if stays == 0 && old.indexed {
+        if stays == 0 && indexed(old) {
             all.push(drop_index(index_name(table, old)));
         }
         for cell in cells(old).into_iter().skip(stays) {
@@ -101,7 +102,7 @@ pub(super) fn narrow(table: &Table, have: &Table) -> Vec<Ddl> {
 }
 
 fn drop_index(name: String) -> Ddl {
-    Ddl::DropIndex(Index::drop().name(name).to_owned())
+    Ddl::DropIndex(Index::drop().name(name).if_exists().to_owned())
 }
 
 /// What adds columns to a table that is there. A lookup that was widened to several tables gets its second column.
@@ -116,7 +117,7 @@ pub(super) fn widen(table: &Table, have: &Table, dialect: Dialect) -> Vec<Ddl> {
                 SqlTable::alter().table(table.storage()).add_column(definition).to_owned(),
             ));
         }
-        if column.indexed && !old.is_some_and(|old| old.indexed) {
+        if indexed(column) && !old.is_some_and(indexed) {
             all.push(index(table, column, dialect));
         }
     }
@@ -159,6 +160,21 @@ pub(super) fn duplicates(table: &Table, key: &Key, dialect: Dialect) -> SelectSt
     select
 }
 
+/// Lookups that no deletion follows: what they name is hardly ever deleted.
+const UNFOLLOWED: &[&str] =
+    &["ownerid", "organizationid", "transactioncurrencyid", "businessunitid", "solutionid"];
+
+/// Whether a column has an index: told so, or a lookup that is asked for its rows when a row that it names is deleted.
+fn indexed(column: &Column) -> bool {
+    column.indexed || followed(column)
+}
+
+fn followed(column: &Column) -> bool {
+    // What the server keeps of the sender is let go of, too.
+    let kept = column.read_only && !["emailsender", "sendersaccount"].contains(&column.name.as_str());
+    column.kind == Kind::Lookup && !kept && !UNFOLLOWED.contains(&column.name.as_str())
+}
+
 fn index(table: &Table, column: &Column, dialect: Dialect) -> Ddl {
     let mut index = Index::create();
     index.name(index_name(table, column)).table(table.storage());
@@ -173,6 +189,10 @@ fn index(table: &Table, column: &Column, dialect: Dialect) -> Ddl {
         (_, Dialect::Postgres) => index.col(plain().into_index_column().with_operator_class(nulls)),
         (_, Dialect::Sqlite) => index.col(plain()),
     };
+    if !column.indexed {
+        // Most rows name nothing there, and cost nothing.
+        index.and_where(Expr::col(column.name.clone()).is_not_null());
+    }
     Ddl::CreateIndex(index)
 }
 
@@ -207,7 +227,7 @@ mod tests {
             let distinct: HashSet<&String> = names.iter().collect();
             assert_eq!(names.len(), distinct.len(), "{}", table.name);
             assert!(names.iter().all(|name| name.len() <= NAME));
-            for column in table.columns.iter().filter(|column| column.indexed) {
+            for column in table.columns.iter().filter(|column| indexed(column)) {
                 let name = index_name(&table, column);
                 assert!(name.len() <= NAME && indexes.insert(name));
             }

@@ -4,13 +4,14 @@
 //! the caller may see and do is asked in the unit that reads or writes ([`permission`]).
 
 mod permission;
+mod preview;
 
 use std::sync::Arc;
 
 use futures_util::FutureExt;
 use jiff::Timestamp;
 use postroom_core::metadata::PrivilegeKind;
-use postroom_core::{ChangeSet, Code, Fault, Filter, Outcome, Query, Record, Value};
+use postroom_core::{Change, ChangeSet, Code, Fault, Filter, Outcome, Query, Record, Value};
 use postroom_store::Tx;
 use uuid::Uuid;
 
@@ -22,7 +23,7 @@ pub use crate::query::{Start, Window};
 use crate::rules::Refusal;
 use crate::schema::registry::Cache;
 use crate::schema::{Schema, Table};
-use crate::{Embedded, changes, content, crm};
+use crate::{Embedded, changes, content, crm, solutions};
 
 /// Rows counted at most when a total is asked for; the platform says no more either.
 pub const COUNTED: u64 = 5000;
@@ -33,6 +34,8 @@ pub struct Session {
     crm: Embedded,
     user: Uuid,
     impersonated: Option<Uuid>,
+    /// Changes that this caller sees as if they were made.
+    pending: Arc<Vec<Change>>,
 }
 
 /// A page of rows.
@@ -70,7 +73,13 @@ pub struct Since {
 
 impl Session {
     pub(crate) fn new(crm: Embedded, user: Uuid, impersonated: Option<Uuid>) -> Self {
-        Session { crm, user, impersonated }
+        Session { crm, user, impersonated, pending: Arc::default() }
+    }
+
+    /// The same caller, to whom these changes are made already: a later request of a change set sees what the earlier ones
+    /// stand for. What this caller writes is not affected.
+    pub(crate) fn after(&self, changes: Vec<Change>) -> Session {
+        Session { pending: Arc::new(changes), ..self.clone() }
     }
 
     /// The CRM behind this caller.
@@ -115,11 +124,19 @@ impl Session {
 
     /// Rows, with those of linked tables, as this caller may see them.
     pub async fn page(&self, query: Query, window: Window, total: bool) -> Result<Page, Failure> {
-        let (cache, asks, now) = (self.crm.cache.clone(), self.asks(), self.crm.clock.now());
-        let page = self.crm.store.read(move |tx| {
-            async move { Reader { tx, cache, asks, now }.page(query, &window, total).await }.boxed()
-        });
-        page.await
+        self.look(move |reader| async move { reader.page(query, &window, total).await }.boxed()).await
+    }
+
+    /// Rows as the platform itself sees them.
+    pub(crate) async fn system(&self, query: Query) -> Result<Vec<Record>, Failure> {
+        self.look(move |reader| {
+            async move {
+                let schema = reader.cache.current(reader.tx).await?;
+                Ok(crm::ask(reader.tx, schema, reader.now, &query).await?)
+            }
+            .boxed()
+        })
+        .await
     }
 
     /// Every row of a query, without pages.
@@ -135,12 +152,8 @@ impl Session {
         since: Since,
         window: Window,
     ) -> Result<Changed, Failure> {
-        let (cache, asks, now) = (self.crm.cache.clone(), self.asks(), self.crm.clock.now());
-        let changed = self.crm.store.read(move |tx| {
-            async move { Reader { tx, cache, asks, now }.changes(&table, columns, since, window).await }
-                .boxed()
-        });
-        changed.await
+        self.look(move |reader| async move { reader.changes(&table, columns, since, window).await }.boxed())
+            .await
     }
 
     /// Applies each set by itself; one that fails leaves its neighbours alone.
@@ -148,6 +161,9 @@ impl Session {
         let count = sets.len();
         if count == 0 {
             return Vec::new();
+        }
+        if let Some(answers) = solutions::apart(self, &sets).await {
+            return answers;
         }
         let writer = Writer { acting: self.user(), now: self.crm.clock.now() };
         let (cache, files, asks) = (self.crm.cache.clone(), content::store_files(&mut sets), self.asks());
@@ -195,8 +211,15 @@ impl Asks {
     }
 }
 
+impl Asks {
+    /// The caller by definitions that are not durable yet: read anew, and kept by nobody.
+    pub(crate) async fn fresh(&self, tx: &mut Tx, schema: &Arc<Schema>) -> Result<Caller, AccessError> {
+        Caller::load(tx, schema, self.user, self.impersonated).await
+    }
+}
+
 /// One read of the store.
-struct Reader<'t> {
+pub(crate) struct Reader<'t> {
     tx: &'t mut Tx,
     cache: Cache,
     asks: Asks,

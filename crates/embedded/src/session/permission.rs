@@ -67,11 +67,11 @@ pub(super) async fn put(
         }
     }
     let count = places.len() + refused.len();
-    let applied = lot::apply(tx, schema.clone(), writer, kept).await?;
+    let applied = lot::apply(tx, schema.clone(), writer, Some(caller.clone()), kept).await?;
     let mut done: HashMap<usize, _> = places.into_iter().zip(applied).collect();
     let answers = (0..count).map(|place| match refused.remove(&place) {
         Some(error) => Err(Failure::from(error)),
-        None => done.remove(&place).expect("each set was refused or applied").map_err(Failure::from),
+        None => done.remove(&place).expect("each set was refused or applied"),
     });
     let answers = answers.collect();
     Ok((schema, caller, answers))
@@ -125,7 +125,8 @@ fn reference(table: Option<&Table>, column: &str, value: &Value) -> Option<Recor
     }
 }
 
-fn of(change: &Change) -> (&RecordRef, Option<&Record>) {
+/// The row that a change is about, and what it says of it.
+pub(super) fn of(change: &Change) -> (&RecordRef, Option<&Record>) {
     match change {
         Change::Create(record)
         | Change::CreateNew(record)

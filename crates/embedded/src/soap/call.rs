@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::place::Place;
 use super::stop::Stop;
-use super::{Door, Generation, input};
+use super::{Ability, Door, Generation, input};
 use crate::definitions;
 use crate::schema::{Schema, Table};
 use crate::session::Session;
@@ -58,6 +58,12 @@ impl<'a> Call<'a> {
         Ok(Call { door, session, place, origin, schema, metadata })
     }
 
+    /// The same for another session.
+    pub(super) fn with<'b>(&'b self, session: &'b Session) -> Call<'b> {
+        let (schema, metadata) = (self.schema.clone(), self.metadata.clone());
+        Call { session, schema, metadata, ..*self }
+    }
+
     /// The same with the definitions as they are now.
     pub(super) async fn fresh(&self) -> Result<Call<'a>, Stop> {
         Call::new(self.door, self.session, self.place, self.origin).await
@@ -65,6 +71,10 @@ impl<'a> Call<'a> {
 
     pub(super) fn generation(&self) -> Generation {
         self.door.settings.generation
+    }
+
+    pub(super) fn has(&self, ability: Ability) -> bool {
+        self.door.settings.has(ability)
     }
 
     pub(super) fn wire(&self) -> Wire {
@@ -96,7 +106,7 @@ impl<'a> Call<'a> {
 
     /// Whether there are key values, on a server that has keys.
     pub(super) fn names_keys(&self, keys: &[(String, Any)]) -> bool {
-        !keys.is_empty() && self.generation().has_keys()
+        !keys.is_empty() && self.has(Ability::AlternateKeys)
     }
 
     /// The row with these values of a key; `None` when there is none.

@@ -12,6 +12,7 @@ use super::call::Call;
 use super::definitions::{needed, text};
 use super::stop::Stop;
 use crate::definitions::Options;
+use crate::solutions;
 
 type Results = Vec<(String, Any)>;
 
@@ -47,6 +48,20 @@ pub(super) fn changes(name: &str) -> bool {
 pub(super) async fn answer(call: &Call<'_>, request: &Request) -> Result<Results, Stop> {
     if let Some((_, privilege)) = MESSAGES.iter().find(|(known, _)| *known == request.name) {
         call.session.check_misc(privilege).await?;
+    }
+    let results = defined(call, request).await?;
+    let made: Vec<Uuid> = results.iter().filter_map(|(_, any)| any.as_guid()).collect();
+    if !made.is_empty() {
+        let solution = text(request, "SolutionUniqueName");
+        let now = call.fresh().await?;
+        solutions::add_made(call.session, solution, &now.metadata, &made).await?;
+    }
+    Ok(results)
+}
+
+async fn defined(call: &Call<'_>, request: &Request) -> Result<Results, Stop> {
+    if let Some(name) = text(request, "SolutionUniqueName") {
+        solutions::named(call.session, name).await?;
     }
     match request.name.as_str() {
         "CreateEntity" | "UpdateEntity" | "DeleteEntity" => of_table(call, request).await,

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::call::Call;
 use super::stop::Stop;
-use super::{changes, define, definitions, metadata_query, organization, read, several, write};
+use super::{changes, define, definitions, metadata_query, organization, read, related, several, write};
 
 /// One operation of the service.
 pub(super) async fn operation(call: &Call<'_>, operation: Operation) -> Result<Answer, Stop> {
@@ -57,7 +57,7 @@ fn tying(name: &str, tie: Association) -> Request {
 
 /// One message of `Execute`.
 async fn message(call: &Call<'_>, request: Request) -> Result<Response, Stop> {
-    if !call.generation().knows(&request.name) {
+    if !call.door.settings.knows(&request.name) {
         return Err(Stop::no_message(&request.name));
     }
     let response = match request.name.as_str() {
@@ -70,7 +70,7 @@ async fn message(call: &Call<'_>, request: Request) -> Result<Response, Stop> {
 
 /// One message that holds no others.
 pub(super) async fn single(call: &Call<'_>, request: &Request) -> Result<Response, Stop> {
-    if !call.generation().knows(&request.name) {
+    if !call.door.settings.knows(&request.name) {
         return Err(Stop::no_message(&request.name));
     }
     let results = match request.name.as_str() {
@@ -103,11 +103,9 @@ async fn retrieve(call: &Call<'_>, request: &Request) -> Result<Vec<(String, Any
         None | Some(Any::Null) => ColumnSet::default(),
         Some(_) => return Err(Stop::parameter(&request.name, "ColumnSet", "ColumnSet")),
     };
-    if request.get("RelatedEntitiesQuery").is_some_and(|query| *query != Any::Null) {
-        return Err(Stop::bad(
-            "RelatedEntitiesQuery is not supported here: ask for the related rows with RetrieveMultiple",
-        ));
+    let mut entity = read::one(call, target, columns).await?;
+    if let Some(asked) = request.get("RelatedEntitiesQuery").filter(|asked| **asked != Any::Null) {
+        related::attach(call, &mut entity, asked).await?;
     }
-    let entity = read::one(call, target, columns).await?;
     Ok(vec![("Entity".to_owned(), Any::Entity(Box::new(entity)))])
 }

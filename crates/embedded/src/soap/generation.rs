@@ -40,9 +40,57 @@ const SINCE: &[(Generation, &[&str])] = &[
     ),
     (
         Generation::Dataverse,
-        &["CreateMultiple", "RetrieveTotalRecordCount", "UpdateMultiple", "UpsertMultiple"],
+        &[
+            "CreateMultiple",
+            "ImportSolutionAsync",
+            "RetrieveTotalRecordCount",
+            "StageAndUpgrade",
+            "StageAndUpgradeAsync",
+            "UpdateMultiple",
+            "UpsertMultiple",
+        ],
     ),
 ];
+
+/// What can be taken from the door one by one, whatever generation it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ability {
+    AlternateKeys,
+    Upsert,
+    ChangeTracking,
+    ExecuteMultiple,
+    ExecuteTransaction,
+    /// A row's state changes by `Update`.
+    StateByUpdate,
+    /// `ConcurrencyBehavior`, and versions in rows.
+    Concurrency,
+}
+
+impl Ability {
+    pub const ALL: &[Ability] = &[
+        Ability::AlternateKeys,
+        Ability::Upsert,
+        Ability::ChangeTracking,
+        Ability::ExecuteMultiple,
+        Ability::ExecuteTransaction,
+        Ability::StateByUpdate,
+        Ability::Concurrency,
+    ];
+
+    /// The messages that go with it.
+    pub(super) fn messages(self) -> &'static [&'static str] {
+        match self {
+            Ability::AlternateKeys => {
+                &["CreateEntityKey", "DeleteEntityKey", "ReactivateEntityKey", "RetrieveEntityKey"]
+            }
+            Ability::Upsert => &["Upsert", "UpsertMultiple"],
+            Ability::ChangeTracking => &["RetrieveEntityChanges"],
+            Ability::ExecuteMultiple => &["ExecuteMultiple"],
+            Ability::ExecuteTransaction => &["ExecuteTransaction"],
+            Ability::StateByUpdate | Ability::Concurrency => &[],
+        }
+    }
+}
 
 impl Generation {
     pub const ALL: &[Generation] = &[
@@ -99,8 +147,8 @@ impl Generation {
         since.is_none_or(|(since, _)| self >= *since)
     }
 
-    /// Alternate keys, row versions, and states by an update.
-    pub(super) fn has_keys(self) -> bool {
+    /// Whether it has what `SINCE` does not name a message for: keys, row versions, states by an update.
+    pub(super) fn is_keyed(self) -> bool {
         self >= Generation::Crm2015Update1
     }
 }

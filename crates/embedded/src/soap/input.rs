@@ -11,6 +11,7 @@ use postroom_core::{Change, Content, Record, RecordRef, Value};
 use postroom_formats::soap::value::{Any, Entity, Relationship, boolean, guid, time};
 use uuid::Uuid;
 
+use super::Ability;
 use super::call::Call;
 use super::relate::{self, Relation};
 use super::stop::Stop;
@@ -44,7 +45,7 @@ pub(super) async fn row(call: &Call<'_>, at: RecordRef, entity: &Entity, new: bo
             given.lists.push((mask, parties::read(call, &at, name, mask, any).await?));
             continue;
         }
-        if !new && name == "statecode" && !call.generation().has_keys() {
+        if !new && name == "statecode" && !call.has(Ability::StateByUpdate) {
             let text =
                 format!("The state of a {} cannot be changed by Update. Use the SetState message.", at.table);
             return Err(Stop::bad(text));

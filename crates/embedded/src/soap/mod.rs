@@ -27,6 +27,7 @@ mod parties;
 mod place;
 mod read;
 mod relate;
+mod related;
 mod several;
 mod stop;
 mod write;
@@ -43,7 +44,7 @@ use postroom_formats::soap::{discovery, names, trust};
 use postroom_formats::xml::{Element, Limits};
 
 pub use deployment::Deployment;
-pub use generation::Generation;
+pub use generation::{Ability, Generation};
 
 use crate::session::Session;
 use crate::webapi::{Reply, Request};
@@ -72,6 +73,8 @@ pub struct Door {
 pub struct Settings {
     /// Which server the door is.
     pub generation: Generation,
+    /// What that server lacks besides: it is refused as an older server refuses it.
+    pub without: Vec<Ability>,
     /// What the description says of signing in.
     pub deployment: Deployment,
     /// Rows in a page at most, and when the caller names no size: 5000 as the platform.
@@ -84,10 +87,24 @@ impl Default for Settings {
     fn default() -> Self {
         Settings {
             generation: Generation::Dataverse,
+            without: Vec::new(),
             deployment: Deployment::None,
             page: 5000,
             body: 64 << 20,
         }
+    }
+}
+
+impl Settings {
+    /// Whether the server has this message.
+    fn knows(&self, message: &str) -> bool {
+        let taken = self.without.iter().any(|ability| ability.messages().contains(&message));
+        self.generation.knows(message) && !taken
+    }
+
+    /// Whether it has one of what came with keys.
+    fn has(&self, ability: Ability) -> bool {
+        self.generation.is_keyed() && !self.without.contains(&ability)
     }
 }
 
@@ -185,7 +202,7 @@ impl Door {
     fn known(&self, body: &Element) -> Result<(), Stop> {
         let class = body.child("request").and_then(|request| request.kind.as_ref());
         let name = class.and_then(|class| class.local.strip_suffix("Request"));
-        match name.filter(|name| !self.settings.generation.knows(name)) {
+        match name.filter(|name| !self.settings.knows(name)) {
             Some(name) => Err(Stop::unknown_class(name)),
             None => Ok(()),
         }

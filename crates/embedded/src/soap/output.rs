@@ -11,6 +11,7 @@ use postroom_core::{Content, Crm, Record, RecordRef, Value};
 use postroom_formats::soap::value::{Aliased, Any, Entity, EntityReference};
 use uuid::Uuid;
 
+use super::Ability;
 use super::call::Call;
 use super::stop::Stop;
 use crate::schema::Kind;
@@ -133,7 +134,8 @@ pub(super) fn entity(
     }
     entity.attributes.extend(lists);
     let version = shape.version.and_then(|at| record.columns.get(at)?.1.as_int());
-    entity.row_version = version.filter(|_| call.generation().has_keys()).map(|version| version.to_string());
+    entity.row_version =
+        version.filter(|_| call.has(Ability::Concurrency)).map(|version| version.to_string());
     entity
 }
 

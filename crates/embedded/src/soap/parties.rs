@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use postroom_core::metadata::{ColumnKind, TableInfo};
 use postroom_core::query::{Filter, Order};
 use postroom_core::{Change, Query, Record, RecordRef, Value};
+use postroom_formats::soap::names::PARTY_LISTS;
 use postroom_formats::soap::value::{Any, Entity, EntityCollection};
 use uuid::Uuid;
 
@@ -18,23 +19,9 @@ use crate::webapi::codes;
 
 const TABLE: &str = "activityparty";
 
-/// Column names and `participationtypemask`.
-const MASKS: &[(&str, i64)] = &[
-    ("from", 1),
-    ("to", 2),
-    ("cc", 3),
-    ("bcc", 4),
-    ("requiredattendees", 5),
-    ("optionalattendees", 6),
-    ("organizer", 7),
-    ("resources", 10),
-    ("customer", 11),
-    ("customers", 11),
-];
-
 /// The mask of the rows in a party list.
 pub(super) fn mask(table: &TableInfo, column: &str) -> Result<i64, Stop> {
-    let known = MASKS.iter().find(|(name, _)| *name == column);
+    let known = PARTY_LISTS.iter().find(|(name, _)| *name == column);
     known.map(|(_, mask)| *mask).ok_or_else(|| {
         let text = format!("Invalid party mapping: {column} of {} cannot be written.", table.logical_name);
         Stop::coded(codes::PARTY, text)
@@ -122,7 +109,7 @@ fn of(column: &str) -> Option<i64> {
     match column {
         "allparties" => None,
         // A list that nobody can write is empty: no party has the mask 0.
-        name => Some(MASKS.iter().find(|(known, _)| *known == name).map_or(0, |(_, mask)| *mask)),
+        name => Some(PARTY_LISTS.iter().find(|(known, _)| *known == name).map_or(0, |(_, mask)| *mask)),
     }
 }
 

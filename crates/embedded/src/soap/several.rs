@@ -2,8 +2,8 @@
 //!
 //! * `ExecuteMultiple`: one after the other, each by itself. Where the caller goes on after errors, neighbours that read
 //!   nothing are written in one unit of the store.
-//! * `ExecuteTransaction`: one set of changes. A message sees what was there before the transaction; references to rows that
-//!   it makes are fine in any order. What fails is found by trying ever shorter beginnings, none of which stays.
+//! * `ExecuteTransaction`: one set of changes. A message sees what was there before the transaction, and the rows that it
+//!   names itself as the messages before it leave them; references to rows that it makes are fine in any order. What fails is found by trying ever shorter beginnings, none of which stays.
 //! * `CreateMultiple`, `UpdateMultiple`, `UpsertMultiple`: one set of rows of one table.
 
 use postroom_core::{Change, ChangeSet, RecordRef};
@@ -18,7 +18,9 @@ use super::stop::Stop;
 use super::write::{self, Prepared, Then};
 use super::{define, execute, message};
 use crate::failure::Failure;
+use crate::messages;
 use crate::rules::Refusal;
+use crate::session::Session;
 
 /// Messages in one at most.
 const MOST: usize = 1000;
@@ -141,7 +143,7 @@ pub(super) async fn transaction(call: &Call<'_>, request: &Request) -> Result<Re
     let mut changes = Vec::new();
     let mut parts = Vec::new();
     for (index, inner) in requests.iter().enumerate() {
-        let prepared = one(call, inner).await.map_err(|stop| stop.of_request(index))?;
+        let prepared = one(call, inner, &changes).await.map_err(|stop| stop.of_request(index))?;
         let first = changes.len();
         changes.extend(prepared.changes);
         parts.push((first..changes.len(), prepared.then));
@@ -164,9 +166,10 @@ pub(super) async fn transaction(call: &Call<'_>, request: &Request) -> Result<Re
     Ok(Response::new("ExecuteTransaction").with("Responses", Any::Responses(responses)))
 }
 
-/// A message of a transaction. What only reads is done at once; definitions are not part of any.
-async fn one(call: &Call<'_>, request: &Request) -> Result<Prepared, Stop> {
-    if !call.generation().knows(&request.name) {
+/// A message of a transaction. What only reads is done at once; definitions are not part of any. A message that names rows
+/// of the messages before it sees them.
+async fn one(call: &Call<'_>, request: &Request, before: &[Change]) -> Result<Prepared, Stop> {
+    if !call.door.settings.knows(&request.name) {
         return Err(Stop::no_message(&request.name));
     }
     if define::changes(&request.name) || message::at_once(&request.name) {
@@ -177,8 +180,26 @@ async fn one(call: &Call<'_>, request: &Request) -> Result<Prepared, Stop> {
             let response = execute::single(call, request).await?;
             Ok(Prepared { changes: Vec::new(), then: Then::Results(response.results) })
         }
+        false if messages::find(&request.name).is_some() && names_one(request, before) => {
+            let later = call.session.after(before.to_vec());
+            let prepared = write::prepare(&call.with(&later), request).await?;
+            Ok(Prepared { changes: Session::settle(before, prepared.changes), ..prepared })
+        }
         false => write::prepare(call, request).await,
     }
+}
+
+/// Whether a message names a row that one before it makes or changes.
+fn names_one(request: &Request, before: &[Change]) -> bool {
+    let names = |id: Uuid| Session::names_one(before, &id.to_string());
+    request.parameters.iter().any(|(_, any)| match any {
+        Any::Guid(id) => names(*id),
+        Any::EntityReference(to) => names(to.id),
+        Any::Entity(entity) => names(entity.id),
+        Any::Guids(ids) => ids.iter().copied().any(names),
+        Any::References(rows) => rows.iter().any(|to| names(to.id)),
+        _ => false,
+    })
 }
 
 /// Which request fails: the first beginning of the set that cannot be done. Each ends with a change that never can be, so

@@ -7,7 +7,7 @@ use postroom_formats::soap::value::{Any, Entity, EntityReference};
 use super::call::Call;
 use super::input::{self, Given};
 use super::stop::Stop;
-use super::{message, parties, relate, several};
+use super::{Ability, message, parties, relate, several};
 use crate::webapi::{Problem, codes};
 
 /// `ConcurrencyVersionNotProvided`.
@@ -49,7 +49,7 @@ pub(super) async fn run(call: &Call<'_>, request: &Request) -> Result<Response, 
 
 /// Reads a message that changes rows. Nothing is written yet.
 pub(super) async fn prepare(call: &Call<'_>, request: &Request) -> Result<Prepared, Stop> {
-    if request.get("ConcurrencyBehavior").is_some() && !call.generation().has_keys() {
+    if request.get("ConcurrencyBehavior").is_some() && !call.has(Ability::Concurrency) {
         return Err(Stop::bad("Unrecognized request parameter: ConcurrencyBehavior"));
     }
     match request.name.as_str() {

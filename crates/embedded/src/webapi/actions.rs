@@ -29,6 +29,16 @@ pub(crate) struct Asked<'c> {
 
 /// The message that the path names; `None` when it names something else.
 pub(crate) async fn find<'c>(call: &'c Call<'_>) -> Result<Option<Asked<'c>>, Problem> {
+    let Some((definition, segment, bound)) = named(call) else { return Ok(None) };
+    let target = match bound {
+        true => target(call, definition).await?,
+        false => unbound(definition)?,
+    };
+    Ok(Some(Asked { definition, target, segment }))
+}
+
+/// The message, where the path has its name, and whether it is bound to what stands before.
+pub(crate) fn named<'c>(call: &'c Call<'_>) -> Option<(&'static Definition, &'c Segment, bool)> {
     let (segment, bound) = match call.path.segments.as_slice() {
         [segment @ (Segment::Name { name, .. } | Segment::Qualified { name, .. })]
             if call.metadata.by_entity_set(name).is_none() =>
@@ -36,15 +46,11 @@ pub(crate) async fn find<'c>(call: &'c Call<'_>) -> Result<Option<Asked<'c>>, Pr
             (segment, false)
         }
         [_, .., segment @ Segment::Qualified { .. }] => (segment, true),
-        _ => return Ok(None),
+        _ => return None,
     };
-    let (Segment::Name { name, .. } | Segment::Qualified { name, .. }) = segment else { return Ok(None) };
-    let Some(definition) = messages::find(name).filter(|known| known.name == name) else { return Ok(None) };
-    let target = match bound {
-        true => target(call, definition).await?,
-        false => unbound(definition)?,
-    };
-    Ok(Some(Asked { definition, target, segment }))
+    let (Segment::Name { name, .. } | Segment::Qualified { name, .. }) = segment else { return None };
+    let definition = messages::find(name).filter(|known| known.name == name)?;
+    Some((definition, segment, bound))
 }
 
 /// A bound message without its row has it as a parameter, where the platform takes that.
@@ -82,7 +88,7 @@ pub(crate) async fn answer(call: &Call<'_>, asked: &Asked<'_>) -> Result<Reply, 
         return Err(Problem::method(&call.method));
     }
     let message = asked.message(call, arguments(call, asked.segment)?).await?;
-    let done = messages::prepare(call.session, &call.door.ids, message).await?;
+    let done = messages::prepare(&call.session, &call.door.ids, message).await?;
     answer::reply(call, asked.definition, done.results)
 }
 
@@ -92,7 +98,7 @@ pub(crate) async fn prepare(call: &Call<'_>, asked: &Asked<'_>) -> Result<Prepar
         return Err(Problem::method(&call.method));
     }
     let message = asked.message(call, body(call)?).await?;
-    let done = messages::prepare(call.session, &call.door.ids, message).await?;
+    let done = messages::prepare(&call.session, &call.door.ids, message).await?;
     let reply = answer::reply(call, asked.definition, done.results)?;
     Ok(Prepared { changes: done.changes, made: None, then: Then::Reply(reply) })
 }

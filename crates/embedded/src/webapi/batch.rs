@@ -4,33 +4,40 @@
 use std::collections::HashMap;
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use postroom_core::{ChangeSet, RecordRef};
+use postroom_core::{Change, ChangeSet, RecordRef};
 use postroom_formats::odata::Error;
 use postroom_formats::odata::batch::{self, BatchAnswer, BatchItem, Request as Part, Response};
 use postroom_formats::odata::path::Segment;
+use postroom_formats::odata::resolve::Row;
 
 use super::call::Call;
-use super::write::{self, Prepared};
-use super::{Problem, Reply, Request, dispatch, read};
+use super::write::{self, Prepared, Then};
+use super::{Problem, Reply, Request, actions, dispatch, read};
+use crate::session::Session;
 
 /// Answers a batch: 200, or 400 when it stopped at a request that failed.
-pub(crate) async fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
-    let content_type = call.header("content-type").unwrap_or_default();
-    let items = batch::read_requests(content_type, &call.body)?;
-    let go_on = call.prefer.continue_on_error;
+pub(crate) async fn answer(outer: &Call<'_>) -> Result<Reply, Problem> {
+    let content_type = outer.header("content-type").unwrap_or_default();
+    let items = batch::read_requests(content_type, &outer.body)?;
+    let go_on = outer.prefer.continue_on_error;
+    let mut call = outer.clone();
     let mut status = StatusCode::OK;
     let mut answers = Vec::with_capacity(items.len());
     for item in items {
         let answer = match item {
             BatchItem::One(part) => {
-                let id = part.content_id.clone();
-                let reply = one(call, part).await.unwrap_or_else(Reply::from);
-                BatchAnswer::One(response(call, reply, id))
+                let (id, writes) = (part.content_id.clone(), part.method != "GET");
+                let reply = one(&call, part).await.unwrap_or_else(Reply::from);
+                // It may have made a table, which the next requests may speak of.
+                if writes {
+                    call.refresh().await?;
+                }
+                BatchAnswer::One(response(&call, reply, id))
             }
-            BatchItem::ChangeSet(parts) => match change_set(call, parts).await {
+            BatchItem::ChangeSet(parts) => match change_set(&call, parts).await {
                 Ok(responses) => BatchAnswer::ChangeSet(responses),
                 // One answer for all of them: none was done.
-                Err(problem) => BatchAnswer::One(response(call, problem.into(), None)),
+                Err(problem) => BatchAnswer::One(response(&call, problem.into(), None)),
             },
         };
         let failed = matches!(&answer, BatchAnswer::One(response) if response.status >= 400);
@@ -40,9 +47,9 @@ pub(crate) async fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
             break;
         }
     }
-    let message = batch::write_responses(call.door.ids.next(), &answers);
+    let message = batch::write_responses(outer.door.ids.next(), &answers);
     let reply = Reply { body: message.body.into(), ..Reply::empty(status) };
-    Ok(read::applied(call, reply.header("content-type", &message.content_type)))
+    Ok(read::applied(outer, reply.header("content-type", &message.content_type)))
 }
 
 async fn one(call: &Call<'_>, part: Part) -> Result<Reply, Problem> {
@@ -51,39 +58,78 @@ async fn one(call: &Call<'_>, part: Part) -> Result<Reply, Problem> {
     Box::pin(dispatch::answer(&inner)).await
 }
 
+/// One request of a change set, read.
+struct Ready<'a> {
+    id: Option<String>,
+    call: Call<'a>,
+    then: Then,
+    /// How many of the set's changes are its own.
+    count: usize,
+}
+
 /// All requests of a change set, or none.
 async fn change_set(call: &Call<'_>, parts: Vec<Part>) -> Result<Vec<Response>, Problem> {
     let mut made: HashMap<String, RecordRef> = HashMap::new();
-    let mut prepared: Vec<(Option<String>, Call<'_>, Prepared)> = Vec::with_capacity(parts.len());
+    let mut ready: Vec<Ready<'_>> = Vec::with_capacity(parts.len());
+    let mut changes: Vec<Change> = Vec::new();
     for part in parts {
         let id = part.content_id.clone();
         let mut inner = inner(call, part, std::mem::take(&mut made))?;
-        let one = Box::pin(write::prepare(&inner)).await?;
+        let one = prepared(&mut inner, &changes).await?;
         made = std::mem::take(&mut inner.made);
         if let (Some(id), Some(at)) = (&id, &one.made) {
             made.insert(id.clone(), at.clone());
         }
-        prepared.push((id, inner, one));
+        ready.push(Ready { id, call: inner, then: one.then, count: one.changes.len() });
+        changes.extend(one.changes);
     }
-    let counts: Vec<usize> = prepared.iter().map(|(_, _, one)| one.changes.len()).collect();
-    let changes = prepared.iter_mut().flat_map(|(_, _, one)| std::mem::take(&mut one.changes)).collect();
-    let mut outcomes = match counts.iter().all(|count| *count == 0) {
+    let mut outcomes = match changes.is_empty() {
         true => Vec::new(),
         false => {
             let written = call.session.write(ChangeSet { changes }).await;
             written.map_err(|failure| {
-                prepared.iter().fold(failure.into(), |problem, (_, inner, _)| write::refused(inner, problem))
+                ready.iter().fold(failure.into(), |problem, one| write::refused(&one.call, problem))
             })?
         }
     };
-    let mut responses = Vec::with_capacity(prepared.len());
-    for ((id, inner, one), count) in prepared.into_iter().zip(counts) {
-        let rest = outcomes.split_off(count);
-        let reply = write::finish(&inner, one.then, &outcomes).await?;
+    let mut responses = Vec::with_capacity(ready.len());
+    for one in ready {
+        let rest = outcomes.split_off(one.count);
+        let reply = write::finish(&one.call, one.then, &outcomes).await?;
         outcomes = rest;
-        responses.push(response(call, reply, id));
+        responses.push(response(call, reply, one.id));
     }
     Ok(responses)
+}
+
+/// A request of a change set, which sees the rows that it names as the requests before it leave them.
+async fn prepared(inner: &mut Call<'_>, before: &[Change]) -> Result<Prepared, Problem> {
+    if !names_one(inner, before) {
+        return Box::pin(write::prepare(inner)).await;
+    }
+    let later = inner.session.after(before.to_vec());
+    let session = std::mem::replace(&mut inner.session, later);
+    let one = Box::pin(write::prepare(inner)).await;
+    inner.session = session;
+    let one = one?;
+    Ok(Prepared { changes: Session::settle(before, one.changes), ..one })
+}
+
+/// Whether an action speaks of a row that an earlier request of the set makes or changes: by its path, by `$1` or its id in
+/// the body.
+fn names_one(inner: &Call<'_>, before: &[Change]) -> bool {
+    if before.is_empty() || actions::named(inner).is_none() {
+        return false;
+    }
+    let body = String::from_utf8_lossy(&inner.body).to_lowercase();
+    let bound = match dispatch::place(inner).ok().and_then(|place| place.row) {
+        Some(Row::Id(id)) => Session::names_one(before, &id.to_string()),
+        // By an alternate key, which such a row may have.
+        Some(Row::Alternate(_)) => true,
+        None => false,
+    };
+    let by_reference = || inner.made.keys().any(|id| body.contains(&format!("\"${}\"", id.to_lowercase())));
+    bound || by_reference() || Session::names_one(before, &body)
 }
 
 /// A request of the batch as one of its own.

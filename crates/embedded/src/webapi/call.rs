@@ -21,9 +21,10 @@ use crate::session::Session;
 const VERSIONS: &[&str] = &["8.0", "8.1", "8.2", "9.0", "9.1", "9.2"];
 
 /// One request with all that is needed to answer it.
+#[derive(Clone)]
 pub(crate) struct Call<'a> {
     pub door: &'a Door,
-    pub session: &'a Session,
+    pub session: Session,
     pub schema: Arc<Schema>,
     pub metadata: Arc<Metadata>,
     /// Everything of the URL up to the version: `https://crm.example/api/data/v9.2`.
@@ -45,11 +46,10 @@ pub(crate) struct Call<'a> {
 impl<'a> Call<'a> {
     pub(crate) async fn read(
         door: &'a Door,
-        session: &'a Session,
+        session: &Session,
         request: Request,
     ) -> Result<Call<'a>, Problem> {
         let schema = session.crm().schema().await?;
-        let metadata = definitions::metadata(&schema);
         let resource = path::resource(&request.url);
         let version = resource.version.unwrap_or("9.2").to_owned();
         if !VERSIONS.contains(&version.as_str()) {
@@ -58,34 +58,38 @@ impl<'a> Call<'a> {
         // An organisation's name may stand before `/api/data`.
         let before = request.url.find("/api/data/").map_or("", |end| &request.url[..end]);
         let before = before.find("://").map_or(before, |_| "");
-        Ok(Call {
-            door,
-            session,
-            schema,
-            metadata,
-            root: format!("{}{before}/api/data/v{version}", request.origin),
-            version,
-            path: Path::parse(resource.path)?,
-            options: Options::parse(resource.query)?,
-            query: resource.query.to_owned(),
-            prefer: preferences(&request.headers),
-            method: request.method,
-            headers: request.headers,
-            body: request.body,
-            made: HashMap::new(),
-        })
+        let root = format!("{}{before}/api/data/v{version}", request.origin);
+        Call::of(door, session.clone(), schema, (root, version), request)
     }
 
     /// A request of a batch: same caller, same definitions.
     pub(crate) fn inner(&self, request: Request) -> Result<Call<'a>, Problem> {
+        let place = (self.root.clone(), self.version.clone());
+        Call::of(self.door, self.session.clone(), self.schema.clone(), place, request)
+    }
+
+    /// The definitions as they are now.
+    pub(crate) async fn refresh(&mut self) -> Result<(), Problem> {
+        self.schema = self.session.crm().schema().await?;
+        self.metadata = definitions::metadata(&self.schema);
+        Ok(())
+    }
+
+    fn of(
+        door: &'a Door,
+        session: Session,
+        schema: Arc<Schema>,
+        (root, version): (String, String),
+        request: Request,
+    ) -> Result<Call<'a>, Problem> {
         let resource = path::resource(&request.url);
         Ok(Call {
-            door: self.door,
-            session: self.session,
-            schema: self.schema.clone(),
-            metadata: self.metadata.clone(),
-            root: self.root.clone(),
-            version: self.version.clone(),
+            door,
+            session,
+            metadata: definitions::metadata(&schema),
+            schema,
+            root,
+            version,
             path: Path::parse(resource.path)?,
             options: Options::parse(resource.query)?,
             query: resource.query.to_owned(),

@@ -149,7 +149,7 @@ pub(crate) async fn prepare(
     let at = at(call, place).await?;
     let name = column.logical_name.as_str();
     if call.method == http::Method::DELETE {
-        let change = blocks::empty_change(call.session, &at, name).await?;
+        let change = blocks::empty_change(&call.session, &at, name).await?;
         return Ok(done(vec![change]));
     }
     if let Some(token) = other(call, "sessiontoken") {
@@ -161,7 +161,7 @@ pub(crate) async fn prepare(
         true => begin(call, place, at, name).await,
         false => {
             let file = file_name(call).unwrap_or("file");
-            let change = blocks::file_change(call.session, &at, name, file, call.body.clone()).await?;
+            let change = blocks::file_change(&call.session, &at, name, file, call.body.clone()).await?;
             Ok(done(vec![change]))
         }
     }
@@ -194,7 +194,7 @@ async fn begin(call: &Call<'_>, place: &Place<'_>, at: RecordRef, name: &str) ->
     let url = format!("{}/{name}?sessiontoken={token}", call.url_of(&at));
     let goal = Goal::Column { at, column: name.to_owned() };
     let file = file_name(call).unwrap_or("file");
-    call.session.crm().uploads.begin(call.session, goal, file, token)?;
+    call.session.crm().uploads.begin(&call.session, goal, file, token)?;
     let reply = Reply::empty(StatusCode::OK)
         .header("location", &url)
         .header("x-ms-chunk-size", &CHUNK.to_string())
@@ -226,7 +226,7 @@ async fn chunk(call: &Call<'_>, token: Uuid) -> Result<Prepared, Problem> {
         )));
     }
     let uploads = &call.session.crm().uploads;
-    let (finished, have) = uploads.look(call.session, token, |upload| (upload.is_done(), upload.size()))?;
+    let (finished, have) = uploads.look(&call.session, token, |upload| (upload.is_done(), upload.size()))?;
     if finished {
         return Ok(done(Vec::new()));
     }
@@ -236,17 +236,17 @@ async fn chunk(call: &Call<'_>, token: Uuid) -> Result<Prepared, Problem> {
         )));
     }
     // A chunk that is sent again takes the place of the first.
-    uploads.put(call.session, token, &first.to_string(), call.body.clone())?;
+    uploads.put(&call.session, token, &first.to_string(), call.body.clone())?;
     let look = |upload: &Upload| (upload.size(), upload.goal.clone(), upload.name.clone());
-    let (have, goal, name) = uploads.look(call.session, token, look)?;
+    let (have, goal, name) = uploads.look(&call.session, token, look)?;
     if have < all {
         let next = format!("bytes=0-{}", have.saturating_sub(1));
         return Ok(answered(Reply::empty(StatusCode::PARTIAL_CONTENT).header("range", &next)));
     }
-    let bytes = uploads.look(call.session, token, Upload::whole)?;
+    let bytes = uploads.look(&call.session, token, Upload::whole)?;
     let Goal::Column { at, column } = goal else { return Err(Problem::bad("The session token is not one.")) };
-    let change = blocks::file_change(call.session, &at, &column, &name, bytes).await?;
-    uploads.done(call.session, token)?;
+    let change = blocks::file_change(&call.session, &at, &column, &name, bytes).await?;
+    uploads.done(&call.session, token)?;
     Ok(done(vec![change]))
 }
 

@@ -68,17 +68,31 @@ pub(crate) fn own_id(table: &TableInfo, members: &Members) -> Result<Option<Uuid
 
 /// A row that is to be made.
 pub(crate) async fn new_row(call: &Call<'_>, at: RecordRef, members: &Members) -> Result<Given, Problem> {
-    read(call, at, members, true).await
+    read(call, at, members, true, 0).await
 }
 
 /// What is to be changed in a row.
 pub(crate) async fn changed_row(call: &Call<'_>, at: RecordRef, members: &Members) -> Result<Given, Problem> {
-    read(call, at, members, false).await
+    read(call, at, members, false, 0).await
 }
 
-async fn read(call: &Call<'_>, at: RecordRef, members: &Members, new: bool) -> Result<Given, Problem> {
+/// Rows within rows that one body may have, one within the other: each costs stack.
+const LEVELS: usize = 20;
+
+async fn read(
+    call: &Call<'_>,
+    at: RecordRef,
+    members: &Members,
+    new: bool,
+    level: usize,
+) -> Result<Given, Problem> {
+    if level > LEVELS {
+        let text =
+            format!("The rows of the body are nested more than {LEVELS} deep; create them one by one.");
+        return Err(Problem::payload(text));
+    }
     let given = Given { record: Record::new(at.clone()), more: Vec::new(), parties: None };
-    let mut reader = Reader { call, table: call.table(&at.table)?, at, new, given };
+    let mut reader = Reader { call, table: call.table(&at.table)?, at, new, level, given };
     for (name, json) in members {
         match name.split_once('@') {
             Some((property, "odata.bind")) => reader.bind(property, json).await?,
@@ -96,6 +110,8 @@ struct Reader<'r, 'c> {
     table: &'r TableInfo,
     at: RecordRef,
     new: bool,
+    /// How many rows this one is within.
+    level: usize,
     given: Given,
 }
 
@@ -255,7 +271,7 @@ impl Reader<'_, '_> {
     ) -> Result<RecordRef, Problem> {
         let table = actual(self.call, target, members)?;
         let at = RecordRef::new(&table.logical_name, new_id(self.call, table, members)?);
-        let mut given = boxed(self.call, at.clone(), members).await?;
+        let mut given = boxed(self.call, at.clone(), members, self.level + 1).await?;
         finish(table, &mut given.record);
         if parties::is_party(table) {
             parties::check(&given.record)?;
@@ -271,8 +287,9 @@ fn boxed<'f>(
     call: &'f Call<'_>,
     at: RecordRef,
     members: &'f Members,
+    level: usize,
 ) -> BoxFuture<'f, Result<Given, Problem>> {
-    new_row(call, at, members).boxed()
+    read(call, at, members, true, level).boxed()
 }
 
 /// The table of a row within a row: an activity says which one it is.

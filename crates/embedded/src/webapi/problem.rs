@@ -44,6 +44,7 @@ pub(crate) mod codes {
     pub(crate) const NO_RESOURCE: u32 = 0x8006_0888;
     pub(crate) const COLUMN_TAKEN: u32 = 0x8004_7013;
     pub(crate) const NAME_TAKEN: u32 = 0x8004_8403;
+    pub(crate) const ASSOCIATED: u32 = 0x8004_0227;
     pub(crate) const IN_USE: u32 = 0x8004_f01f;
     pub(crate) const NOT_CUSTOMIZABLE: u32 = 0x8004_f026;
 }
@@ -152,7 +153,7 @@ impl From<Fault> for Problem {
     fn from(fault: Fault) -> Self {
         match fault.code {
             Code::CRM_NOT_FOUND => Problem::new(StatusCode::NOT_FOUND, codes::NOT_FOUND, fault.message),
-            Code::INTERNAL => {
+            Code::INTERNAL | Code::STORE_QUERY => {
                 tracing::error!(event = "crm.door_failed", error = %fault.message, "A request at the CRM's door failed: {}", fault.message);
                 let text = "An unexpected error occurred.";
                 Problem::new(StatusCode::INTERNAL_SERVER_ERROR, codes::UNEXPECTED, text)
@@ -170,6 +171,11 @@ impl From<Refusal> for Problem {
             Refusal::NotFound(at) => Problem::no_row(&at.table, at.id),
             Refusal::Reference { target, .. } => Problem::no_row(&target.table, target.id),
             Refusal::Version(_) => Problem::version(),
+            Refusal::Restricted { .. } => {
+                let text =
+                    "The object you tried to delete is associated with another object and cannot be deleted.";
+                Problem::new(StatusCode::METHOD_NOT_ALLOWED, codes::ASSOCIATED, text)
+            }
             Refusal::Duplicate(_) => {
                 let text = "Cannot insert duplicate key.";
                 Problem::new(StatusCode::PRECONDITION_FAILED, codes::DUPLICATE, text)

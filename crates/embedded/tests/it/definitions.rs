@@ -122,7 +122,7 @@ fn relation(schema_name: &str, referenced: &str, delete: CascadeType) -> OneToMa
     }
 }
 
-fn lookup(schema_name: &str) -> ColumnInfo {
+pub fn lookup(schema_name: &str) -> ColumnInfo {
     column(schema_name, ColumnKind::Lookup { targets: Vec::new() })
 }
 

@@ -29,6 +29,21 @@ pub const DISPATCHER: &str =
     "http://schemas.microsoft.com/net/2005/12/windowscommunicationfoundation/dispatcher";
 pub const DISCOVERY: &str = "http://schemas.microsoft.com/xrm/2011/Contracts/Discovery";
 
+/// The party lists of activities, and the `participationtypemask` of the rows in each. Those of the regarding record and of
+/// the owner are the server's own and stand in no list.
+pub const PARTY_LISTS: &[(&str, i64)] = &[
+    ("from", 1),
+    ("to", 2),
+    ("cc", 3),
+    ("bcc", 4),
+    ("requiredattendees", 5),
+    ("optionalattendees", 6),
+    ("organizer", 7),
+    ("resources", 10),
+    ("customer", 11),
+    ("customers", 11),
+];
+
 /// Messages of `Microsoft.Xrm.Sdk.Messages`.
 const XRM_MESSAGES: &[&str] = &[
     "Associate",

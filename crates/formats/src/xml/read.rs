@@ -210,15 +210,28 @@ pub(super) fn declared(attribute: &str) -> Option<&str> {
 
 /// The attributes of a start tag, names as they stand, values resolved.
 pub(super) fn attributes(start: &BytesStart<'_>, at: u64) -> Result<Vec<(String, String)>, Error> {
-    let read = start.attributes().map(|attribute| {
+    let mut read: Vec<(String, String)> = Vec::new();
+    let mut attributes = start.attributes();
+    // The library's own look for repeats goes on, however many there are.
+    for attribute in attributes.with_checks(false) {
         let attribute = attribute.map_err(|error| Error::Syntax { at, what: error.to_string() })?;
         let name: &str = attribute.key.as_ref();
+        if read.len() == ATTRIBUTES {
+            return Err(Error::Nodes(ATTRIBUTES));
+        }
+        if read.iter().any(|(known, _)| known == name) {
+            let name: String = name.chars().take(40).collect();
+            return Err(Error::Syntax { at, what: format!("the attribute {name} stands twice") });
+        }
         let value = attribute.normalized_value(XmlVersion::Implicit1_0);
         let value = value.map_err(|error| Error::Syntax { at, what: error.to_string() })?;
-        Ok((name.to_owned(), value.into_owned()))
-    });
-    read.collect()
+        read.push((name.to_owned(), value.into_owned()));
+    }
+    Ok(read)
 }
+
+/// Attributes that one element may have; each is compared with those before it.
+const ATTRIBUTES: usize = 1000;
 
 pub(super) fn predefined(name: &str) -> Option<char> {
     match name {

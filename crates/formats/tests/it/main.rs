@@ -10,4 +10,5 @@ mod html;
 mod mime;
 mod mime4j;
 mod soap;
+mod solution;
 mod tnef;

@@ -6,11 +6,11 @@ use std::io;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use postroom_formats::x509::Certificate;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::account::{Account, TlsMode};
-use super::certificate::Certificate;
 use super::command::{Command, Piece};
 use super::data;
 use super::dial::{Dialer, Stream};

@@ -9,6 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use postroom_formats::x509::Certificate;
 use rustls_platform_verifier::Verifier;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -24,7 +25,6 @@ use tokio_rustls::rustls::{
 };
 
 use super::account::{Account, Tls, TlsMode};
-use super::certificate::Certificate;
 use super::error::Error;
 use crate::tls::{Pinned, provider};
 

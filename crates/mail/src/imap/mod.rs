@@ -20,7 +20,6 @@
 
 mod account;
 mod append;
-mod certificate;
 mod client;
 mod command;
 mod data;
@@ -38,7 +37,7 @@ pub mod wire;
 
 pub use account::{Account, Auth, FolderName, FolderRule, Start, Tls, TlsMode, Touch, Watched};
 pub use append::append;
-pub use certificate::Certificate;
+pub use postroom_formats::x509::Certificate;
 pub use client::{Client, Patience};
 pub use data::{Fetched, Listed, Namespace, Namespaces, Standing, fetched, listed, namespaces, status};
 pub use dial::{Dialer, Stream};

@@ -1,9 +1,9 @@
 //! The test of one mailbox, step by step: what works, what does not, and what to do about it. Reads, and changes nothing.
 
 use jiff::Timestamp;
+use postroom_formats::x509::Certificate;
 
 use super::account::{Account, FolderName, TlsMode};
-use super::certificate::Certificate;
 use super::client::{Client, Patience};
 use super::data::Standing;
 use super::dial::Dialer;

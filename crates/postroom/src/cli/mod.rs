@@ -84,7 +84,7 @@ pub enum Command {
     /// Messages: import, look, decide
     #[command(subcommand)]
     Message(MessageCommand),
-    /// Records of the embedded CRM
+    /// Records of the CRM
     #[command(subcommand)]
     Record(RecordCommand),
     /// Tracked mailboxes

@@ -1,4 +1,4 @@
-//! `postroom record …`: the embedded CRM's rows.
+//! `postroom record …`: the CRM's rows.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -10,10 +10,10 @@ use uuid::Uuid;
 use super::globals::{DryRun, Limit};
 use crate::commands::candidates;
 
-/// Records of the embedded CRM.
+/// Records of the CRM.
 #[derive(Debug, Subcommand)]
 pub enum RecordCommand {
-    /// Create and update records from JSON Lines
+    /// Create and update records of the embedded CRM from JSON Lines
     Import(ImportRecordsArgs),
     /// Show one record with its activities
     Show(ShowRecordArgs),

@@ -1,6 +1,6 @@
 //! `postroom apitoken …`
 
-use postroom_operations::TokenOrder;
+use postroom_operations::{Scope, TokenOrder};
 use serde_json::json;
 
 use crate::app::App;
@@ -39,6 +39,9 @@ pub async fn run(app: &App, command: &ApitokenCommand, out: &mut Output) -> Resu
 
 async fn create(app: &App, arguments: &CreateTokenArgs, out: &mut Output) -> Result<Exit, CliError> {
     let scope = arguments.scope;
+    if scope == Scope::Crm {
+        app.crm.needs_embedded("a token of scope crm")?;
+    }
     let user = arguments.user.as_deref();
     let name = arguments.name.as_deref().or(user).unwrap_or_default();
     let order = TokenOrder { scope, name, user, life: arguments.expires.get() };

@@ -86,8 +86,12 @@ pub fn mailboxes() -> Candidates {
 /// The CRM's tables.
 pub fn tables() -> Candidates {
     look(async |app| {
-        let schema = app.embedded.schema().await?;
-        Ok(schema.tables().map(|table| CompletionCandidate::new(table.name.clone())).collect())
+        let names: Vec<String> = match app.crm.embedded() {
+            Some(embedded) => embedded.schema().await?.tables().map(|table| table.name.clone()).collect(),
+            // A CRM outside describes a thousand tables, and a person is waiting.
+            None => app.config.token.tables.iter().map(ToString::to_string).collect(),
+        };
+        Ok(names.into_iter().map(CompletionCandidate::new).collect())
     })
 }
 
@@ -107,8 +111,10 @@ pub fn ids_of_table() -> Candidates {
 pub fn conditions() -> Candidates {
     let Some(table) = table_typed() else { return Vec::new() };
     look(async |app| {
-        let table = app.embedded.table(&table).await?;
-        Ok(table.columns.iter().map(|column| CompletionCandidate::new(format!("{}=", column.name))).collect())
+        let described = app.filing.crm.metadata(&[&table]).await?;
+        let columns = described.table(&table).map(|table| table.columns.as_slice()).unwrap_or_default();
+        let offer = |name: &str| CompletionCandidate::new(format!("{name}="));
+        Ok(columns.iter().map(|column| offer(&column.logical_name)).collect())
     })
 }
 

@@ -2,6 +2,7 @@
 
 mod apitoken;
 pub mod candidates;
+mod crm;
 mod mailbox;
 pub mod message;
 mod person;

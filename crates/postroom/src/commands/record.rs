@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
+use postroom_core::metadata::{ColumnKind, Metadata};
 use postroom_core::{Code, Fault, Record, RecordRef, Value};
 use postroom_embedded::json;
 use postroom_embedded::schema::Table;
@@ -41,6 +42,7 @@ pub async fn run(app: &App, command: &RecordCommand, out: &mut Output) -> Result
 }
 
 async fn import(app: &App, arguments: &ImportRecordsArgs, out: &mut Output) -> Result<Exit, CliError> {
+    app.crm.needs_embedded("record import")?;
     let dry_run = arguments.dry_run.dry_run;
     let mut report = ImportReport::default();
     let mut lot: Vec<(u64, String)> = Vec::new();
@@ -73,15 +75,22 @@ fn unreadable(file: &Path, error: &std::io::Error) -> CliError {
 
 async fn list(app: &App, arguments: &ListRecordsArgs, out: &mut Output) -> Result<Exit, CliError> {
     let table = arguments.table.to_lowercase();
-    let described = app.embedded.table(&table).await?;
-    let mut filters = Vec::new();
-    for condition in &arguments.conditions {
-        let value = match condition.value.is_empty() {
-            true => Value::Null,
-            false => typed(&described, &condition.column, &condition.value)?,
-        };
-        filters.push((condition.column.clone(), value));
-    }
+    let columns: Vec<(&str, &str)> =
+        arguments.conditions.iter().map(|one| (one.column.as_str(), one.value.as_str())).collect();
+    let filters = match app.crm.embedded() {
+        Some(embedded) => {
+            let table = embedded.table(&table).await?;
+            filters(&columns, |column, text| typed(&table, column, text))?
+        }
+        None => {
+            let described = if columns.is_empty() {
+                Metadata::default()
+            } else {
+                app.filing.crm.metadata(&[&table]).await?
+            };
+            filters(&columns, |column, text| by_definition(&described, &table, column, text))?
+        }
+    };
     let rows = app.operations.records(&actor(), &table, &filters, u64::from(arguments.limit.limit)).await?;
     let rows: Vec<serde_json::Value> = rows.iter().map(shown).collect();
     let columns = [
@@ -91,6 +100,46 @@ async fn list(app: &App, arguments: &ListRecordsArgs, out: &mut Output) -> Resul
     ];
     out.list(&columns, &rows)?;
     Ok(Exit::Done)
+}
+
+/// Conditions as columns and values; an empty text asks for an empty column.
+fn filters(
+    conditions: &[(&str, &str)],
+    typed: impl Fn(&str, &str) -> Result<Value, CliError>,
+) -> Result<Vec<(String, Value)>, CliError> {
+    let one = |(column, text): &(&str, &str)| {
+        let value = if text.is_empty() { Value::Null } else { typed(column, text)? };
+        Ok(((*column).to_owned(), value))
+    };
+    conditions.iter().map(one).collect()
+}
+
+/// The value of a condition at a CRM outside, as its definitions have the column.
+fn by_definition(metadata: &Metadata, table: &str, column: &str, text: &str) -> Result<Value, CliError> {
+    let known = metadata.table(table).and_then(|table| table.column(column));
+    let Some(known) = known else {
+        return Err(Fault::reject(Code::CRM_UNKNOWN_COLUMN, format!("{table} has no column {column}")).into());
+    };
+    let value = match &known.kind {
+        ColumnKind::Boolean { .. } => text.parse().ok().map(Value::Bool),
+        ColumnKind::Integer { .. }
+        | ColumnKind::BigInt
+        | ColumnKind::Picklist { .. }
+        | ColumnKind::State { .. }
+        | ColumnKind::Status { .. } => text.parse().ok().map(Value::Int),
+        ColumnKind::Decimal { .. } | ColumnKind::Money { .. } => Some(Value::Decimal(text.to_owned())),
+        ColumnKind::Double { .. } => text.parse().ok().map(Value::Float),
+        ColumnKind::DateTime { .. } => text.parse().ok().map(Value::Time),
+        ColumnKind::Uniqueidentifier => text.parse().ok().map(Value::Guid),
+        ColumnKind::Lookup { targets } | ColumnKind::Customer { targets } | ColumnKind::Owner { targets } => {
+            let alone = || Some(RecordRef::new(targets.first()?.clone(), text.parse().ok()?));
+            text.parse().ok().or_else(alone).map(Value::Lookup)
+        }
+        _ => Some(Value::text(text)),
+    };
+    let unfit =
+        || CliError::usage(format!("{text:?} does not fit {table}.{column}; write it as the CRM keeps it"));
+    value.ok_or_else(unfit)
 }
 
 /// The value of a condition, in the column's own type.

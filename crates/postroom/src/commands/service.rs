@@ -10,12 +10,13 @@ use postroom_tracking::settings::{self, SAFE_MODE};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::app::App;
+use crate::app::{App, areas};
 use crate::cli::{BackupArgs, CheckArgs, Globals, InitArgs, Part, ReconcileArgs, RestoreArgs};
 use crate::commands::trial::{self, Step};
 use crate::commands::{actor, block_on};
-use crate::config::{self, Config};
+use crate::config::{self, Config, CrmKind};
 use crate::report::{CliError, Column, Exit, Output};
+use crate::wiring::crm::Make;
 
 /// Writes a first configuration and makes the database.
 pub fn init(arguments: &InitArgs, out: &mut Output) -> Result<Exit, CliError> {
@@ -54,13 +55,16 @@ struct Tried {
     said: String,
     #[serde(rename = "do")]
     fix: Option<String>,
+    /// It was not tried.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    skipped: bool,
 }
 
 impl Tried {
     fn of(part: &str, result: Result<String, (String, String)>) -> Tried {
         match result {
-            Ok(said) => Tried { part: part.into(), ok: true, said, fix: None },
-            Err((said, fix)) => Tried { part: part.into(), ok: false, said, fix: Some(fix) },
+            Ok(said) => Tried { part: part.into(), ok: true, said, fix: None, skipped: false },
+            Err((said, fix)) => Tried { part: part.into(), ok: false, said, fix: Some(fix), skipped: false },
         }
     }
 }
@@ -82,13 +86,7 @@ pub async fn check(app: &App, arguments: &CheckArgs, out: &mut Output) -> Result
         ));
     }
     if wanted(Part::Crm) {
-        let result = app.operations.check_crm(&actor()).await;
-        tried.push(Tried::of(
-            "crm",
-            result.map_err(|fault| {
-                (fault.to_string(), "postroom explain ".to_owned() + &fault.code.to_string())
-            }),
-        ));
+        tried.extend(crm_of(app, out).await?);
     }
     let doors = [
         (Part::Http, "http", config.http.listen.map(|listen| listen.get())),
@@ -113,8 +111,21 @@ pub async fn check(app: &App, arguments: &CheckArgs, out: &mut Output) -> Result
 
 impl From<Step> for Tried {
     fn from(step: Step) -> Tried {
-        Tried { part: step.name, ok: step.ok, said: step.text, fix: step.fix }
+        let said = if step.skipped { format!("not tried: {}", step.text) } else { step.text };
+        Tried { part: step.name, ok: step.ok, said, fix: step.fix, skipped: step.skipped }
     }
+}
+
+/// One line for the embedded CRM; each step for one outside.
+async fn crm_of(app: &App, out: &mut Output) -> Result<Vec<Tried>, CliError> {
+    let Some(elsewhere) = app.crm.outside() else {
+        let result = app.operations.check_crm(&actor()).await;
+        let advice = |fault: Fault| (fault.to_string(), format!("postroom explain {}", fault.code));
+        return Ok(vec![Tried::of("crm", result.map_err(advice))]);
+    };
+    out.note(&format!("asking {} …", elsewhere.org_url))?;
+    let steps = super::crm::steps(app, elsewhere).await;
+    Ok(steps.into_iter().map(|step| Tried { part: format!("crm {}", step.name), ..step.into() }).collect())
 }
 
 /// The steps of one mailbox, or of all.
@@ -220,34 +231,25 @@ pub async fn backup(app: &App, arguments: &BackupArgs, out: &mut Output) -> Resu
     }
     app.store.backup(target.clone()).await.map_err(Fault::from)?;
     // Whoever starts on this copy must not send or write as if nothing had happened since.
-    let copy = open_copy(target).await?;
+    let copy = open_copy(target, app.config.crm.kind).await?;
     settings::set(&copy, SAFE_MODE, "on".into()).await.map_err(Fault::from)?;
-    let books = postroom_tracking::verify::verify(
-        &copy,
-        &embedded_of(&copy).await?,
-        app.operations.rules().installation,
-    )
-    .await?;
+    // A CRM outside is not in the copy: it is asked as it stands.
+    let crm = match app.crm.embedded() {
+        Some(_) => Make::open(&app.config, &copy, &app.clock, &app.ids).await?.port(),
+        None => app.filing.crm.clone(),
+    };
+    let installation = app.operations.rules().installation;
+    let books = postroom_tracking::verify::verify(&copy, &*crm, installation).await?;
     out.item(&json!({ "file": target, "bytes": size(target), "messages": books.messages, "balances": books.balance() }))?;
     out.note("put it back with: postroom restore FILE")?;
     Ok(if books.balance() { Exit::Done } else { Exit::No })
 }
 
-async fn open_copy(file: &Path) -> Result<Store, CliError> {
+async fn open_copy(file: &Path, kind: CrmKind) -> Result<Store, CliError> {
     let file =
         std::path::absolute(file).map_err(|error| CliError::new(Code::STORE_FAILED, error.to_string()))?;
     let url = format!("sqlite://{}", file.display());
-    let areas = [
-        postroom_jobs::MIGRATIONS,
-        postroom_tracking::MIGRATIONS,
-        postroom_operations::MIGRATIONS,
-        postroom_embedded::MIGRATIONS,
-    ];
-    Ok(Store::open(&url, &postroom_store::Options::default(), &areas).await.map_err(Fault::from)?)
-}
-
-async fn embedded_of(store: &Store) -> Result<postroom_embedded::Embedded, Fault> {
-    postroom_embedded::Embedded::open(store.clone(), postroom_core::Clock::system()).await
+    Ok(Store::open(&url, &postroom_store::Options::default(), &areas(kind)).await.map_err(Fault::from)?)
 }
 
 fn size(file: &Path) -> u64 {
@@ -285,7 +287,7 @@ pub async fn restore(
     )?;
     let staged = path.with_extension("restoring");
     std::fs::copy(from, &staged).map_err(fail)?;
-    let copy = open_copy(&staged).await?;
+    let copy = open_copy(&staged, config.crm.kind).await?;
     settings::set(&copy, SAFE_MODE, "on".into()).await.map_err(Fault::from)?;
     let books = postroom_tracking::messages::counts(&copy).await.map_err(Fault::from)?;
     let whole = path.with_extension("restored");

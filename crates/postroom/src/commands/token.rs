@@ -60,7 +60,7 @@ async fn verify(app: &App, text: &str, out: &mut Output) -> Result<Exit, CliErro
 async fn leads_to(app: &App, id: Uuid) -> Result<(Option<String>, Value), CliError> {
     let mut known = Known::default();
     known::gather_records(
-        &app.embedded,
+        &*app.filing.crm,
         &app.filing.rules,
         std::collections::HashSet::from([id]),
         &mut known,

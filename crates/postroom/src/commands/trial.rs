@@ -1,7 +1,7 @@
 //! Tries what the configuration names, step by step: a mailbox, the way out, the relay's next hop. Each step says what was
 //! found, or what failed and what to do.
 
-use postroom_core::{Crm, Fault, MailSender};
+use postroom_core::{Fault, MailSender};
 use postroom_mail::imap::{self, Account, Dialer, Names, Sent, SystemNames};
 use serde::Serialize;
 
@@ -22,6 +22,9 @@ pub struct Step {
     /// What to do; also beside a step that is well.
     #[serde(rename = "do")]
     pub fix: Option<String>,
+    /// It was not tried: a step before it failed, or there is nothing to try.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub skipped: bool,
     /// Whether it failed because nobody answered.
     #[serde(skip)]
     away: bool,
@@ -29,11 +32,26 @@ pub struct Step {
 
 impl Step {
     pub fn well(name: &str, text: impl Into<String>) -> Step {
-        Step { name: name.into(), ok: true, text: text.into(), fix: None, away: false }
+        Step { name: name.into(), ok: true, text: text.into(), fix: None, skipped: false, away: false }
     }
 
     pub fn failed(name: &str, text: impl Into<String>, fix: impl Into<String>) -> Step {
-        Step { name: name.into(), ok: false, text: text.into(), fix: Some(fix.into()), away: false }
+        Step { ok: false, fix: Some(fix.into()), ..Step::well(name, text) }
+    }
+
+    /// Nobody answered.
+    pub fn away(name: &str, text: impl Into<String>) -> Step {
+        Step { ok: false, away: true, ..Step::well(name, text) }
+    }
+
+    /// Not tried, which is no failure of its own.
+    pub fn skipped(name: &str, text: impl Into<String>) -> Step {
+        Step { skipped: true, ..Step::well(name, text) }
+    }
+
+    /// With what to do, when something is to be done.
+    pub fn advised(self, fix: Option<String>) -> Step {
+        Step { fix, ..self }
     }
 
     /// A failure at a port, with the documented next step.
@@ -55,7 +73,7 @@ impl Step {
 impl From<imap::Step> for Step {
     fn from(step: imap::Step) -> Step {
         let away = !step.ok && matches!(step.name, "dns" | "tcp");
-        Step { name: step.name.into(), ok: step.ok, text: step.text, fix: step.fix, away }
+        Step { ok: step.ok, fix: step.fix, away, ..Step::well(step.name, step.text) }
     }
 }
 
@@ -139,7 +157,7 @@ fn way_in(app: &App) -> Step {
 /// Whose mailbox it is in the CRM.
 async fn owner(app: &App, mailbox: &Mailbox) -> Result<Step, CliError> {
     let addresses: Vec<String> = mailbox.all_addresses().map(ToString::to_string).collect();
-    let hits = app.embedded.find_addresses(&addresses).await?;
+    let hits = app.filing.crm.find_addresses(&addresses).await?;
     let owner = hits.iter().find(|hit| matches!(hit.record.table.as_str(), "queue" | "systemuser"));
     Ok(match owner {
         Some(hit) => Step::well("owner", hit.record.to_string()),

@@ -1,28 +1,104 @@
-//! `[crm]`: which CRM the mail goes to.
+//! `[crm]`: which CRM the mail goes to, and how a CRM outside is reached and signed in to.
+
+use std::path::PathBuf;
+
+use postroom_crm::webapi::Settings;
 
 use super::secret::SecretRef;
 use super::setting::{Check, Reading, optional, section};
-use super::units::Size;
-use super::values::HttpUrl;
+use super::units::{Size, Span};
+use super::values::{Fingerprint, HttpUrl};
 use super::words::words;
 
 words!(/// The makes of CRM that this version speaks to.
 CrmKind {
     /// The one inside postroom's own database.
     Embedded = "embedded",
+    /// A Dynamics outside, over the Web API: 2016 and later.
+    WebApi = "webapi",
+    /// A Dynamics outside, over the Organization Service.
+    Soap = "soap",
+});
+
+words!(/// How one signs in to a CRM outside.
+CrmSignIn {
+    /// OAuth 2 with the application's secret.
+    ClientSecret = "client_secret",
+    /// OAuth 2 with the application's certificate.
+    ClientCertificate = "client_certificate",
+    /// OAuth 2 at AD FS with a user's password.
+    Adfs = "adfs",
+    /// A Windows account: Negotiate or NTLM.
+    Windows = "windows",
+    /// A user's password at a token service; SOAP only.
+    WsTrust = "ws_trust",
+    /// A token that is given.
+    Token = "token",
+});
+
+words!(/// The versions of the Web API in URLs.
+ApiVersion {
+    V92 = "9.2",
+    V91 = "9.1",
+    V90 = "9.0",
+    V82 = "8.2",
+    V81 = "8.1",
+    V80 = "8.0",
 });
 
 section! {
-    /// The CRM that mail is filed in.
+    /// The CRM that mail is filed in: the embedded one, or a Dynamics outside.
     pub struct Crm {
-        /// "embedded" is the CRM inside postroom's own database.
+        /// "embedded" is the CRM inside postroom's own database; "webapi" a Dynamics 2016 or later, on premises or online,
+        /// "soap" one of any generation. The keys that follow are for CRMs outside, but for the last two.
         pub kind: CrmKind = Some(CrmKind::Embedded), "\"embedded\"";
-        /// The organisation's address; the embedded CRM needs none.
+        /// The organisation's address, as people open it in their browser.
         pub org_url: Option<HttpUrl> = optional(), "\"https://example.crm4.dynamics.com\"";
-        /// The application's id for sign-in; the embedded CRM needs none.
+        /// "client_secret" or "client_certificate" (an application user, online), "adfs" (a user, IFD), "windows" (an
+        /// account of the domain, on premises), "ws_trust" (a user, SOAP), "token" (given). Left out, what is set below
+        /// decides.
+        pub sign_in: Option<CrmSignIn> = optional(), "\"client_secret\"";
+        /// The directory of the application: its domain or id. Left out, the CRM is asked where to sign in.
+        pub tenant: Option<String> = optional(), "\"example.onmicrosoft.com\"";
+        /// The identity provider, when it is not Microsoft's: of AD FS the host; for ws_trust the token service's address.
+        pub authority: Option<HttpUrl> = optional(), "\"https://login.microsoftonline.com\"";
+        /// What tokens are asked for, when the identity provider knows the CRM by another address than org_url.
+        pub resource: Option<HttpUrl> = optional(), "\"https://auth.example.org\"";
+        /// The application's id.
         pub client_id: Option<String> = optional(), "\"6f1ed002-ab5e-4a2c-8d0c-1f0e6e2a9b11\"";
-        /// The application's secret; the embedded CRM needs none.
+        /// The application's secret: its value, not its id.
         pub client_secret: Option<SecretRef> = optional(), "{ file = \"/etc/postroom/secrets/crm\" }";
+        /// The application's certificate, PEM.
+        pub client_certificate: Option<PathBuf> = optional(), "\"/etc/postroom/crm/cert.pem\"";
+        /// The certificate's RSA key, PEM without a passphrase.
+        pub client_private_key: Option<SecretRef> = optional(), "{ file = \"/etc/postroom/secrets/crm-key\" }";
+        /// The user of adfs, windows and ws_trust: name, DOMAIN\name or name@realm.
+        pub username: Option<String> = optional(), "\"postroom\"";
+        /// The user's domain, when it does not stand in username.
+        pub domain: Option<String> = optional(), "\"EXAMPLE\"";
+        /// The user's password.
+        pub password: Option<SecretRef> = optional(), "{ file = \"/etc/postroom/secrets/crm-user\" }";
+        /// A bearer token, read again for each request; of another postroom's CRM as `apitoken create --scope crm` gives it.
+        pub token: Option<SecretRef> = optional(), "{ file = \"/etc/postroom/secrets/crm-token\" }";
+        /// Certificates of a private authority, PEM, believed besides those of the system.
+        pub ca_file: Option<PathBuf> = optional(), "\"/etc/postroom/crm/ca.pem\"";
+        /// The SHA-256 of the only certificate that is believed.
+        pub tls_pin: Option<Fingerprint> = optional(), "\"03D66DD08835C1CA3F128CCEACD1F31AC94163096B20F445AE84285BC0832D72\"";
+        /// An HTTP proxy on the way to the CRM and its identity provider.
+        pub proxy: Option<HttpUrl> = optional(), "\"http://proxy.example.org:3128\"";
+        /// The user at the proxy.
+        pub proxy_username: Option<String> = optional(), "\"postroom\"";
+        /// The password at the proxy.
+        pub proxy_password: Option<SecretRef> = optional(), "{ file = \"/etc/postroom/secrets/proxy\" }";
+        /// The Web API's version in URLs; left out, the newest that the server answers.
+        pub api_version: Option<ApiVersion> = optional(), "\"9.2\"";
+        /// How much of the service protection's budget is left to other integrations, in per cent: of the requests at once
+        /// that the server recommends, and of the requests in five minutes.
+        pub leave_to_others: u32 = Some(50), "50";
+        /// The longest wait for one answer; the platform gives up after two minutes.
+        pub timeout: Span = Some(Span::seconds(150)), "\"150s\"";
+        /// The longest wait that the server may order (Retry-After) within a job; for a longer one the job is put back.
+        pub patience: Span = Some(Span::seconds(60)), "\"60s\"";
         /// The embedded CRM: whether each user has the platform's limits (6000 requests, 20 minutes of work within five
         /// minutes, 52 requests at once), answered with 429 and Retry-After. For trying out how a client bears them.
         pub service_protection: bool = Some(false), "false";
@@ -32,15 +108,150 @@ section! {
     }
 }
 
+/// The keys of a way to sign in: those it needs, those it may have.
+type Keys = (&'static [&'static str], &'static [&'static str]);
+
+fn keys(sign_in: CrmSignIn) -> Keys {
+    match sign_in {
+        CrmSignIn::ClientSecret => (&["client_id", "client_secret"], &["tenant", "authority", "resource"]),
+        CrmSignIn::ClientCertificate => {
+            (&["client_id", "client_certificate", "client_private_key"], &["tenant", "authority", "resource"])
+        }
+        CrmSignIn::Adfs => (&["client_id", "username", "password"], &["authority", "resource", "domain"]),
+        CrmSignIn::Windows => (&["username", "password"], &["domain"]),
+        CrmSignIn::WsTrust => (&["username", "password"], &["authority", "domain"]),
+        CrmSignIn::Token => (&["token"], &[]),
+    }
+}
+
+/// What every CRM outside may be given, however it is signed in to.
+const WAY: [&str; 7] =
+    ["sign_in", "ca_file", "tls_pin", "proxy", "proxy_username", "proxy_password", "org_url"];
+
+impl Crm {
+    /// How this CRM is signed in to: as set, else as the other keys mean.
+    pub fn way_in(&self) -> Option<CrmSignIn> {
+        self.sign_in.or_else(|| {
+            let given = |there: bool, way| there.then_some(way);
+            given(self.token.is_some(), CrmSignIn::Token)
+                .or_else(|| given(self.client_certificate.is_some(), CrmSignIn::ClientCertificate))
+                .or_else(|| given(self.client_secret.is_some(), CrmSignIn::ClientSecret))
+                .or_else(|| given(self.username.is_some() && self.client_id.is_some(), CrmSignIn::Adfs))
+                .or_else(|| {
+                    let way = if self.authority.is_some() { CrmSignIn::WsTrust } else { CrmSignIn::Windows };
+                    given(self.username.is_some(), way)
+                })
+        })
+    }
+
+    /// Every key for CRMs outside, and whether it is set.
+    fn given(&self) -> [(&'static str, bool); 19] {
+        [
+            ("org_url", self.org_url.is_some()),
+            ("sign_in", self.sign_in.is_some()),
+            ("tenant", self.tenant.is_some()),
+            ("authority", self.authority.is_some()),
+            ("resource", self.resource.is_some()),
+            ("client_id", self.client_id.is_some()),
+            ("client_secret", self.client_secret.is_some()),
+            ("client_certificate", self.client_certificate.is_some()),
+            ("client_private_key", self.client_private_key.is_some()),
+            ("username", self.username.is_some()),
+            ("domain", self.domain.is_some()),
+            ("password", self.password.is_some()),
+            ("token", self.token.is_some()),
+            ("ca_file", self.ca_file.is_some()),
+            ("tls_pin", self.tls_pin.is_some()),
+            ("proxy", self.proxy.is_some()),
+            ("proxy_username", self.proxy_username.is_some()),
+            ("proxy_password", self.proxy_password.is_some()),
+            ("api_version", self.api_version.is_some()),
+        ]
+    }
+
+    fn check_outside(&self, cx: &mut Reading) {
+        let kind = self.kind.as_str();
+        match self.org_url.as_ref().map(|url| Settings::new(url.as_str())) {
+            None => {
+                let text =
+                    format!("crm.org_url is missing: kind = \"{kind}\" needs the organisation's address");
+                cx.refuse("crm.org_url", text);
+            }
+            Some(Err(error)) => cx.refuse("crm.org_url", format!("crm.org_url: {error}")),
+            Some(Ok(_)) => {}
+        }
+        match self.way_in() {
+            None => {
+                let text = "crm.sign_in is missing: set client_id and client_secret, username and password, or token";
+                cx.refuse("crm.sign_in", text);
+            }
+            Some(CrmSignIn::WsTrust) if self.kind == CrmKind::WebApi => {
+                let text = "crm.sign_in = \"ws_trust\" signs SOAP messages: set kind = \"soap\", or sign_in = \"adfs\"";
+                cx.refuse("crm.sign_in", text);
+            }
+            Some(way) => self.check_way_in(way, cx),
+        }
+        if self.proxy.is_none() && (self.proxy_username.is_some() || self.proxy_password.is_some()) {
+            cx.refuse("crm.proxy_username", "crm.proxy_username and crm.proxy_password need crm.proxy");
+        }
+        if self.leave_to_others > 95 {
+            let text =
+                format!("crm.leave_to_others takes a number from 0 to 95, not {}", self.leave_to_others);
+            cx.refuse("crm.leave_to_others", text);
+        }
+        for key in ["crm.service_protection", "crm.max_request"] {
+            if cx.origins.contains_key(key) {
+                cx.warn(key, format!("{key} is not used: only the embedded CRM has doors"));
+            }
+        }
+    }
+
+    fn check_way_in(&self, way: CrmSignIn, cx: &mut Reading) {
+        let (needs, may) = keys(way);
+        let word = way.as_str();
+        for (key, set) in self.given() {
+            let name = format!("crm.{key}");
+            if needs.contains(&key) && !set {
+                cx.refuse(&name, format!("{name} is missing: sign_in = \"{word}\" needs it"));
+            }
+            let version = key == "api_version" && self.kind == CrmKind::WebApi;
+            if set && !needs.contains(&key) && !may.contains(&key) && !WAY.contains(&key) && !version {
+                let why = match key {
+                    "api_version" => format!("kind = \"{}\" has none", self.kind.as_str()),
+                    _ => format!("sign_in = \"{word}\" needs none"),
+                };
+                cx.warn(&name, format!("{name} is not used: {why}"));
+            }
+        }
+        let by_application = matches!(way, CrmSignIn::ClientSecret | CrmSignIn::ClientCertificate);
+        if by_application && self.authority.is_some() && self.tenant.is_none() {
+            let text = "crm.tenant is missing: authority alone does not say whose application it is";
+            cx.refuse("crm.tenant", text);
+        }
+        if self.domain.is_some() && self.username.as_ref().is_some_and(|name| name.contains(['\\', '@'])) {
+            cx.refuse("crm.domain", "crm.domain stands in crm.username already: keep one of them");
+        }
+    }
+}
+
 impl Check for Crm {
     fn check(&self, cx: &mut Reading) {
-        let given = [
-            ("crm.org_url", self.org_url.is_some()),
-            ("crm.client_id", self.client_id.is_some()),
-            ("crm.client_secret", self.client_secret.is_some()),
-        ];
-        for (key, _) in given.into_iter().filter(|(_, given)| *given) {
-            cx.warn(key, format!("{key} is not used: the embedded CRM needs none"));
+        match self.kind {
+            CrmKind::Embedded => {
+                for (key, _) in self.given().into_iter().filter(|(_, given)| *given) {
+                    cx.warn(
+                        &format!("crm.{key}"),
+                        format!("crm.{key} is not used: the embedded CRM needs none"),
+                    );
+                }
+            }
+            CrmKind::WebApi | CrmKind::Soap => self.check_outside(cx),
+        }
+        if self.kind == CrmKind::Soap {
+            cx.refuse(
+                "crm.kind",
+                "crm.kind = \"soap\" is not there yet: use \"webapi\" (Dynamics 2016 or later)",
+            );
         }
     }
 }

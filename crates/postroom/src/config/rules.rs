@@ -66,6 +66,12 @@ pub(super) fn check_files(config: &Config, cx: &mut Reading) {
             cx.problems.push(Problem::new(&key, origin, format!("{key}: {error}")).with_code(error.code()));
         }
     }
+    for (key, path) in
+        [("crm.ca_file", &config.crm.ca_file), ("crm.client_certificate", &config.crm.client_certificate)]
+    {
+        let Some(path) = path else { continue };
+        check_tls_file(key, path, cx);
+    }
     let tls = [
         ("http", &config.http.tls_cert, &config.http.tls_key),
         ("smtp_in", &config.smtp_in.tls_cert, &config.smtp_in.tls_key),
@@ -95,6 +101,10 @@ fn secrets(config: &Config) -> Vec<(String, &SecretRef)> {
         ("smtp_out.dkim_private_key", config.smtp_out.as_ref().and_then(|out| out.dkim_private_key.as_ref())),
         ("directory.ldap_password", config.directory.ldap_password.as_ref()),
         ("crm.client_secret", config.crm.client_secret.as_ref()),
+        ("crm.client_private_key", config.crm.client_private_key.as_ref()),
+        ("crm.password", config.crm.password.as_ref()),
+        ("crm.token", config.crm.token.as_ref()),
+        ("crm.proxy_password", config.crm.proxy_password.as_ref()),
     ];
     let imap = config.mailboxes.iter().map(|(name, mailbox)| {
         let password = mailbox.imap.as_ref().and_then(|imap| imap.password.as_ref());

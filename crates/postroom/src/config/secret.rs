@@ -54,7 +54,7 @@ impl Error {
 
 /// Whether a key of this name takes a secret.
 pub fn is_secret(name: &str) -> bool {
-    ["secret", "password", "private_key"].iter().any(|ending| name.ends_with(ending))
+    ["secret", "password", "private_key", "token"].iter().any(|ending| name.ends_with(ending))
 }
 
 impl SecretRef {

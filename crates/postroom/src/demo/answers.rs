@@ -178,7 +178,7 @@ async fn write(stage: &Stage<'_>, known: &Story, written: &Written<'_>) -> Resul
     };
     let from = party(1).with("partyid", known.queue_sales.clone());
     let changes = [email, from, to].into_iter().map(Change::Create).collect();
-    for answer in stage.app.embedded.apply(vec![ChangeSet { changes }]).await {
+    for answer in stage.app.filing.crm.apply(vec![ChangeSet { changes }]).await {
         answer?;
     }
     stage.app.store.wake();
@@ -202,7 +202,7 @@ async fn status(stage: &Stage<'_>, activity: Uuid) -> Result<(i64, i64), CliErro
     let query =
         Query::of("email").select(&["statecode", "statuscode"]).filter(Filter::eq("activityid", activity));
     until("the e-mail's state in the CRM", async || {
-        let row = stage.app.embedded.query(&query).await?.into_iter().next();
+        let row = stage.app.filing.crm.query(&query).await?.into_iter().next();
         let both = row.and_then(|row| row.int("statecode").zip(row.int("statuscode")));
         // 6 and 7 are Pending Send and Sending: it is not over.
         Ok(both.filter(|(_, status)| !matches!(status, 6 | 7)))
@@ -213,7 +213,7 @@ async fn status(stage: &Stage<'_>, activity: Uuid) -> Result<(i64, i64), CliErro
 /// The text of the first note on an e-mail.
 async fn note(stage: &Stage<'_>, activity: Uuid) -> Result<String, CliError> {
     let of = Filter::eq("objectid", Value::lookup("email", activity));
-    let rows = stage.app.embedded.query(&Query::of("annotation").filter(of)).await?;
+    let rows = stage.app.filing.crm.query(&Query::of("annotation").filter(of)).await?;
     Ok(rows.first().and_then(|row| row.text("notetext")).unwrap_or_default().to_owned())
 }
 

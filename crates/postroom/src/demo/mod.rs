@@ -125,7 +125,7 @@ fn configuration(
 }
 
 async fn organisation(app: &App) -> Result<(), Fault> {
-    for answer in app.embedded.apply(postroom_embedded::demo::organisation()).await {
+    for answer in app.filing.crm.apply(postroom_embedded::demo::organisation()).await {
         answer?;
     }
     Ok(())

@@ -22,7 +22,7 @@ use postroom_tracking::settings::Installation;
 use sha2::Sha256;
 use uuid::Uuid;
 
-use crate::config::{Config, CrmKind};
+use crate::config::Config;
 
 /// What access tokens are signed for, so that no other signature of the installation can be taken for one.
 const PURPOSE: &[u8] = b"access tokens of the crm doors";
@@ -167,24 +167,20 @@ fn reply(webapi::Reply { status, headers, body }: webapi::Reply) -> DoorReply {
     DoorReply { status, headers, body }
 }
 
-/// The doors of this configuration: open when the CRM is our own.
+/// The doors of the embedded CRM.
 pub fn open(
     config: &Config,
     installation: &Installation,
     embedded: &Embedded,
     clock: &Clock,
     ids: &Ids,
-) -> Option<(Arc<dyn CrmDoors>, DoorSettings)> {
-    match config.crm.kind {
-        CrmKind::Embedded => {
-            let settings = DoorSettings {
-                key: key(installation),
-                protection: config.crm.service_protection.then(Limits::default),
-                max_request: config.crm.max_request.get(),
-            };
-            Some((Arc::new(Doors::new(embedded.clone(), clock.clone(), ids.clone())), settings))
-        }
-    }
+) -> (Arc<dyn CrmDoors>, DoorSettings) {
+    let settings = DoorSettings {
+        key: key(installation),
+        protection: config.crm.service_protection.then(Limits::default),
+        max_request: config.crm.max_request.get(),
+    };
+    (Arc::new(Doors::new(embedded.clone(), clock.clone(), ids.clone())), settings)
 }
 
 /// A key of its own for access tokens, made from the installation's newest.

@@ -1,5 +1,6 @@
 //! From the configuration to the options of each adapter. One module for each thing that is plugged in.
 
+pub mod crm;
 pub mod directory;
 pub mod doors;
 pub mod issuers;

@@ -76,7 +76,8 @@ fn all_problems_are_told_at_once() {
             "jobs.workers takes a whole number, 0 or more, not -1",
             "did you mean \"seed\"?",
             "http.tls_cert needs http.tls_key",
-            "crm.kind takes only \"embedded\", not \"webapi\"",
+            "crm.org_url is missing: kind = \"webapi\" needs the organisation's address",
+            "crm.sign_in is missing",
         ],
     );
 }
@@ -346,4 +347,65 @@ fn show_can_be_narrowed() {
     let run = place.run(&["config", "show", "jobs", "--plain"]).exits(0);
     assert_eq!(run.out, "jobs.workers\t2\njobs.lease\t\"15s\"\njobs.poll\t\"500ms\"\n");
     place.run(&["config", "show", "jobz"]).fails(5, "PR-8004");
+}
+
+/// The configuration of a CRM outside with these keys.
+fn outside(keys: &str) -> String {
+    format!("[crm]\nkind = \"webapi\"\norg_url = \"https://crm.example.org/Acme\"\n{keys}\n")
+}
+
+#[test]
+fn each_way_into_a_crm_outside_says_what_it_needs() {
+    let secret = |key: &str| format!("{key} = {{ command = [\"cat\"] }}\n");
+    let user = format!("username = \"postroom\"\n{}", secret("password"));
+    let application = format!("client_id = \"c\"\n{}", secret("client_secret"));
+    for keys in [
+        secret("token"),
+        application.clone(),
+        format!("tenant = \"t\"\nauthority = \"https://login.example.org\"\n{application}"),
+        format!("client_id = \"c\"\nclient_certificate = \"/dev/null\"\n{}", secret("client_private_key")),
+        format!("sign_in = \"adfs\"\nclient_id = \"c\"\n{user}"),
+        format!("sign_in = \"windows\"\ndomain = \"EXAMPLE\"\n{user}"),
+        user.clone(),
+    ] {
+        let run = validate(&outside(&keys)).exits(0);
+        assert!(run.err.is_empty(), "{keys}: {}", run.err);
+    }
+    for (keys, problem) in [
+        (String::new(), "crm.sign_in is missing"),
+        ("sign_in = \"client_secret\"\nclient_id = \"c\"".into(), "crm.client_secret is missing"),
+        (format!("sign_in = \"client_certificate\"\n{application}"), "crm.client_certificate is missing"),
+        (format!("sign_in = \"adfs\"\n{user}"), "crm.client_id is missing"),
+        ("sign_in = \"windows\"\nusername = \"u\"".into(), "crm.password is missing"),
+        ("sign_in = \"token\"".into(), "crm.token is missing"),
+        (format!("sign_in = \"ws_trust\"\n{user}"), "set kind = \"soap\""),
+        (format!("sign_in = \"window\"\n{user}"), "did you mean \"windows\"?"),
+        (format!("authority = \"https://login.example.org\"\n{application}"), "crm.tenant is missing"),
+        (format!("domain = \"D\"\nusername = \"D\\\\u\"\n{}", secret("password")), "keep one of them"),
+        (format!("leave_to_others = 100\n{application}"), "from 0 to 95"),
+        (format!("proxy_username = \"u\"\n{application}"), "need crm.proxy"),
+        ("token = \"prm_1\"".into(), "is a secret and is not written here"),
+    ] {
+        refused(&outside(&keys), &[problem]);
+    }
+    refused(
+        "[crm]\nkind = \"webapi\"\norg_url = \"http://crm.example.org\"\n",
+        &["is not protected: write https://"],
+    );
+    refused("[crm]\nkind = \"soap\"\n", &["is not there yet"]);
+}
+
+#[test]
+fn what_a_way_into_the_crm_does_not_use_is_warned_of() {
+    let keys =
+        "token = { command = [\"cat\"] }\nclient_id = \"c\"\nusername = \"u\"\nservice_protection = true";
+    let run = validate(&outside(keys)).exits(0);
+    for part in [
+        "crm.client_id is not used: sign_in = \"token\" needs none",
+        "crm.username is not used",
+        "crm.service_protection is not used: only the embedded CRM has doors",
+    ] {
+        assert!(run.err.contains(part), "{part} is not in {}", run.err);
+    }
+    assert_eq!(run.err.lines().count(), 3, "{}", run.err);
 }

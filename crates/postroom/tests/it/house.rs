@@ -17,6 +17,7 @@ use postroom_testkit::process::Server;
 use serde_json::Value;
 
 use crate::api::wire::{self, Answer};
+use crate::make::Place;
 
 /// How long anything may take on a busy machine before it is broken.
 pub const PATIENCE: Duration = Duration::from_secs(90);
@@ -173,6 +174,13 @@ impl House {
         self.http = web(&output);
         self.server = Some(Mutex::new(server));
         self
+    }
+
+    /// The doors of this house's own CRM, and a token for them.
+    pub fn place(&self) -> Place {
+        let made = self.one(&["apitoken", "create", "--scope", "crm"]);
+        let token = made["token"].as_str().expect("a token is a text").to_owned();
+        Place { origin: format!("http://{}", self.http.expect("its doors are open")), token }
     }
 
     /// What `serve` printed so far.

@@ -18,6 +18,8 @@ use postroom_testkit::poll;
 use postroom_testkit::process::Server;
 use serde_json::Value;
 
+use crate::make::{Make, Place};
+
 /// Where all mail goes.
 pub const MAILBOX: &str = "support@crm.example";
 /// For anything that happens by itself: long, because machines that test are busy.
@@ -41,6 +43,8 @@ pub struct House {
     pub lmtp: SocketAddr,
     pub http: SocketAddr,
     pub server: Server,
+    /// The postroom that keeps the CRM, when it is outside.
+    pub crm: Option<Box<House>>,
     /// What the server printed before this start.
     printed: usize,
     _temporary: Option<tempfile::TempDir>,
@@ -71,8 +75,36 @@ impl House {
         house
     }
 
+    /// A node with a CRM of this make on a new database, and when the CRM is outside the postroom that keeps it, which runs.
+    pub fn with(make: Make, database: Database) -> House {
+        if make == Make::Embedded {
+            return House::new(database);
+        }
+        let mut crm = House::new(database);
+        crm.start();
+        let (temporary, place) = (tempfile::tempdir().expect("a temporary folder"), crm.place());
+        let url = (database == Database::Postgres).then(|| Postgres::shared().database());
+        let section = place.section("webapi", temporary.path());
+        let mut house = House::configured(temporary.path(), url, "0B", &section);
+        house._temporary = Some(temporary);
+        house.crm = Some(Box::new(crm));
+        house
+    }
+
+    /// The doors of this house's own CRM, and a token for them.
+    pub fn place(&self) -> Place {
+        let made = self.lines(&["apitoken", "create", "--scope", "crm"]);
+        let token = made[0]["token"].as_str().expect("a token is a text").to_owned();
+        Place { origin: format!("http://{}", self.http), token }
+    }
+
     /// A node whose files lie in `folder`, which refuses mail when less than `reserve` is free there.
     pub fn in_folder(folder: &Path, url: Option<String>, reserve: &str) -> House {
+        House::configured(folder, url, reserve, "")
+    }
+
+    /// The same with more sections.
+    fn configured(folder: &Path, url: Option<String>, reserve: &str, more: &str) -> House {
         let url = url.unwrap_or_else(|| format!("sqlite://{}", folder.join("postroom.db").display()));
         let [smtp, lmtp, http] = addresses();
         let config = format!(
@@ -81,13 +113,23 @@ impl House {
              [lmtp_in]\nenabled = true\nlisten = \"{lmtp}\"\n\
              [http]\nlisten = \"{http}\"\n\
              [jobs]\nlease = \"1s\"\npoll = \"100ms\"\n\
-             [mailboxes.support]\naddress = \"{MAILBOX}\"\n"
+             [mailboxes.support]\naddress = \"{MAILBOX}\"\n{more}"
         );
         let file = folder.join("postroom.toml");
         fs::write(&file, config).expect("the folder can be written to");
         let server =
             Server::in_folder(env!("CARGO_BIN_EXE_postroom"), folder).arg("serve").arg("-c").arg(file);
-        House { folder: folder.to_owned(), url, smtp, lmtp, http, server, printed: 0, _temporary: None }
+        House {
+            folder: folder.to_owned(),
+            url,
+            smtp,
+            lmtp,
+            http,
+            server,
+            crm: None,
+            printed: 0,
+            _temporary: None,
+        }
     }
 
     /// Starts and waits until mail can come in.
@@ -132,9 +174,12 @@ impl House {
         self.run(arguments).succeeds().lines()
     }
 
-    /// Imports record lines, all of which must be taken.
+    /// Imports record lines into the CRM, all of which must be taken.
     #[track_caller]
     pub fn import(&self, lines: &str) {
+        if let Some(crm) = &self.crm {
+            return crm.import(lines);
+        }
         let file = self.folder.join("records.jsonl");
         fs::write(&file, lines).expect("the folder can be written to");
         self.run(&["record", "import", &file.display().to_string()]).succeeds();

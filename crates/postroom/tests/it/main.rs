@@ -11,6 +11,8 @@ mod doors;
 mod hostile;
 mod house;
 mod load;
+mod make;
+mod outside;
 mod peers;
 mod power;
 mod privacy;

@@ -4,5 +4,6 @@
 
 mod catcher;
 mod domino;
+mod dotdigital;
 mod faults;
 mod python;

@@ -18,7 +18,7 @@ use crate::bench::root;
 use crate::bench::site::Database;
 
 /// The makes that are measured.
-const MAKES: [&str; 1] = ["Web API"];
+const MAKES: [&str; 2] = ["Web API", "SOAP"];
 /// Rows of a page.
 const PAGE: usize = 5000;
 /// Sets in one call of the port.
@@ -43,11 +43,11 @@ pub fn read(run: &mut Run, subject: &Subject) -> Result<()> {
     let all = thousands(subject.contacts);
     for make in MAKES {
         for (work, how) in [("look", ""), ("read", " into a local table")] {
-            let local = local(subject, &format!("{work}-{}", subject.contacts));
+            let local = local(subject, &format!("{work}-{}-{}", subject.contacts, make.replace(' ', "")));
             let ran =
                 job(run, subject, make, &format!("read {all} contacts{how}, {make}"), &json!(work), &local)?;
             ensure!(ran.done.rows == subject.contacts as u64, "{} of {all} contacts came", ran.done.rows);
-            if work == "read" {
+            if work == "read" && make == MAKES[0] {
                 floor(run, subject, &local)?;
             }
         }
@@ -59,14 +59,14 @@ pub fn read(run: &mut Run, subject: &Subject) -> Result<()> {
 pub fn changes(run: &mut Run, subject: &Subject) -> Result<()> {
     let counts = if run.options.quick { [0, 10, 1000] } else { [0, 100, 10_000] };
     for make in MAKES {
-        let local = local(subject, "changes");
+        let local = local(subject, &format!("changes-{}", make.replace(' ', "")));
         let work = |since: &Option<String>| json!({ "changes": { "since": since } });
         let all = thousands(subject.contacts);
         let mut ran =
             job(run, subject, make, &format!("first run through changes, {make}"), &work(&None), &local)?;
         ensure!(ran.done.rows == subject.contacts as u64, "{} of {all} contacts came", ran.done.rows);
         for count in counts {
-            update(subject, count)?;
+            update(subject, count, make)?;
             let what = format!("run with {} changes among {all}, {make}", thousands(count));
             ran = job(run, subject, make, &what, &work(&ran.done.token), &local)?;
             ensure!(ran.done.rows == count as u64, "{} of {count} changes came", ran.done.rows);
@@ -161,7 +161,7 @@ fn floor(run: &mut Run, subject: &Subject, local: &str) -> Result<()> {
 }
 
 /// Changes so many contacts, spread over all of them.
-fn update(subject: &Subject, count: usize) -> Result<()> {
+fn update(subject: &Subject, count: usize, make: &str) -> Result<()> {
     let mut connection = Connection::open(subject.address()?, &subject.token)?;
     let step = subject.contacts / count.max(1);
     let numbers: Vec<usize> = (0..count).map(|number| number * step).collect();
@@ -170,7 +170,7 @@ fn update(subject: &Subject, count: usize) -> Result<()> {
             json!({
                 "@odata.type": "Microsoft.Dynamics.CRM.contact",
                 "contactid": people::id(*number),
-                "jobtitle": format!("Changed with {count}"),
+                "jobtitle": format!("Changed with {count} for {make}"),
             })
         };
         let body = json!({ "Targets": numbers.iter().map(row).collect::<Vec<_>>() }).to_string();

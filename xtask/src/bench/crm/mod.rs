@@ -94,9 +94,19 @@ struct Subject {
 /// # Errors
 /// When something that is measured does not start or answers wrongly.
 pub fn run(options: &Crm) -> Result<()> {
-    let example = ["--package", "postroom-crm", "--example", "local_copy"];
-    let program = super::program(&options.program, &["--package", "postroom"], "postroom")?;
-    let reader = super::program(&options.reader, &example, "examples/local_copy")?;
+    // One build for both: by themselves they would be built with other features of what they share.
+    let both = [
+        "--package",
+        "postroom",
+        "--bin",
+        "postroom",
+        "--package",
+        "postroom-crm",
+        "--example",
+        "local_copy",
+    ];
+    let program = super::program(&options.program, &both, "postroom")?;
+    let reader = super::program(&options.reader, &both, "examples/local_copy")?;
     let folder = super::folder(&options.folder)?;
     let cluster = options.database.cluster(folder.path())?;
     let table = Table { rows: Vec::new(), notes: machine::notes(folder.path())? };

@@ -7,7 +7,7 @@ mod oauth;
 mod pyspnego;
 mod secrets;
 mod transport;
-mod windows;
+pub mod windows;
 
 use std::path::Path;
 use std::process::Command;

@@ -3,13 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
+use http::StatusCode;
 use jiff::SignedDuration;
-use postroom_core::{Clock, Code, Fault, Secret, Verdict};
-use postroom_crm::sign_in::oauth::{Endpoint, Grant};
+use postroom_core::{Clock, Code, Fault, Ids, Secret, Verdict};
+use postroom_crm::sign_in::oauth::{AtCrm, Endpoint, Grant};
 use postroom_crm::sign_in::{Connection, Kept, Token};
 use postroom_sandbox::identity::{Identity, Trouble};
 
-use super::{CRM, PASSWORD, Pair, TENANT, USER, clock, oauth, provider, secret, tokens};
+use super::{
+    CLIENT, CRM, PASSWORD, Pair, TENANT, USER, client, clock, oauth, provider, secret, serve, tokens,
+};
 
 async fn ask(endpoint: Endpoint, grant: Grant, clock: &Clock) -> Result<Secret, Fault> {
     Kept::new(oauth(endpoint, grant, clock), clock.clone()).bearer().await
@@ -166,4 +170,30 @@ async fn the_providers_configuration_names_its_endpoints() {
     assert_eq!(known["token_endpoint"], Endpoint::v2(&identity.url(), TENANT).url);
     let keys = read(known["jwks_uri"].as_str().unwrap().to_owned()).await;
     assert_eq!(keys["keys"][0]["crv"], "P-256");
+}
+
+/// A CRM whose challenge sends people to `authority`.
+async fn challenging(authority: &str) -> String {
+    let value = format!("Bearer authorization_uri={authority}, resource_id={CRM}/");
+    let handler = move || async move { (StatusCode::UNAUTHORIZED, [("www-authenticate", value)]) };
+    serve(Router::new().fallback(handler)).await
+}
+
+/// Without a tenant: the CRM says where, at Microsoft's platform and at AD FS alike.
+#[tokio::test]
+async fn the_crm_says_where_to_sign_in() {
+    let clock = clock();
+    let identity = provider(&clock, Vec::new());
+    for (place, grant) in [(TENANT, secret()), ("adfs", password(PASSWORD))] {
+        let url = challenging(&format!("{}/{place}/oauth2/authorize", identity.url())).await;
+        let at = AtCrm::new(client(), url, CLIENT, grant, clock.clone(), Ids::random());
+        is_good(&identity, Kept::new(at, clock.clone()).bearer().await);
+    }
+    let asked = identity.asked();
+    for place in ["http://login.example.com/x/oauth2/authorize", "https://login.example.com/elsewhere"] {
+        let url = challenging(place).await;
+        let at = AtCrm::new(client(), url, CLIENT, secret(), clock.clone(), Ids::random());
+        held(Kept::new(at, clock.clone()).bearer().await, "set the tenant");
+    }
+    assert_eq!(identity.asked(), asked, "a secret goes nowhere without TLS");
 }

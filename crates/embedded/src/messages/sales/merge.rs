@@ -16,7 +16,6 @@ const MERGED: [&str; 4] = ["account", "contact", "lead", "incident"];
 const OWN: [&str; 3] = ["masterid", "existingcase", "parentcaseid"];
 
 pub(crate) async fn merge(ask: &Ask<'_>) -> Result<Prepared, Failure> {
-    ask.session.check_misc("prvMerge").await?;
     let target = ask.needed("Target", None)?;
     let name = if ask.get("Subordinate").is_some() { "Subordinate" } else { "SubordinateId" };
     let other = ask.needed(name, Some(&target.table))?;

@@ -9,6 +9,7 @@ use super::body::{self, Body};
 use super::read::reply;
 use super::{changes, current, labels, write};
 use crate::definitions::Options;
+use crate::solutions;
 use crate::webapi::call::Call;
 use crate::webapi::{Problem, Reply};
 
@@ -105,8 +106,8 @@ async fn action(call: &Call<'_>, name: &str) -> Result<Reply, Problem> {
     let named = named.or(call.header("mscrm.solutionuniquename"));
     write::solution(call, named).await?;
     match name {
-        "CreateEntities" => create_entities(call, &body).await,
-        "CreateCustomerRelationships" => customer(call, &body).await,
+        "CreateEntities" => create_entities(call, &body, named).await,
+        "CreateCustomerRelationships" => customer(call, &body, named).await,
         "PublishXml" | "PublishAllXml" => {
             call.session.check_misc("prvPublishCustomization").await?;
             if name == "PublishXml" && body::text(&body, "ParameterXml").is_none() {
@@ -119,7 +120,7 @@ async fn action(call: &Call<'_>, name: &str) -> Result<Reply, Problem> {
     }
 }
 
-async fn create_entities(call: &Call<'_>, body: &Body) -> Result<Reply, Problem> {
+async fn create_entities(call: &Call<'_>, body: &Body, solution: Option<&str>) -> Result<Reply, Problem> {
     call.session.check_misc("prvCreateEntity").await?;
     let metadata = current(call).await?;
     let infos: Vec<_> = body::list(body, "Entities")
@@ -132,11 +133,12 @@ async fn create_entities(call: &Call<'_>, body: &Body) -> Result<Reply, Problem>
     call.session.crm().create_tables(infos).await?;
     let now = current(call).await?;
     let ids: Vec<_> = names.iter().filter_map(|name| now.table(name)).map(|table| table.id).collect();
+    solutions::add_made(&call.session, solution, &now, &ids).await?;
     Ok(response(call, "CreateEntities", json!({"EntityIds": ids})))
 }
 
 /// A lookup that names accounts and contacts, with both relationships, or none of it.
-async fn customer(call: &Call<'_>, body: &Body) -> Result<Reply, Problem> {
+async fn customer(call: &Call<'_>, body: &Body, solution: Option<&str>) -> Result<Reply, Problem> {
     call.session.check_misc("prvCreateRelationship").await?;
     call.session.check_misc("prvCreateAttribute").await?;
     let relations: Vec<_> =
@@ -158,6 +160,8 @@ async fn customer(call: &Call<'_>, body: &Body) -> Result<Reply, Problem> {
     let made = now.one_to_many.iter().filter(|relation| names.contains(&relation.schema_name));
     let ids: Vec<_> = made.map(|relation| relation.id).collect();
     let attribute = now.table(&table).and_then(|table| table.column(&column)).map(|column| column.id);
+    let all: Vec<_> = ids.iter().copied().chain(attribute).collect();
+    solutions::add_made(&call.session, solution, &now, &all).await?;
     Ok(response(
         call,
         "CreateCustomerRelationships",

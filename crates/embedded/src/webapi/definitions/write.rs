@@ -3,7 +3,6 @@
 
 use http::{Method, StatusCode};
 use postroom_core::metadata::{ColumnInfo, Metadata, TableInfo};
-use postroom_core::{Crm, Filter, Query};
 use serde_json::{Map, Value};
 
 use super::body::{self, Body};
@@ -11,8 +10,8 @@ use super::node::Node;
 use super::place::{self, At, Place};
 use super::read::{noun, reply};
 use super::{current, evaluate};
+use crate::solutions;
 use crate::webapi::call::Call;
-use crate::webapi::problem::codes;
 use crate::webapi::{Problem, Reply, read};
 
 pub(super) async fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
@@ -36,18 +35,11 @@ pub(super) async fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
     }
 }
 
-/// Refuses a solution that is not there. Which components it has is not kept yet.
+/// Refuses a solution that is not there or cannot be added to.
 pub(super) async fn solution(call: &Call<'_>, name: Option<&str>) -> Result<(), Problem> {
-    let Some(name) = name.filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case("default")) else {
-        return Ok(());
-    };
-    let query = Query::of("solution").select(&[]).filter(Filter::eq("uniquename", name)).top(1);
-    match call.session.crm().query(&query).await?.is_empty() {
-        false => Ok(()),
-        true => {
-            let text = format!("The solution with unique name {name} does not exist");
-            Err(Problem::new(StatusCode::NOT_FOUND, codes::NOT_FOUND, text))
-        }
+    match name {
+        Some(name) => Ok(solutions::named(&call.session, name).await?),
+        None => Ok(()),
     }
 }
 
@@ -65,7 +57,7 @@ async fn create(call: &Call<'_>, metadata: &Metadata, place: &Place<'_>) -> Resu
             let name = info.schema_name.to_ascii_lowercase();
             crm.create_tables(vec![info]).await?;
             let now = current(call).await?;
-            created(call, &now, Node::Table(now.table(&name).ok_or_else(unfound)?), None)
+            created(call, &now, Node::Table(now.table(&name).ok_or_else(unfound)?), None).await
         }
         "EntityKeyMetadata" => {
             let table = of_table()?;
@@ -75,7 +67,7 @@ async fn create(call: &Call<'_>, metadata: &Metadata, place: &Place<'_>) -> Resu
             let now = current(call).await?;
             let table = now.table(&table.logical_name).ok_or_else(unfound)?;
             let key = table.keys.iter().find(|key| key.logical_name == name).ok_or_else(unfound)?;
-            created(call, &now, Node::Key(table, key), Some(table))
+            created(call, &now, Node::Key(table, key), Some(table)).await
         }
         "RelationshipMetadataBase" | "OneToManyRelationshipMetadata" | "ManyToManyRelationshipMetadata" => {
             relationship(call, metadata, place, &body).await
@@ -86,7 +78,7 @@ async fn create(call: &Call<'_>, metadata: &Metadata, place: &Place<'_>) -> Resu
             crm.create_option_set(info).await?;
             let now = current(call).await?;
             let set = now.option_sets.iter().find(|set| set.name.eq_ignore_ascii_case(&name));
-            created(call, &now, Node::Options(set.ok_or_else(unfound)?, "Picklist"), None)
+            created(call, &now, Node::Options(set.ok_or_else(unfound)?, "Picklist"), None).await
         }
         _ => {
             let table = of_table()?;
@@ -96,6 +88,7 @@ async fn create(call: &Call<'_>, metadata: &Metadata, place: &Place<'_>) -> Resu
             let now = current(call).await?;
             let table = now.table(&table.logical_name).ok_or_else(unfound)?;
             created(call, &now, Node::Column(table, table.column(&name).ok_or_else(unfound)?), Some(table))
+                .await
         }
     }
 }
@@ -138,7 +131,7 @@ async fn relationship(
     let one = now.one_to_many.iter().find(|known| known.schema_name == name).map(Node::OneToMany);
     let made =
         one.or_else(|| now.many_to_many.iter().find(|known| known.schema_name == name).map(Node::ManyToMany));
-    created(call, &now, made.ok_or_else(|| Problem::bad("What was made is gone already"))?, None)
+    created(call, &now, made.ok_or_else(|| Problem::bad("What was made is gone already"))?, None).await
 }
 
 /// Where a definition stands. A table is named by its logical name here: clients take the first id in the address.
@@ -158,12 +151,21 @@ fn url(call: &Call<'_>, node: Node<'_>, table: Option<&TableInfo>) -> String {
     }
 }
 
-fn created(
+/// Answers a new definition, once it is in the solution that the request names.
+async fn created(
     call: &Call<'_>,
     now: &Metadata,
     node: Node<'_>,
     table: Option<&TableInfo>,
 ) -> Result<Reply, Problem> {
+    let mut made = vec![node.id()];
+    if let Node::OneToMany(relation) = node {
+        let table = now.table(&relation.referencing_table);
+        made.extend(
+            table.and_then(|table| table.column(&relation.referencing_column)).map(|column| column.id),
+        );
+    }
+    solutions::add_made(&call.session, call.header("mscrm.solutionuniquename"), now, &made).await?;
     let url = url(call, node, table);
     match call.prefer.representation {
         Some(true) => {

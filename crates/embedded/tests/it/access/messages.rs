@@ -10,7 +10,7 @@ use postroom_embedded::seed;
 use super::town::{Town, in_tx, load};
 use crate::bench::{On, on_both};
 
-on_both!(sharing, roles_change, roles_are_handed_out, what_a_user_has);
+on_both!(sharing, shares_go_down, roles_change, roles_are_handed_out, what_a_user_has);
 
 const BOTH: AccessRights = AccessRights(3);
 
@@ -59,6 +59,43 @@ async fn sharing(on: On) {
     let (me, who) = (me.clone(), town.colleague.clone());
     let refused = in_tx!(town.bench, |tx| access::grant(tx, &me, &organization, &who, BOTH));
     assert!(matches!(refused, Err(AccessError::NotShared(_))));
+}
+
+/// Sharing an account shares its contacts and their mails; so does taking it back.
+async fn shares_go_down(on: On) {
+    let town = Town::new(on).await;
+    let mine = |table: &str| town.bench.row(table).with("ownerid", town.me.clone());
+    let firm = mine("account").with("name", "F");
+    let person = mine("contact").with("lastname", "P").with("parentcustomerid", firm.at.clone());
+    let mail = mine("email").with("subject", "M").with("regardingobjectid", person.at.clone());
+    town.bench.create(&[firm.clone(), person.clone(), mail.clone()]).await;
+    let given =
+        ["account", "contact"].map(|table| [(Read, table, Level::Basic), (Share, table, Level::Basic)]);
+    let role = town.role(&given.concat()).await;
+    town.give(role, &town.me).await;
+    let grant = async || {
+        let (me, what) = (load(&town.bench, town.me.id, None).await.unwrap(), firm.at.clone());
+        let who = town.colleague.clone();
+        in_tx!(town.bench, |tx| access::grant(tx, &me, &what, &who, AccessRights::of(Read)))
+    };
+    // A row below that the caller may not share keeps all of them back.
+    let error = grant().await.unwrap_err().to_string();
+    assert!(error.contains("prvShareActivity"), "{error}");
+    let more = town.role(&[(Read, "email", Level::Basic), (Share, "email", Level::Basic)]).await;
+    town.give(more, &town.me).await;
+    town.bench.apply(grant().await.unwrap()).await.unwrap();
+    let before = 1;
+    assert_eq!(town.there("principalobjectaccess").await, before + 3);
+    let reader = town.role(&[(Read, "email", Level::Basic)]).await;
+    town.give(reader, &town.colleague).await;
+    let colleague = load(&town.bench, town.colleague.id, None).await.unwrap();
+    let table = town.bench.crm.table("email").await.unwrap();
+    assert!(colleague.check(Read, &table, &town.facts(&colleague, &mail.at).await).is_ok());
+    let (me, what, who) =
+        (load(&town.bench, town.me.id, None).await.unwrap(), firm.at, town.colleague.clone());
+    let taken = in_tx!(town.bench, |tx| access::revoke(tx, &me, &what, &who)).unwrap();
+    town.bench.apply(taken).await.unwrap();
+    assert_eq!(town.there("principalobjectaccess").await, before);
 }
 
 async fn roles_change(on: On) {

@@ -2,8 +2,9 @@
 
 mod messages;
 mod naive;
+mod needs;
 mod property;
-mod town;
+pub mod town;
 
 use std::collections::BTreeSet;
 

@@ -13,6 +13,9 @@ on_both!(
     references_in_bodies_and_urls,
     the_forms_of_single_clients,
     batches_that_are_refused_whole,
+    actions_on_rows_of_the_same_set,
+    rows_of_a_table_made_before,
+    going_on_after_errors,
 );
 
 async fn post(door: &DoorBench, prefer: &str, body: &str) -> (Answer, Vec<BatchAnswer>) {
@@ -215,4 +218,95 @@ async fn batches_that_are_refused_whole(on: On) {
         "multipart",
     );
     assert_eq!(door.get("contacts/$count").await.text, "0");
+}
+
+/// `$1/Action` and `$1` as an action's parameter: the row is not there yet, and its parties neither.
+async fn actions_on_rows_of_the_same_set(on: On) {
+    let door = DoorBench::new(on).await;
+    let queue = door.send("POST", "queues", json!({"name": "Q"})).await.made();
+    let me = door.session.user();
+    let mail = json!({"subject": "Offer", "email_activity_parties": [
+        {"partyid_systemuser@odata.bind": format!("/systemusers({me})"), "participationtypemask": 1, "addressused": "me@x.example"},
+        {"partyid_contact@odata.bind": "$1", "participationtypemask": 2}]});
+    let target = json!({"@odata.type": "Microsoft.Dynamics.CRM.email", "@odata.id": "$2"});
+    let text = set(&[
+        ("1", "POST contacts", json!({"lastname": "A", "emailaddress1": "a@x.example"})),
+        ("2", "POST emails", mail.clone()),
+        ("3", "POST $2/Microsoft.Dynamics.CRM.SendEmail", json!({"IssueSend": true})),
+        ("4", &format!("POST queues({queue})/Microsoft.Dynamics.CRM.AddToQueue"), json!({"Target": target})),
+        ("5", "POST lists", json!({"listname": "L", "createdfromcode": 2, "type": false})),
+        (
+            "6",
+            "POST $5/Microsoft.Dynamics.CRM.AddListMembersList",
+            json!({"Members": [{"@odata.type": "Microsoft.Dynamics.CRM.contact", "@odata.id": "$1"}]}),
+        ),
+    ]) + "--b--\r\n";
+    let (answer, parts) = post(&door, "", &text).await;
+    assert_eq!((answer.status, statuses(&parts)[0].len()), (200, 6), "{}", answer.text);
+    let mails = door.get("emails?$select=statuscode,subject").await.json;
+    assert_eq!(mails["value"][0]["statuscode"], 6, "{mails}");
+    assert_eq!(mails["value"][0]["subject"], "Offer CRM:0001001", "a token that a preview took is not lost");
+    let items = door.get("queueitems?$select=title").await.json;
+    assert_eq!(items["value"][0]["title"], "Offer CRM:0001001", "{items}");
+    assert_eq!(door.get("listmembers/$count").await.text, "1");
+    // What an action refuses takes the whole set back, with what it was shown.
+    let nobody = json!({"subject": "No", "email_activity_parties": []});
+    let text = set(&[
+        ("1", "POST emails", nobody),
+        ("2", "POST $1/Microsoft.Dynamics.CRM.SendEmail", json!({"IssueSend": true})),
+    ]) + "--b--\r\n";
+    let (answer, parts) = post(&door, "", &text).await;
+    assert_eq!((answer.status, statuses(&parts)), (400, vec![vec![400]]), "{}", answer.text);
+    assert_eq!(body(&parts[0])["error"]["code"], "0x80040b04");
+    assert_eq!(door.get("emails/$count").await.text, "1");
+}
+
+async fn rows_of_a_table_made_before(on: On) {
+    let door = DoorBench::new(on).await;
+    let label = json!({"LocalizedLabels": [{"Label": "Thing", "LanguageCode": 1033}]});
+    let table = json!({"@odata.type": "Microsoft.Dynamics.CRM.EntityMetadata", "SchemaName": "new_Thing",
+        "DisplayName": label, "DisplayCollectionName": label, "OwnershipType": "UserOwned", "Attributes": [
+        {"@odata.type": "Microsoft.Dynamics.CRM.StringAttributeMetadata", "SchemaName": "new_Name",
+         "IsPrimaryName": true, "MaxLength": 100, "FormatName": {"Value": "Text"}}]});
+    let row = |name: &str| json!({"new_name": name}).to_string();
+    let text = part("POST EntityDefinitions", &table.to_string())
+        + &part("POST new_things", &row("A"))
+        + &set(&[
+            ("1", "POST new_things", json!({"new_name": "B"})),
+            ("2", "PATCH $1", json!({"new_name": "C"})),
+        ])
+        + &part("GET new_things?$select=new_name&$orderby=new_name", "")
+        + "--b--\r\n";
+    let (answer, parts) = post(&door, "", &text).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert_eq!(body(&parts[3])["value"][1]["new_name"], "C", "{}", answer.text);
+}
+
+/// The header counts on the batch alone; it is echoed when it is honoured, and a set stays whole within it.
+async fn going_on_after_errors(on: On) {
+    let door = DoorBench::new(on).await;
+    let wrong = part("GET nothings", "");
+    let bad = set(&[
+        ("1", "POST contacts", json!({"lastname": "A"})),
+        ("2", "DELETE contacts(00000000-0000-0000-0000-0000000000aa)", Json::Null),
+    ]);
+    let good = set(&[("1", "POST contacts", json!({"lastname": "B"}))]);
+    let text = [&wrong, &bad, &good, &wrong].map(String::as_str).concat() + "--b--\r\n";
+    for prefer in
+        ["odata.continue-on-error", "odata.continue-on-error=true", "return=minimal,odata.continue-on-error"]
+    {
+        let (answer, parts) = post(&door, prefer, &text).await;
+        let expected = vec![vec![404], vec![404], vec![204], vec![404]];
+        assert_eq!((answer.status, statuses(&parts)), (200, expected), "{prefer}: {}", answer.text);
+        assert!(answer.header("preference-applied").contains("odata.continue-on-error"), "{prefer}");
+    }
+    for prefer in ["", "odata.continue-on-error=false"] {
+        let (answer, parts) = post(&door, prefer, &text).await;
+        assert_eq!((answer.status, statuses(&parts)), (400, vec![vec![404]]), "{prefer}: {}", answer.text);
+    }
+    // Of a part by itself it means nothing.
+    let own = "--b\r\nContent-Type: application/http\r\n\r\nGET nothings HTTP/1.1\r\nPrefer: odata.continue-on-error\r\n\r\n\r\n";
+    let (answer, parts) = post(&door, "", &(own.to_owned() + &good + "--b--\r\n")).await;
+    assert_eq!((answer.status, statuses(&parts)), (400, vec![vec![404]]), "{}", answer.text);
+    assert_eq!(door.get("contacts/$count").await.text, "3");
 }

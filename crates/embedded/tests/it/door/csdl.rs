@@ -296,7 +296,7 @@ async fn definitions_document_and_rows_agree() {
     let tables = door.get("EntityDefinitions?$expand=Attributes,Keys,ManyToOneRelationships,OneToManyRelationships,ManyToManyRelationships").await;
     let tables = tables.json["value"].as_array().unwrap();
     let mut rows_seen = 0;
-    assert_eq!(tables.len(), 60);
+    assert_eq!(tables.len(), 67);
     for table in tables {
         let logical = table["LogicalName"].as_str().unwrap();
         let entity = document.all("EntityType")[logical];

@@ -51,7 +51,7 @@ fn key(name: &str, columns: &[&str]) -> KeyInfo {
 }
 
 /// `new_things` with the keys `new_code` and (`new_a`, `new_n`).
-pub(super) async fn things(on: On) -> DoorBench {
+pub async fn things(on: On) -> DoorBench {
     let door = DoorBench::new(on).await;
     let text = || ColumnKind::String { max_length: 100, format: "Text".into() };
     let number = ColumnKind::Integer { min: i32::MIN, max: i32::MAX, format: "None".into() };

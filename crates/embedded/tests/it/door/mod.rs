@@ -2,7 +2,7 @@
 
 mod batch;
 mod csdl;
-mod keys;
+pub mod keys;
 mod links;
 mod mails;
 mod metadata;

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::*;
 use crate::bench::{On, on_both};
 
-on_both!(pages, queries, party_lists, keys_and_versions, changed_rows);
+on_both!(pages, queries, party_lists, keys_and_versions, changed_rows, related_rows);
 
 fn query(table: &str, columns: &[&str], criteria: &str, page: &str) -> String {
     format!(
@@ -218,5 +218,68 @@ async fn changed_rows(on: On) {
     assert_eq!(
         bench.fault("RetrieveEntityChanges", &ask("1!01/01/2001 00:00:00")).await.code,
         0x8004_4352_u32.cast_signed()
+    );
+}
+
+/// `RelatedEntitiesQuery` of Retrieve: children, a parent, pairs; a query for another table is refused.
+async fn related_rows(on: On) {
+    let bench = SoapBench::new(on).await;
+    let own = &bench.bench;
+    let firm = own.row("account").with("name", "Firm");
+    let people: Vec<_> = ["Adler", "Berg", "Cohn"]
+        .iter()
+        .map(|name| own.row("contact").with("lastname", *name).with("parentcustomerid", firm.at.clone()))
+        .collect();
+    let list = own.row("list").with("listname", "L").with("createdfromcode", 2);
+    let member = own.row("listmember").with("listid", list.at.clone()).with("entityid", people[0].at.clone());
+    own.create(&[firm.clone(), list.clone()]).await;
+    own.create(&people).await;
+    own.create(&[member]).await;
+    let one = |relationship: &str, query: &str| {
+        let query = query.replace("<query ", "<c:value ").replace("</query>", "</c:value>");
+        format!(
+            "<b:KeyValuePairOfRelationshipQueryBaseX_PsK4FkN><c:key><b:PrimaryEntityRole i:nil=\"true\"/>\
+             <b:SchemaName>{relationship}</b:SchemaName></c:key>{query}\
+             </b:KeyValuePairOfRelationshipQueryBaseX_PsK4FkN>"
+        )
+    };
+    let ask = |table: &str, id: Uuid, name: &str, related: &str| {
+        let columns = pair("ColumnSet", "b:ColumnSet", &column_set(&[name]));
+        let target = pair("Target", "b:EntityReference", &reference(table, id));
+        let related = pair("RelatedEntitiesQuery", "b:RelationshipQueryCollection", related);
+        [columns, target, related].concat()
+    };
+    let got = async |parameters: String| {
+        let answer = bench.execute("Retrieve", &parameters).await;
+        let Some(Any::Entity(entity)) = answer.get("Entity") else { panic!("{answer:?}") };
+        let related = entity.related.iter().map(|(relationship, rows)| {
+            let names: Vec<String> = rows.iter().filter_map(|row| named(row, "lastname")).collect();
+            (relationship.clone(), rows.len(), names)
+        });
+        related.collect::<Vec<_>>()
+    };
+    let below = one("contact_customer_accounts", &query("contact", &["lastname"], "", ""));
+    let names = ["Adler", "Berg", "Cohn"].map(str::to_owned).to_vec();
+    assert_eq!(
+        got(ask("account", firm.at.id, "name", &below)).await,
+        [("contact_customer_accounts".to_owned(), 3, names)]
+    );
+    let by_name = |table: &str| query(table, &[], "", "").replace("lastname", "createdon");
+    let above = one("contact_customer_accounts", &by_name("account"))
+        + &one("listcontact_association", &by_name("list"));
+    let found = got(ask("contact", people[0].at.id, "lastname", &above)).await;
+    assert_eq!(found.iter().map(|one| one.1).collect::<Vec<_>>(), [1, 1], "{found:?}");
+    let found = got(ask("contact", people[1].at.id, "lastname", &above)).await;
+    assert_eq!(found.iter().map(|one| one.1).collect::<Vec<_>>(), [1, 0], "{found:?}");
+    let wrong = one("contact_customer_accounts", &by_name("list"));
+    let fault = bench.fault("Retrieve", &ask("account", firm.at.id, "name", &wrong)).await;
+    assert!(fault.message.contains("leads to rows of contact"), "{fault:?}");
+    let unknown = one("no_such_thing", &by_name("list"));
+    assert!(
+        bench
+            .fault("Retrieve", &ask("account", firm.at.id, "name", &unknown))
+            .await
+            .message
+            .contains("no_such_thing")
     );
 }

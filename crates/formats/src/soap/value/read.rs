@@ -8,11 +8,11 @@ use jiff::tz::TimeZone;
 use uuid::Uuid;
 
 use super::{Aliased, Any, Entity, EntityCollection, EntityReference, Relationship};
-use crate::soap::names::{SERIALIZATION, XSD};
+use crate::soap::names::{SERIALIZATION, XRM_2012, XSD};
 use crate::soap::query::{AnyQuery, ColumnSet};
 use crate::soap::request::{Request, Response, ResponseItem, Settings};
 use crate::soap::{Error, missing, wrong};
-use crate::xml::Element;
+use crate::xml::{Element, Name};
 
 /// A whole number of 32 bits.
 pub fn int(text: &str) -> Result<i32, Error> {
@@ -127,7 +127,12 @@ fn class(kind: &str, at: &Element) -> Result<Any, Error> {
             Any::Query(Box::new(AnyQuery::read(at)?))
         }
         "OrganizationRequestCollection" => Any::Requests(list(at, Request::read)?),
+        // Two classes have this name: in the namespace of 2012 it holds the answers of ExecuteMultiple.
+        "OrganizationResponseCollection" if is_of_2012(at) => {
+            Any::ResponseItems(list(at, ResponseItem::read)?)
+        }
         "OrganizationResponseCollection" => Any::Responses(list(at, Response::read)?),
+        // What the class is called in the SDK.
         "ExecuteMultipleResponseItemCollection" => Any::ResponseItems(list(at, ResponseItem::read)?),
         "ExecuteMultipleSettings" => Any::Settings(Settings::read(at)?),
         kind if kind.ends_with("Request") && at.child("RequestName").is_some() => {
@@ -135,6 +140,10 @@ fn class(kind: &str, at: &Element) -> Result<Any, Error> {
         }
         _ => Any::Raw(at.clone()),
     })
+}
+
+fn is_of_2012(at: &Element) -> bool {
+    at.kind.as_ref().is_some_and(|kind| *kind == Name::new(XRM_2012, kind.local.as_str()))
 }
 
 fn list<T>(at: &Element, read: impl FnMut(&Element) -> Result<T, Error>) -> Result<Vec<T>, Error> {

@@ -97,7 +97,8 @@ impl Any {
             }
             Any::ResponseItems(items) => {
                 let items = items.iter().map(|item| item.write(generation));
-                at.kind(XRM_2012, "ExecuteMultipleResponseItemCollection").with_all(items)
+                // The name in the published contracts; the SDK's class has another.
+                at.kind(XRM_2012, "OrganizationResponseCollection").with_all(items)
             }
             Any::Settings(settings) => {
                 at.kind(XRM_2012, "ExecuteMultipleSettings").with_all(settings.members())

@@ -4,11 +4,12 @@ use jiff::{SignedDuration, Timestamp};
 use postroom_formats::soap::Generation;
 use postroom_formats::soap::envelope::{Envelope, Headers, Soap};
 use postroom_formats::soap::fault::Fault;
+use postroom_formats::soap::names::XRM_2012;
 use postroom_formats::soap::operation::{Answer, Association, Operation};
 use postroom_formats::soap::query::ColumnSet;
 use postroom_formats::soap::request::{Request, Response, ResponseItem, Settings};
 use postroom_formats::soap::value::{Aliased, Any, Entity, EntityCollection, EntityReference, Relationship};
-use postroom_formats::xml::{self, Element, Limits};
+use postroom_formats::xml::{self, Element, Limits, Name};
 use proptest::prelude::*;
 use uuid::Uuid;
 
@@ -235,6 +236,17 @@ fn answers_of_many() {
         for generation in GENERATIONS {
             assert_eq!(trip(&any, generation), any);
         }
+    }
+}
+
+/// A bug: the SDK calls the class ExecuteMultipleResponseItemCollection, the contracts do not, and toolkits that go by the
+/// WSDL (zeep) know only those.
+#[test]
+fn answers_of_execute_multiple_bear_the_name_of_the_contracts() {
+    for generation in GENERATIONS {
+        let written = Any::ResponseItems(Vec::new()).write("http://example.com/", "value", generation);
+        let kind = written.kind.expect("a value in a collection has a type");
+        assert_eq!(kind, Name::new(XRM_2012, "OrganizationResponseCollection"));
     }
 }
 

@@ -15,6 +15,7 @@ use postroom_testkit::peers;
 use serde_json::{Value, json};
 
 use crate::load::{Database, House, MAILBOX, Noise, PATIENCE};
+use crate::make::Make;
 
 const SEED: &str = "POSTROOM_CORPUS_SEED";
 const COUNT: usize = 200;
@@ -154,9 +155,16 @@ fn right(house: &House, written: &[Written], repeat: &str) {
 
 #[track_caller]
 fn check(database: Database, protocol: Protocol, sessions: usize, order: Order, seed: u64) {
+    check_over(Make::Embedded, database, protocol, sessions, order, seed);
+}
+
+/// The same with another make of the CRM.
+#[track_caller]
+fn check_over(make: Make, database: Database, protocol: Protocol, sessions: usize, order: Order, seed: u64) {
     let seed = std::env::var(SEED).ok().and_then(|text| text.parse().ok()).unwrap_or(seed);
-    let repeat = format!("{SEED}={seed}, {database:?}, {protocol:?}, {sessions} sessions, {order:?}");
-    let mut house = House::new(database);
+    let repeat =
+        format!("{SEED}={seed}, {make:?}, {database:?}, {protocol:?}, {sessions} sessions, {order:?}");
+    let mut house = House::with(make, database);
     let (written, records) = corpus(seed, &house.folder.join("corpus"));
     house.import(&records);
     house.start();
@@ -213,6 +221,16 @@ fn shuffled_by_eight_sessions() {
 #[test]
 fn over_lmtp_by_eight_sessions() {
     check(Database::Sqlite, Protocol::Lmtp, 8, Order::Shuffled, 19);
+}
+
+#[test]
+fn over_the_web_api_by_eight_sessions() {
+    check_over(Make::WebApi, Database::Sqlite, Protocol::Smtp, 8, Order::Shuffled, 21);
+}
+
+#[test]
+fn over_the_web_api_in_order_on_postgresql() {
+    check_over(Make::WebApi, Database::Postgres, Protocol::Smtp, 1, Order::AsWritten, 22);
 }
 
 /// The comparison itself must be able to fail.

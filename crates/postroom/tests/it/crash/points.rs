@@ -14,6 +14,7 @@ use crate::crash::{Load, inside, token, visitor};
 use crate::load::{
     Answer, Database, House, KILL_AT, Noise, PATIENCE, is_killed, message_id, record_of, records,
 };
+use crate::make::Make;
 
 /// What makes a process pass a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,35 +147,54 @@ fn the_other_drills_kill_what_is_left_to_them() {
 
 #[test]
 fn accepted_mail_survives_every_kill_point_on_sqlite() {
-    Drill::new(Database::Sqlite).run();
+    Drill::new(Make::Embedded, Database::Sqlite).run();
 }
 
 #[test]
 fn accepted_mail_survives_every_kill_point_on_postgresql() {
-    Drill::new(Database::Postgres).run();
+    Drill::new(Make::Embedded, Database::Postgres).run();
+}
+
+/// Postroom dies at each step that filing comes by, and its CRM, in a process of its own, in the midst of a write.
+#[test]
+fn accepted_mail_survives_every_kill_point_over_the_web_api() {
+    Drill::new(Make::WebApi, Database::Sqlite).run();
 }
 
 struct Drill {
+    make: Make,
     house: House,
     load: Option<Load>,
     noise: Noise,
 }
 
 impl Drill {
-    fn new(database: Database) -> Drill {
-        Drill { house: House::new(database), load: None, noise: Noise(seed()) }
+    fn new(make: Make, database: Database) -> Drill {
+        Drill { make, house: House::with(make, database), load: None, noise: Noise(seed()) }
+    }
+
+    /// The rows of the table that say something about this make: what has nothing to do with the CRM is told once.
+    fn rows(&self) -> Vec<(&'static str, Hit)> {
+        let says = |step: &str, hit: Hit| match self.make {
+            Make::Embedded => true,
+            Make::WebApi if hit == Hit::FirstStart => step != "crm.install",
+            Make::WebApi => matches!(hit, Hit::Load(_) | Hit::Stop) || step == "mail.placed",
+        };
+        TABLE.iter().copied().filter(|(step, hit)| says(step, *hit)).collect()
     }
 
     fn run(mut self) {
-        for (step, _) in TABLE.iter().filter(|(_, hit)| *hit == Hit::FirstStart) {
+        let rows = self.rows();
+        for (step, _) in rows.iter().filter(|(_, hit)| *hit == Hit::FirstStart) {
             Moment::BOTH.into_iter().for_each(|moment| self.first_start(&moment.of(step)));
         }
         self.house.import(&records());
         self.load = Some(Load::new(&self.house));
-        for (step, hit) in TABLE {
+        for (step, hit) in &rows {
             for moment in Moment::BOTH {
                 let point = moment.of(step);
                 match hit {
+                    Hit::Load(_) if *step == "crm.apply" && self.house.crm.is_some() => self.beside(&point),
                     Hit::Load(most) => self.under_load(&point, *most),
                     Hit::Stop => self.at_the_stop(&point),
                     Hit::BadJob => self.with_a_bad_job(&point),
@@ -195,7 +215,7 @@ impl Drill {
         inside::clean(&house.url);
         house.judge(&book);
         house.server.terminate(PATIENCE);
-        for (step, hit) in TABLE {
+        for (step, hit) in &rows {
             for moment in Moment::BOTH {
                 match hit {
                     Hit::Command => by_command(house, step, moment),
@@ -226,6 +246,21 @@ impl Drill {
         self.house.begin(Some(&armed));
         self.more();
         self.dies(&armed, Drill::more);
+    }
+
+    /// The CRM outside dies at the point while postroom files, and comes back.
+    fn beside(&mut self, point: &str) {
+        self.house.start();
+        let crm = self.house.crm.as_mut().expect("the CRM is outside");
+        crm.server.terminate(PATIENCE);
+        crm.begin(Some(point));
+        self.more();
+        let died = |crm: &mut House| poll::until(PATIENCE, || crm.server.ended().is_some());
+        let crm = self.house.crm.as_mut().expect("the CRM is outside");
+        assert!(died(crm), "{KILL_AT}={point} was never reached:\n{}", crm.printed());
+        assert!(is_killed(crm.server.wait_for_end(PATIENCE)), "{point}");
+        crm.start();
+        self.house.server.terminate(PATIENCE);
     }
 
     fn at_the_stop(&mut self, point: &str) {

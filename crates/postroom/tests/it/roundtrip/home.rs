@@ -11,7 +11,7 @@ use postroom_tracking::sending::Standing;
 use postroom_tracking::token::Verification;
 use uuid::Uuid;
 
-use super::{World, plain, read, world};
+use super::{World, outside, plain, read, world};
 use crate::house::wait_for;
 use crate::sending::bench::{BEN, CASE, Draft, status};
 
@@ -36,7 +36,16 @@ fn sent_soon(world: &World, subject: &str) -> (Uuid, Vec<u8>) {
 
 #[test]
 fn a_mail_of_the_crm_goes_out_and_its_answer_comes_home() {
-    let world = world();
+    there_and_back(world());
+}
+
+#[test]
+fn the_same_with_a_crm_outside() {
+    there_and_back(outside());
+    bounce(outside());
+}
+
+fn there_and_back(world: &World) {
     let (id, raw) = sent_soon(world, "Order 12");
     let mail = read(&raw);
     assert_eq!(mail.subject.matches(":MRC").count(), 1, "one token: {}", mail.subject);
@@ -94,7 +103,10 @@ fn what_leaves_is_signed() {
 
 #[test]
 fn a_bounce_finds_its_recipient() {
-    let world = world();
+    bounce(world());
+}
+
+fn bounce(world: &World) {
     let id = world.put(Draft::to_anna("Half of it comes back").to(3, BEN));
     let of = |entry: &postroom_tracking::sending::Entry, address: &str| {
         entry.recipients.iter().find(|one| one.address == address).cloned()

@@ -31,6 +31,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::house::{House, PATIENCE, wait_for};
+use crate::make::{self, Make};
 use crate::sending::bench::{self, Draft};
 
 /// The account that a folder of the sales mailbox is tied to.
@@ -50,12 +51,21 @@ pub struct World {
     /// The DNS record of the DKIM key, as a line of a zone.
     pub zone: String,
     _guard: Guard,
+    /// The postroom that keeps the CRM, when it is outside.
+    _crm: Option<House>,
 }
 
 static WORLD: LazyLock<World> = LazyLock::new(World::new);
 
 pub fn world() -> &'static World {
     &WORLD
+}
+
+static OUTSIDE: LazyLock<World> = LazyLock::new(World::outside);
+
+/// The same with a CRM outside, over the Web API.
+pub fn outside() -> &'static World {
+    &OUTSIDE
 }
 
 /// A folder that goes with this process.
@@ -98,6 +108,14 @@ fn pin(certificate: &Certificate) -> String {
 
 impl World {
     fn new() -> World {
+        World::with(Make::Embedded)
+    }
+
+    fn outside() -> World {
+        World::with(Make::WebApi)
+    }
+
+    fn with(make: Make) -> World {
         let (dovecot, postfix, pin) = servers();
         let (folder, guard) = folder();
         let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).expect("a key can be made");
@@ -107,10 +125,16 @@ impl World {
         );
         let password = secret(&folder, "password", PASSWORD);
         let url = format!("sqlite://{}", folder.join("postroom.db").display());
-        let house = House::on(&url, &config((&dovecot, &postfix), (&pin, &pin), &password, &dkim));
-        let (store, crm) = furnished(&url);
+        let crm_url = format!("sqlite://{}", folder.join("crm.db").display());
+        let crm_house = (make == Make::WebApi).then(|| House::on(&crm_url, ""));
+        let outside =
+            crm_house.as_ref().map_or(String::new(), |house| house.place().section("webapi", &folder));
+        let more = format!("{dkim}{outside}");
+        let house = House::on(&url, &config((&dovecot, &postfix), (&pin, &pin), &password, &more));
+        let store = wait_for(bench::open(&url));
+        let crm = furnished(if make == Make::WebApi { &crm_url } else { &url });
         let zone = format!("{SELECTOR}._domainkey.crm.example TXT v=DKIM1; k=ed25519; p={}", public(&key));
-        let world = World { dovecot, postfix, house, store, crm, zone, _guard: guard };
+        let world = World { dovecot, postfix, house, store, crm, zone, _guard: guard, _crm: crm_house };
         world.is_met();
         world
     }
@@ -217,16 +241,14 @@ fn servers() -> (Dovecot, Postfix, String) {
 }
 
 /// The CRM of a running house, with people in it.
-fn furnished(url: &str) -> (Store, Embedded) {
+fn furnished(url: &str) -> Embedded {
     wait_for(async {
-        let store = bench::open(url).await;
-        let crm =
-            Embedded::open(store.clone(), postroom_core::Clock::system()).await.expect("it is installed");
+        let crm = make::behind(url).await;
         bench::furnish(&crm).await;
         let acme = Record::new(RecordRef::new("account", ACME)).with("name", "Acme");
         let change = ChangeSet { changes: vec![Change::Upsert(acme)] };
         crm.apply(vec![change]).await.remove(0).expect("an account can be made");
-        (store, crm)
+        crm
     })
 }
 

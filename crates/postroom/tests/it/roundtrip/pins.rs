@@ -19,7 +19,7 @@ fn another_certificate_than_the_pinned_one_is_refused_both_ways() {
     let password = secret(&folder, "password", PASSWORD);
     let url = format!("sqlite://{}", folder.join("postroom.db").display());
     let house = House::on(&url, &config((&world.dovecot, &world.postfix), (&other, &other), &password, ""));
-    let (store, crm) = furnished(&url);
+    let (store, crm) = (wait_for(bench::open(&url)), furnished(&url));
     let id = wait_for(bench::put(&crm, Draft::to_anna("Never to be seen")));
     let mut said = (None, None);
     let told = poll::until(PATIENCE, || {

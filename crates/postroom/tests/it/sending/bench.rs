@@ -79,7 +79,7 @@ impl Bench {
         let store = open(&url).await;
         let crm = Embedded::open(store.clone(), clock.clone()).await.unwrap();
         furnish(&crm).await;
-        let sending = connector(&store, &crm, &clock, Arc::new(server.clone()), options);
+        let sending = connector(&store, Arc::new(crm.clone()), &clock, Arc::new(server.clone()), options);
         Bench { crm, store, clock, ids: Ids::random(), server, sending, _folder: folder }
     }
 
@@ -174,7 +174,7 @@ pub async fn entry(store: &Store, activity: Uuid) -> Option<Entry> {
     verbs::list(store, wanted).await.unwrap().into_iter().next()
 }
 
-pub async fn status(crm: &Embedded, activity: Uuid) -> (i64, i64) {
+pub async fn status(crm: &dyn Crm, activity: Uuid) -> (i64, i64) {
     let query =
         Query::of("email").select(&["statecode", "statuscode"]).filter(Filter::eq("activityid", activity));
     let row = crm.query(&query).await.unwrap().pop().expect("the e-mail is there");
@@ -188,7 +188,7 @@ pub async fn open(url: &str) -> Store {
 
 pub fn connector(
     store: &Store,
-    crm: &Embedded,
+    crm: Arc<dyn Crm>,
     clock: &Clock,
     sender: Arc<dyn MailSender>,
     options: sending::Options,
@@ -204,7 +204,7 @@ pub fn connector(
         store: store.clone(),
         clock: clock.clone(),
         ids: Ids::random(),
-        crm: Arc::new(crm.clone()),
+        crm,
         sender,
         rules: Arc::new(rules),
         signer: Arc::new(Signer::new(INSTALLATION, keys, "crm.example").unwrap()),
@@ -229,12 +229,12 @@ pub async fn drain(sending: &Sending, workers: Vec<Arc<dyn Worker>>) {
     runner.drain_due().await.unwrap();
 }
 
-async fn apply(crm: &Embedded, changes: Vec<Change>) {
+async fn apply(crm: &dyn Crm, changes: Vec<Change>) {
     crm.apply(vec![ChangeSet { changes }]).await.remove(0).unwrap();
 }
 
 /// The people and records of every test.
-pub async fn furnish(crm: &Embedded) {
+pub async fn furnish(crm: &dyn Crm) {
     let contact = |id, first: &str, address: &str| {
         let row = Record::new(RecordRef::new("contact", id)).with("firstname", first);
         row.with("lastname", "Adler").with("emailaddress1", address)
@@ -258,7 +258,7 @@ pub async fn furnish(crm: &Embedded) {
     apply(crm, rows.map(Change::Upsert).to_vec()).await;
 }
 
-pub async fn put(crm: &Embedded, draft: Draft) -> Uuid {
+pub async fn put(crm: &dyn Crm, draft: Draft) -> Uuid {
     let id = draft.email.at.id;
     let from = draft.from.clone();
     let mut changes = vec![Change::Create(draft.email.clone())];

@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use postroom_core::{
-    Clock, Code, Direction, Fault, Handed, Ids, Inbox, MailSender, MailState, Outgoing, Verdict, kill,
+    Clock, Code, Crm, Direction, Fault, Handed, Ids, Inbox, MailSender, MailState, Outgoing, Verdict, kill,
 };
 use postroom_embedded::Embedded;
 use postroom_jobs::{self as jobs, Runner, Worker};
@@ -29,11 +29,14 @@ use uuid::Uuid;
 use super::bench::{self, Draft, SHY};
 use super::server::answer;
 use super::tls;
-use crate::load::{PATIENCE, is_killed};
+use crate::load::{Database, House, PATIENCE, is_killed};
+use crate::make::{self, Make, Place};
 
 const STORY: &str = "POSTROOM_TEST_STORY";
 const POINT: &str = "POSTROOM_TEST_SENDING_POINT";
 const FOLDER: &str = "POSTROOM_TEST_FOLDER";
+/// A CRM outside, for the process that is killed; without it the CRM is its own.
+const CRM: &str = "POSTROOM_TEST_SENDING_CRM";
 
 /// Drills that run side by side: each waits for a lease of a dead process most of the time.
 const ABREAST: usize = 4;
@@ -105,7 +108,15 @@ pub fn steps() -> impl Iterator<Item = &'static str> {
 
 #[test]
 fn killed_at_every_step_the_mail_comes_to_its_end() {
-    let drill = Drill::new();
+    sweep(Make::Embedded);
+}
+
+#[test]
+fn killed_at_every_step_over_the_web_api() {
+    sweep(Make::WebApi);
+}
+
+fn sweep(make: Make) {
     let steps = STEPS.iter().chain(&[(FREED, Story::SafeMode)]);
     let drills: Vec<(String, Story)> = steps
         .flat_map(|(step, story)| {
@@ -114,8 +125,11 @@ fn killed_at_every_step_the_mail_comes_to_its_end() {
         .collect();
     std::thread::scope(|scope| {
         for some in drills.chunks(drills.len().div_ceil(ABREAST)) {
-            let drill = &drill;
-            scope.spawn(move || some.iter().for_each(|(point, story)| drill.with_book(point, *story)));
+            scope.spawn(move || {
+                // Each has a CRM of its own: a connector takes whatever is pending in its own.
+                let drill = Drill::over(make);
+                some.iter().for_each(|(point, story)| drill.with_book(point, *story));
+            });
         }
     });
 }
@@ -124,18 +138,33 @@ fn killed_at_every_step_the_mail_comes_to_its_end() {
 pub struct Drill {
     template: TempDir,
     server: Option<String>,
+    /// The postroom that keeps the CRM, and the way to its doors.
+    crm: Option<(House, Place)>,
 }
 
 impl Drill {
     pub fn new() -> Drill {
+        Drill::over(Make::Embedded)
+    }
+
+    /// With a CRM of this make.
+    fn over(make: Make) -> Drill {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let template = tempfile::tempdir().unwrap();
         runtime.block_on(async {
-            let (store, crm) = open(template.path(), &Clock::system()).await;
+            let store = bench::open(&url(template.path())).await;
+            let crm = Embedded::open(store.clone(), Clock::system()).await.unwrap();
             bench::furnish(&crm).await;
             store.backup(template.path().join("template.db")).await.unwrap();
         });
-        Drill { template, server: None }
+        let crm = (make == Make::WebApi).then(|| {
+            let mut house = House::new(Database::Sqlite);
+            house.start();
+            runtime.block_on(async { bench::furnish(&make::behind(&house.url).await).await });
+            let place = house.place();
+            (house, place)
+        });
+        Drill { template, server: None, crm }
     }
 
     /// With a real mail server; see [`tls::SERVER`].
@@ -173,6 +202,7 @@ impl Drill {
         let mut command = Command::new(std::env::current_exe().expect("a test program knows itself"));
         command.args(["sending::crash::one_story", "--exact"]).env(STORY, story).env(FOLDER, folder);
         command.envs(self.server.as_ref().map(|server| (tls::SERVER, server)));
+        command.envs(self.crm.as_ref().map(|(_, place)| (CRM, place.write())));
         command.envs(point.map(|point| (POINT, point))).stdin(Stdio::null()).stdout(Stdio::null());
         command.status().expect("the test program starts again")
     }
@@ -203,9 +233,16 @@ fn die() -> ! {
     std::process::abort()
 }
 
-async fn open(folder: &Path, clock: &Clock) -> (postroom_store::Store, Embedded) {
-    let store = bench::open(&format!("sqlite://{}", folder.join("out.db").display())).await;
-    let crm = Embedded::open(store.clone(), clock.clone()).await.unwrap();
+fn url(folder: &Path) -> String {
+    format!("sqlite://{}", folder.join("out.db").display())
+}
+
+async fn open(folder: &Path, clock: &Clock) -> (postroom_store::Store, Arc<dyn Crm>) {
+    let store = bench::open(&url(folder)).await;
+    let crm: Arc<dyn Crm> = match std::env::var(CRM) {
+        Ok(place) => Place::read(&place).web_api(&store, clock),
+        Err(_) => Arc::new(Embedded::open(store.clone(), clock.clone()).await.unwrap()),
+    };
     (store, crm)
 }
 
@@ -215,12 +252,12 @@ async fn tell(story: Story, folder: &Path) {
     let start = fs::read_to_string(folder.join("clock")).unwrap_or_else(|_| "2026-11-02T08:00:00Z".into());
     let clock = Clock::manual(start.parse::<Timestamp>().unwrap());
     let (store, crm) = open(folder, &clock).await;
-    let activity = activity(&crm, story).await;
+    let activity = activity(&*crm, story, folder).await;
     let own = || -> Arc<dyn MailSender> { Arc::new(Server { story, book: book_of(folder) }) };
     let server = tls::sender().unwrap_or_else(own);
     let options =
         sending::Options { max_recipients: usize::from(story != Story::Held), ..sending::Options::default() };
-    let mut sending = bench::connector(&store, &crm, &clock, server, options);
+    let mut sending = bench::connector(&store, crm.clone(), &clock, server, options);
     if story == Story::Copied {
         sending.copy = Some(Arc::new(Folder));
     }
@@ -237,16 +274,16 @@ async fn tell(story: Story, folder: &Path) {
     let runner = Runner::new(store.clone(), clock.clone(), sending.ids.clone(), workers, options);
     let work = tokio::spawn(runner.run(stop.clone()));
     let scan = tokio::spawn(Scan::new(sending.clone(), Duration::from_millis(50)).run(stop.clone()));
-    let end = tokio::time::timeout(PATIENCE, until_the_end(story, &sending, &crm, activity, folder)).await;
+    let end = tokio::time::timeout(PATIENCE, until_the_end(story, &sending, &*crm, activity, folder)).await;
     end.expect("the mail comes to its end");
     stop.cancel();
     scan.await.unwrap();
     work.await.unwrap().unwrap();
-    check(story, &store, &crm, activity).await;
+    check(story, &store, &*crm, activity).await;
 }
 
 /// Plays the people and turns the clock whenever the mail waits for its time.
-async fn until_the_end(story: Story, sending: &Sending, crm: &Embedded, activity: Uuid, folder: &Path) {
+async fn until_the_end(story: Story, sending: &Sending, crm: &dyn Crm, activity: Uuid, folder: &Path) {
     let mut looks = tokio::time::interval(Duration::from_millis(20));
     let (mut last, mut same) = (None, 0);
     loop {
@@ -282,15 +319,16 @@ fn expected(story: Story) -> (MailState, (i64, i64)) {
 }
 
 /// The e-mail of the drill, made once.
-async fn activity(crm: &Embedded, story: Story) -> Uuid {
-    use postroom_core::{Crm, Filter, Query};
-    let query = Query::of("email").select(&["subject"]).filter(Filter::eq("directioncode", true));
-    if let Some(row) = crm.query(&query).await.unwrap().first() {
-        return row.at.id;
+async fn activity(crm: &dyn Crm, story: Story, folder: &Path) -> Uuid {
+    let file = folder.join("activity");
+    if let Ok(known) = fs::read_to_string(&file) {
+        return known.parse().unwrap();
     }
     let draft = Draft::to_anna("Drill");
     let draft = if story == Story::Refused { draft.to(2, SHY) } else { draft };
-    bench::put(crm, draft).await
+    let id = bench::put(crm, draft).await;
+    fs::write(file, id.to_string()).unwrap();
+    id
 }
 
 /// What people and the world do in the story.
@@ -323,7 +361,7 @@ async fn step_in(story: Story, sending: &Sending, entry: &Entry, folder: &Path) 
     }
 }
 
-async fn check(story: Story, store: &postroom_store::Store, crm: &Embedded, activity: Uuid) {
+async fn check(story: Story, store: &postroom_store::Store, crm: &dyn Crm, activity: Uuid) {
     let entry = bench::entry(store, activity).await.expect("it was claimed");
     let stands = (entry.state, bench::status(crm, activity).await);
     assert_eq!(stands, expected(story), "{}", entry.reason);

@@ -119,8 +119,13 @@ async fn two_installations_on_one_crm_send_a_mail_once() {
     let server = Server::default();
     let together = Some(Arc::new(Barrier::new(2)));
     let door = || Arc::new(Door { together: together.clone(), ..Door::of(&here.crm) });
-    let mut there =
-        bench::connector(&other, &here.crm, &here.clock, Arc::new(server.clone()), Options::default());
+    let mut there = bench::connector(
+        &other,
+        Arc::new(here.crm.clone()),
+        &here.clock,
+        Arc::new(server.clone()),
+        Options::default(),
+    );
     there.crm = door();
     let own = Sending { crm: door(), ..here.sending.clone() };
     let id = bench::put(&here.crm, Draft::to_anna("Order 12")).await;

@@ -170,7 +170,8 @@ pub(super) async fn a_token_that_is_none_is_refused(bench: Bench) -> Verdict {
     Ok(())
 }
 
-/// A CRM may have no definitions to show; those that are shown are right.
+/// A CRM may have no definitions to show; those that are shown are right. Names that only the Web API has (entity sets,
+/// navigation properties) are empty where a server is older than it.
 pub(super) async fn tables_are_described(bench: Bench) -> Verdict {
     let metadata = match bench.crm.metadata(&["contact", "email"]).await {
         Ok(metadata) => metadata,
@@ -180,7 +181,9 @@ pub(super) async fn tables_are_described(bench: Bench) -> Verdict {
         }
     };
     let contact = metadata.table("contact").ok_or("contact is not described")?;
-    ensure!(contact.entity_set == "contacts" && contact.primary_id == "contactid", "contact is {contact:?}");
+    let set = |name: &str| ["", "contacts"].contains(&name);
+    let named = set(&contact.entity_set) && contact.primary_id == "contactid";
+    ensure!(named, "contact is {:?} with the key {:?}", contact.entity_set, contact.primary_id);
     let kind = |column: &str| contact.column(column).map(|column| column.kind.clone());
     let length = matches!(kind("firstname"), Some(ColumnKind::String { max_length: 50, .. }));
     ensure!(length, "firstname is {:?}", kind("firstname"));
@@ -191,7 +194,7 @@ pub(super) async fn tables_are_described(bench: Bench) -> Verdict {
     let of_account = lookups.iter().any(|one| {
         one.referencing_column == "parentcustomerid"
             && one.referenced_table == "account"
-            && one.referencing_navigation == "parentcustomerid_account"
+            && ["", "parentcustomerid_account"].contains(&one.referencing_navigation.as_str())
     });
     ensure!(of_account, "contact's lookup of an account is not described");
     ensure!(metadata.table("account").is_none(), "account is described unasked");

@@ -22,9 +22,13 @@ pub(super) async fn a_row_reads_back_as_it_was_written(bench: Bench) -> Verdict 
 }
 
 pub(super) async fn texts_read_back_exactly(bench: Bench) -> Verdict {
-    for text in
-        ["O'Neil; drop table contact--", "Jürgen Ωμέγα 佐藤 🙂", "two\r\nlines\tand \\ % _ \"", " edges "]
-    {
+    for text in [
+        "O'Neil; drop table contact--",
+        "Jürgen Ωμέγα 佐藤 🙂",
+        "two\r\nlines\tand \\ % _ \"",
+        "<b>&amp; ]]></b> <!-- 'x' -->",
+        " edges ",
+    ] {
         let contact = bench.contact("Anna").with("description", text);
         bench.create(std::slice::from_ref(&contact)).await?;
         let row = bench.found(&contact.at).await?;

@@ -1,21 +1,28 @@
 //! A CRM in memory that follows the port's contract, or breaks it in one chosen way.
 
 mod choose;
+mod described;
+mod runs;
 mod schema;
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
+use std::sync::atomic::AtomicI64;
+use std::sync::atomic::Ordering::SeqCst;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::Timestamp;
+use postroom_core::metadata::Metadata;
 use postroom_core::{
-    AddressHit, Change, ChangeSet, Code, Content, Crm, Fault, Filter, Outcome, Query, Record, RecordRef,
-    Value, address,
+    AddressHit, Capabilities, Change, ChangeSet, ChangesAsk, Code, Content, Crm, CrmChanges, CrmPage, Fault,
+    Filter, Outcome, Query, Record, RecordRef, Value, address,
 };
 use uuid::Uuid;
 
 use choose::Chooser;
+use runs::Run;
 use schema::{Kind, TABLES, Table};
 
 macro_rules! flaws {
@@ -69,6 +76,27 @@ flaws! {
     NothingIsRequired => "required_columns",
     MessagesNameNothing => "unknown_names",
     RefusalsAreRetried => "unknown_names",
+    NewRowsOverwrite => "a_new_row_is_not_there_yet",
+    NewRowsAreLeftAsTheyAre => "a_new_row_is_not_there_yet",
+    DeletesOfNothingSucceed => "a_new_row_is_not_there_yet",
+    DeletesForgetTheVersion => "a_guarded_update_needs_the_version_read",
+    VersionsStay => "a_guarded_update_needs_the_version_read",
+    PagesByOffset => "pages_have_no_gap_under_writes",
+    PagesOverlap => "pages_bring_every_row_once",
+    PagesAreLarger => "pages_bring_every_row_once",
+    PagesAreOutOfOrder => "pages_bring_every_row_once",
+    FirstRunIsNotFull => "a_run_brings_what_changed",
+    DeletionsAreNotTold => "a_run_brings_what_changed",
+    EveryRowIsAChange => "a_run_brings_what_changed",
+    TokensAreTakenLate => "a_run_misses_no_write",
+    AnyTokenWillDo => "a_token_that_is_none_is_refused",
+    LengthsAreNotDescribed => "tables_are_described",
+    CustomersArePlainLookups => "tables_are_described",
+    LookupsAreNotDescribed => "tables_are_described",
+    MoreIsDescribed => "tables_are_described",
+    TiesAreDoubled => "rows_are_tied_and_untied",
+    OneIsTied => "rows_are_tied_and_untied",
+    AllAreUntied => "rows_are_tied_and_untied",
 }
 
 /// The order of columns is that of the writes.
@@ -97,6 +125,13 @@ pub struct Model {
     rows: Mutex<Rows>,
     flaw: Option<Flaw>,
     owner: RecordRef,
+    /// The newest version.
+    version: AtomicI64,
+    /// Rows that were deleted, with the versions of their deletion.
+    gone: Mutex<Vec<(i64, RecordRef)>>,
+    /// The last rows of pages, and how many rows came up to them: cookies are numbers of these.
+    places: Mutex<Vec<(Row, usize)>>,
+    runs: Mutex<Vec<Run>>,
 }
 
 impl Model {
@@ -107,7 +142,15 @@ impl Model {
         let user =
             Record::new(owner.clone()).with("domainname", "admin").with("businessunitid", unit.at.clone());
         let rows = [unit, user].map(|row| (row.at.clone(), Row(row))).into();
-        Model { rows: Mutex::new(rows), flaw, owner }
+        Model {
+            rows: Mutex::new(rows),
+            flaw,
+            owner,
+            version: AtomicI64::new(0),
+            gone: Mutex::default(),
+            places: Mutex::default(),
+            runs: Mutex::default(),
+        }
     }
 
     fn has(&self, flaw: Flaw) -> bool {
@@ -153,14 +196,17 @@ impl Model {
                 Err(self.fault(Code::CRM_NOT_FOUND, &id, "no such row"))
             }
             Change::Update(record) | Change::Upsert(record) => self.update(rows, record),
-            Change::Delete(at) if there(&at) => {
-                rows.remove(&at);
-                Ok(Outcome::Deleted)
-            }
+            Change::Delete(at) if there(&at) => self.delete(rows, at),
             Change::Delete(at) if self.has(Flaw::DeleteOnlyOnce) => {
                 Err(self.fault(Code::CRM_NOT_FOUND, &at.table, "no such row"))
             }
             Change::Delete(_) => Ok(Outcome::Unchanged),
+            Change::CreateNew(record) if there(&record.at) && self.has(Flaw::NewRowsOverwrite) => {
+                self.update(rows, record)
+            }
+            Change::CreateNew(record) if there(&record.at) && self.has(Flaw::NewRowsAreLeftAsTheyAre) => {
+                Ok(Outcome::Unchanged)
+            }
             Change::CreateNew(record) if there(&record.at) => {
                 let id = record.at.id.to_string();
                 Err(self.fault(Code::CRM_DUPLICATE, &id, "is there already"))
@@ -170,12 +216,21 @@ impl Model {
                 self.unmoved(rows, &record.at, Some(version))?;
                 self.update(rows, record)
             }
+            Change::DeleteIf(at, _) if !there(&at) && self.has(Flaw::DeletesOfNothingSucceed) => {
+                Ok(Outcome::Unchanged)
+            }
             Change::DeleteIf(at, version) => {
-                self.unmoved(rows, &at, version)?;
-                rows.remove(&at);
-                Ok(Outcome::Deleted)
+                self.unmoved(rows, &at, version.filter(|_| !self.has(Flaw::DeletesForgetTheVersion)))?;
+                self.delete(rows, at)
             }
         }
+    }
+
+    fn delete(&self, rows: &mut Rows, at: RecordRef) -> Result<Outcome, Fault> {
+        rows.remove(&at);
+        let version = self.version.fetch_add(1, SeqCst) + 1;
+        self.gone.lock().unwrap().push((version, at));
+        Ok(Outcome::Deleted)
     }
 
     fn unmoved(&self, rows: &Rows, at: &RecordRef, version: Option<i64>) -> Result<(), Fault> {
@@ -238,8 +293,10 @@ impl Model {
             row.set("modifiedon", Timestamp::UNIX_EPOCH.into());
         }
         if table.kind("versionnumber").is_some() {
-            let newest = rows.values().filter_map(|row| row.get("versionnumber").as_int()).max();
-            row.set("versionnumber", Value::Int(newest.unwrap_or_default() + 1));
+            let fresh = row.get("versionnumber") == Value::Null;
+            if fresh || !self.has(Flaw::VersionsStay) {
+                row.set("versionnumber", Value::Int(self.version.fetch_add(1, SeqCst) + 1));
+            }
         }
         rows.insert(row.0.at.clone(), row);
         Ok(())
@@ -299,6 +356,42 @@ impl Model {
             None => Ok(()),
             Some(name) => Err(self.fault(Code::CRM_UNKNOWN_COLUMN, name, "no such column")),
         }
+    }
+
+    /// The rows that a query chooses, in its order; equal ones in the order of their ids.
+    fn sorted(&self, query: &Query) -> Result<Vec<Row>, Fault> {
+        self.check_names(query)?;
+        let chooser = Chooser { flaw: self.flaw };
+        let rows = self.rows.lock().unwrap();
+        let of_table = |row: &&Row| row.0.at.table == query.table && chooser.chooses(&query.filter, row);
+        let mut chosen: Vec<Row> = rows.values().filter(of_table).cloned().collect();
+        chosen.sort_by(|left, right| self.compare(query, left, right));
+        let top = query.top.filter(|_| !self.has(Flaw::TopIsIgnored)).map_or(usize::MAX, |top| top as usize);
+        chosen.truncate(top);
+        Ok(chosen)
+    }
+
+    fn compare(&self, query: &Query, left: &Row, right: &Row) -> Ordering {
+        let sorter = Chooser { flaw: self.flaw.filter(|flaw| *flaw != Flaw::CaseMatters) };
+        let with_case = Chooser { flaw: Some(Flaw::CaseMatters) };
+        let sorter = if self.has(Flaw::OrderWithCase) { with_case } else { sorter };
+        let keys = query.order.iter().filter(|_| !self.has(Flaw::PagesAreOutOfOrder));
+        let by = keys.map(|order| {
+            let rises = sorter.order(&left.get(&order.column), &right.get(&order.column));
+            if order.descending { rises.reverse() } else { rises }
+        });
+        by.chain([left.0.at.cmp(&right.0.at)]).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+    }
+
+    /// Rows with the columns that a query wants.
+    fn cut(&self, query: &Query, rows: Vec<Row>) -> Vec<Record> {
+        let wanted = query.columns.as_ref().filter(|_| !self.has(Flaw::AllColumns));
+        let cut = |Row(mut row)| {
+            row.columns
+                .retain(|(name, _): &(String, Value)| wanted.is_none_or(|wanted| wanted.contains(name)));
+            row
+        };
+        rows.into_iter().map(cut).collect()
     }
 
     fn hit(&self, row: &Row, column: &str, asked: &str) -> Option<AddressHit> {
@@ -367,26 +460,43 @@ impl Crm for Model {
     }
 
     async fn query(&self, query: &Query) -> Result<Vec<Record>, Fault> {
-        self.check_names(query)?;
-        let chooser = Chooser { flaw: self.flaw };
-        let rows = self.rows.lock().unwrap();
-        let of_table = |row: &&Row| row.0.at.table == query.table && chooser.chooses(&query.filter, row);
-        let mut chosen: Vec<Row> = rows.values().filter(of_table).cloned().collect();
-        let sorter = Chooser { flaw: self.flaw.filter(|flaw| *flaw != Flaw::CaseMatters) };
-        let with_case = Chooser { flaw: Some(Flaw::CaseMatters) };
-        let sorter = if self.has(Flaw::OrderWithCase) { with_case } else { sorter };
-        for order in query.order.iter().rev() {
-            let by =
-                |left: &Row, right: &Row| sorter.order(&left.get(&order.column), &right.get(&order.column));
-            chosen.sort_by(|left, right| if order.descending { by(right, left) } else { by(left, right) });
-        }
-        let top = query.top.filter(|_| !self.has(Flaw::TopIsIgnored)).map_or(usize::MAX, |top| top as usize);
-        let wanted = query.columns.as_ref().filter(|_| !self.has(Flaw::AllColumns));
-        let cut = |Row(mut row)| {
-            row.columns.retain(|(name, _)| wanted.is_none_or(|wanted| wanted.contains(name)));
-            row
-        };
-        Ok(chosen.into_iter().take(top).map(cut).collect())
+        Ok(self.cut(query, self.sorted(query)?))
+    }
+
+    async fn page(&self, query: &Query, size: u32, after: Option<&str>) -> Result<CrmPage, Fault> {
+        self.page_of(query, size, after)
+    }
+
+    async fn changes(&self, ask: &ChangesAsk) -> Result<CrmChanges, Fault> {
+        self.changes_of(ask)
+    }
+
+    async fn metadata(&self, tables: &[&str]) -> Result<Metadata, Fault> {
+        Ok(self.described(tables))
+    }
+
+    async fn capabilities(&self) -> Result<Capabilities, Fault> {
+        Ok(Capabilities { change_tracking: true, ..Capabilities::default() })
+    }
+
+    async fn associate(
+        &self,
+        _relationship: &str,
+        at: &RecordRef,
+        others: &[RecordRef],
+    ) -> Result<(), Fault> {
+        self.tie(at, others);
+        Ok(())
+    }
+
+    async fn disassociate(
+        &self,
+        _relationship: &str,
+        at: &RecordRef,
+        others: &[RecordRef],
+    ) -> Result<(), Fault> {
+        self.untie(at, others);
+        Ok(())
     }
 
     async fn apply(&self, sets: Vec<ChangeSet>) -> Vec<Result<Vec<Outcome>, Fault>> {

@@ -117,6 +117,24 @@ pub const TABLES: &[Table] = &[
         required: &[],
     },
     Table {
+        name: "list",
+        columns: &[
+            ("listid", Kind::Id),
+            ("listname", Kind::Text(128)),
+            ("createdfromcode", Kind::Choice(&[1, 2, 4])),
+        ],
+        required: &[],
+    },
+    Table {
+        name: "listmember",
+        columns: &[
+            ("listmemberid", Kind::Id),
+            ("listid", Kind::Lookup(&["list"])),
+            ("entityid", Kind::Lookup(RECORDS)),
+        ],
+        required: &[],
+    },
+    Table {
         name: "systemuser",
         columns: &[
             ("systemuserid", Kind::Id),

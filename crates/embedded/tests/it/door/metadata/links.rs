@@ -44,7 +44,7 @@ async fn relationships_are_made_changed_and_deleted(on: On) {
     let own = "RelationshipDefinitions(SchemaName='contact_customer_accounts')";
     let mut whole = door.get(own).await.json;
     assert_eq!(door.send("PUT", own, whole.clone()).await.status, 204);
-    whole["CascadeConfiguration"]["Delete"] = "Cascade".into();
+    whole["CascadeConfiguration"]["Delete"] = "Restrict".into();
     door.send("PUT", own, whole).await.refused(400, "0x8004f026", "contact_customer_accounts");
     assert_eq!(door.send("DELETE", &format!("RelationshipDefinitions({id})"), json!({})).await.status, 204);
     assert_eq!(

@@ -1,4 +1,4 @@
-//! A set of changes as requests: what is sent, what need not be, and what each change came to.
+//! A set of changes as steps: what is sent, what need not be, and what each change came to.
 //!
 //! Pure: what stands in the CRM was looked at before ([`Looked`]).
 //!
@@ -8,36 +8,65 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use postroom_core::metadata::Metadata;
+use jiff::SignedDuration;
+use postroom_core::metadata::{ColumnInfo, Metadata, TableInfo};
 use postroom_core::{Change, ChangeSet, Code, Fault, Outcome, Record, RecordRef, Value};
 
-use super::body::{self, Body};
 use super::limits::Limits;
 use super::look::Looked;
+use super::{Manner, column, is_lookup, table};
 
 /// The columns of a row's state.
 const STATE: [&str; 2] = ["statecode", "statuscode"];
 
-/// `notifications`: attachments were dropped (dataverse.md B).
-const ATTACHMENTS_DROPPED: &str = "1";
+/// When a row was made and changed.
+const TIMES: [&str; 2] = ["createdon", "modifiedon"];
+/// A row that was changed no later than this after it was made was changed by nobody: servers set columns of their own.
+const UNTOUCHED: SignedDuration = SignedDuration::from_mins(1);
 
-/// One request.
+/// `notifications`: attachments were dropped (dataverse.md B).
+const ATTACHMENTS_DROPPED: i64 = 1;
+
+/// One write, in no API's words. Rows hold what is to be written and nothing else.
 #[derive(Debug)]
-pub(crate) struct Op {
-    pub method: &'static str,
-    /// Below the root.
-    pub path: String,
-    /// `If-Match` or `If-None-Match`.
-    pub condition: Option<(&'static str, String)>,
-    pub body: Vec<u8>,
+pub(crate) enum Step {
+    /// A new row, with the rows of `activityparty` that go within it.
+    Create {
+        row: Record,
+        parties: Vec<Record>,
+        /// One that somebody else made meanwhile is changed.
+        upsert: bool,
+    },
+    /// When the row still has this version, if one is named.
+    Update {
+        row: Record,
+        version: Option<i64>,
+    },
+    Delete {
+        at: RecordRef,
+        version: Option<i64>,
+    },
 }
 
-/// A set ready to be sent.
+/// A set ready to be said.
 #[derive(Debug, Default)]
 pub(crate) struct Prepared {
-    pub ops: Vec<Op>,
-    /// What each change comes to when the requests succeed.
+    pub steps: Vec<Step>,
+    /// What each change comes to when the steps succeed.
     pub outcomes: Vec<Outcome>,
+}
+
+/// Refuses a value that does not fit its column.
+pub(crate) type Fits<'f> = dyn Fn(&TableInfo, &ColumnInfo, &Value) -> Result<(), Fault> + Sync + 'f;
+
+/// What a set is prepared with.
+#[derive(Clone, Copy)]
+pub(crate) struct Ground<'m> {
+    pub metadata: &'m Metadata,
+    pub looked: &'m Looked,
+    pub limits: &'m Limits,
+    pub manner: Manner,
+    pub fits: &'m Fits<'m>,
 }
 
 /// How much is known about what became of a set that was sent before.
@@ -72,12 +101,18 @@ pub(crate) fn record(change: &Change) -> Option<&Record> {
 }
 
 /// Rows to be looked at before a set is sent: always those whose outcome depends on it, and all of them the second time.
-pub(crate) fn wanted(set: &ChangeSet, all: bool, to: &mut BTreeMap<RecordRef, BTreeSet<String>>) {
+pub(crate) fn wanted(
+    set: &ChangeSet,
+    all: bool,
+    manner: Manner,
+    to: &mut BTreeMap<RecordRef, BTreeSet<String>>,
+) {
     for change in &set.changes {
         let at = target(change);
         let needed = match change {
             Change::Update(_) | Change::Upsert(_) | Change::Delete(_) => true,
-            Change::Create(_) | Change::CreateNew(_) | Change::UpdateIf(..) | Change::DeleteIf(..) => all,
+            Change::UpdateIf(..) | Change::DeleteIf(_, Some(_)) => all || !manner.conditions,
+            Change::Create(_) | Change::CreateNew(_) | Change::DeleteIf(_, None) => all,
         };
         if !needed || at.table == "activityparty" && !matches!(change, Change::Delete(_)) {
             continue;
@@ -85,6 +120,9 @@ pub(crate) fn wanted(set: &ChangeSet, all: bool, to: &mut BTreeMap<RecordRef, BT
         let columns = to.entry(at.clone()).or_default();
         columns.extend(record(change).into_iter().flat_map(|row| &row.columns).map(|(name, _)| name.clone()));
         columns.extend(STATE.map(str::to_owned));
+        if !manner.atomic {
+            columns.extend(TIMES.map(str::to_owned));
+        }
     }
 }
 
@@ -99,60 +137,36 @@ pub(crate) fn tables(sets: &[ChangeSet]) -> BTreeSet<&str> {
     tables
 }
 
-/// Makes the requests of a set.
+/// Makes the steps of a set.
 ///
 /// # Errors
 /// What this CRM cannot take, by the name of its column.
-pub(crate) fn prepare(
-    metadata: &Metadata,
-    set: &ChangeSet,
-    looked: &Looked,
-    limits: &Limits,
-    before: Before,
-) -> Result<Prepared, Fault> {
+pub(crate) fn prepare(set: &ChangeSet, ground: Ground<'_>, before: Before) -> Result<Prepared, Fault> {
     let mut maker = Maker {
-        metadata,
-        looked,
-        limits,
-        shortened: shortened(set, limits),
+        ground,
+        shortened: shortened(set, ground.limits),
         before,
         touched: HashSet::new(),
         made: HashMap::new(),
-        drafts: Vec::new(),
+        steps: Vec::new(),
         last: Vec::new(),
-        outcomes: Vec::new(),
     };
-    for change in &set.changes {
-        let outcome = maker.change(change)?;
-        maker.outcomes.push(outcome);
-    }
-    Ok(maker.finish())
+    let outcomes = set.changes.iter().map(|change| maker.change(change)).collect::<Result<_, Fault>>()?;
+    Ok(Prepared { steps: maker.steps.into_iter().chain(maker.last).collect(), outcomes })
 }
 
 struct Maker<'m> {
-    metadata: &'m Metadata,
-    looked: &'m Looked,
-    limits: &'m Limits,
+    ground: Ground<'m>,
     /// Mails that lose an attachment.
     shortened: HashSet<RecordRef>,
     before: Before,
     /// Rows that an earlier change of the set writes: what was looked at no longer holds.
     touched: HashSet<RecordRef>,
-    /// The drafts of rows that the set makes; `None` for one that is there already.
+    /// The steps of rows that the set makes; `None` for one that is there already.
     made: HashMap<RecordRef, Option<usize>>,
-    drafts: Vec<Draft>,
+    steps: Vec<Step>,
     /// States, set when everything else is there.
-    last: Vec<Draft>,
-    outcomes: Vec<Outcome>,
-}
-
-struct Draft {
-    method: &'static str,
-    path: String,
-    condition: Option<(&'static str, String)>,
-    body: Option<Body>,
-    /// Rows within it, by the property they stand in.
-    within: BTreeMap<String, Vec<Body>>,
+    last: Vec<Step>,
 }
 
 impl Maker<'_> {
@@ -161,15 +175,15 @@ impl Maker<'_> {
         if at.table == "activityparty" {
             return self.party(change);
         }
-        if record(change).is_some_and(|row| is_attachment(at) && self.limits.keep(row)) {
+        if record(change).is_some_and(|row| is_attachment(at) && self.ground.limits.keep(row)) {
             return Ok(Outcome::Unchanged);
         }
         let fresh = self.touched.insert(at.clone());
-        let there = if fresh { self.looked.get(at).map(Option::as_ref) } else { None };
+        let there = if fresh { self.ground.looked.get(at).map(Option::as_ref) } else { None };
         match change {
             Change::Create(row) => match there {
                 Some(Some(there)) => self.made_before(row, there),
-                _ => self.create(row),
+                _ => self.create(row, false),
             },
             Change::CreateNew(row) => match there {
                 Some(Some(there)) if self.before == Before::Lost && holds(there, row) => {
@@ -177,10 +191,10 @@ impl Maker<'_> {
                     Ok(Outcome::Created)
                 }
                 Some(Some(_)) => Err(duplicate(at)),
-                _ => self.create(row),
+                _ => self.create(row, false),
             },
             Change::Upsert(row) => match there {
-                Some(None) => self.create(row),
+                Some(None) => self.create(row, true),
                 there => self.update(row, there.flatten(), None),
             },
             Change::Update(row) => match there {
@@ -201,12 +215,15 @@ impl Maker<'_> {
             Change::Delete(_) => match there {
                 Some(None) if self.before == Before::Lost => Ok(Outcome::Deleted),
                 Some(None) => Ok(Outcome::Unchanged),
-                _ => self.delete(at, None),
+                _ => Ok(self.delete(at, None)),
             },
             Change::DeleteIf(_, version) => match there {
                 Some(None) if self.before == Before::Lost => Ok(Outcome::Deleted),
                 Some(None) => Err(missing(at)),
-                _ => self.delete(at, *version),
+                Some(Some(there)) if version.is_some() && there.int("versionnumber") != *version => {
+                    Err(changed(at))
+                }
+                _ => Ok(self.delete(at, *version)),
             },
         }
     }
@@ -214,42 +231,37 @@ impl Maker<'_> {
     /// The row of a repeated create. A state that the first try did not come to is set.
     fn made_before(&mut self, row: &Record, there: &Record) -> Result<Outcome, Fault> {
         self.made.insert(row.at.clone(), None);
-        if self.before == Before::Lost
-            && row.int("statecode").is_some_and(|state| state != 0)
-            && there.int("statecode") == Some(0)
+        // Where steps happen one by one, an earlier call may have ended between them.
+        let begun = self.before == Before::Lost || !self.ground.manner.atomic && untouched(there);
+        if begun && row.int("statecode").is_some_and(|state| state != 0) && there.int("statecode") == Some(0)
         {
-            self.state(row)?;
+            self.state(row);
         }
         Ok(if self.before == Before::Lost { Outcome::Created } else { Outcome::Unchanged })
     }
 
-    fn create(&mut self, row: &Record) -> Result<Outcome, Fault> {
-        let table = body::table(self.metadata, &row.at.table)?;
+    fn create(&mut self, row: &Record, upsert: bool) -> Result<Outcome, Fault> {
+        let table = table(self.ground.metadata, &row.at.table)?;
         let two_steps = row.int("statecode").is_some_and(|state| state != 0);
-        let mut body =
-            body::columns(self.metadata, row, true, if two_steps { &STATE } else { &["statecode"] })?;
+        let mut new = self.writable(row, true, if two_steps { &STATE } else { &["statecode"] })?;
         if self.shortened.contains(&row.at)
             && table.column("notifications").is_some_and(|column| column.valid_for_create)
         {
-            body.put("notifications", ATTACHMENTS_DROPPED);
+            new = new.with("notifications", ATTACHMENTS_DROPPED);
         }
-        self.made.insert(row.at.clone(), Some(self.drafts.len()));
-        let (path, within) = (table.entity_set.clone(), BTreeMap::new());
-        self.drafts.push(Draft { method: "POST", path, condition: None, body: Some(body), within });
+        self.made.insert(row.at.clone(), Some(self.steps.len()));
+        self.steps.push(Step::Create { row: new, parties: Vec::new(), upsert });
         if two_steps {
-            self.state(row)?;
+            self.state(row);
         }
         Ok(Outcome::Created)
     }
 
-    fn state(&mut self, row: &Record) -> Result<(), Fault> {
+    fn state(&mut self, row: &Record) {
         let mut state = Record::new(row.at.clone());
         state.columns =
             row.columns.iter().filter(|(name, _)| STATE.contains(&name.as_str())).cloned().collect();
-        let body = body::columns(self.metadata, &state, false, &[])?;
-        let draft = self.patch(&row.at, body, None)?;
-        self.last.push(draft);
-        Ok(())
+        self.last.push(Step::Update { row: state, version: None });
     }
 
     fn update(
@@ -258,32 +270,35 @@ impl Maker<'_> {
         there: Option<&Record>,
         version: Option<i64>,
     ) -> Result<Outcome, Fault> {
-        let body = body::columns(self.metadata, row, false, &[])?;
-        if body.is_empty() || there.is_some_and(|there| holds(there, row)) {
+        let written = self.writable(row, false, &[])?;
+        if written.columns.is_empty() || there.is_some_and(|there| holds(there, row)) {
             return Ok(Outcome::Unchanged);
         }
-        let draft = self.patch(&row.at, body, version)?;
-        self.drafts.push(draft);
+        self.steps.push(Step::Update { row: written, version });
         Ok(Outcome::Updated)
     }
 
-    fn patch(&self, at: &RecordRef, body: Body, version: Option<i64>) -> Result<Draft, Fault> {
-        // Without a condition a change of what is not there would make it.
-        let condition = version.map_or_else(|| "*".to_owned(), etag);
-        Ok(Draft {
-            method: "PATCH",
-            path: body::row_url(self.metadata, at)?,
-            condition: Some(("If-Match", condition)),
-            body: Some(body),
-            within: BTreeMap::new(),
-        })
+    fn delete(&mut self, at: &RecordRef, version: Option<i64>) -> Outcome {
+        self.steps.push(Step::Delete { at: at.clone(), version });
+        Outcome::Deleted
     }
 
-    fn delete(&mut self, at: &RecordRef, version: Option<i64>) -> Result<Outcome, Fault> {
-        let path = body::row_url(self.metadata, at)?;
-        let condition = version.map(|version| ("If-Match", etag(version)));
-        self.drafts.push(Draft { method: "DELETE", path, condition, body: None, within: BTreeMap::new() });
-        Ok(Outcome::Deleted)
+    /// The columns that this server lets be written; which ones it keeps to itself differs between generations.
+    fn writable(&self, row: &Record, new: bool, skip: &[&str]) -> Result<Record, Fault> {
+        let table = table(self.ground.metadata, &row.at.table)?;
+        let mut written = Record::new(row.at.clone());
+        for (name, value) in row.columns.iter().filter(|(name, _)| !skip.contains(&name.as_str())) {
+            let column = column(table, name)?;
+            let open = if new { column.valid_for_create } else { column.valid_for_update };
+            let state = !new && STATE.contains(&name.as_str());
+            if (open || state) && !column.is_primary_id {
+                written.columns.push((name.clone(), value.clone()));
+            } else if !is_lookup(column) {
+                // Still, what cannot fit is a mistake of the caller's.
+                (self.ground.fits)(table, column, value)?;
+            }
+        }
+        Ok(written)
     }
 
     /// A party goes within the activity that the same set makes.
@@ -295,8 +310,8 @@ impl Maker<'_> {
         };
         let required = || Fault::reject(Code::CRM_REQUIRED, "activityparty.activityid needs a value");
         let activity = row.lookup("activityid").ok_or_else(required)?;
-        let draft = match self.made.get(activity) {
-            Some(Some(draft)) => *draft,
+        let step = match self.made.get(activity) {
+            Some(Some(step)) => *step,
             Some(None) => {
                 return Ok(if self.before == Before::Lost { Outcome::Created } else { Outcome::Unchanged });
             }
@@ -306,29 +321,19 @@ impl Maker<'_> {
                 return Err(Fault::reject(Code::CRM_REFUSED, text));
             }
         };
-        let list = self
-            .metadata
-            .one_to_many_of(&activity.table)
-            .find(|one| one.referencing_table == "activityparty" && one.referencing_column == "activityid");
-        let list = list.ok_or_else(|| {
-            Fault::reject(Code::CRM_UNKNOWN_COLUMN, format!("{} has no parties", activity.table))
-        })?;
-        let body = body::columns(self.metadata, row, true, &["activityid"])?;
-        self.drafts[draft].within.entry(list.referenced_navigation.clone()).or_default().push(body);
+        let party = self.writable(row, true, &["activityid"])?;
+        if let Step::Create { parties, .. } = &mut self.steps[step] {
+            parties.push(party);
+        }
         Ok(Outcome::Created)
     }
+}
 
-    fn finish(self) -> Prepared {
-        let op = |draft: Draft| {
-            let mut body = draft.body;
-            for (property, rows) in draft.within {
-                let rows: Vec<String> = rows.into_iter().map(Body::finish).collect();
-                body.get_or_insert_default().put(&property, &format!("[{}]", rows.join(",")));
-            }
-            let body = body.map_or_else(Vec::new, |body| body.finish().into_bytes());
-            Op { method: draft.method, path: draft.path, condition: draft.condition, body }
-        };
-        Prepared { ops: self.drafts.into_iter().chain(self.last).map(op).collect(), outcomes: self.outcomes }
+/// Whether nobody wrote to a row since it was made.
+fn untouched(there: &Record) -> bool {
+    match TIMES.map(|name| there.get(name)) {
+        [Some(Value::Time(made)), Some(Value::Time(changed))] => changed.duration_since(*made) <= UNTOUCHED,
+        _ => false,
     }
 }
 
@@ -341,10 +346,6 @@ fn shortened(set: &ChangeSet, limits: &Limits) -> HashSet<RecordRef> {
     let rows = set.changes.iter().filter_map(record);
     let kept = rows.filter(|row| is_attachment(&row.at) && limits.keep(row));
     kept.filter_map(|row| row.lookup("objectid").cloned()).collect()
-}
-
-fn etag(version: i64) -> String {
-    format!("W/\"{version}\"")
 }
 
 pub(crate) fn missing(at: &RecordRef) -> Fault {

@@ -1,11 +1,9 @@
-//! What a person wants to know of a server's certificate: fingerprint and last day. Reads as much DER (X.690) as that
-//! needs; it judges nothing.
+//! What a person wants to know of a server's certificate (RFC 5280): fingerprint and last day. Reads as much DER (X.690) as
+//! that needs; it judges nothing.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use tokio_rustls::rustls::pki_types::CertificateDer;
-
 use postroom_core::Fingerprint;
 
 /// A certificate as the server showed it.
@@ -19,7 +17,7 @@ pub struct Certificate {
 impl Certificate {
     /// Reads a certificate in DER.
     pub fn read(der: &[u8]) -> Self {
-        Certificate { fingerprint: Fingerprint::of(&CertificateDer::from(der)), not_after: not_after(der) }
+        Certificate { fingerprint: Fingerprint::of(der), not_after: not_after(der) }
     }
 
     /// Whole days from `now` to its end; negative when it has ended.

@@ -1,11 +1,16 @@
 //! How many requests may be on their way at once: what the server recommends, less the share of others.
 //!
 //! Starts low. A recommendation (`x-ms-dop-hint`) sets the aim; a refusal for too many at once halves what is taken, and
-//! answers that go well give it back one by one (dataverse.md A15).
+//! answers that go well give it back one by one (dataverse.md A15). When so few requests are left of the user's window that
+//! the others' share of it begins, requests are spread over the window instead of sent as fast as they can.
 
 use std::sync::Mutex;
+use std::time::Duration;
 
+use postroom_core::Ids;
 use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::outside::Seen;
 
 /// The platform refuses beyond 52.
 const MOST: usize = 50;
@@ -13,6 +18,9 @@ const MOST: usize = 50;
 const FIRST: usize = 4;
 /// Good answers before one more lane is taken.
 const PROOF: usize = 20;
+/// Requests that a user has in a window, and the window's length in milliseconds.
+const REQUESTS: u32 = 6000;
+const WINDOW: u64 = 300_000;
 
 pub(crate) struct Lanes {
     semaphore: Semaphore,
@@ -24,6 +32,8 @@ struct State {
     open: usize,
     aim: usize,
     good: usize,
+    /// So few requests are left that the rest belongs to others.
+    scarce: bool,
 }
 
 impl Lanes {
@@ -33,7 +43,7 @@ impl Lanes {
         let open = (FIRST * share).div_ceil(100).max(1);
         Lanes {
             semaphore: Semaphore::new(open),
-            state: Mutex::new(State { open, aim: open, good: 0 }),
+            state: Mutex::new(State { open, aim: open, good: 0, scarce: false }),
             share,
         }
     }
@@ -53,6 +63,29 @@ impl Lanes {
         let aim = state.aim;
         if state.open > aim {
             self.narrow(&mut state, aim);
+        }
+    }
+
+    /// The server says how many requests are left of this user's window.
+    pub(crate) fn left(&self, requests: u32) {
+        let ours = REQUESTS as usize * self.share / 100;
+        self.lock().scarce = (requests as usize) < REQUESTS as usize - ours;
+    }
+
+    /// How long each request waits before it goes: all lanes together take no more than our share of the window.
+    pub(crate) fn pace(&self) -> Option<Duration> {
+        let state = self.lock();
+        let ours = (u64::from(REQUESTS) * self.share as u64 / 100).max(1);
+        state.scarce.then(|| Duration::from_millis(WINDOW * state.open as u64 / ours))
+    }
+
+    /// What an answer said beside itself.
+    pub(crate) fn learn(&self, seen: &Seen) {
+        if let Some(lanes) = seen.at_once {
+            self.hint(lanes);
+        }
+        if let Some(left) = seen.requests_left {
+            self.left(left);
         }
     }
 
@@ -83,6 +116,12 @@ impl Lanes {
     }
 }
 
+/// How long to wait before the next try. Full jitter: between nothing and a bound that doubles, 30 seconds at most.
+pub(crate) fn pause(ids: &Ids, tried: u32) -> Duration {
+    let most = 250_u64.saturating_mul(1 << tried.min(10)).min(30_000);
+    Duration::from_millis(ids.next().as_u128() as u64 % most)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,5 +139,18 @@ mod tests {
         assert_eq!(lanes.open(), 1);
         lanes.too_many();
         assert_eq!(lanes.open(), 1, "never none");
+    }
+
+    #[test]
+    fn what_is_left_to_others_is_not_hurried_through() {
+        let lanes = Lanes::new(75);
+        assert_eq!(lanes.pace(), None);
+        lanes.left(1500);
+        assert_eq!(lanes.pace(), None, "a quarter is theirs, and all of it is there");
+        lanes.left(1499);
+        let expected = Duration::from_millis(300_000 * lanes.open() as u64 / 4500);
+        assert_eq!(lanes.pace(), Some(expected), "4500 requests in five minutes");
+        lanes.left(6000);
+        assert_eq!(lanes.pace(), None);
     }
 }

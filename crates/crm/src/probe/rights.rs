@@ -1,0 +1,134 @@
+//! Tables that the CRM must have, and what the user must be allowed at them, by the names of privileges.
+//!
+//! The definitions say which privileges a table has, `RetrieveUserPrivileges` which ones the user holds. A server that does
+//! not tell is asked for one row of each table, which shows what may be read.
+
+use std::collections::HashMap;
+
+use postroom_core::metadata::{PrivilegeInfo, PrivilegeKind};
+use postroom_core::{Code, Query, Verdict};
+use uuid::Uuid;
+
+use super::{Probe, Step};
+use crate::outside::Who;
+
+/// What is done with a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Need {
+    pub table: String,
+    pub kinds: Vec<PrivilegeKind>,
+    /// The work goes on without it, and the step says what is lost.
+    pub optional: Option<&'static str>,
+}
+
+impl Need {
+    pub fn new(table: &str, kinds: &[PrivilegeKind]) -> Self {
+        Need { table: table.to_owned(), kinds: kinds.to_vec(), optional: None }
+    }
+}
+
+/// `tables` and `privileges`.
+pub(super) async fn steps(probe: &Probe<'_>, who: Who) -> [Step; 2] {
+    let (mut defined, mut missing, mut lost) = (Vec::new(), Vec::new(), Vec::new());
+    for need in &probe.needs {
+        match probe.crm.metadata(&[&need.table]).await {
+            Ok(found) => match found.table(&need.table) {
+                Some(table) => defined.push((need, table.privileges.clone())),
+                None => missing.push(need),
+            },
+            Err(fault) if fault.code == Code::CRM_UNKNOWN_COLUMN => missing.push(need),
+            Err(fault) if fault.verdict == Verdict::Reject => {
+                let text = format!("the definitions of {} may not be read: {}", need.table, fault.message);
+                let fix = "give the user a security role (an application user has none at first): docs/DYNAMICS.md lists its privileges";
+                return [Step::failed("tables", text, fix), Step::skipped("privileges", "see tables")];
+            }
+            Err(fault) => return [Step::fault("tables", &fault), Step::skipped("privileges", "see tables")],
+        }
+    }
+    missing.retain(|need| match need.optional {
+        Some(without) => {
+            lost.push(format!("{} ({without})", need.table));
+            false
+        }
+        None => true,
+    });
+    [tables(&defined, &missing, &lost), privileges(probe, who, &defined).await]
+}
+
+type Defined<'n> = (&'n Need, Vec<PrivilegeInfo>);
+
+fn tables(defined: &[Defined<'_>], missing: &[&Need], lost: &[String]) -> Step {
+    let without = if lost.is_empty() { String::new() } else { format!("; without {}", lost.join(", ")) };
+    if missing.is_empty() {
+        return Step::well("tables", format!("all {} that are needed are there{without}", defined.len()));
+    }
+    let names: Vec<&str> = missing.iter().map(|need| need.table.as_str()).collect();
+    let fix = "take tables that this organisation does not have out of [token] tables, or install the solution that brings them";
+    Step::failed("tables", format!("missing: {}{without}", names.join(", ")), fix)
+}
+
+async fn privileges(probe: &Probe<'_>, who: Who, defined: &[Defined<'_>]) -> Step {
+    let held: HashMap<Uuid, bool> = match probe.crm.privileges(who.user).await {
+        Ok(Some(held)) => held.into_iter().fold(HashMap::new(), |mut all, one| {
+            *all.entry(one.privilege).or_default() |= one.whole;
+            all
+        }),
+        Ok(None) => return by_reading(probe, defined).await,
+        Err(fault) if fault.verdict == Verdict::Reject => return by_reading(probe, defined).await,
+        Err(fault) => return Step::fault("privileges", &fault),
+    };
+    let (mut lacks, mut narrow, mut count) = (Vec::new(), Vec::new(), 0);
+    for (need, known) in defined {
+        for wanted in known.iter().filter(|known| need.kinds.contains(&known.kind)) {
+            count += 1;
+            match held.get(&wanted.id) {
+                None if need.optional.is_none() => lacks.push(wanted.name.clone()),
+                Some(false) if wanted.kind == PrivilegeKind::Read && wanted.levels => {
+                    narrow.push(wanted.name.clone());
+                }
+                None | Some(_) => {}
+            }
+        }
+    }
+    lacks.sort();
+    lacks.dedup();
+    narrow.sort();
+    narrow.dedup();
+    if !lacks.is_empty() {
+        let text = format!("the user lacks {}", lacks.join(", "));
+        return Step::failed(
+            "privileges",
+            text,
+            "give the user's security role these privileges, at the level Organization",
+        );
+    }
+    let step = Step::well("privileges", format!("the user has all {count} that are needed"));
+    match narrow.is_empty() {
+        true => step,
+        false => step.with_fix(format!(
+            "not for the whole organisation: {}. Records of others are then not found: give them in a role of the user at the level Organization (what a team gives is always shown as the lowest)",
+            narrow.join(", ")
+        )),
+    }
+}
+
+/// The server does not tell: one row of each table is asked for.
+async fn by_reading(probe: &Probe<'_>, defined: &[Defined<'_>]) -> Step {
+    let mut closed = Vec::new();
+    for (need, _) in defined.iter().filter(|(need, _)| need.kinds.contains(&PrivilegeKind::Read)) {
+        if let Err(fault) = probe.crm.query(&Query::of(&need.table).select(&[]).top(1)).await {
+            closed.push(format!("{} ({})", need.table, fault.message));
+        }
+    }
+    match closed.is_empty() {
+        true => Step::well(
+            "privileges",
+            "this server does not list them; every table that is needed can be read, writing was not tried",
+        ),
+        false => Step::failed(
+            "privileges",
+            format!("cannot be read: {}", closed.join(", ")),
+            "give the user's security role the privilege to read these tables, at the level Organization",
+        ),
+    }
+}

@@ -1,0 +1,150 @@
+//! Runs through the changes of a table whose server keeps no account of them.
+//!
+//! Rows whose `versionnumber` is higher than the highest seen, or whose `modifiedon` is not much older than the newest seen: a
+//! row that was committed late has a lower number than one that was read before it, but was changed at nearly the same time.
+//! Rows that come again so are left out by their versions. Deletions are found by whoever reads: once a day the run brings
+//! every row.
+
+use jiff::{SignedDuration, Timestamp};
+use postroom_core::query::{Comparison, Filter};
+use postroom_core::{ChangesAsk, Clock, CrmChanges, Fault, Query, Record, Value};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::Reads;
+
+/// How long after a change a row may become visible: the platform ends transactions after two minutes.
+const LATE: SignedDuration = SignedDuration::from_mins(5);
+/// Versions remembered of rows that will come again; of more, some come twice.
+const REMEMBERED: usize = 1000;
+/// Every row is read again so often where deletions are not told.
+const WHOLE: SignedDuration = SignedDuration::from_hours(24);
+
+/// Where a run stands.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Polled {
+    /// Rows up to this version were seen when the run before ended; `None` in a full run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    since: Option<i64>,
+    /// The newest `modifiedon` when it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    newest_before: Option<Timestamp>,
+    /// The highest version seen so far.
+    high: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    newest: Option<Timestamp>,
+    /// Late in time: rows that will come again, with their versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    seen: Vec<(Uuid, i64, Timestamp)>,
+    /// The place of the next page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    after: Option<String>,
+    /// When every row was read last.
+    whole: Timestamp,
+}
+
+/// Begins a run with every row.
+pub(crate) async fn begin(
+    reads: &impl Reads,
+    ask: &ChangesAsk,
+    clock: &Clock,
+) -> Result<(CrmChanges, Polled), Fault> {
+    let high = highest(reads, ask).await?;
+    go_on(reads, ask, Polled { high, whole: clock.now(), ..Polled::default() }, clock).await
+}
+
+/// The highest version that there is.
+async fn highest(reads: &impl Reads, ask: &ChangesAsk) -> Result<i64, Fault> {
+    let newest = Query::of(&ask.table).select(&["versionnumber"]).order_by("versionnumber", true).top(1);
+    Ok(reads.all(&newest).await?.first().and_then(|row| row.int("versionnumber")).unwrap_or_default())
+}
+
+/// The next part of a run, without its token, and where it stands then.
+pub(crate) async fn go_on(
+    reads: &impl Reads,
+    ask: &ChangesAsk,
+    mut run: Polled,
+    clock: &Clock,
+) -> Result<(CrmChanges, Polled), Fault> {
+    if run.after.is_none() && run.since.is_some() && clock.now().duration_since(run.whole) > WHOLE {
+        let high = highest(reads, ask).await?;
+        run = Polled { high, whole: clock.now(), ..Polled::default() };
+    }
+    let full = run.since.is_none();
+    let mut query = Query { columns: ask.columns.clone(), ..Query::of(&ask.table) };
+    let hidden = add_marks(&mut query);
+    if let Some(since) = run.since {
+        query = query.filter(newer(since, run.newest_before)).order_by("versionnumber", false);
+    }
+    let page = reads.page(&query, ask.size, run.after.as_deref()).await?;
+    let mut records = Vec::with_capacity(page.records.len());
+    for mut row in page.records {
+        if run.notes(&row) {
+            row.columns.retain(|(name, _)| !hidden.contains(&name.as_str()));
+            records.push(row);
+        }
+    }
+    let more = page.next.is_some();
+    run.after = page.next;
+    if !more {
+        run.since = Some(run.high);
+        run.newest_before = run.newest;
+        run.forget();
+    }
+    Ok((CrmChanges { records, gone: Vec::new(), token: String::new(), more, full }, run))
+}
+
+/// The columns that a run goes by; answers those that were not asked for.
+fn add_marks(query: &mut Query) -> Vec<&'static str> {
+    let Some(columns) = &mut query.columns else { return Vec::new() };
+    let mut hidden = Vec::new();
+    for mark in ["versionnumber", "modifiedon"] {
+        if !columns.iter().any(|column| column == mark) {
+            columns.push(mark.to_owned());
+            hidden.push(mark);
+        }
+    }
+    hidden
+}
+
+fn newer(since: i64, newest: Option<Timestamp>) -> Filter {
+    let version = Filter::Compare("versionnumber".into(), Comparison::Gt, Value::Int(since));
+    let late = newest.and_then(|newest| newest.checked_sub(LATE).ok());
+    match late {
+        None => version,
+        Some(late) => {
+            let time = Filter::Compare("modifiedon".into(), Comparison::Ge, Value::Time(late));
+            Filter::Any(vec![version, time])
+        }
+    }
+}
+
+impl Polled {
+    /// Takes note of a row; false when it came before as it is.
+    fn notes(&mut self, row: &Record) -> bool {
+        let (Some(version), Some(Value::Time(time))) = (row.int("versionnumber"), row.get("modifiedon"))
+        else {
+            return true;
+        };
+        self.high = self.high.max(version);
+        self.newest = Some(self.newest.map_or(*time, |newest| newest.max(*time)));
+        let known = self.seen.iter().position(|(id, ..)| *id == row.at.id);
+        let fresh = known.is_none_or(|at| self.seen[at].1 != version);
+        if let Some(at) = known {
+            self.seen.swap_remove(at);
+        }
+        self.seen.push((row.at.id, version, *time));
+        if self.seen.len() > 2 * REMEMBERED {
+            self.forget();
+        }
+        fresh
+    }
+
+    /// Rows that will not come again need not be known, and of many only the newest.
+    fn forget(&mut self) {
+        let late = self.newest.and_then(|newest| newest.checked_sub(LATE).ok());
+        self.seen.retain(|(_, _, time)| late.is_none_or(|late| *time >= late));
+        self.seen.sort_by_key(|(_, version, _)| std::cmp::Reverse(*version));
+        self.seen.truncate(REMEMBERED);
+    }
+}

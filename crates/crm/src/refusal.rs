@@ -1,0 +1,104 @@
+//! What a server says against a request: its code and text as a [`Fault`] (dataverse.md A3, E6).
+//!
+//! One table of codes for both makes; each reads its own wire into a [`Refusal`].
+
+use jiff::SignedDuration;
+use postroom_core::{Code, Fault, Verdict};
+
+/// The platform's numbers that decide something here.
+pub(crate) mod codes {
+    pub(crate) const NOT_FOUND: u32 = 0x8004_0217;
+    pub(crate) const KEY_NOT_FOUND: u32 = 0x8006_0891;
+    pub(crate) const DUPLICATE: u32 = 0x8004_0237;
+    pub(crate) const DUPLICATE_KEY: u32 = 0x8006_0892;
+    pub(crate) const DUPLICATES_FOUND: u32 = 0x8004_0333;
+    pub(crate) const VERSION: u32 = 0x8006_0882;
+    pub(crate) const NO_ENTITY: u32 = 0x8004_1102;
+    pub(crate) const NO_ATTRIBUTE: u32 = 0x8004_1103;
+    pub(crate) const STATE: u32 = 0x8004_8408;
+    pub(crate) const EXPIRED: u32 = 0x8004_4352;
+    pub(crate) const NOT_TRACKED: u32 = 0x8007_2491;
+    pub(crate) const TRACKED_ELSEWHERE: u32 = 0x8007_2492;
+    pub(crate) const NO_MEMBER: u32 = 0x8007_2560;
+    pub(crate) const REQUESTS: u32 = 0x8007_2322;
+    pub(crate) const TIME: u32 = 0x8007_2321;
+    pub(crate) const CONCURRENCY: u32 = 0x8007_2326;
+    /// `ServerBusy`: too many runs of `ExecuteMultiple` at once.
+    pub(crate) const BUSY: u32 = 0x8004_a001;
+    pub(crate) const UNEXPECTED: u32 = 0x8004_0216;
+    pub(crate) const SQL: u32 = 0x8004_4150;
+    pub(crate) const SQL_TIMEOUT: u32 = 0x8004_4151;
+    pub(crate) const NOT_SUPPORTED: u32 = 0x8004_0800;
+    pub(crate) const PRIVILEGE: u32 = 0x8004_0220;
+    pub(crate) const ORGANIZATION_OFF: u32 = 0x8004_a104;
+}
+
+/// An error as the server wrote it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub status: u16,
+    /// 0 when it named none.
+    pub code: u32,
+    pub message: String,
+}
+
+impl Refusal {
+    /// One of the three limits of service protection, or too many batches at once.
+    pub(crate) fn limited(&self) -> bool {
+        let limits = [codes::REQUESTS, codes::TIME, codes::CONCURRENCY, codes::BUSY];
+        self.status == 429 || limits.contains(&self.code)
+    }
+
+    /// There is such a row already.
+    pub(crate) fn duplicate(&self) -> bool {
+        self.code == codes::DUPLICATE || self.status == 412 && self.message.contains("matching key values")
+    }
+
+    pub(crate) fn missing(&self) -> bool {
+        self.code == codes::NOT_FOUND || self.code == codes::KEY_NOT_FOUND
+    }
+
+    /// The server does not know what was asked for: a message, function or part of the API that it is too old for.
+    pub(crate) fn unknown_here(&self) -> bool {
+        let texts = ["Resource not found for the segment", "not supported", "No HTTP resource was found"];
+        matches!(self.status, 404 | 405 | 501)
+            && !self.missing()
+            && (self.status == 501 || self.names(&texts))
+            || self.status == 400 && self.names(&["Resource not found for the segment", "is not supported"])
+    }
+
+    fn names(&self, texts: &[&str]) -> bool {
+        self.message.is_empty() || texts.iter().any(|text| self.message.contains(text))
+    }
+
+    pub(crate) fn fault(&self) -> Fault {
+        let text = match self.message.is_empty() {
+            true => format!("the CRM answered {}", self.status),
+            false => format!("the CRM answered {}: {}", self.status, self.message),
+        };
+        Fault::new(self.verdict(), self.documented(), text)
+    }
+
+    fn verdict(&self) -> Verdict {
+        match self.status {
+            _ if self.limited() => Verdict::Retry { after: Some(SignedDuration::from_secs(30)) },
+            401 => Verdict::Hold,
+            403 if self.code == codes::NO_MEMBER => Verdict::Hold,
+            408 | 500 | 502..=504 => Verdict::Retry { after: None },
+            _ => Verdict::Reject,
+        }
+    }
+
+    fn documented(&self) -> Code {
+        match self.code {
+            codes::NOT_FOUND | codes::KEY_NOT_FOUND => Code::CRM_NOT_FOUND,
+            codes::DUPLICATE | codes::DUPLICATE_KEY | codes::DUPLICATES_FOUND => Code::CRM_DUPLICATE,
+            codes::VERSION => Code::CRM_VERSION,
+            codes::NO_ENTITY | codes::NO_ATTRIBUTE => Code::CRM_UNKNOWN_COLUMN,
+            codes::STATE => Code::CRM_STATE,
+            _ if self.message.contains("Could not find a property named") => Code::CRM_UNKNOWN_COLUMN,
+            _ if self.limited() || matches!(self.status, 401 | 408 | 500..=599) => Code::CRM_AWAY,
+            _ => Code::CRM_REFUSED,
+        }
+    }
+}

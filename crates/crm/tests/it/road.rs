@@ -1,0 +1,151 @@
+//! The road between the Web API make and its server: an HTTP proxy on loopback on which one chosen call goes wrong.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use postroom_crm::webapi::{Settings, WebApi};
+
+use crate::server::Server;
+
+/// How a call goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wrong {
+    /// 429 with this `Retry-After`; nothing is done.
+    Limited(Option<&'static str>),
+    /// 503 with this `Retry-After`; nothing is done.
+    Away(Option<&'static str>),
+    /// Done, but what stands between waited too long: 504.
+    Late,
+    /// Done, and the connection breaks before the answer.
+    Lost,
+    /// Done, and the connection breaks in the middle of the answer.
+    Broken,
+    /// Done, and the answer ends in the middle as if it were whole.
+    Cut,
+    /// Half open: taken and never answered; nothing is done.
+    Deaf,
+    /// Half open: done and never answered.
+    Mute,
+}
+
+impl Wrong {
+    pub const ALL: &[Wrong] = &[
+        Wrong::Limited(Some("0")),
+        Wrong::Limited(None),
+        Wrong::Away(Some("0")),
+        Wrong::Away(None),
+        Wrong::Late,
+        Wrong::Lost,
+        Wrong::Broken,
+        Wrong::Cut,
+        Wrong::Deaf,
+        Wrong::Mute,
+    ];
+}
+
+pub struct Road {
+    pub url: String,
+    way: Arc<Way>,
+}
+
+struct Way {
+    to: String,
+    http: reqwest::Client,
+    calls: AtomicUsize,
+    /// The call that goes wrong, from now on counted, and how.
+    trap: Mutex<Option<(usize, Wrong)>>,
+}
+
+impl Road {
+    pub async fn to(server: &Server) -> Road {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let way = Arc::new(Way {
+            to: server.url.clone(),
+            http: reqwest::Client::new(),
+            calls: AtomicUsize::new(0),
+            trap: Mutex::default(),
+        });
+        let app = Router::new().fallback(pass).with_state(Arc::clone(&way));
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        Road { url, way }
+    }
+
+    /// The nth call from now goes wrong.
+    pub fn trap(&self, nth: usize, wrong: Wrong) {
+        let call = self.way.calls.load(Ordering::SeqCst) + nth;
+        *self.way.trap.lock().unwrap() = Some((call, wrong));
+    }
+
+    /// Whether the call that was to go wrong came by.
+    pub fn sprung(&self) -> bool {
+        self.way.trap.lock().unwrap().is_none()
+    }
+
+    /// A new client, as a new process has it, that comes by this road.
+    pub fn client(&self, server: &Server) -> WebApi {
+        server.client_with(|settings| {
+            *settings = Settings::new(&self.url).unwrap();
+            settings.timeout = Duration::from_secs(2);
+            settings.batch = 4;
+        })
+    }
+}
+
+async fn pass(State(way): State<Arc<Way>>, request: Request) -> Response {
+    let call = way.calls.fetch_add(1, Ordering::SeqCst) + 1;
+    let wrong = {
+        let mut trap = way.trap.lock().unwrap();
+        trap.take_if(|(at, _)| *at == call).map(|(_, wrong)| wrong)
+    };
+    match wrong {
+        Some(Wrong::Limited(wait)) => return refused(StatusCode::TOO_MANY_REQUESTS, "0x80072322", wait),
+        Some(Wrong::Away(wait)) => return refused(StatusCode::SERVICE_UNAVAILABLE, "", wait),
+        Some(Wrong::Deaf) => return std::future::pending().await,
+        _ => {}
+    }
+    let (parts, body) = request.into_parts();
+    let url = format!("{}{}", way.to, parts.uri);
+    let mut headers = parts.headers;
+    headers.remove("host");
+    let body = to_bytes(body, usize::MAX).await.unwrap();
+    let answer = way.http.request(parts.method, url).headers(headers).body(body).send().await.unwrap();
+    let mut response = Response::builder().status(answer.status());
+    let mut fields = answer.headers().clone();
+    fields.remove("transfer-encoding");
+    fields.remove("content-length");
+    *response.headers_mut().unwrap() = fields;
+    let body = answer.bytes().await.unwrap();
+    let half = body.slice(..body.len() / 2);
+    match wrong {
+        Some(Wrong::Late) => refused(StatusCode::GATEWAY_TIMEOUT, "", None),
+        Some(Wrong::Lost) => broken(response, Bytes::new(), body.len() + 100),
+        Some(Wrong::Broken) => broken(response, half, body.len() + 100),
+        Some(Wrong::Cut) => response.body(Body::from(half)).unwrap(),
+        Some(Wrong::Mute) => std::future::pending().await,
+        _ => response.body(Body::from(body)).unwrap(),
+    }
+}
+
+/// Promises more than comes: the connection breaks.
+fn broken(response: axum::http::response::Builder, part: Bytes, promised: usize) -> Response {
+    let parts = [Ok(part), Err(std::io::Error::other("cut"))];
+    let body = Body::from_stream(futures_util::stream::iter(parts));
+    response.header("content-length", promised).body(body).unwrap()
+}
+
+fn refused(status: StatusCode, code: &str, wait: Option<&str>) -> Response {
+    let body = format!("{{\"error\":{{\"code\":\"{code}\",\"message\":\"on the road\"}}}}");
+    let mut response = Response::builder().status(status).header("content-type", "application/json");
+    if let Some(wait) = wait {
+        response = response.header("retry-after", wait);
+    }
+    response.body(Body::from(body)).unwrap()
+}

@@ -1,0 +1,111 @@
+//! What goes wrong on the way: nothing is lost, and nothing doubled, whatever the server can.
+
+use std::sync::Arc;
+
+use postroom_core::{Change, ChangeSet, Crm, Filter, Ids, Query, Record, RecordRef};
+use postroom_embedded::soap::{Generation, Settings};
+
+use crate::faults::{check, introduce, known, mail, tell};
+use crate::server::{Harm, Mood, On, Server, on_both};
+
+on_both!(limits_are_obeyed, away_and_back, lost_answers_are_looked_for, cut_answers_are_looked_for);
+
+/// Every server that writes sets in another way.
+const SERVERS: [Generation; 3] = [Generation::Crm2011, Generation::Crm2011Ur12, Generation::Dataverse];
+
+async fn server(on: On, generation: Generation) -> Server {
+    let server = Server::new(on).await;
+    server.be(Settings { generation, ..Settings::default() });
+    server
+}
+
+async fn over_soap(on: On, mood: impl Fn(usize) -> Mood) {
+    let client = |server: &Server| Arc::new(server.soap_with(|settings| settings.batch = 12)) as Arc<dyn Crm>;
+    for generation in SERVERS {
+        check(async || server(on, generation).await, client, &mood, &[2, 3]).await;
+    }
+}
+
+async fn limits_are_obeyed(on: On) {
+    over_soap(on, Mood::Limits).await;
+}
+
+async fn away_and_back(on: On) {
+    over_soap(on, Mood::Away).await;
+}
+
+async fn lost_answers_are_looked_for(on: On) {
+    over_soap(on, Mood::Lost).await;
+}
+
+async fn cut_answers_are_looked_for(on: On) {
+    over_soap(on, Mood::Cut).await;
+}
+
+/// One call after the other goes wrong, once, until the story takes fewer calls.
+async fn every_call_once(generation: Generation, harm: Harm) {
+    let ids = Ids::random();
+    let server = server(On::Sqlite, generation).await;
+    let rows = known(&server, &ids).await;
+    let client = server.soap();
+    introduce(&client).await;
+    for nth in 1.. {
+        let mark = format!("Story {nth}");
+        let new = || Record::new(RecordRef::new("contact", ids.next())).with("lastname", mark.as_str());
+        let mut sets = vec![
+            vec![Change::Create(new())],
+            vec![Change::Create(new()), Change::CreateNew(new())],
+            vec![Change::Update(Record::new(rows[0].at.clone()).with("jobtitle", mark.as_str()))],
+            mail(&ids, 0),
+        ];
+        if let Some(Change::Create(email)) = sets[3].first_mut() {
+            *email = email.clone().with("messageid", mark.as_str());
+        }
+        let email = match &sets[3][0] {
+            Change::Create(email) => email.at.clone(),
+            other => panic!("{other:?}"),
+        };
+        let sets: Vec<ChangeSet> = sets.into_iter().map(|changes| ChangeSet { changes }).collect();
+        let before = server.calls();
+        tell(&server, &client, Mood::Once(before + nth, harm), &sets).await;
+        let count = async |table: &str, filter: Filter| {
+            server.embedded.query(&Query::of(table).select(&[]).filter(filter)).await.unwrap().len()
+        };
+        let what = format!("{generation:?}, {harm:?} at call {nth}");
+        assert_eq!(count("contact", Filter::eq("lastname", mark.as_str())).await, 3, "{what}");
+        assert_eq!(count("contact", Filter::eq("jobtitle", mark.as_str())).await, 1, "{what}");
+        let done = Filter::All(vec![Filter::eq("messageid", mark.as_str()), Filter::eq("statuscode", 4)]);
+        assert_eq!(count("email", done).await, 1, "{what}");
+        let from = Filter::All(vec![
+            Filter::eq("activityid", email.clone()),
+            Filter::eq("participationtypemask", 1),
+        ]);
+        assert_eq!(count("activityparty", from).await, 1, "{what}");
+        assert_eq!(count("activitymimeattachment", Filter::eq("objectid", email)).await, 1, "{what}");
+        if server.calls() < before + nth {
+            assert!(nth > 3, "the story took {nth} calls");
+            return;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_call_of_an_old_server_goes_wrong_once() {
+    for harm in [Harm::Limit, Harm::Away, Harm::Lost, Harm::Cut] {
+        every_call_once(Generation::Crm2011, harm).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_call_of_a_server_with_batches_goes_wrong_once() {
+    for harm in [Harm::Limit, Harm::Away, Harm::Lost, Harm::Cut] {
+        every_call_once(Generation::Crm2011Ur12, harm).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_call_of_a_new_server_goes_wrong_once() {
+    for harm in [Harm::Limit, Harm::Away, Harm::Lost, Harm::Cut] {
+        every_call_once(Generation::Dataverse, harm).await;
+    }
+}

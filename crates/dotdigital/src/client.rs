@@ -1,0 +1,545 @@
+//! One request over the wire, with the rules of regions, limits and repeats.
+//!
+//! * What may be repeated is repeated after 5xx, a broken connection and a time-out, with growing waits.
+//! * What may be done once only is sent again when it is certain that nothing was done: no connection was made, or the
+//!   service said so (429, the flat limit, "temporarily unavailable"). Otherwise the fault is `Unknown`.
+//! * A limit is waited for as long as the settings' patience; a longer wait is handed on.
+//! * 401 stops all calls of the API user for a while. 403 without a reason asks once where the account lives.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode};
+use jiff::SignedDuration;
+use postroom_core::{Clock, Code, Fault, Ids, Verdict};
+use tokio::sync::{Mutex as Turn, Semaphore};
+
+use crate::auth::{Credentials, Keys};
+use crate::config::Settings;
+use crate::limits::Limits;
+use crate::refusal::Refusal;
+use crate::region;
+use crate::wire::Row;
+
+/// Of an answer that is taken as a whole.
+const LARGEST: usize = 64 << 20;
+/// Of a refusal.
+const LARGEST_REFUSAL: usize = 1 << 20;
+pub(crate) const ACCOUNT_INFO: &str = "/v2/account-info";
+
+/// One request.
+pub(crate) struct Ask {
+    pub method: Method,
+    /// The path's form, for limits and the log: `/v2/contacts/{}`.
+    pub route: &'static str,
+    pub path: String,
+    pub query: Vec<(&'static str, String)>,
+    pub body: Bytes,
+    /// Whether sending it twice does no harm.
+    pub repeatable: bool,
+    /// A person waits for it, or it must not wait behind a sync.
+    pub urgent: bool,
+}
+
+impl Ask {
+    fn new(method: Method, route: &'static str, path: String) -> Ask {
+        let repeatable = method == Method::GET;
+        let (query, body) = (Vec::new(), Bytes::new());
+        Ask { method, route, path, query, body, repeatable, urgent: false }
+    }
+
+    /// A request of this method for a path; `{}` in the route stand for the parts, which are escaped.
+    pub(crate) fn of(method: Method, route: &'static str, parts: &[&str]) -> Ask {
+        let mut path = String::with_capacity(route.len() + 40);
+        let mut parts = parts.iter();
+        for (number, text) in route.split("{}").enumerate() {
+            if number > 0 {
+                path.push_str(&escaped(parts.next().copied().unwrap_or_default()));
+            }
+            path.push_str(text);
+        }
+        Ask::new(method, route, path)
+    }
+
+    pub(crate) fn get(route: &'static str, parts: &[&str]) -> Ask {
+        Ask::of(Method::GET, route, parts)
+    }
+
+    pub(crate) fn post(route: &'static str, parts: &[&str]) -> Ask {
+        Ask::of(Method::POST, route, parts)
+    }
+
+    pub(crate) fn put(route: &'static str, parts: &[&str]) -> Ask {
+        Ask::of(Method::PUT, route, parts)
+    }
+
+    pub(crate) fn query(mut self, name: &'static str, value: impl ToString) -> Ask {
+        self.query.push((name, value.to_string()));
+        self
+    }
+
+    pub(crate) fn json(mut self, body: &serde_json::Value) -> Ask {
+        self.body = body.to_string().into();
+        self
+    }
+
+    pub(crate) fn body(mut self, body: impl Into<Bytes>) -> Ask {
+        self.body = body.into();
+        self
+    }
+
+    /// Sending it twice does no harm.
+    pub(crate) fn repeatable(mut self) -> Ask {
+        self.repeatable = true;
+        self
+    }
+
+    pub(crate) fn urgent(mut self) -> Ask {
+        self.urgent = true;
+        self
+    }
+
+    fn url(&self, origin: &str) -> String {
+        let mut url = format!("{origin}{}", self.path);
+        for (number, (name, value)) in self.query.iter().enumerate() {
+            url.push(if number == 0 { '?' } else { '&' });
+            url.push_str(name);
+            url.push('=');
+            url.push_str(&escaped(value));
+        }
+        url
+    }
+}
+
+/// A part of a path or query. Colons and `@` stay: the service's own examples have them.
+fn escaped(text: &str) -> String {
+    const SAFE: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
+        .remove(b'-')
+        .remove(b'.')
+        .remove(b'_')
+        .remove(b'~')
+        .remove(b':')
+        .remove(b'@');
+    percent_encoding::utf8_percent_encode(text, SAFE).to_string()
+}
+
+/// Where an answer goes while it arrives.
+pub(crate) trait Sink: Send {
+    /// Another try begins: what came is forgotten.
+    fn begin(&mut self);
+    fn take(&mut self, bytes: &[u8]) -> Result<(), Fault>;
+    /// The answer is whole.
+    fn end(&mut self) -> Result<(), Fault>;
+}
+
+/// Takes an answer as it is.
+#[derive(Default)]
+pub(crate) struct Whole {
+    pub bytes: Vec<u8>,
+    /// The route of an answer that must be an object.
+    object_of: Option<&'static str>,
+}
+
+impl Whole {
+    pub(crate) fn object(route: &'static str) -> Whole {
+        Whole { bytes: Vec::new(), object_of: Some(route) }
+    }
+}
+
+impl Sink for Whole {
+    fn begin(&mut self) {
+        self.bytes.clear();
+    }
+
+    fn take(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        if self.bytes.len() + bytes.len() > LARGEST {
+            let text = format!("an answer of Dotdigital is larger than {} MB", LARGEST >> 20);
+            return Err(Fault::reject(Code::MARKETING_REFUSED, text));
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), Fault> {
+        match self.object_of {
+            Some(route) if Row::read(&self.bytes).is_err() => Err(unreadable(route)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(crate) enum Trouble {
+    /// The service says no.
+    Refused(Refusal),
+    /// It did not happen, or ([`Verdict::Unknown`]) nobody knows.
+    Fault(Fault),
+}
+
+impl From<Trouble> for Fault {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Refused(refusal) => refusal.fault(),
+            Trouble::Fault(fault) => fault,
+        }
+    }
+}
+
+impl From<Fault> for Trouble {
+    fn from(fault: Fault) -> Self {
+        Trouble::Fault(fault)
+    }
+}
+
+/// What one try came to.
+enum Try {
+    Done(StatusCode),
+    Again { trouble: Trouble, wait: Option<SignedDuration> },
+    Stop(Trouble),
+}
+
+pub(crate) struct Client {
+    pub settings: Settings,
+    http: reqwest::Client,
+    keys: Keys,
+    limits: Limits,
+    lanes: Semaphore,
+    ids: Ids,
+    endpoint: Mutex<Option<String>>,
+    /// Where the account lives is asked by one task at a time.
+    turn: Turn<()>,
+}
+
+impl Client {
+    pub(crate) fn new(
+        settings: Settings,
+        http: reqwest::Client,
+        credentials: Credentials,
+        clock: Clock,
+        ids: Ids,
+    ) -> Client {
+        Client {
+            keys: Keys::new(credentials, clock.clone()),
+            limits: Limits::new(clock, settings.reserve),
+            lanes: Semaphore::new(settings.parallel.max(1)),
+            endpoint: Mutex::new(settings.endpoint().map(str::to_owned)),
+            turn: Turn::default(),
+            http,
+            ids,
+            settings,
+        }
+    }
+
+    /// Sends it, as often as the rules allow; the answer goes into the sink.
+    pub(crate) async fn send(&self, ask: &Ask, sink: &mut dyn Sink) -> Result<StatusCode, Trouble> {
+        let mut moved = false;
+        loop {
+            let origin = self.origin().await?;
+            match self.send_to(&origin, ask, sink).await {
+                Err(Trouble::Refused(refusal)) if refusal.elsewhere() && !moved => {
+                    moved = true;
+                    if !self.moves_from(&origin).await? {
+                        return Err(Trouble::Refused(refusal));
+                    }
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    /// A whole answer and its status.
+    pub(crate) async fn whole(&self, ask: &Ask) -> Result<(StatusCode, Vec<u8>), Trouble> {
+        let mut sink = Whole::default();
+        let status = self.send(ask, &mut sink).await?;
+        Ok((status, sink.bytes))
+    }
+
+    /// Where everything goes.
+    async fn origin(&self) -> Result<String, Fault> {
+        if let Some(origin) = self.known_endpoint() {
+            return Ok(origin);
+        }
+        let _turn = self.turn.lock().await;
+        match self.known_endpoint() {
+            Some(origin) => Ok(origin),
+            None => self.ask_endpoint().await,
+        }
+    }
+
+    pub(crate) fn known_endpoint(&self) -> Option<String> {
+        self.endpoint.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Learns where the account lives; an answer that names no host means here.
+    async fn ask_endpoint(&self) -> Result<String, Fault> {
+        let base = self.settings.base().to_owned();
+        let mut sink = Whole::object(ACCOUNT_INFO);
+        let asked = self.send_to(&base, &Ask::get(ACCOUNT_INFO, &[]).urgent(), &mut sink).await;
+        asked.map_err(|trouble| match trouble {
+            Trouble::Refused(refusal) if refusal.elsewhere() => elsewhere(),
+            other => other.into(),
+        })?;
+        let row = Row::read(&sink.bytes).map_err(|_| unreadable(ACCOUNT_INFO))?;
+        self.learn_endpoint(&row)
+    }
+
+    /// Remembers the host that `account-info` names.
+    pub(crate) fn learn_endpoint(&self, account: &Row<'_>) -> Result<String, Fault> {
+        let base = self.settings.base();
+        let properties = account.rows("properties");
+        let property = properties.iter().find(|row| row.string("name").eq_ignore_ascii_case("ApiEndpoint"));
+        let named = property.and_then(|row| row.some_text("value"));
+        let origin = match named {
+            None => base.to_owned(),
+            Some(named) => region::believed(base, &named).ok_or_else(|| {
+                let text = "Dotdigital names a host for this account that is not its own; nothing is sent there. Set the address of the account's region";
+                Fault::new(Verdict::Hold, Code::MARKETING_REGION, text)
+            })?,
+        };
+        *self.endpoint.lock().unwrap_or_else(PoisonError::into_inner) = Some(origin.clone());
+        Ok(origin)
+    }
+
+    /// After a 403: whether the account lives elsewhere than where it was asked.
+    async fn moves_from(&self, origin: &str) -> Result<bool, Fault> {
+        let _turn = self.turn.lock().await;
+        if self.known_endpoint().is_some_and(|known| known != origin) {
+            return Ok(true);
+        }
+        Ok(self.ask_endpoint().await? != origin)
+    }
+
+    async fn send_to(&self, origin: &str, ask: &Ask, sink: &mut dyn Sink) -> Result<StatusCode, Trouble> {
+        let (mut tried, mut waited) = (0, SignedDuration::ZERO);
+        loop {
+            if let Some(wait) = self.limits.take(ask.route, ask.urgent) {
+                waited += wait;
+                self.wait(wait, waited).await?;
+                continue;
+            }
+            tried += 1;
+            let (trouble, wait) = match self.once(origin, ask, sink).await {
+                Try::Done(status) => return Ok(status),
+                Try::Stop(trouble) => return Err(trouble),
+                Try::Again { trouble, wait } => (trouble, wait),
+            };
+            if tried >= self.settings.tries {
+                return Err(put_back(trouble, wait));
+            }
+            match wait {
+                Some(wait) if wait > self.patience() => return Err(put_back(trouble, Some(wait))),
+                Some(wait) => tokio::time::sleep(wait.unsigned_abs()).await,
+                None => tokio::time::sleep(self.pause(tried)).await,
+            }
+        }
+    }
+
+    /// Waits for a limit, when that is not too long.
+    async fn wait(&self, wait: SignedDuration, waited: SignedDuration) -> Result<(), Fault> {
+        if waited > self.patience() {
+            let text = "the account's calls are spent for now; work goes on when Dotdigital allows";
+            return Err(Fault::new(Verdict::Retry { after: Some(wait) }, Code::MARKETING_LIMIT, text));
+        }
+        tokio::time::sleep(wait.unsigned_abs().max(Duration::from_millis(10))).await;
+        Ok(())
+    }
+
+    fn patience(&self) -> SignedDuration {
+        SignedDuration::try_from(self.settings.patience).unwrap_or(SignedDuration::MAX)
+    }
+
+    async fn once(&self, origin: &str, ask: &Ask, sink: &mut dyn Sink) -> Try {
+        let request = match self.request(origin, ask) {
+            Ok(request) => request,
+            Err(fault) => return Try::Stop(Trouble::Fault(fault)),
+        };
+        let _lane = self.lanes.acquire().await.expect("the semaphore is never closed");
+        let mut answer = match self.http.execute(request).await {
+            Ok(answer) => answer,
+            Err(error) => return broken(ask, error),
+        };
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        tracing::debug!(event = "dotdigital.answer", method = %ask.method, route = ask.route, status = status.as_u16());
+        self.limits.learn(ask.route, &headers);
+        if !status.is_success() {
+            let body = refusal_body(&mut answer).await;
+            return self.refused(ask, Refusal::read(status, &body), &headers);
+        }
+        self.keys.taken();
+        sink.begin();
+        loop {
+            match answer.chunk().await {
+                Ok(Some(part)) => {
+                    if let Err(fault) = sink.take(&part) {
+                        return unread(ask, fault);
+                    }
+                }
+                Ok(None) => break,
+                Err(error) => return broken(ask, error),
+            }
+        }
+        match sink.end() {
+            Ok(()) => Try::Done(status),
+            Err(fault) => unread(ask, fault),
+        }
+    }
+
+    fn refused(&self, ask: &Ask, refusal: Refusal, headers: &HeaderMap) -> Try {
+        if refusal.hour_spent() {
+            let wait = Some(self.limits.flat());
+            return Try::Again { trouble: Trouble::Refused(refusal), wait };
+        }
+        if refusal.tier_spent() {
+            let wait = Some(self.limits.spent(ask.route, headers));
+            return Try::Again { trouble: Trouble::Refused(refusal), wait };
+        }
+        if refusal.status == 401 {
+            return Try::Stop(Trouble::Fault(self.keys.refused()));
+        }
+        let again = refusal.away() || refusal.broke_down() && ask.repeatable;
+        match (again, refusal.broke_down()) {
+            (true, _) => Try::Again { trouble: Trouble::Refused(refusal), wait: None },
+            (false, true) => {
+                Try::Stop(Trouble::Fault(lost(&format!("Dotdigital broke down ({})", refusal.status))))
+            }
+            (false, false) => Try::Stop(Trouble::Refused(refusal)),
+        }
+    }
+
+    fn request(&self, origin: &str, ask: &Ask) -> Result<reqwest::Request, Fault> {
+        let credentials = self.keys.get()?;
+        let mut request = self
+            .http
+            .request(ask.method.clone(), ask.url(origin))
+            .timeout(self.settings.timeout)
+            .basic_auth(&credentials.user, Some(credentials.password.expose()))
+            .header("accept", "application/json, */*;q=0.5");
+        if !ask.body.is_empty() {
+            request = request.header("content-type", "application/json").body(ask.body.clone());
+        } else if ask.method != Method::GET && ask.method != Method::DELETE {
+            // Without a body the service still wants to be told that there is none.
+            request = request.header("content-length", "0");
+        }
+        request.build().map_err(|error| {
+            Fault::bug("a request to Dotdigital could not be made").with_source(error.without_url())
+        })
+    }
+
+    /// Full jitter: between nothing and a bound that doubles.
+    fn pause(&self, tried: u32) -> Duration {
+        let most = self.settings.pause.saturating_mul(1 << tried.min(8)).min(Duration::from_secs(30));
+        let most = u64::try_from(most.as_millis()).unwrap_or(u64::MAX).max(1);
+        Duration::from_millis(self.ids.next().as_u128() as u64 % most)
+    }
+}
+
+async fn refusal_body(answer: &mut reqwest::Response) -> Vec<u8> {
+    let mut body = Vec::new();
+    while let Ok(Some(part)) = answer.chunk().await {
+        let room = LARGEST_REFUSAL.saturating_sub(body.len());
+        body.extend_from_slice(&part[..part.len().min(room)]);
+        if body.len() >= LARGEST_REFUSAL {
+            break;
+        }
+    }
+    body
+}
+
+/// The tries are used up: what the caller's own machinery does next.
+fn put_back(trouble: Trouble, wait: Option<SignedDuration>) -> Trouble {
+    match (trouble, wait) {
+        (Trouble::Refused(refusal), Some(after)) => {
+            Trouble::Fault(Fault { verdict: Verdict::Retry { after: Some(after) }, ..refusal.fault() })
+        }
+        (other, _) => other,
+    }
+}
+
+/// The answer came, and it cannot be read: for what may be done once only, nobody knows what was done.
+fn unread(ask: &Ask, fault: Fault) -> Try {
+    match ask.repeatable {
+        true => Try::Again { trouble: Trouble::Fault(fault), wait: None },
+        false => Try::Stop(Trouble::Fault(Fault {
+            verdict: Verdict::Unknown,
+            code: Code::MARKETING_UNKNOWN,
+            ..fault
+        })),
+    }
+}
+
+fn broken(ask: &Ask, error: reqwest::Error) -> Try {
+    // Without the URL: it holds addresses of people.
+    let error = error.without_url();
+    if let Some(advice) = certificate(&error) {
+        let text = format!("no safe connection to Dotdigital: {advice}");
+        return Try::Stop(Trouble::Fault(
+            Fault::new(Verdict::Hold, Code::MARKETING_TLS, text).with_source(error),
+        ));
+    }
+    let connecting = error.is_connect();
+    let text = match (connecting, error.is_timeout()) {
+        (true, _) => "no connection to Dotdigital could be made",
+        (_, true) => "Dotdigital did not answer in time",
+        _ => "the connection to Dotdigital broke",
+    };
+    match ask.repeatable || connecting {
+        true => {
+            let fault = Fault::retry(Code::MARKETING_AWAY, text).with_source(error);
+            Try::Again { trouble: Trouble::Fault(fault), wait: None }
+        }
+        false => Try::Stop(Trouble::Fault(lost(text).with_source(error))),
+    }
+}
+
+fn lost(text: &str) -> Fault {
+    let text = format!("{text} after the request left: whether it was done is not known");
+    Fault::new(Verdict::Unknown, Code::MARKETING_UNKNOWN, text)
+}
+
+/// What to do when an error is about a certificate.
+fn certificate(error: &reqwest::Error) -> Option<&'static str> {
+    let mut at: Option<&dyn std::error::Error> = Some(error);
+    while let Some(cause) = at {
+        let text = cause.to_string().to_lowercase();
+        if text.contains("certificate") || text.contains("handshake") {
+            let expired = text.contains("expired") || text.contains("not valid yet");
+            return Some(match expired {
+                true => "its certificate has run out, or this machine's clock is wrong",
+                false => "its certificate is not believed; a proxy that opens TLS needs its CA named here",
+            });
+        }
+        at = cause.source();
+    }
+    None
+}
+
+/// A 403 where every account should be known.
+fn elsewhere() -> Fault {
+    let text = "Dotdigital refuses the account at this address (403): set the address of the account's region, and check the API user's permissions";
+    Fault::new(Verdict::Hold, Code::MARKETING_REGION, text)
+}
+
+/// An answer that makes no sense.
+pub(crate) fn unreadable(route: &str) -> Fault {
+    Fault::retry(Code::MARKETING_AWAY, format!("the answer of Dotdigital to {route} cannot be read"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_in_paths_and_queries_are_escaped() {
+        let check = |part: &str, expected: &str| {
+            let ask = Ask::get("/contacts/v3/{}/{}", &["email", part]).query("x", part);
+            assert_eq!(ask.url("http://h"), format!("http://h/contacts/v3/email/{expected}?x={expected}"));
+        };
+        check("ann@x.example", "ann@x.example");
+        check("o'brien+x@example.com", "o%27brien%2Bx@example.com");
+        check("a/b?c#d%e&f", "a%2Fb%3Fc%23d%25e%26f");
+        check("2024-05-01T00:00:00Z", "2024-05-01T00:00:00Z");
+        check("josé", "jos%C3%A9");
+    }
+}

@@ -1,0 +1,3 @@
+//! The marketing half's rules, tested from outside.
+
+mod solution;

@@ -1,0 +1,88 @@
+//! `postroom check crm`: the connection to a CRM outside step by step, with what this configuration needs of it.
+
+use postroom_core::metadata::PrivilegeKind::{Append, AppendTo, Assign, Create, Read, Write};
+use postroom_core::{address, metadata::PrivilegeKind};
+use postroom_crm::probe::{self, Mailboxes, Need, Probe, State};
+
+use super::trial::Step;
+use crate::app::App;
+use crate::config::{Config, OnUnmatched};
+use crate::wiring::crm::{Elsewhere, share};
+
+/// Tries a CRM outside.
+pub async fn steps(app: &App, elsewhere: &Elsewhere) -> Vec<Step> {
+    let probe = Probe {
+        crm: &*elsewhere.crm,
+        connection: &elsewhere.connection,
+        org_url: &elsewhere.org_url,
+        share: share(&app.config.crm),
+        needs: needs(&app.config),
+        mailboxes: mailboxes(&app.config),
+        now: app.clock.now(),
+    };
+    probe::probe(&probe).await.into_iter().map(Step::from).collect()
+}
+
+impl From<probe::Step> for Step {
+    fn from(step: probe::Step) -> Step {
+        let found = match step.state {
+            State::Well => Step::well(step.name, step.text),
+            State::Failed => Step::failed(step.name, step.text, ""),
+            State::Away => Step::away(step.name, step.text),
+            State::Skipped => Step::skipped(step.name, step.text),
+        };
+        found.advised(step.fix)
+    }
+}
+
+fn mailboxes(config: &Config) -> Mailboxes {
+    let all = config.mailboxes.values().flat_map(|mailbox| mailbox.all_addresses());
+    Mailboxes {
+        read: all.map(|one| address::normal(one.as_str())).collect(),
+        sends: config.smtp_out.is_some(),
+    }
+}
+
+/// What filing and sending do with which table.
+fn needs(config: &Config) -> Vec<Need> {
+    let mut all = vec![
+        // Mails belong to the users whose mailboxes they came to.
+        Need::new("email", &[Create, Read, Write, Append, AppendTo, Assign]),
+        Need::new("activitymimeattachment", &[]),
+        Need::new("activityparty", &[]),
+        Need::new("systemuser", &[Read]),
+        Need::new("queue", &[Read, AppendTo]),
+        Need::new("queueitem", &[Create, Read, Append]),
+    ];
+    for table in ["contact", "lead", "account"] {
+        let optional = (table == "lead").then_some("no sender is found among leads");
+        all.push(Need { optional, ..Need::new(table, &[Read, AppendTo]) });
+    }
+    for table in config.token.tables.iter().map(|table| table.as_str()) {
+        want(&mut all, table, &[Read, AppendTo]);
+    }
+    if config.smtp_out.is_some() {
+        want(&mut all, "annotation", &[Create, Append]);
+    }
+    for mailbox in config.mailboxes.values() {
+        match mailbox.on_unmatched {
+            OnUnmatched::CreateLead => want(&mut all, "lead", &[Create]),
+            OnUnmatched::CreateContact => want(&mut all, "contact", &[Create]),
+            OnUnmatched::Review | OnUnmatched::Activity | OnUnmatched::Skip => {}
+        }
+    }
+    all
+}
+
+/// Adds to what a table is needed for; what is named in the configuration is not optional.
+fn want(all: &mut Vec<Need>, table: &str, kinds: &[PrivilegeKind]) {
+    match all.iter_mut().find(|need| need.table == table) {
+        None => all.push(Need::new(table, kinds)),
+        Some(need) => {
+            need.optional = None;
+            let more: Vec<PrivilegeKind> =
+                kinds.iter().copied().filter(|kind| !need.kinds.contains(kind)).collect();
+            need.kinds.extend(more);
+        }
+    }
+}
