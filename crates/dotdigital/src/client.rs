@@ -9,165 +9,23 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use jiff::SignedDuration;
 use postroom_core::{Clock, Code, Fault, Ids, Verdict};
 use tokio::sync::{Mutex as Turn, Semaphore};
 
+use crate::ask::Ask;
 use crate::auth::{Credentials, Keys};
 use crate::config::Settings;
 use crate::limits::Limits;
 use crate::refusal::Refusal;
 use crate::region;
+use crate::sink::{Sink, Whole, unreadable};
 use crate::wire::Row;
 
-/// Of an answer that is taken as a whole.
-const LARGEST: usize = 64 << 20;
 /// Of a refusal.
 const LARGEST_REFUSAL: usize = 1 << 20;
 pub(crate) const ACCOUNT_INFO: &str = "/v2/account-info";
-
-/// One request.
-pub(crate) struct Ask {
-    pub method: Method,
-    /// The path's form, for limits and the log: `/v2/contacts/{}`.
-    pub route: &'static str,
-    pub path: String,
-    pub query: Vec<(&'static str, String)>,
-    pub body: Bytes,
-    /// Whether sending it twice does no harm.
-    pub repeatable: bool,
-    /// A person waits for it, or it must not wait behind a sync.
-    pub urgent: bool,
-}
-
-impl Ask {
-    fn new(method: Method, route: &'static str, path: String) -> Ask {
-        let repeatable = method == Method::GET;
-        let (query, body) = (Vec::new(), Bytes::new());
-        Ask { method, route, path, query, body, repeatable, urgent: false }
-    }
-
-    /// A request of this method for a path; `{}` in the route stand for the parts, which are escaped.
-    pub(crate) fn of(method: Method, route: &'static str, parts: &[&str]) -> Ask {
-        let mut path = String::with_capacity(route.len() + 40);
-        let mut parts = parts.iter();
-        for (number, text) in route.split("{}").enumerate() {
-            if number > 0 {
-                path.push_str(&escaped(parts.next().copied().unwrap_or_default()));
-            }
-            path.push_str(text);
-        }
-        Ask::new(method, route, path)
-    }
-
-    pub(crate) fn get(route: &'static str, parts: &[&str]) -> Ask {
-        Ask::of(Method::GET, route, parts)
-    }
-
-    pub(crate) fn post(route: &'static str, parts: &[&str]) -> Ask {
-        Ask::of(Method::POST, route, parts)
-    }
-
-    pub(crate) fn put(route: &'static str, parts: &[&str]) -> Ask {
-        Ask::of(Method::PUT, route, parts)
-    }
-
-    pub(crate) fn query(mut self, name: &'static str, value: impl ToString) -> Ask {
-        self.query.push((name, value.to_string()));
-        self
-    }
-
-    pub(crate) fn json(mut self, body: &serde_json::Value) -> Ask {
-        self.body = body.to_string().into();
-        self
-    }
-
-    pub(crate) fn body(mut self, body: impl Into<Bytes>) -> Ask {
-        self.body = body.into();
-        self
-    }
-
-    /// Sending it twice does no harm.
-    pub(crate) fn repeatable(mut self) -> Ask {
-        self.repeatable = true;
-        self
-    }
-
-    pub(crate) fn urgent(mut self) -> Ask {
-        self.urgent = true;
-        self
-    }
-
-    fn url(&self, origin: &str) -> String {
-        let mut url = format!("{origin}{}", self.path);
-        for (number, (name, value)) in self.query.iter().enumerate() {
-            url.push(if number == 0 { '?' } else { '&' });
-            url.push_str(name);
-            url.push('=');
-            url.push_str(&escaped(value));
-        }
-        url
-    }
-}
-
-/// A part of a path or query. Colons and `@` stay: the service's own examples have them.
-fn escaped(text: &str) -> String {
-    const SAFE: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
-        .remove(b'-')
-        .remove(b'.')
-        .remove(b'_')
-        .remove(b'~')
-        .remove(b':')
-        .remove(b'@');
-    percent_encoding::utf8_percent_encode(text, SAFE).to_string()
-}
-
-/// Where an answer goes while it arrives.
-pub(crate) trait Sink: Send {
-    /// Another try begins: what came is forgotten.
-    fn begin(&mut self);
-    fn take(&mut self, bytes: &[u8]) -> Result<(), Fault>;
-    /// The answer is whole.
-    fn end(&mut self) -> Result<(), Fault>;
-}
-
-/// Takes an answer as it is.
-#[derive(Default)]
-pub(crate) struct Whole {
-    pub bytes: Vec<u8>,
-    /// The route of an answer that must be an object.
-    object_of: Option<&'static str>,
-}
-
-impl Whole {
-    pub(crate) fn object(route: &'static str) -> Whole {
-        Whole { bytes: Vec::new(), object_of: Some(route) }
-    }
-}
-
-impl Sink for Whole {
-    fn begin(&mut self) {
-        self.bytes.clear();
-    }
-
-    fn take(&mut self, bytes: &[u8]) -> Result<(), Fault> {
-        if self.bytes.len() + bytes.len() > LARGEST {
-            let text = format!("an answer of Dotdigital is larger than {} MB", LARGEST >> 20);
-            return Err(Fault::reject(Code::MARKETING_REFUSED, text));
-        }
-        self.bytes.extend_from_slice(bytes);
-        Ok(())
-    }
-
-    fn end(&mut self) -> Result<(), Fault> {
-        match self.object_of {
-            Some(route) if Row::read(&self.bytes).is_err() => Err(unreadable(route)),
-            _ => Ok(()),
-        }
-    }
-}
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -519,27 +377,4 @@ fn certificate(error: &reqwest::Error) -> Option<&'static str> {
 fn elsewhere() -> Fault {
     let text = "Dotdigital refuses the account at this address (403): set the address of the account's region, and check the API user's permissions";
     Fault::new(Verdict::Hold, Code::MARKETING_REGION, text)
-}
-
-/// An answer that makes no sense.
-pub(crate) fn unreadable(route: &str) -> Fault {
-    Fault::retry(Code::MARKETING_AWAY, format!("the answer of Dotdigital to {route} cannot be read"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn people_in_paths_and_queries_are_escaped() {
-        let check = |part: &str, expected: &str| {
-            let ask = Ask::get("/contacts/v3/{}/{}", &["email", part]).query("x", part);
-            assert_eq!(ask.url("http://h"), format!("http://h/contacts/v3/email/{expected}?x={expected}"));
-        };
-        check("ann@x.example", "ann@x.example");
-        check("o'brien+x@example.com", "o%27brien%2Bx@example.com");
-        check("a/b?c#d%e&f", "a%2Fb%3Fc%23d%25e%26f");
-        check("2024-05-01T00:00:00Z", "2024-05-01T00:00:00Z");
-        check("josé", "jos%C3%A9");
-    }
 }

@@ -19,6 +19,7 @@
 //!
 //! Source: the service's OpenAPI documents of v2 and v3, and developer.dotdigital.com.
 
+mod ask;
 pub mod auth;
 mod client;
 pub mod config;
@@ -28,6 +29,7 @@ mod paging;
 mod port;
 mod refusal;
 mod region;
+mod sink;
 mod wire;
 
 pub use auth::Credentials;

@@ -9,6 +9,7 @@
 //! A place is text that the caller may keep: `s{skip}.{restarts}.{anchor}-{anchor}…`.
 
 use std::fmt::Write as _;
+use std::ops::Range;
 
 use postroom_core::{Code, Fault};
 
@@ -35,8 +36,8 @@ pub(crate) struct Place {
 /// What a page says about the place.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Found {
-    /// So many rows of the page were seen before; the next page begins there, if there is one.
-    New { seen: usize, next: Option<Place> },
+    /// These rows of the page are new; the next page begins there, if there is one.
+    New { rows: Range<usize>, next: Option<Place> },
     /// Ask for this instead.
     Elsewhere(Place),
 }
@@ -62,14 +63,20 @@ impl Place {
         text
     }
 
-    /// What to ask for.
-    pub(crate) fn skip(&self, size: u64, overlap: u64) -> u64 {
-        let overlap = if self.anchors.is_empty() { 0 } else { overlap.min(size / 2) };
-        self.skip.saturating_sub(overlap + u64::from(self.back) * size)
+    /// What to ask for: how many rows, and after how many. A page of the service holds `most`; the rows that are known come
+    /// on top of the `size` that is wanted, as far as that leaves room.
+    pub(crate) fn question(&self, size: u64, overlap: u64, most: u64) -> (u64, u64) {
+        if self.anchors.is_empty() {
+            return (size, self.skip);
+        }
+        let select = (size + overlap).min(most);
+        let overlap = overlap.min(select / 2);
+        (select, self.skip.saturating_sub(overlap + u64::from(self.back) * select))
     }
 
-    /// Matches a page that was asked for at `skip`; `rows` are its rows, by their keys.
-    pub(crate) fn matched(&self, rows: &[u64], skip: u64, size: u64) -> Result<Found, Fault> {
+    /// Matches a page that was asked for by `question`; `rows` are its rows, by their keys.
+    pub(crate) fn matched(&self, rows: &[u64], question: (u64, u64), size: u64) -> Result<Found, Fault> {
+        let (select, skip) = question;
         let Some(seen) = seen(&self.anchors, rows) else {
             return self.astray(skip);
         };
@@ -79,10 +86,11 @@ impl Place {
         if restarts > RESTARTS {
             return Err(shifting());
         }
-        let full = rows.len() as u64 >= size;
-        let anchors = rows[rows.len().saturating_sub(ANCHORS)..].to_vec();
-        let next = Place { skip: skip + rows.len() as u64, restarts, anchors, back: 0 };
-        Ok(Found::New { seen, next: full.then_some(next) })
+        let end = rows.len().min(seen + usize::try_from(size).unwrap_or(usize::MAX));
+        let more = end < rows.len() || rows.len() as u64 >= select;
+        let anchors = rows[end.saturating_sub(ANCHORS)..end].to_vec();
+        let next = Place { skip: skip + end as u64, restarts, anchors, back: 0 };
+        Ok(Found::New { rows: seen..end, next: more.then_some(next) })
     }
 
     fn astray(&self, skip: u64) -> Result<Found, Fault> {
@@ -202,12 +210,13 @@ mod tests {
     ) -> Result<Vec<u64>, Fault> {
         let (mut place, mut found) = (Place::default(), Vec::new());
         loop {
-            let skip = place.skip(size, overlap);
-            let page: Vec<u64> = rows.iter().skip(skip as usize).take(size as usize).copied().collect();
-            match place.matched(&page, skip, size)? {
+            let (select, skip) = place.question(size, overlap, 10);
+            let page: Vec<u64> = rows.iter().skip(skip as usize).take(select as usize).copied().collect();
+            match place.matched(&page, (select, skip), size)? {
                 Found::Elsewhere(other) => place = other,
-                Found::New { seen, next } => {
-                    found.extend(&page[seen..]);
+                Found::New { rows: new, next } => {
+                    assert!(new.len() as u64 <= size);
+                    found.extend(&page[new]);
                     let Some(next) = next else { return Ok(found) };
                     place = Place::read(&next.write())?;
                     meanwhile(rows);
@@ -220,18 +229,17 @@ mod tests {
     fn nothing_is_read_twice_when_nothing_happens() {
         for count in [0, 1, 9, 10, 11, 100] {
             let mut rows: Vec<u64> = (0..count).collect();
-            assert_eq!(read_all(&mut rows, 10, 3, |_| {}).unwrap(), (0..count).collect::<Vec<_>>());
+            for size in [1, 2, 5, 10] {
+                let found = read_all(&mut rows, size, 3, |_| {}).unwrap();
+                assert_eq!(found, (0..count).collect::<Vec<_>>(), "{size} at a time");
+            }
         }
     }
 
     #[test]
     fn many_rows_that_go_at_once_are_noticed() {
         let mut rows: Vec<u64> = (0..400).collect();
-        let mut first = true;
         let found = read_all(&mut rows, 10, 3, |rows| {
-            if rows.len() > 200 && std::mem::take(&mut first) {
-                rows.drain(..0);
-            }
             if rows.len() == 400 {
                 rows.drain(0..8);
             }

@@ -67,7 +67,7 @@ pub struct CampaignDraft {
     pub name: String,
     pub subject: String,
     pub from_name: String,
-    /// One of [`Campaigns::from_addresses`]; `None` for the account's own.
+    /// One of [`Campaigns::senders`]; `None` for the account's own.
     pub from: Option<FromAddress>,
     /// HTML must hold an unsubscribe link.
     pub content: Content,
@@ -148,7 +148,7 @@ pub trait Campaigns: Send + Sync {
     async fn campaign_lists(&self, id: &CampaignId, ask: &Ask) -> Result<Page<ListId>, Fault>;
 
     /// Addresses that mail may come from.
-    async fn from_addresses(&self) -> Result<Vec<FromAddress>, Fault>;
+    async fn senders(&self) -> Result<Vec<FromAddress>, Fault>;
 
     /// Makes a campaign. Names need not be unique, so a lost answer is `Unknown`: the newest campaigns tell, and a second one
     /// that nobody sends does no harm.

@@ -7,9 +7,11 @@ use postroom_core::marketing::{Account, Accounts, Capabilities, Feature};
 use serde_json::json;
 
 use super::Dotdigital;
-use crate::client::{ACCOUNT_INFO, Ask, Trouble, unreadable};
+use crate::ask::Ask;
+use crate::client::{ACCOUNT_INFO, Trouble};
 use crate::date;
 use crate::refusal::Refusal;
+use crate::sink::unreadable;
 use crate::wire::Row;
 
 /// Imports that the service runs at once for an account.

@@ -10,7 +10,7 @@ use postroom_core::marketing::{
 
 use super::Dotdigital;
 use super::list::PAGE;
-use crate::client::Ask;
+use crate::ask::Ask;
 use crate::date;
 use crate::wire::Row;
 

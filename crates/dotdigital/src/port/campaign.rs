@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::Dotdigital;
 use super::list::PAGE;
-use crate::client::Ask;
+use crate::ask::Ask;
 use crate::date;
 use crate::wire::Row;
 
@@ -52,7 +52,7 @@ impl Campaigns for Dotdigital {
         self.page(|| Ask::get("/v2/campaigns/{}/address-books", &[&id]), ask, PAGE, list).await
     }
 
-    async fn from_addresses(&self) -> Result<Vec<FromAddress>, Fault> {
+    async fn senders(&self) -> Result<Vec<FromAddress>, Fault> {
         let (mut all, mut part) = (Vec::new(), Part::default());
         loop {
             let page =

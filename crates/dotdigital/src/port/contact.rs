@@ -14,7 +14,8 @@ use super::Dotdigital;
 use super::list::PAGE;
 use super::rows::{Document, Members};
 use super::suppression::id_or_email;
-use crate::client::{Ask, Trouble};
+use crate::ask::Ask;
+use crate::client::Trouble;
 use crate::date;
 use crate::wire::{Piece, Row, people, plain};
 
@@ -41,7 +42,7 @@ impl Contacts for Dotdigital {
 
     async fn count_contacts(&self) -> Result<u64, Fault> {
         let (_, body) = self.client.whole(&Ask::get("/v2/contacts/count", &[])).await.map_err(Fault::from)?;
-        serde_json::from_slice(&body).map_err(|_| crate::client::unreadable("/v2/contacts/count"))
+        serde_json::from_slice(&body).map_err(|_| crate::sink::unreadable("/v2/contacts/count"))
     }
 
     async fn patch_contact(&self, row: &ContactRow, merge: Merge) -> Result<Patched, Fault> {

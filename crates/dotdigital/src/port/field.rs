@@ -6,7 +6,8 @@ use postroom_core::{Code, Fault};
 use serde_json::{Value, json};
 
 use super::Dotdigital;
-use crate::client::{Ask, Trouble};
+use crate::ask::Ask;
+use crate::client::Trouble;
 use crate::wire::{Row, people};
 
 const FIELDS: &str = "/v2/data-fields";

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use super::Dotdigital;
 use super::contact::{named, needs_v3};
 use super::rows::{Document, Members};
-use crate::client::{Ask, Trouble};
+use crate::ask::Ask;
+use crate::client::Trouble;
 use crate::wire::{Piece, Row, people};
 
 const V3: &str = "/contacts/v3/import";

@@ -10,7 +10,7 @@ use postroom_core::marketing::{
 use serde_json::{Value, json};
 
 use super::{Dotdigital, suppression};
-use crate::client::Ask;
+use crate::ask::Ask;
 use crate::date;
 use crate::wire::Row;
 

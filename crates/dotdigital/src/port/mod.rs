@@ -19,11 +19,13 @@ use http::StatusCode;
 use postroom_core::marketing::{Ask as Part, Page};
 use postroom_core::{Clock, Fault, Ids};
 
+use crate::ask::Ask;
 use crate::auth::Credentials;
-use crate::client::{Ask, Client, Trouble, Whole, unreadable};
+use crate::client::{Client, Trouble};
 use crate::config::{Api, Settings};
 use crate::paging::{self, Found, Place};
 use crate::refusal::Refusal;
+use crate::sink::{Whole, unreadable};
 use crate::wire::Row;
 use rows::Rows;
 
@@ -105,18 +107,20 @@ impl Dotdigital {
         most: u32,
         map: fn(&Row<'_>) -> Option<T>,
     ) -> Result<Page<T>, Fault> {
-        let size = u64::from(part.size.clamp(1, most.min(self.client.settings.page.clamp(1, 1000))));
+        let most = most.min(self.client.settings.page.clamp(1, 1000));
+        let (size, most) = (u64::from(part.size.clamp(1, most)), u64::from(most));
         let overlap = u64::from(self.client.settings.overlap);
         let mut place = part.after.as_deref().map_or_else(|| Ok(Place::default()), Place::read)?;
         loop {
-            let skip = place.skip(size, overlap);
-            let ask = ask().query("select", size).query("skip", skip);
+            let (select, skip) = place.question(size, overlap, most);
+            let ask = ask().query("select", select).query("skip", skip);
             let mut rows = Rows::new(ask.route, map).keyed(paging::key);
             self.client.send(&ask, &mut rows).await?;
-            match place.matched(&rows.keys, skip, size)? {
+            match place.matched(&rows.keys, (select, skip), size)? {
                 Found::Elsewhere(other) => place = other,
-                Found::New { seen, next } => {
-                    let rows = rows.found.split_off(seen);
+                Found::New { rows: new, next } => {
+                    rows.found.truncate(new.end);
+                    let rows = rows.found.split_off(new.start);
                     return Ok(Page { rows, next: next.map(|next| next.write()) });
                 }
             }

@@ -10,7 +10,8 @@ use postroom_core::marketing::{
 use serde_json::{Value, json};
 
 use super::Dotdigital;
-use crate::client::{Ask, Trouble};
+use crate::ask::Ask;
+use crate::client::Trouble;
 use crate::date;
 use crate::wire::Row;
 

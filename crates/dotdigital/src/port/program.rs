@@ -11,7 +11,8 @@ use serde_json::json;
 
 use super::Dotdigital;
 use super::list::PAGE;
-use crate::client::{Ask, Trouble};
+use crate::ask::Ask;
+use crate::client::Trouble;
 use crate::wire::Row;
 
 #[async_trait]

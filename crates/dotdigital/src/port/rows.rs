@@ -2,7 +2,7 @@
 
 use postroom_core::Fault;
 
-use crate::client::{Sink, unreadable};
+use crate::sink::{Sink, unreadable};
 use crate::wire::{Piece, Row, Splitter};
 
 /// Reads a row; `None` when it cannot be read.

@@ -7,7 +7,7 @@ use postroom_core::marketing::{Ask as Part, ContactId, Page, Score, Scores};
 
 use super::Dotdigital;
 use super::list::PAGE;
-use crate::client::Ask;
+use crate::ask::Ask;
 use crate::date;
 use crate::wire::Row;
 

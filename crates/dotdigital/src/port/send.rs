@@ -11,9 +11,10 @@ use serde_json::{Map, Value, json};
 
 use super::Dotdigital;
 use super::rows::{Document, Members};
-use crate::client::{Ask, Whole};
+use crate::ask::Ask;
 use crate::date;
 use crate::refusal::Refusal;
+use crate::sink::Whole;
 use crate::wire::{Piece, Row};
 
 /// Single mails in one call.

@@ -14,6 +14,9 @@ pub(crate) enum Piece<'p> {
     Member(&'p str),
 }
 
+/// Who gets the pieces.
+type Take<'t, E> = dyn FnMut(Piece<'_>, &[u8]) -> Result<(), E> + 't;
+
 /// How an answer is taken apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shape {
@@ -88,11 +91,7 @@ impl Splitter {
     }
 
     /// Takes more bytes and hands on each piece that is whole.
-    pub(crate) fn feed<E: From<Broken>>(
-        &mut self,
-        bytes: &[u8],
-        take: &mut dyn FnMut(Piece<'_>, &[u8]) -> Result<(), E>,
-    ) -> Result<(), E> {
+    pub(crate) fn feed<E: From<Broken>>(&mut self, bytes: &[u8], take: &mut Take<'_, E>) -> Result<(), E> {
         for byte in bytes {
             self.step(*byte, take)?;
         }
@@ -104,11 +103,7 @@ impl Splitter {
         if self.at == At::End { Ok(()) } else { Err(Broken) }
     }
 
-    fn step<E: From<Broken>>(
-        &mut self,
-        byte: u8,
-        take: &mut dyn FnMut(Piece<'_>, &[u8]) -> Result<(), E>,
-    ) -> Result<(), E> {
+    fn step<E: From<Broken>>(&mut self, byte: u8, take: &mut Take<'_, E>) -> Result<(), E> {
         match self.at {
             At::Inside => return self.inside(byte, take),
             At::Key => return self.key_byte(byte).map_err(E::from),
@@ -170,11 +165,7 @@ impl Splitter {
         }
     }
 
-    fn inside<E: From<Broken>>(
-        &mut self,
-        byte: u8,
-        take: &mut dyn FnMut(Piece<'_>, &[u8]) -> Result<(), E>,
-    ) -> Result<(), E> {
+    fn inside<E: From<Broken>>(&mut self, byte: u8, take: &mut Take<'_, E>) -> Result<(), E> {
         self.piece.push(byte);
         match byte {
             _ if self.escaped => self.escaped = false,
@@ -203,10 +194,7 @@ impl Splitter {
     }
 
     /// A piece is whole; what comes next is decided by where it stood.
-    fn whole<E: From<Broken>>(
-        &mut self,
-        take: &mut dyn FnMut(Piece<'_>, &[u8]) -> Result<(), E>,
-    ) -> Result<(), E> {
+    fn whole<E: From<Broken>>(&mut self, take: &mut Take<'_, E>) -> Result<(), E> {
         let (piece, next) = match (&self.key, self.member_array) {
             (Some(key), true) => (Piece::ElementOf(key), At::Array),
             (Some(key), false) => (Piece::Member(key), At::Object),

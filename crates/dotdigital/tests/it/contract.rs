@@ -89,6 +89,7 @@ fn plain() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().build().unwrap()
 }
 
+#[expect(clippy::print_stderr, reason = "the test's own output, shown when it fails")]
 async fn pass(State(tap): State<Tap>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap();

@@ -25,6 +25,10 @@ fn stand_in() -> (StandIn, Clock) {
 }
 
 fn client(url: &str, change: impl FnOnce(&mut Settings)) -> Dotdigital {
+    client_by(Clock::system(), url, change)
+}
+
+fn client_by(clock: Clock, url: &str, change: impl FnOnce(&mut Settings)) -> Dotdigital {
     let mut settings = Settings::new(url).unwrap().with_endpoint(url).unwrap();
     settings.pause = Duration::from_millis(1);
     settings.timeout = Duration::from_secs(20);
@@ -32,7 +36,7 @@ fn client(url: &str, change: impl FnOnce(&mut Settings)) -> Dotdigital {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let credentials = Credentials { user: USER.into(), password: Secret::new(PASSWORD) };
-    Dotdigital::new(settings, http, credentials, Clock::system(), postroom_core::Ids::random())
+    Dotdigital::new(settings, http, credentials, clock, postroom_core::Ids::random())
 }
 
 fn row(email: &str) -> ContactRow {
@@ -517,13 +521,14 @@ async fn limits_of_the_stand_in() {
         "after the first refusal nobody asks: {:?}",
         world.calls()
     );
-    // The end of a minute is told as a moment: both clocks must be of the same day.
-    let world = StandIn::start(Options::one_account(PASSWORD), Clock::system());
+    // The end of a minute is told as a moment: both go by one clock, which stands.
+    let (world, clock) = stand_in();
     world.limit(USER, Limit::Tiered { low: 10, medium: 10, high: 10 });
-    let service = client(&world.url(Region::R1), |settings| settings.patience = Duration::from_secs(1));
+    let service =
+        client_by(clock, &world.url(Region::R1), |settings| settings.patience = Duration::from_secs(1));
     let mut fault = None;
     for _ in 0..12 {
-        fault = service.server_time().await.err().or(fault);
+        fault = service.count_contacts().await.err().or(fault);
     }
     let fault = fault.expect("ten calls are fewer than twelve");
     assert!(matches!(fault.verdict, Verdict::Retry { after: Some(_) }), "{fault:?}");

@@ -374,7 +374,10 @@ fn each_way_into_a_crm_outside_says_what_it_needs() {
     for (keys, problem) in [
         (String::new(), "crm.sign_in is missing"),
         ("sign_in = \"client_secret\"\nclient_id = \"c\"".into(), "crm.client_secret is missing"),
-        (format!("sign_in = \"client_certificate\"\n{application}"), "crm.client_certificate is missing"),
+        (
+            format!("sign_in = \"client_certificate\"\nclient_id = \"c\"\n{}", secret("client_private_key")),
+            "crm.client_certificate is missing",
+        ),
         (format!("sign_in = \"adfs\"\n{user}"), "crm.client_id is missing"),
         ("sign_in = \"windows\"\nusername = \"u\"".into(), "crm.password is missing"),
         ("sign_in = \"token\"".into(), "crm.token is missing"),
@@ -388,11 +391,10 @@ fn each_way_into_a_crm_outside_says_what_it_needs() {
     ] {
         refused(&outside(&keys), &[problem]);
     }
-    refused(
-        "[crm]\nkind = \"webapi\"\norg_url = \"http://crm.example.org\"\n",
-        &["is not protected: write https://"],
-    );
-    refused("[crm]\nkind = \"soap\"\n", &["is not there yet"]);
+    let open = outside(&secret("token")).replace("https://", "http://");
+    refused(&open, &["is not protected: write https://"]);
+    let soap = outside(&secret("token")).replace("webapi", "soap");
+    refused(&soap, &["is not there yet"]);
 }
 
 #[test]

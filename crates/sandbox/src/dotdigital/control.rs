@@ -190,12 +190,15 @@ struct Advance {
     seconds: i64,
 }
 
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Response> {
-    serde_json::from_slice(body).map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()).into_response())
+/// A question that cannot be read, or a wish that cannot be met: status and sentence.
+type Turned = (StatusCode, String);
+
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Turned> {
+    serde_json::from_slice(body).map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))
 }
 
-fn conflict(why: &str) -> Response {
-    (StatusCode::CONFLICT, why.to_owned()).into_response()
+fn conflict(why: &str) -> Turned {
+    (StatusCode::CONFLICT, why.to_owned())
 }
 
 pub(super) fn answer(world: &World, method: &str, path: &[String], body: &[u8]) -> Response {
@@ -204,7 +207,7 @@ pub(super) fn answer(world: &World, method: &str, path: &[String], body: &[u8]) 
         ["account", id, rest @ ..] => (id.parse().ok(), rest),
         rest => (None, rest),
     };
-    answered(world, account, method, path, body).unwrap_or_else(|refusal| refusal)
+    answered(world, account, method, path, body).unwrap_or_else(IntoResponse::into_response)
 }
 
 fn answered(
@@ -213,7 +216,7 @@ fn answered(
     method: &str,
     path: &[&str],
     body: &[u8],
-) -> Result<Response, Response> {
+) -> Result<Response, Turned> {
     let first = |named: Option<i32>| world.with(|state| first_of(named.or(account), &state.kept.accounts));
     let done = StatusCode::NO_CONTENT.into_response();
     Ok(match (method, path) {
@@ -269,7 +272,7 @@ fn first_of(named: Option<i32>, accounts: &BTreeMap<i32, Account>) -> i32 {
     named.or_else(|| accounts.keys().next().copied()).unwrap_or(0)
 }
 
-fn act(world: &World, account: i32, ask: ActAsk) -> Result<(), Response> {
+fn act(world: &World, account: i32, ask: ActAsk) -> Result<(), Turned> {
     let ActAsk { email, campaign, at, act, .. } = ask;
     let outcome = world.settled(|state, now| {
         let account = state.account(account).ok_or("there is no such account")?;

@@ -33,6 +33,8 @@ pub enum Fault {
     ShiftingPages { rows: usize },
     /// Enumerations of v2 hold `NotAvailableInThisVersion`, and objects a member that nobody knows.
     UnknownValues,
+    /// Moments are spelled in every way that was seen: with milliseconds, with less, without a zone.
+    DateSpellings,
     /// Imports that begin now end like this.
     ImportEnds { phase: ImportEnd },
     /// Imports that begin now never end.
@@ -109,6 +111,7 @@ pub(super) struct Ordeal {
     pub slow: Duration,
     pub shift: usize,
     pub unknown: bool,
+    pub dates: bool,
     /// None: imports that begin now never end.
     pub import_fate: Option<Phase>,
 }
@@ -123,6 +126,7 @@ pub(super) fn take(switches: &mut Vec<Switch>, method: &str, path: &str, account
         slow: Duration::ZERO,
         shift: 0,
         unknown: false,
+        dates: false,
         import_fate: Some(Phase::Finished),
     };
     for switch in switches.iter_mut().filter(|switch| switch.meant(method, path, account)) {
@@ -146,6 +150,7 @@ pub(super) fn take(switches: &mut Vec<Switch>, method: &str, path: &str, account
             Fault::Slow { milliseconds } => ordeal.slow = Duration::from_millis(*milliseconds),
             Fault::ShiftingPages { rows } => ordeal.shift = *rows,
             Fault::UnknownValues => ordeal.unknown = true,
+            Fault::DateSpellings => ordeal.dates = true,
             Fault::ImportEnds { phase } => ordeal.import_fate = Some(phase.phase()),
             Fault::ImportStuck => ordeal.import_fate = None,
         }
@@ -183,6 +188,27 @@ pub(super) fn estrange(body: &mut Value, seen: &mut usize) {
                 }
             }
             members.insert("addedInALaterVersion".to_owned(), Value::from(1));
+        }
+        _ => {}
+    }
+}
+
+/// Spells every moment in another way than the one before (dotdigital.md A5).
+pub(super) fn respell(body: &mut Value, seen: &mut usize) {
+    match body {
+        Value::Array(rows) => rows.iter_mut().for_each(|row| respell(row, seen)),
+        Value::Object(members) => members.values_mut().for_each(|value| respell(value, seen)),
+        Value::String(text) => {
+            let Some(start) = text.strip_suffix(".000Z").filter(|_| text.len() == 24).map(str::to_owned)
+            else {
+                return;
+            };
+            *seen += 1;
+            *text = match *seen % 3 {
+                0 => text.clone(),
+                1 => start,
+                _ => format!("{start}.00Z"),
+            };
         }
         _ => {}
     }

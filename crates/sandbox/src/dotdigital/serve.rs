@@ -35,6 +35,8 @@ pub(super) async fn connection(stream: TcpStream, world: Arc<World>, region: Reg
     let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         answer(Arc::clone(&world), region, request)
     });
+    // Without it large answers wait for acknowledgements; a socket that refuses is served all the same.
+    let _ = stream.set_nodelay(true);
     // A client that goes away is no failure of the server's, and a lost answer is wanted.
     let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
@@ -165,17 +167,8 @@ fn serve(
     }
     let (route, captures) = match found {
         Found::Route(route, captures) => (route, captures),
-        Found::OtherMethods(methods) => {
-            let allow = HeaderValue::from_str(&methods.join(", ")).unwrap_or(HeaderValue::from_static("GET"));
-            let body = json!({ "message": "The resource does not support this method." });
-            let mut response = Reply::Json(StatusCode::METHOD_NOT_ALLOWED, body).into_response();
-            response.headers_mut().insert(header::ALLOW, allow);
-            return served(Some(response));
-        }
-        Found::Nothing => {
-            let body = json!({ "message": "No HTTP resource was found that matches the request." });
-            return served(Some(Reply::Json(StatusCode::NOT_FOUND, body).into_response()));
-        }
+        Found::OtherMethods(methods) => return served(Some(no_method(&methods))),
+        Found::Nothing => return served(Some(no_path())),
     };
     let known = &mut state.users[user];
     let ruling = known.meter.count(known.limit, route.tier, now);
@@ -214,6 +207,9 @@ fn written(answer: Result<Reply, Refusal>, ordeal: &Ordeal, v3: bool) -> Respons
             if ordeal.unknown && !v3 {
                 fault::estrange(&mut body, &mut 0);
             }
+            if ordeal.dates {
+                fault::respell(&mut body, &mut 0);
+            }
             Reply::Json(status, body).into_response()
         }
         Ok(reply) => reply.into_response(),
@@ -238,6 +234,19 @@ fn unauthorised(v3: bool) -> Response {
     }
     let why = "Authorization has been denied for this request".to_owned();
     (challenge, Refusal::V2(StatusCode::UNAUTHORIZED, "ERROR_INVALID_LOGIN", why)).into_response()
+}
+
+fn no_method(known: &[&str]) -> Response {
+    let allow = HeaderValue::from_str(&known.join(", ")).unwrap_or(HeaderValue::from_static("GET"));
+    let body = json!({ "message": "The resource does not support this method." });
+    let mut response = Reply::Json(StatusCode::METHOD_NOT_ALLOWED, body).into_response();
+    response.headers_mut().insert(header::ALLOW, allow);
+    response
+}
+
+fn no_path() -> Response {
+    let body = json!({ "message": "No HTTP resource was found that matches the request." });
+    Reply::Json(StatusCode::NOT_FOUND, body).into_response()
 }
 
 fn refused(status: u16, code: &str, v3: bool, now: Timestamp) -> Response {

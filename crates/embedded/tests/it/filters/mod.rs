@@ -53,7 +53,7 @@ async fn town(on: On, rows: Rows) -> Town {
     let door = SoapDoor::new(bench.ids.clone(), Settings::default());
     let soap = SoapBench { session: web.session.clone(), door, bench };
     world::create(&web.bench, &rows).await;
-    let metadata = definitions::metadata(&*web.bench.crm.schema().await.unwrap());
+    let metadata = definitions::metadata(&web.bench.crm.schema().await.unwrap());
     Town { web, soap, metadata, rows, said: Mutex::default() }
 }
 

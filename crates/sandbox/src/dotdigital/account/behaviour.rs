@@ -238,48 +238,48 @@ impl Account {
         campaign: Option<i32>,
         act: Act,
     ) -> Result<(), &'static str> {
-        let in_campaign = match &act {
-            Act::Unsubscribe => {
-                self.suppress(email, Status::Unsubscribed, at);
-                false
-            }
-            Act::Complain => {
-                self.suppress(email, Status::IspComplained, at);
-                false
-            }
-            Act::HardBounce => {
-                self.suppress(email, Status::HardBounced, at);
-                false
-            }
-            Act::SoftBounce => {
-                self.soft_bounce(email, at);
-                false
-            }
-            Act::Suppress => {
-                self.suppress(email, Status::Suppressed, at);
-                false
-            }
+        let guess = self.contacts.find(&Key::Email(email.to_owned()));
+        let report = campaign.and_then(|id| self.campaigns.get(&id)).map(|campaign| &campaign.report);
+        let contact = report.and_then(|report| report.contact_of(email, guess));
+        if campaign.is_some() && contact.is_none() {
+            return Err("the campaign did not go to this address");
+        }
+        match &act {
+            Act::Unsubscribe => drop(self.suppress(email, Status::Unsubscribed, at)),
+            Act::Complain => drop(self.suppress(email, Status::IspComplained, at)),
+            Act::HardBounce => drop(self.suppress(email, Status::HardBounced, at)),
+            Act::Suppress => drop(self.suppress(email, Status::Suppressed, at)),
+            Act::SoftBounce => self.soft_bounce(email, at),
             Act::Confirm => return self.confirm(email, at).then_some(()).ok_or("no challenge waits"),
             Act::SignUp => {
                 self.resubscribe(email, false, at);
                 return Ok(());
             }
-            Act::LeaveList { list } => {
-                let contact = self.contacts.find(&Key::Email(email.to_owned()));
-                let contact = contact.ok_or("no contact has this address")?;
-                self.lists.get_mut(list).ok_or("there is no such list")?.depart(contact, email, at);
-                self.leave(contact, *list);
-                false
-            }
+            Act::LeaveList { list } => self.depart(*list, email, guess, at)?,
             Act::Answer { form, answers, complete } => {
                 return self.answer(*form, email, answers.clone(), *complete, at);
             }
-            _ => true,
-        };
-        let Some(campaign) = campaign.and_then(|id| self.campaigns.get_mut(&id)) else {
-            return if in_campaign { Err("name a campaign that went to this address") } else { Ok(()) };
-        };
-        record(&mut campaign.report, at, email, act)
+            _ if contact.is_none() => return Err("name a campaign that went to this address"),
+            _ => {}
+        }
+        let report = campaign.and_then(|id| self.campaigns.get_mut(&id)).map(|campaign| &mut campaign.report);
+        if let (Some(report), Some(contact)) = (report, contact) {
+            record(report, at, contact, act);
+        }
+        Ok(())
+    }
+
+    fn depart(
+        &mut self,
+        list: i32,
+        email: &str,
+        contact: Option<i32>,
+        at: Timestamp,
+    ) -> Result<(), &'static str> {
+        let contact = contact.ok_or("no contact has this address")?;
+        self.lists.get_mut(&list).ok_or("there is no such list")?.depart(contact, email, at);
+        self.leave(contact, list);
+        Ok(())
     }
 
     fn soft_bounce(&mut self, email: &str, at: Timestamp) {
@@ -297,12 +297,11 @@ impl Account {
     }
 }
 
-/// Writes an act into a campaign's report.
-fn record(report: &mut Report, at: Timestamp, email: &str, act: Act) -> Result<(), &'static str> {
-    let contact = report.contact_of(email).ok_or("the campaign did not go to this address")?;
+/// Writes an act of one who was mailed into a campaign's report.
+fn record(report: &mut Report, at: Timestamp, contact: i32, act: Act) {
     report.changed = report.changed.max(Some(at));
     let ip: Arc<str> = format!("198.51.100.{}", contact % 250 + 1).into();
-    let recipient = report.recipient_mut(contact).expect("an address of the report has a row");
+    let Some(recipient) = report.recipient_mut(contact) else { return };
     recipient.changed = recipient.changed.max(at);
     let email = Arc::clone(&recipient.email);
     count(recipient, at, &ip, &act);
@@ -337,7 +336,6 @@ fn record(report: &mut Report, at: Timestamp, email: &str, act: Act) -> Result<(
         }
         _ => {}
     }
-    Ok(())
 }
 
 fn count(recipient: &mut Recipient, at: Timestamp, ip: &Arc<str>, act: &Act) {

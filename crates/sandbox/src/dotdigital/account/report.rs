@@ -138,10 +138,11 @@ impl Report {
         self.recipients.get_mut(*self.latest.get(&contact)?)
     }
 
-    /// By address, also of a contact that is gone.
-    pub fn contact_of(&self, email: &str) -> Option<i32> {
-        let row = self.recipients.iter().rev().find(|row| row.email.eq_ignore_ascii_case(email));
-        row.map(|row| row.contact)
+    /// By address, also of a contact that is gone; `guess` is the contact that has the address now.
+    pub fn contact_of(&self, email: &str, guess: Option<i32>) -> Option<i32> {
+        let same = |row: &&Recipient| row.email.eq_ignore_ascii_case(email);
+        let guessed = guess.and_then(|id| self.recipient(id)).filter(same);
+        guessed.or_else(|| self.recipients.iter().rev().find(same)).map(|row| row.contact)
     }
 }
 

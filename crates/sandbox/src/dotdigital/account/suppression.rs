@@ -90,7 +90,9 @@ impl Account {
             Some(id) => id,
             None => self.contacts.put(self.blank(Some(email), at)),
         };
-        let known = self.ledger.get(email);
+        // Who was challenged and leaves again leaves anew.
+        let waits = self.contacts.get(contact).is_some_and(|known| known.status == Status::PendingOptIn);
+        let known = self.ledger.get(email).filter(|_| !waits);
         let stays =
             known.filter(|known| known.status != Status::Unsubscribed || status == Status::Unsubscribed);
         let suppression = match stays {

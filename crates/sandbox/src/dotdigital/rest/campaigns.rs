@@ -241,7 +241,15 @@ pub(super) fn create_split(call: &mut Call<'_>) -> Answer {
         html: nth(&htmls, n),
         text: nth(&plains, n),
     });
-    let campaign = Campaign { versions: versions.collect(), ..header(&body)? };
+    let versions: Vec<Version> = versions.collect();
+    let full = |version: &Version| {
+        let parts = [&version.subject, &version.from_name, &version.html, &version.text];
+        parts.iter().all(|part| !part.is_empty())
+    };
+    if !versions.iter().all(full) {
+        return Err(Refusal::bad("ERROR_CAMPAIGN_INVALID"));
+    }
+    let campaign = Campaign { versions, ..header(&body)? };
     let id = add(call, campaign);
     let campaign = &call.account.campaigns[&id];
     let all = |get: fn(&Version) -> &String| {

@@ -2,11 +2,13 @@
 //! Not here: signing in, limits, switches (`serve`).
 
 mod accounts;
+mod bulk;
 pub(crate) mod call;
 mod campaigns;
 mod contacts;
 mod csv;
 mod forms;
+mod identifiers;
 mod imports;
 pub(crate) mod lists;
 mod people;

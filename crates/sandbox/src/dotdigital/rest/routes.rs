@@ -3,8 +3,8 @@
 use super::Tier::{High, Low, Medium, Unlimited};
 use super::call::{Answer, Call};
 use super::{
-    Route, Tier, accounts, campaigns, contacts, forms, imports, lists, people, preferences, reports, sends,
-    suppressions,
+    Route, Tier, accounts, bulk, campaigns, contacts, forms, identifiers, imports, lists, people,
+    preferences, reports, sends, suppressions,
 };
 
 const fn get(pattern: &'static str, tier: Tier, handler: fn(&mut Call<'_>) -> Answer) -> Route {
@@ -183,15 +183,15 @@ pub(crate) const ROUTES: &[Route] = &[
     // Contacts of v3.
     get("/contacts/v3", Low, people::page),
     post("/contacts/v3", Medium, people::create),
-    put("/contacts/v3/import", Low, people::import),
-    get("/contacts/v3/import/{}", Unlimited, people::import_status),
-    post("/contacts/v3/delete", Low, people::delete_many),
-    get("/contacts/v3/delete/{}", Unlimited, people::delete_status),
+    put("/contacts/v3/import", Low, bulk::import),
+    get("/contacts/v3/import/{}", Unlimited, bulk::import_status),
+    post("/contacts/v3/delete", Low, bulk::delete_many),
+    get("/contacts/v3/delete/{}", Unlimited, bulk::delete_status),
     get("/contacts/v3/{}/{}", High, people::one),
     put("/contacts/v3/{}/{}", Medium, people::replace),
     patch("/contacts/v3/{}/{}", Medium, people::patch),
     delete("/contacts/v3/{}/{}", Medium, people::delete),
-    get("/configuration/v3/customIdentifiers", High, people::custom),
-    post("/configuration/v3/customIdentifiers", Medium, people::create_custom),
-    delete("/configuration/v3/customIdentifiers/{}", Medium, people::delete_custom),
+    get("/configuration/v3/customIdentifiers", High, identifiers::all),
+    post("/configuration/v3/customIdentifiers", Medium, identifiers::create),
+    delete("/configuration/v3/customIdentifiers/{}", Medium, identifiers::delete),
 ];

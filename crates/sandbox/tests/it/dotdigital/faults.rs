@@ -83,6 +83,18 @@ fn words_from_the_future_appear_in_v2_only() {
 }
 
 #[test]
+fn moments_are_spelled_in_every_way() {
+    let service = start();
+    for email in ["a@x.io", "b@x.io", "c@x.io"] {
+        service.post("/v2/contacts/unsubscribe", json!({ "email": email }), 200);
+    }
+    service.sandbox.fault(Switch::always(Fault::DateSpellings));
+    let feed = service.get("/v2/contacts/suppressed-since/2000-01-01");
+    let expected = ["2026-03-02T09:00:00", "2026-03-02T09:00:00.00Z", "2026-03-02T09:00:00.000Z"];
+    assert_eq!(pluck(&feed, "dateRemoved"), expected);
+}
+
+#[test]
 fn a_slow_answer_keeps_nobody_else_waiting() {
     let service = start();
     let slow = Fault::Slow { milliseconds: 3_000 };

@@ -87,6 +87,12 @@ fn a_challenge_is_not_yet_a_subscription() {
     let campaign = service.campaign("C");
     service.send(campaign, &[list]);
     assert!(service.mailed().is_empty());
+    // Leaving again while the challenge waits is a new fact.
+    service.pass(1);
+    service.sandbox.act(1, "a@x.io", None, Act::Unsubscribe).unwrap();
+    let feed = service.get("/v2/contacts/unsubscribed-since/2026-03-02T10:00:00Z");
+    assert_eq!(pluck(&feed, "reason"), ["Unsubscribed"]);
+    assert_eq!(resubscribe(&service, "a@x.io", false), "ContactChallenged");
     service.refuses("POST", "/v2/contacts", json!({ "email": "a@x.io" }), 400, "ERROR_CONTACT_SUPPRESSED");
     service.sandbox.act(1, "a@x.io", None, Act::Confirm).unwrap();
     assert_eq!(service.get("/v2/contacts/suppressed-since/2000-01-01"), json!([]));
