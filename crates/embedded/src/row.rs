@@ -125,7 +125,8 @@ pub(crate) fn take(row: &mut Row, at: usize, column: &Column) -> Result<Value, E
     })
 }
 
-fn value(row: &Row, at: usize, column: &Column) -> Result<Value, Error> {
+/// One value, whose first cell stands at `at`.
+pub(crate) fn value(row: &Row, at: usize, column: &Column) -> Result<Value, Error> {
     Ok(match column.kind {
         Kind::Id | Kind::Guid => row.at::<Option<uuid::Uuid>>(at)?.into(),
         Kind::Lookup => lookup(row, at, column)?,

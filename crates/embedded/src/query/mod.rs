@@ -129,8 +129,11 @@ impl Plan {
 
     /// Where this row stands in the order.
     pub(crate) fn mark(&self, schema: &Schema, row: &Row) -> Result<Vec<Value>, Error> {
-        let mut row = row.clone();
-        self.marks.iter().map(|mark| mark.read(mark.column(schema), &mut row)).collect()
+        let read = |mark: &Output| match mark.column(schema) {
+            Some(column) => row::value(row, mark.cell, column),
+            None => computed::read(row, mark.cell),
+        };
+        self.marks.iter().map(read).collect()
     }
 }
 
