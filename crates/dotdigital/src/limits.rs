@@ -91,6 +91,7 @@ impl Limits {
     pub(crate) fn spent(&self, route: &'static str, headers: &HeaderMap) -> SignedDuration {
         let now = self.clock.now();
         let wait = retry_after(headers).or_else(|| reset(headers, now)).unwrap_or(WINDOW);
+        let wait = wait.max(SignedDuration::from_secs(1));
         let mut state = self.lock();
         let scope = text(headers, "x-ratelimit-scope").map(str::to_owned);
         match scope.or_else(|| state.tiers.get(route).cloned()) {
@@ -138,8 +139,9 @@ fn reset(headers: &HeaderMap, now: Timestamp) -> Option<SignedDuration> {
     let theirs = text(headers, "date").and_then(|date| jiff::fmt::rfc2822::parse(date).ok());
     let theirs = theirs.map_or(now, |date| date.timestamp());
     let until = Timestamp::from_second(number).ok()?.duration_since(theirs);
-    // A reset beyond the hour is a clock that is wrong.
-    Some(until.clamp(SignedDuration::ZERO, SignedDuration::from_hours(1)))
+    // A reset that is long past tells of clocks that differ, and nothing of the window.
+    let told = until > -WINDOW;
+    told.then_some(until.clamp(SignedDuration::ZERO, SignedDuration::from_hours(1)))
 }
 
 #[cfg(test)]
@@ -189,11 +191,12 @@ mod tests {
         let check = |reset: &str, seconds: i64| {
             let (limits, _) = limits();
             assert_eq!(limits.spent("a", &tier("0", reset)).as_secs(), seconds, "{reset}");
-            assert_eq!(limits.take("a", true).map(|wait| wait.as_secs()), (seconds > 0).then_some(seconds));
+            assert_eq!(limits.take("a", true).map(|wait| wait.as_secs()), Some(seconds));
         };
         check(&(SIX + 17).to_string(), 17);
         check("17", 17);
-        check(&(SIX - 17).to_string(), 0);
+        check(&(SIX - 17).to_string(), 1);
+        check(&(SIX - 4000).to_string(), 60);
         check("99999999999", 3600);
         check("soon", 60);
     }

@@ -1,4 +1,6 @@
 //! Schemathesis (PyPI) asks what the OpenAPI file allows and what it does not, and judges the answers by the file.
+//!
+//! About 600 requests. `PHASES=coverage` makes it 7,000, each bound and type of each parameter among them.
 
 use std::path::Path;
 use std::process::Command;
