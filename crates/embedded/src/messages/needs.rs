@@ -29,6 +29,8 @@ const QUEUE: &[Need] = &[On(Read, "queue"), On(AppendTo, "queue")];
 const LIST: &[Need] = &[On(Read, "list"), On(AppendTo, "list")];
 const SHARED: &[Need] = &[Of(Share, "Target")];
 const ROLE: &[Need] = &[On(Read, "role"), On(Write, "role")];
+const IMPORT: &[Need] = &[Misc("prvImportCustomization")];
+const CUSTOMIZE: &[Need] = &[Misc("prvWriteEntity")];
 const SOLD: &[Need] = &[On(Read, "opportunity"), On(Write, "opportunity")];
 
 /// Every message, with nothing for those that tell only of the caller himself.
@@ -85,6 +87,13 @@ const NEEDS: &[(&str, &[Need])] = &[
     ("CommitFileBlocksUpload", &[]),
     // Whose file it is only the file itself says.
     ("DeleteFile", &[]),
+    ("ImportSolution", IMPORT),
+    ("ImportSolutionAsync", IMPORT),
+    ("StageAndUpgrade", IMPORT),
+    ("StageAndUpgradeAsync", IMPORT),
+    ("ExportSolution", &[Misc("prvExportCustomization")]),
+    ("AddSolutionComponent", CUSTOMIZE),
+    ("RemoveSolutionComponent", CUSTOMIZE),
 ];
 
 /// What a message asks for; `None` when it has no row here, which a test does not let happen.
