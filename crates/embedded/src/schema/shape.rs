@@ -180,6 +180,7 @@ fn index(table: &Table, column: &Column, dialect: Dialect) -> Ddl {
     index.name(index_name(table, column)).table(table.storage());
     let plain = || column.name.clone();
     // The order of `query::window`. The builder has no word for it and writes the operator class as it is.
+    // An index made before this order was given stays as it is: it finds rows as well, but walks no pages.
     let nulls = "NULLS FIRST";
     match (column.kind, dialect) {
         (Kind::Text, Dialect::Postgres) => {
