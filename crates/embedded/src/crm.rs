@@ -217,8 +217,7 @@ pub(crate) async fn ask(
         Frame { schema: &schema, dialect: tx.dialect(), now, me: Me::default(), visible: &all_visible };
     let plan = query::plan(&frame, &query, &Window::default())?;
     let rows = tx.query(&plan.select).await?;
-    let records = rows.iter().map(|row| plan.record(&schema, row));
-    Ok(records.collect::<Result<Vec<_>, Error>>()?)
+    Ok(plan.records(&schema, rows)?)
 }
 
 /// The unit failed as a whole: nothing of any set is there.

@@ -54,10 +54,10 @@ use postroom_store::{Error, Store, Tx};
 use uuid::Uuid;
 
 use access::Callers;
+pub use content::read as read_content;
 pub use failure::Failure;
 use messages::blocks::Uploads;
 pub use rules::Refusal;
-pub use content::read as read_content;
 pub use schema::registry::MIGRATIONS;
 use schema::registry::{self, Cache};
 use schema::{Column, Schema, Table};

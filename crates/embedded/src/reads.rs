@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use postroom_core::metadata::Metadata;
 use postroom_core::query::Comparison;
 use postroom_core::{ChangesAsk, CrmChanges, CrmPage, Fault, Filter, Query, Record, Value};
-use postroom_store::{Error, Row, Tx};
+use postroom_store::Tx;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -145,12 +145,11 @@ async fn part(
     let texts = |marks: Marks| marks.into_iter().map(|mark| mark.map_or(Value::Null, Value::Text)).collect();
     let start = after.map_or(Start::First, |marks| Start::After(texts(marks)));
     let plan = query::plan(&frame, &query, &Window { size: size.map(|size| size + 1), start })?;
-    let rows = tx.query(&plan.select).await?;
+    let mut rows = tx.query(&plan.select).await?;
     let shown = size.map_or(rows.len(), |size| rows.len().min(size as usize));
-    let record = |row: &Row| plan.record(schema, row);
-    let records = rows[..shown].iter().map(record).collect::<Result<Vec<_>, Error>>()?;
     let last = (rows.len() > shown).then(|| plan.mark(schema, &rows[shown - 1])).transpose()?;
-    Ok((records, last.map(|last| marks(&last))))
+    rows.truncate(shown);
+    Ok((plan.records(schema, rows)?, last.map(|last| marks(&last))))
 }
 
 fn write(what: &impl Serialize) -> String {

@@ -73,7 +73,7 @@ pub(crate) fn cells(column: &Column, value: Option<&Value>) -> Vec<sql::Value> {
         (Kind::Body | Kind::File, value) => body_cells(value),
         (_, value) => vec![value.and_then(Value::as_int).into()],
     };
-    cells.truncate(shape::cells(column).len());
+    cells.truncate(shape::width(column));
     cells
 }
 
@@ -111,12 +111,22 @@ pub(crate) fn read(row: &Row, start: usize, table: &Table, places: &[usize]) -> 
     for place in places {
         let column = &table.columns[*place];
         values.push(value(row, at, column)?);
-        at += shape::cells(column).len();
+        at += shape::width(column);
     }
     Ok(values)
 }
 
-fn value(row: &Row, at: usize, column: &Column) -> Result<Value, Error> {
+/// One value that nothing else of the row is read for: long texts move.
+pub(crate) fn take(row: &mut Row, at: usize, column: &Column) -> Result<Value, Error> {
+    Ok(match column.kind {
+        Kind::Text | Kind::MultiChoice => row.take_text(at)?.into(),
+        Kind::Decimal | Kind::Money => row.take_text(at)?.map_or(Value::Null, Value::Decimal),
+        _ => value(row, at, column)?,
+    })
+}
+
+/// One value, whose first cell stands at `at`.
+pub(crate) fn value(row: &Row, at: usize, column: &Column) -> Result<Value, Error> {
     Ok(match column.kind {
         Kind::Id | Kind::Guid => row.at::<Option<uuid::Uuid>>(at)?.into(),
         Kind::Lookup => lookup(row, at, column)?,

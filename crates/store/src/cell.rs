@@ -47,6 +47,15 @@ impl Row {
         self.cells.get(place)
     }
 
+    /// The text at `place`, taken out of the row instead of copied.
+    pub fn take_text(&mut self, place: usize) -> Result<Option<String>, Error> {
+        match self.cells.get_mut(place) {
+            Some(Cell::Null) => Ok(None),
+            Some(Cell::Text(text)) => Ok(Some(std::mem::take(text))),
+            _ => Err(self.mismatch::<String>(&place.to_string())),
+        }
+    }
+
     fn mismatch<T: FromCell>(&self, column: &str) -> Error {
         Error::Cell { column: column.to_owned(), wanted: T::NAME }
     }

@@ -54,8 +54,8 @@ pub(super) async fn load(tx: &mut Tx, lot: &mut Lot, sets: &[ChangeSet]) -> Resu
             };
             let plan = query::plan(&frame, &query, &Window::default())
                 .expect("a key's columns are the table's, and the values were settled for them");
-            for row in tx.query(&plan.select).await? {
-                let record = plan.record(&lot.schema, &row)?;
+            let rows = tx.query(&plan.select).await?;
+            for record in plan.records(&lot.schema, rows)? {
                 let values: Option<Vec<String>> =
                     columns.iter().map(|column| record.get(column).and_then(comparable)).collect();
                 if let Some(values) = values {

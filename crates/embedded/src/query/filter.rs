@@ -6,7 +6,7 @@ use postroom_store::sql::{self, Expr, ExprTrait, Query as Sql};
 use uuid::Uuid;
 
 use super::scope::Scope;
-use super::text::{fold, like, like_literal};
+use super::text::{self, fold, like, like_literal};
 use super::{Frame, all_visible, moment, truth};
 use crate::row;
 use crate::rules::{Refusal, coerce};
@@ -200,7 +200,7 @@ impl Context<'_> {
         let mut apart = Vec::new();
         for value in values {
             match listable(at, value)? {
-                Some(bound) => listed.push(bound),
+                Some(bound) => listed.extend(bound),
                 None if *value == Value::Null => {}
                 None => apart.push(self.compare(at, Comparison::Eq, value)?),
             }
@@ -240,12 +240,22 @@ impl Context<'_> {
     }
 
     fn text(&self, column: Expr, comparison: Comparison, wanted: &str) -> Expr {
-        let (column, wanted) = fold(self.frame.dialect, column, wanted);
+        let dialect = self.frame.dialect;
+        if comparison == Comparison::Eq {
+            return text::equals(dialect, column, wanted);
+        }
+        let (folded, wanted) = fold(dialect, column.clone(), wanted);
         match comparison {
-            Comparison::StartsWith => like_literal(column, "", &wanted, "%"),
-            Comparison::EndsWith => like_literal(column, "%", &wanted, ""),
-            Comparison::Contains => like_literal(column, "%", &wanted, "%"),
-            other => relate(column, other, wanted.into()),
+            Comparison::StartsWith => {
+                let compared = like_literal(folded, "", &wanted, "%");
+                match text::begins(dialect, &column, &wanted) {
+                    Some(within) => compared.and(within),
+                    None => compared,
+                }
+            }
+            Comparison::EndsWith => like_literal(folded, "%", &wanted, ""),
+            Comparison::Contains => like_literal(folded, "%", &wanted, "%"),
+            other => relate(folded, other, wanted.into()),
         }
     }
 
@@ -353,15 +363,17 @@ fn bound(at: At, value: &Value) -> Result<sql::Value, Refusal> {
     Ok(row::cells(at.column, Some(&settled(at.table, at.column, value)?)).swap_remove(0))
 }
 
-/// The bound value when plain equality of the cell is what equality means.
-fn listable(at: At, value: &Value) -> Result<Option<sql::Value>, Refusal> {
+/// The bound values when plain equality of the cell with one of them is what equality means.
+fn listable(at: At, value: &Value) -> Result<Option<Vec<sql::Value>>, Refusal> {
     Ok(match (at.column.kind, value) {
         (_, Value::Null) => None,
-        (Kind::Text, Value::Text(text)) if text.is_ascii() => Some(text.to_ascii_lowercase().into()),
-        (Kind::Lookup, Value::Guid(id)) => Some((*id).into()),
-        (Kind::Lookup, Value::Lookup(to)) if !at.column.targets.several() => Some(to.id.into()),
+        (Kind::Text, Value::Text(text)) => {
+            text::spelled(text).map(|all| all.into_iter().map(Into::into).collect())
+        }
+        (Kind::Lookup, Value::Guid(id)) => Some(vec![(*id).into()]),
+        (Kind::Lookup, Value::Lookup(to)) if !at.column.targets.several() => Some(vec![to.id.into()]),
         (Kind::Text | Kind::Lookup | Kind::Decimal | Kind::Money | Kind::Body | Kind::File, _) => None,
-        _ => Some(bound(at, value)?),
+        _ => Some(vec![bound(at, value)?]),
     })
 }
 

@@ -27,7 +27,7 @@ use uuid::Uuid;
 
 use crate::row;
 use crate::rules::Refusal;
-use crate::schema::{Kind, Schema, Table, shape};
+use crate::schema::{Column, Kind, Schema, Table, shape};
 pub(crate) use filter::settled;
 use scope::Scope;
 pub(crate) use text::fold;
@@ -81,11 +81,13 @@ struct Output {
 }
 
 impl Output {
-    fn read(&self, schema: &Schema, row: &Row) -> Result<Value, Error> {
-        match &self.column {
-            Some((table, place)) => {
-                Ok(row::read(row, self.cell, known(schema, table), &[*place])?.swap_remove(0))
-            }
+    fn column<'s>(&self, schema: &'s Schema) -> Option<&'s Column> {
+        self.column.as_ref().map(|(table, place)| &known(schema, table).columns[*place])
+    }
+
+    fn read(&self, column: Option<&Column>, row: &mut Row) -> Result<Value, Error> {
+        match column {
+            Some(column) => row::take(row, self.cell, column),
             None => computed::read(row, self.cell),
         }
     }
@@ -96,12 +98,23 @@ fn known<'s>(schema: &'s Schema, table: &str) -> &'s Table {
 }
 
 impl Plan {
-    /// One row of the answer.
-    pub(crate) fn record(&self, schema: &Schema, row: &Row) -> Result<Record, Error> {
+    /// The rows of the answer.
+    pub(crate) fn records(
+        &self,
+        schema: &Schema,
+        rows: impl IntoIterator<Item = Row>,
+    ) -> Result<Vec<Record>, Error> {
+        // Found once, as there may be thousands of rows.
+        let columns: Vec<Option<&Column>> = self.outputs.iter().map(|output| output.column(schema)).collect();
+        rows.into_iter().map(|row| self.record(&columns, row)).collect()
+    }
+
+    fn record(&self, columns: &[Option<&Column>], mut row: Row) -> Result<Record, Error> {
         let id = self.key.map(|cell| row.at::<Option<Uuid>>(cell)).transpose()?.flatten();
         let mut record = Record::new(RecordRef::new(self.table.clone(), id.unwrap_or_default()));
-        for output in &self.outputs {
-            let value = output.read(schema, row)?;
+        record.columns.reserve_exact(if self.named { columns.len() } else { 0 });
+        for (output, column) in self.outputs.iter().zip(columns) {
+            let value = output.read(*column, &mut row)?;
             if self.named || value != Value::Null {
                 record.columns.push((output.name.clone(), value));
             }
@@ -116,7 +129,11 @@ impl Plan {
 
     /// Where this row stands in the order.
     pub(crate) fn mark(&self, schema: &Schema, row: &Row) -> Result<Vec<Value>, Error> {
-        self.marks.iter().map(|mark| mark.read(schema, row)).collect()
+        let read = |mark: &Output| match mark.column(schema) {
+            Some(column) => row::value(row, mark.cell, column),
+            None => computed::read(row, mark.cell),
+        };
+        self.marks.iter().map(read).collect()
     }
 }
 

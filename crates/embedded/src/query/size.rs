@@ -5,6 +5,7 @@
 use postroom_core::query::{Comparison, Link};
 use postroom_core::{Filter, Query, Value};
 
+use super::text::bound;
 use crate::rules::Refusal;
 
 /// Tables joined, the first one counted.
@@ -90,7 +91,7 @@ impl Sum {
     }
 
     fn text(&mut self, text: &str, pattern: bool) -> Result<(), Refusal> {
-        self.values += 1;
+        self.values += bound(text, pattern);
         if text.contains('\0') {
             return Err(Refusal::Nul);
         }

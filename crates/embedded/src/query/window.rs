@@ -37,6 +37,8 @@ struct Key {
     at: usize,
     place: usize,
     descending: bool,
+    /// It is never null.
+    filled: bool,
     expr: Expr,
 }
 
@@ -59,6 +61,9 @@ pub(super) fn apply(
     let mut outputs = Vec::new();
     for key in &keys {
         match key.descending {
+            // PostgreSQL walks an index only in its own order of nulls, even where there are none.
+            false if key.filled => select.order_by_expr(key.expr.clone(), Direction::Asc),
+            true if key.filled => select.order_by_expr(key.expr.clone(), Direction::Desc),
             // Nulls first when rising, as SQL Server has it.
             true => select.order_by_expr_with_nulls(key.expr.clone(), Direction::Desc, NullOrdering::Last),
             false => select.order_by_expr_with_nulls(key.expr.clone(), Direction::Asc, NullOrdering::First),
@@ -131,7 +136,8 @@ fn key(frame: &Frame, scope: &Scope, here: usize, order: &Order) -> Result<Key, 
         "" => column.name.clone(),
         alias => format!("{alias}.{}", column.name),
     };
-    Ok(Key { name, at, place, descending: order.descending, expr })
+    let filled = at == 0 && column.kind == Kind::Id;
+    Ok(Key { name, at, place, descending: order.descending, filled, expr })
 }
 
 /// The rows after these sort keys: equal in the first ones, and beyond in the next.

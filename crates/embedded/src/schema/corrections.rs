@@ -103,6 +103,12 @@ pub(super) const CORRECTIONS: &[Correction] = &[
     fix("systemuser", &["internalemailaddress", "personalemailaddress"], Fix::Indexed, "see account"),
     fix("queue", &["emailaddress"], Fix::Indexed, "see account"),
     fix("contact", &["parentcustomerid"], Fix::Indexed, "the people of an account"),
+    // The columns of the platform's quick-find views, which it indexes too.
+    fix("contact", &["fullname", "lastname", "telephone1", "mobilephone"], Fix::Indexed, "quick find"),
+    fix("account", &["name", "accountnumber", "telephone1"], Fix::Indexed, "quick find"),
+    fix("lead", &["fullname", "lastname", "companyname"], Fix::Indexed, "quick find"),
+    fix("incident", &["title", "ticketnumber"], Fix::Indexed, "quick find"),
+    fix("opportunity", &["name"], Fix::Indexed, "quick find"),
     fix("systemuser", &["defaultodbfoldername"], Fix::Text("CRM"), "the platform's value"),
     fix("systemuser", &["defaultmailbox"], Fix::Kind(Kind::Lookup), "the file has it as a bare id"),
     fix("systemuser", &["defaultmailbox"], Fix::Targets(&["mailbox"]), "see above"),

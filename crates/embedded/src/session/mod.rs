@@ -288,19 +288,19 @@ async fn run(
     // One row more than asked for shows whether there are more.
     let wider = Window { size: window.size.map(|size| size + 1), start: window.start.clone() };
     let plan = query::plan(&frame, &query, &wider)?;
-    let rows = tx.query(&plan.select).await?;
+    let mut rows = tx.query(&plan.select).await?;
     let total = match total {
         true => Some(count(tx, plan.count.clone()).await?),
         false => None,
     };
     let shown = window.size.map_or(rows.len(), |size| rows.len().min(size as usize));
     let more = rows.len() > shown;
-    let rows = &rows[..shown];
+    rows.truncate(shown);
     let mark = |row: Option<&postroom_store::Row>| {
         row.map(|row| plan.mark(&schema, row)).transpose().map(Option::unwrap_or_default)
     };
     let (first, last) = (mark(rows.first())?, mark(rows.last())?);
-    let mut records = rows.iter().map(|row| plan.record(&schema, row)).collect::<Result<Vec<_>, _>>()?;
+    let mut records = plan.records(&schema, rows)?;
     permission::hide(caller, &schema, &query, &mut records);
     Ok(Page { records, more, keys: plan.keys(), first, last, total })
 }

@@ -25,6 +25,46 @@ async fn addresses_have_an_index_that_serves() {
     }
 }
 
+/// A page begins where the one before ended, and PostgreSQL walks there only in the order of nulls of the index.
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_have_an_index_that_serves() {
+    let bench = Bench::new(On::Postgres).await;
+    let database = bench.url.rsplit('/').next().unwrap();
+    let check = |order: &str, index: &str| {
+        let sql = format!(
+            "set enable_seqscan = off; set enable_sort = off; \
+             explain select 1 from crm_contact order by {order} limit 50"
+        );
+        let plan = Postgres::shared().run(database, &sql);
+        assert!(plan.contains(index), "{order}: {plan}");
+    };
+    check("contactid asc", "crm_contact_pkey");
+    check("lower(lastname) asc nulls first, contactid asc", "crm_contact_lastname_ix");
+    check("lower(lastname) desc nulls last, contactid asc", "crm_contact_lastname_ix");
+    check("versionnumber asc nulls first, contactid asc", "crm_contact_versionnumber_ix");
+}
+
+/// What a text begins with is found by the index of the column, beyond ASCII too. The conditions are those of `query::text`.
+#[tokio::test(flavor = "multi_thread")]
+async fn names_have_an_index_that_serves() {
+    let bench = Bench::new(On::Postgres).await;
+    let database = bench.url.rsplit('/').next().unwrap();
+    let check = |condition: &str| {
+        let sql = format!("set enable_seqscan = off; explain select 1 from crm_contact where {condition}");
+        let plan = Postgres::shared().run(database, &sql);
+        assert!(
+            plan.contains("crm_contact_lastname_ix") && plan.contains("Index Cond"),
+            "{condition}: {plan}"
+        );
+    };
+    check("lower(lastname) in ('köhler', 'kÖhler')");
+    check("lower(lastname) like 'ad%' escape '\\' and (lower(lastname) >= 'ad' and lower(lastname) < 'ae')");
+    check(
+        "translate(lower(lastname), 'Ö', 'ö') like 'kö%' escape '\\' and \
+         ((lower(lastname) >= 'kö' and lower(lastname) < 'k÷') or (lower(lastname) >= 'kÖ' and lower(lastname) < 'k×'))",
+    );
+}
+
 /// 500 mails as the tracking rules write them: the mail, five parties, an attachment, a queue item.
 async fn mails_are_filed_in_lots(on: On) {
     let bench = Bench::new(on).await;

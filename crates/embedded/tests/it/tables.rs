@@ -2,9 +2,13 @@
 
 use std::time::Instant;
 
-use postroom_core::{Change, Code, Content, Crm, Filter, Outcome, Record, Value};
+use postroom_core::query::Comparison;
+use postroom_core::{Change, Code, Content, Crm, Filter, Outcome, Query, Record, Value};
 use postroom_embedded::Embedded;
 use postroom_embedded::schema::{Choice, Column, Kind, Ownership, Schema, Table, Targets};
+use postroom_store::Error;
+use postroom_store::migrate::Ddl;
+use postroom_store::sql::{self, Expr};
 use uuid::Uuid;
 
 use crate::bench::{self, Bench, On, on_both};
@@ -15,6 +19,7 @@ on_both!(
     tables_made_at_run_time,
     another_process_sees_a_new_table,
     two_processes_may_start_at_once,
+    an_older_database_gets_the_indexes_it_lacks,
     bad_descriptions_are_refused,
 );
 
@@ -175,6 +180,57 @@ async fn two_processes_may_start_at_once(on: On) {
     }
     let users = bench.all("systemuser", Filter::All(vec![])).await;
     assert_eq!(users.len(), 1, "after {:?}: {users:?}", started.elapsed());
+}
+
+/// As it was left by a postroom whose table had fewer indexes: opening makes them, once, and the rows stay.
+async fn an_older_database_gets_the_indexes_it_lacks(on: On) {
+    use sql::ExprTrait;
+
+    let bench = Bench::new(on).await;
+    bench.create(&[bench.contact("Anna")]).await;
+    let table = bench.crm.table("contact").await.unwrap();
+    let mut older = Table::clone(&table);
+    for column in &mut older.columns {
+        column.indexed &= !["lastname", "telephone1"].contains(&column.name.as_str());
+    }
+    let description = serde_json::to_string(&older).unwrap();
+    let indexes = ["crm_contact_lastname_ix", "crm_contact_telephone1_ix"];
+    let stored: Result<(), Error> = bench
+        .store
+        .write("test.older", move |tx| {
+            let update = sql::Query::update()
+                .table("crm_table")
+                .value("description", description.clone())
+                .and_where(Expr::col("name").eq("contact"))
+                .to_owned();
+            Box::pin(async move {
+                tx.execute(&update).await?;
+                for name in indexes {
+                    tx.shape(&Ddl::DropIndex(sql::Index::drop().name(name).to_owned())).await?;
+                }
+                Ok(())
+            })
+        })
+        .await;
+    stored.unwrap();
+    let (list, name) = match on {
+        On::Sqlite => ("sqlite_master", "name"),
+        On::Postgres => ("pg_indexes", "indexname"),
+    };
+    let there = async || {
+        let select =
+            sql::Query::select().column(name).from(list).and_where(Expr::col(name).is_in(indexes)).to_owned();
+        let found: Result<usize, Error> =
+            bench.store.read(move |tx| Box::pin(async move { Ok(tx.query(&select).await?.len()) })).await;
+        found.unwrap()
+    };
+    assert_eq!(there().await, 0);
+    for _ in 0..2 {
+        let crm = bench.second().await;
+        assert_eq!(there().await, 2);
+        let named = Filter::Compare("lastname".into(), Comparison::StartsWith, "aD".into());
+        assert_eq!(crm.query(&Query::of("contact").filter(named)).await.unwrap().len(), 1);
+    }
 }
 
 async fn bad_descriptions_are_refused(on: On) {
