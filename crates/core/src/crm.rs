@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::metadata::Metadata;
-use crate::{Code, Content, Definition, Drop, Fault, Query, Record, RecordRef};
+use crate::{Code, Content, Fault, Query, Record, RecordRef};
 
 /// A person or queue that an address belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,21 +167,6 @@ pub trait Crm: Send + Sync {
 
     async fn capabilities(&self) -> Result<Capabilities, Fault> {
         Ok(Capabilities::default())
-    }
-
-    /// Makes definitions, one after another; the answers stand in the same order. After a refusal the others are still
-    /// tried. What is there already is [`Outcome::Unchanged`], so that a run that was cut is simply made again.
-    async fn define(&self, definitions: Vec<Definition>) -> Vec<Result<Outcome, Fault>> {
-        let refused =
-            || Fault::reject(Code::CRM_REFUSED, "the tables of this CRM cannot be changed from here");
-        definitions.iter().map(|_| Err(refused())).collect()
-    }
-
-    /// Takes definitions away with everything they hold, one after another. What is not there is [`Outcome::Unchanged`].
-    async fn undefine(&self, drops: Vec<Drop>) -> Vec<Result<Outcome, Fault>> {
-        let refused =
-            || Fault::reject(Code::CRM_REFUSED, "the tables of this CRM cannot be changed from here");
-        drops.iter().map(|_| Err(refused())).collect()
     }
 
     /// Ties a row to others by a many-to-many relationship (its schema name). Pairs that are tied already stay so.

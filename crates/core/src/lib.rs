@@ -21,7 +21,6 @@ pub mod code;
 mod content;
 mod crm;
 pub mod decision;
-mod define;
 mod directory;
 mod door;
 mod fault;
@@ -47,7 +46,6 @@ pub use crm::{
     AddressHit, Capabilities, Change, ChangeSet, ChangesAsk, Crm, CrmChanges, CrmPage, Imported, Outcome,
 };
 pub use decision::{Decision, Signal, SignalKind};
-pub use define::{Definition, Drop};
 pub use directory::Directory;
 pub use door::{CrmDoors, DoorKind, DoorRefusal, DoorReply, DoorRequest};
 pub use fault::{Fault, Verdict};

@@ -8,8 +8,8 @@ use futures_util::FutureExt;
 use jiff::Timestamp;
 use postroom_core::metadata::Metadata;
 use postroom_core::{
-    AddressHit, Capabilities, ChangeSet, ChangesAsk, Content, Crm, CrmChanges, CrmPage, Definition, Drop,
-    Fault, Imported, Outcome, Query, Record, RecordRef,
+    AddressHit, Capabilities, ChangeSet, ChangesAsk, Content, Crm, CrmChanges, CrmPage, Fault, Imported,
+    Outcome, Query, Record, RecordRef,
 };
 use postroom_store::body::{self, Body};
 use postroom_store::sql::{Expr, Func, Query as Sql};
@@ -110,14 +110,6 @@ impl Crm for Embedded {
             max_batch: 1000,
             max_page: 5000,
         })
-    }
-
-    async fn define(&self, definitions: Vec<Definition>) -> Vec<Result<Outcome, Fault>> {
-        self.define_each(definitions).await
-    }
-
-    async fn undefine(&self, drops: Vec<Drop>) -> Vec<Result<Outcome, Fault>> {
-        self.undefine_each(drops).await
     }
 
     async fn associate(&self, relationship: &str, at: &RecordRef, others: &[RecordRef]) -> Result<(), Fault> {

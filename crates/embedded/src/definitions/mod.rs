@@ -13,7 +13,6 @@ mod accept;
 pub(crate) mod cascades;
 mod change;
 mod columns;
-mod define;
 pub(crate) mod draft;
 mod labels;
 mod links;

@@ -19,9 +19,7 @@
 
 pub mod definitions;
 pub mod extended;
-pub mod install;
 pub mod options;
-pub mod plan;
 pub mod roles;
 pub mod tables;
 

@@ -1,7 +1,3 @@
-//! The marketing half's rules, tested from outside, with the embedded CRM on both databases.
+//! The marketing half's rules, tested from outside.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helper functions too")]
-
-mod bench;
-mod install;
 mod solution;
