@@ -37,7 +37,6 @@ pub mod wire;
 
 pub use account::{Account, Auth, FolderName, FolderRule, Start, Tls, TlsMode, Touch, Watched};
 pub use append::append;
-pub use postroom_formats::x509::Certificate;
 pub use client::{Client, Patience};
 pub use data::{Fetched, Listed, Namespace, Namespaces, Standing, fetched, listed, namespaces, status};
 pub use dial::{Dialer, Stream};
@@ -45,6 +44,7 @@ pub use error::{Error, Remedy};
 pub use folders::Tree;
 pub use guess::{Candidate, Names, Srv, SystemNames, guess};
 pub use postroom_core::{Fingerprint, NotAFingerprint};
+pub use postroom_formats::x509::Certificate;
 pub use probe::{Sent, Step, probe};
 pub use session::{Criterion, Known};
 pub use watcher::{Options, Pauses, Watcher};
