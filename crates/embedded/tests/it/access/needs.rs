@@ -184,23 +184,32 @@ async fn roles_that_just_suffice(on: On) {
         ),
         ("Assign", None, vec![row("Target", &alone.at), row("Assignee", &town.colleague)], vec![]),
     ];
-    for (name, target, parameters, more) in cases {
-        let mut all = Vec::new();
-        for need in messages::needs(name).unwrap().iter().chain(&more) {
-            all.push(told(&town, need).await.1);
-        }
-        all.sort_unstable();
-        all.dedup();
-        let message = Message { name: name.into(), target: target.cloned(), parameters };
-        only(&town, role, &[]).await;
-        assert!(missing(asked(&town, &session, message.clone()).await).is_some(), "{name}");
-        only(&town, role, &all).await;
-        let prepared =
-            asked(&town, &session, message).await.unwrap_or_else(|error| panic!("{name}: {error:?}"));
-        if !prepared.changes.is_empty() {
-            let set = ChangeSet { changes: prepared.changes };
-            session.write(set).await.unwrap_or_else(|error| panic!("{name}: {error:?}"));
-        }
+    for case in cases {
+        suffices(&town, role, &session, case).await;
     }
     assert_eq!(bench.found(&alone.at).await.lookup("ownerid"), Some(&town.colleague));
+}
+
+/// Refused without a role, and done with what the table names.
+async fn suffices(
+    town: &Town,
+    role: uuid::Uuid,
+    session: &Session,
+    (name, target, parameters, more): Case<'_>,
+) {
+    let mut all = Vec::new();
+    for need in messages::needs(name).unwrap().iter().chain(&more) {
+        all.push(told(town, need).await.1);
+    }
+    all.sort_unstable();
+    all.dedup();
+    let message = Message { name: name.into(), target: target.cloned(), parameters };
+    only(town, role, &[]).await;
+    assert!(missing(asked(town, session, message.clone()).await).is_some(), "{name}");
+    only(town, role, &all).await;
+    let prepared = asked(town, session, message).await.unwrap_or_else(|error| panic!("{name}: {error:?}"));
+    if !prepared.changes.is_empty() {
+        let set = ChangeSet { changes: prepared.changes };
+        session.write(set).await.unwrap_or_else(|error| panic!("{name}: {error:?}"));
+    }
 }
