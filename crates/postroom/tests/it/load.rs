@@ -23,7 +23,7 @@ use crate::make::{Make, Place};
 /// Where all mail goes.
 pub const MAILBOX: &str = "support@crm.example";
 /// For anything that happens by itself: long, because machines that test are busy.
-pub const PATIENCE: Duration = Duration::from_secs(90);
+pub const PATIENCE: Duration = Duration::from_secs(180);
 /// Names a kill point to the binary.
 pub const KILL_AT: &str = "POSTROOM_KILL_AT";
 /// Records that the letters belong to.

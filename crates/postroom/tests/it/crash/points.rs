@@ -294,7 +294,7 @@ impl Drill {
     /// Waits for the death at a point, and helps it on now and then.
     #[track_caller]
     fn dies(&mut self, armed: &str, mut help: impl FnMut(&mut Drill)) {
-        for round in 1..=60 {
+        for round in 1..=120 {
             if poll::until(Duration::from_secs(2), || self.house.server.ended().is_some()) {
                 let status = self.house.server.wait_for_end(PATIENCE);
                 assert!(is_killed(status), "{armed}: ended with {status}\n{}", self.house.printed());
