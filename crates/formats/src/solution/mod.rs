@@ -4,8 +4,8 @@
 //! # Design
 //!
 //! * A [`Solution`] is values: definitions are those of `postroom_core::metadata`; what only clients of the platform
-//!   understand (forms, layouts, site maps, ribbons) stays a tree of XML. [`read`] and [`write`] are pure.
-//! * [`write`] is told for which [`Package`] version: a server refuses packages of a newer one, and each version has
+//!   understand (forms, layouts, site maps, ribbons) stays a tree of XML. [`read`] and [`write()`] are pure.
+//! * [`write()`] is told for which [`Package`] version: a server refuses packages of a newer one, and each version has
 //!   elements that older ones do not know. What an old version cannot hold is an error, never left out in silence.
 //! * [`read`] is for strangers' files: limits on size, number, growth and nesting; names are checked; nothing is written
 //!   anywhere. Parts of a solution that have no type here are named in [`Solution::left_out`].
@@ -101,7 +101,7 @@ impl Package {
     pub const V8_2: Package = Package { major: 8, minor: 2 };
     pub const V9_0: Package = Package { major: 9, minor: 0 };
     pub const V9_2: Package = Package { major: 9, minor: 2 };
-    /// Those that [`write`] is tried with.
+    /// Those that [`write()`] is tried with.
     pub const ALL: &[Package] = &[
         Package::V5_0,
         Package::V6_0,
