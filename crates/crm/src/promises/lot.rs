@@ -100,6 +100,14 @@ pub(crate) fn record(change: &Change) -> Option<&Record> {
     }
 }
 
+/// The rows that a set makes.
+pub(crate) fn makes(set: &ChangeSet) -> impl Iterator<Item = &RecordRef> {
+    set.changes.iter().filter_map(|change| match change {
+        Change::Create(row) | Change::CreateNew(row) | Change::Upsert(row) => Some(&row.at),
+        Change::Update(_) | Change::UpdateIf(..) | Change::Delete(_) | Change::DeleteIf(..) => None,
+    })
+}
+
 /// Rows to be looked at before a set is sent: always those whose outcome depends on it, and all of them the second time.
 pub(crate) fn wanted(
     set: &ChangeSet,

@@ -5,6 +5,7 @@
 //! * **Refused because something is there (or gone) that was not**: a repeat, or somebody else was faster. Another look, and
 //!   what is left to do is sent again.
 //! * **Lost**: the answer did not come. Another look says what happened.
+//! * **Refused because a set before it is not done yet**: a reply whose mail's answer was lost. Both go again.
 //! * **Learned**: the server turned out to be older than it was taken for. The set is said anew.
 //! * **Refused for a reason**: the fault names the column.
 
@@ -172,16 +173,52 @@ fn settled<Op>(
     last: bool,
     answers: &mut [Option<Answer>],
 ) -> Pending {
-    let mut again = Vec::new();
+    let mut again: Pending = Vec::new();
+    let mut befores = pending.into_iter();
     for (parcel, sent) in parcels.into_iter().zip(sent) {
+        let (at, set) = (parcel.at, &sets[parcel.at]);
         let before =
-            pending.iter().find(|(at, _)| *at == parcel.at).map_or(Before::Nothing, |(_, before)| *before);
-        match settle(&sets[parcel.at], looked, parcel.outcomes, sent, before, last) {
-            Ok(answer) => answers[parcel.at] = Some(answer),
-            Err(before) => again.push((parcel.at, before)),
+            befores.find(|(pending, _)| *pending == at).map_or(Before::Nothing, |(_, before)| before);
+        let early = match &sent {
+            Sent::Refused(refusal) if refusal.missing() => awaited(sets, set, answers, &again),
+            _ => None,
+        };
+        match (settle(set, looked, parcel.outcomes, sent, before, last), early) {
+            (Ok(Err(_)), Some(Awaited::Pending)) => again.push((at, before)),
+            (Ok(Err(fault)), Some(Awaited::Retried)) => answers[at] = Some(Err(retried(fault))),
+            (Ok(answer), _) => answers[at] = Some(answer),
+            (Err(before), _) => again.push((at, before)),
         }
     }
     again
+}
+
+/// What a set waits for that was refused as a row it refers to is missing.
+enum Awaited {
+    /// Another set will make that row in the next round.
+    Pending,
+    /// The set that makes it was not done this time.
+    Retried,
+}
+
+fn awaited(
+    sets: &[ChangeSet],
+    refused: &ChangeSet,
+    answers: &[Option<Answer>],
+    again: &Pending,
+) -> Option<Awaited> {
+    let columns = refused.changes.iter().filter_map(lot::record).flat_map(|row| &row.columns);
+    let named: HashSet<&RecordRef> = columns.filter_map(|(_, value)| value.as_lookup()).collect();
+    let makers = sets.iter().enumerate().filter(|(_, set)| lot::makes(set).any(|row| named.contains(row)));
+    let retry = |answer: &Answer| matches!(answer, Err(Fault { verdict: Verdict::Retry { .. }, .. }));
+    makers.map(|(at, _)| at).find_map(|at| match &answers[at] {
+        Some(answer) => retry(answer).then_some(Awaited::Retried),
+        None => again.iter().any(|(pending, _)| *pending == at).then_some(Awaited::Pending),
+    })
+}
+
+fn retried(fault: Fault) -> Fault {
+    Fault { verdict: Verdict::Retry { after: None }, ..fault }
 }
 
 /// A short wait before something is looked at again.
@@ -261,7 +298,7 @@ fn settle(
     match sent {
         Sent::Done => Ok(Ok(outcomes)),
         Sent::Lost(_) if !last => Err(Before::Lost),
-        Sent::Lost(fault) => Ok(Err(Fault { verdict: Verdict::Retry { after: None }, ..fault })),
+        Sent::Lost(fault) => Ok(Err(retried(fault))),
         Sent::Not(fault) => Ok(Err(fault)),
         Sent::Learned if !last => Err(before),
         Sent::Learned => Ok(Err(Fault::bug("the CRM refuses every way to say a change"))),

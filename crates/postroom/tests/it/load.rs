@@ -197,7 +197,8 @@ impl House {
         });
         assert!(
             settled && last["shelf"].as_u64() <= Some(0),
-            "the work does not end: {last}\n{}",
+            "the work does not end: {last}\n{}\n{}",
+            self.run(&["shelf", "list"]).out,
             self.printed()
         );
         last

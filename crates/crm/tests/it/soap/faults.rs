@@ -5,7 +5,7 @@ use std::sync::Arc;
 use postroom_core::{Change, ChangeSet, Crm, Filter, Ids, Query, Record, RecordRef};
 use postroom_embedded::soap::{Generation, Settings};
 
-use crate::faults::{check, introduce, known, mail, tell};
+use crate::faults::{answer, check, introduce, known, mail, tell};
 use crate::server::{Harm, Mood, On, Server, on_both};
 
 on_both!(limits_are_obeyed, away_and_back, lost_answers_are_looked_for, cut_answers_are_looked_for);
@@ -61,6 +61,8 @@ async fn every_call_once(generation: Generation, harm: Harm) {
         if let Some(Change::Create(email)) = sets[3].first_mut() {
             *email = email.clone().with("messageid", mark.as_str());
         }
+        let answered = answer(&sets[3], mail(&ids, 1));
+        sets.push(answered);
         let email = match &sets[3][0] {
             Change::Create(email) => email.at.clone(),
             other => panic!("{other:?}"),
