@@ -5,14 +5,15 @@
 //!   every row.
 //! * **Without it**: [`poll`].
 
-use postroom_core::{ChangesAsk, Clock, CrmChanges, Fault, Query, Record};
+use postroom_core::{ChangesAsk, Clock, CrmChanges, Fault, Query};
 use postroom_formats::soap::names::{GENERIC, XRM};
+use postroom_formats::soap::operation::Operation;
 use postroom_formats::soap::query::ColumnSet;
+use postroom_formats::soap::reply::Said;
 use postroom_formats::soap::request::Request;
-use postroom_formats::soap::value::{Any, Entity, EntityReference};
+use postroom_formats::soap::value::Any;
 use postroom_formats::xml::Element;
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use super::ability::Ability;
 use super::client::{Client, strange};
@@ -43,15 +44,6 @@ struct Tracked {
     #[serde(default)]
     page: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    cookie: Option<String>,
-}
-
-/// A page of changes.
-struct Part {
-    changed: Vec<Entity>,
-    gone: Vec<Uuid>,
-    token: String,
-    more: bool,
     cookie: Option<String>,
 }
 
@@ -108,20 +100,20 @@ impl Client {
         if let Some(since) = &run.since {
             request = request.with("DataVersion", Any::String(since.clone()));
         }
-        let response = self.execute(request, true).await?;
-        let part = match response.get("EntityChanges") {
-            Some(Any::Raw(element)) => part(element).map_err(unreadable)?,
-            _ => return Err(Trouble::Fault(strange("RetrieveEntityChanges"))),
+        let Said::Changes(part) = self.ask(Operation::Execute(request)).await? else {
+            return Err(Trouble::Fault(strange("RetrieveEntityChanges")));
         };
-        let full = run.since.is_none();
+        let (full, more) = (run.since.is_none(), part.rows.more);
         let then = run.then.unwrap_or(part.token);
-        let next = match part.more {
-            true => Tracked { since: run.since, then: Some(then), page: page + 1, cookie: part.cookie },
+        let next = match more {
+            true => {
+                let cookie = part.rows.cookie.clone();
+                Tracked { since: run.since, then: Some(then), page: page + 1, cookie }
+            }
             false => Tracked { since: Some(then), ..Tracked::default() },
         };
-        let records: Vec<Record> = part.changed.into_iter().map(|entity| shape.record(entity)).collect();
         let token = pack(&Token::Tracked(next));
-        Ok(CrmChanges { records, gone: part.gone, token, more: part.more, full })
+        Ok(CrmChanges { records: shape.records(part.rows), gone: part.gone, token, more, full })
     }
 }
 
@@ -137,31 +129,4 @@ fn paging(page: u32, size: u32, cookie: Option<&str>) -> Element {
         .with(Element::leaf(XRM, "PageNumber", page.to_string()))
         .with(Element::maybe(XRM, "PagingCookie", cookie))
         .with(Element::leaf(XRM, "ReturnTotalRecordCount", "false"))
-}
-
-/// `BusinessEntityChanges`
-fn part(at: &Element) -> Result<Part, postroom_formats::soap::Error> {
-    let (mut changed, mut gone) = (Vec::new(), Vec::new());
-    for item in at.child("Changes").map(|list| &*list.children).unwrap_or_default() {
-        if let Some(entity) = item.child("NewOrUpdatedEntity") {
-            changed.push(Entity::read(entity)?);
-        } else if let Some(to) = item.child("RemovedItem") {
-            gone.push(EntityReference::read(to)?.id);
-        }
-    }
-    let text = |name: &str| at.text_of(name).filter(|text| !text.is_empty()).map(str::to_owned);
-    let token =
-        text("DataToken").ok_or_else(|| postroom_formats::soap::Error::Missing("DataToken".into()))?;
-    Ok(Part {
-        changed,
-        gone,
-        token,
-        more: text("MoreRecords").as_deref() == Some("true"),
-        cookie: text("PagingCookie"),
-    })
-}
-
-fn unreadable(error: postroom_formats::soap::Error) -> Trouble {
-    let text = format!("the CRM's changes cannot be read: {error}");
-    Trouble::Fault(Fault::retry(postroom_core::Code::CRM_AWAY, text))
 }

@@ -11,7 +11,8 @@ use postroom_formats::soap::Generation;
 use postroom_formats::soap::metadata;
 use postroom_formats::soap::names::METADATA;
 use postroom_formats::soap::operation::{Answer, Operation};
-use postroom_formats::soap::request::{Request, Response, ResponseItem, Settings as Several};
+use postroom_formats::soap::reply::{Item, Said};
+use postroom_formats::soap::request::{Request, Response, Settings as Several};
 use postroom_formats::soap::value::Any;
 use postroom_formats::xml::Element;
 use tokio::sync::{Mutex as Turn, OnceCell};
@@ -79,7 +80,7 @@ impl Client {
         let asked = self.version.get_or_try_init(async || {
             let request = Operation::Execute(Request::new("RetrieveVersion"));
             let version = match self.wire.send(&request, Generation::Crm2011, true).await {
-                Ok(Answer::Execute(response)) => text(&response, "Version"),
+                Ok(Said::Answer(Answer::Execute(response))) => text(&response, "Version"),
                 Ok(_) => return Err(strange("RetrieveVersion")),
                 Err(trouble) => return Err(trouble.into()),
             };
@@ -96,11 +97,11 @@ impl Client {
     }
 
     /// Something that only reads.
-    pub(super) async fn ask(&self, operation: Operation) -> Result<Answer, Trouble> {
+    pub(super) async fn ask(&self, operation: Operation) -> Result<Said, Trouble> {
         self.send(operation, true).await
     }
 
-    pub(super) async fn send(&self, operation: Operation, repeatable: bool) -> Result<Answer, Trouble> {
+    pub(super) async fn send(&self, operation: Operation, repeatable: bool) -> Result<Said, Trouble> {
         self.version().await.map_err(Trouble::Fault)?;
         self.wire.send(&operation, self.generation(), repeatable).await
     }
@@ -108,7 +109,7 @@ impl Client {
     pub(super) async fn execute(&self, request: Request, repeatable: bool) -> Result<Response, Trouble> {
         let name = request.name.clone();
         match self.send(Operation::Execute(request), repeatable).await? {
-            Answer::Execute(response) => Ok(response),
+            Said::Answer(Answer::Execute(response)) => Ok(response),
             _ => Err(Trouble::Fault(strange(&name))),
         }
     }
@@ -117,7 +118,7 @@ impl Client {
     pub(super) async fn several(
         &self,
         requests: Vec<Request>,
-    ) -> Result<Vec<Result<Response, Refusal>>, Fault> {
+    ) -> Result<Vec<Result<Said, Refusal>>, Fault> {
         if requests.len() > 1 && self.can(Ability::Multiple).await? {
             let settings = Several { continue_on_error: true, return_responses: true };
             match self.multiple(requests.clone(), settings, true).await {
@@ -129,8 +130,8 @@ impl Client {
             }
         }
         let one = |request: Request| async move {
-            match self.execute(request, true).await {
-                Ok(response) => Ok(Ok(response)),
+            match self.ask(Operation::Execute(request)).await {
+                Ok(said) => Ok(Ok(said)),
                 Err(Trouble::Refused(refusal, _)) => Ok(Err(refusal)),
                 Err(trouble) => Err(Fault::from(trouble)),
             }
@@ -146,16 +147,15 @@ impl Client {
         requests: Vec<Request>,
         settings: Several,
         repeatable: bool,
-    ) -> Result<Vec<ResponseItem>, Trouble> {
+    ) -> Result<Vec<Item>, Trouble> {
         let request = Request::new("ExecuteMultiple")
             .with("Requests", Any::Requests(requests))
             .with("Settings", Any::Settings(settings));
-        let mut response = self.execute(request, repeatable).await?;
-        let place = response.results.iter().position(|(name, _)| name == "Responses");
-        match place.map(|place| response.results.swap_remove(place).1) {
-            Some(Any::ResponseItems(items)) => Ok(items),
-            None => Ok(Vec::new()),
-            Some(_) => Err(Trouble::Lost(strange("ExecuteMultiple"))),
+        match self.send(Operation::Execute(request), repeatable).await? {
+            Said::Many(items) => Ok(items),
+            // Nobody asked for answers, and nothing was refused.
+            Said::Answer(Answer::Execute(response)) if response.get("Responses").is_none() => Ok(Vec::new()),
+            _ => Err(Trouble::Lost(strange("ExecuteMultiple"))),
         }
     }
 
@@ -185,8 +185,11 @@ impl Client {
                 codes::NO_ENTITY | codes::NOT_FOUND => no_table(name),
                 _ => refusal.fault(),
             })?;
-            match response.get("EntityMetadata") {
-                Some(Any::Raw(element)) => add(&mut more, element)?,
+            match response {
+                Said::Answer(Answer::Execute(response)) => match response.get("EntityMetadata") {
+                    Some(Any::Raw(element)) => add(&mut more, element)?,
+                    _ => return Err(strange("RetrieveEntity")),
+                },
                 _ => return Err(strange("RetrieveEntity")),
             }
         }
@@ -281,15 +284,14 @@ fn add(known: &mut Metadata, element: &Element) -> Result<(), Fault> {
 }
 
 /// The answers of `ExecuteMultiple` to so many messages.
-fn in_order(count: usize, items: Vec<ResponseItem>) -> Result<Vec<Result<Response, Refusal>>, Fault> {
-    let mut answers: Vec<Option<Result<Response, Refusal>>> = (0..count).map(|_| None).collect();
+fn in_order(count: usize, items: Vec<Item>) -> Result<Vec<Result<Said, Refusal>>, Fault> {
+    let mut answers: Vec<Option<Result<Said, Refusal>>> = (0..count).map(|_| None).collect();
     for item in items {
         let place = usize::try_from(item.index).ok().and_then(|index| answers.get_mut(index));
         let Some(place) = place else { continue };
-        *place = match (item.fault, item.response) {
+        *place = match (item.fault, item.said) {
             (Some(fault), _) => Some(Err(refusal::of(&fault, http::StatusCode::INTERNAL_SERVER_ERROR))),
-            (None, Some(response)) => Some(Ok(response)),
-            (None, None) => None,
+            (None, said) => said.map(Ok),
         };
     }
     let cut = || Fault::retry(Code::CRM_AWAY, "the CRM left out answers of many messages in one");

@@ -2,9 +2,10 @@
 
 use futures_util::stream::{self, StreamExt};
 use postroom_core::{Code, CrmPage, Fault, Query, Record};
-use postroom_formats::soap::operation::{Answer, Operation};
+use postroom_formats::soap::operation::Operation;
+use postroom_formats::soap::reply::{Rows, Said};
 use postroom_formats::soap::request::Request;
-use postroom_formats::soap::value::{Any, EntityCollection};
+use postroom_formats::soap::value::Any;
 use serde::{Deserialize, Serialize};
 
 use super::ability::Ability;
@@ -76,9 +77,9 @@ impl Client {
         };
         let said = asked.page(place.page, place.cookie, (!ready.computes).then_some(size))?;
         let answer = self.ask(Operation::RetrieveMultiple(said)).await?;
-        let Answer::RetrieveMultiple(rows) = answer else { return Err(strange("RetrieveMultiple")) };
+        let Said::Rows(rows) = answer else { return Err(strange("RetrieveMultiple")) };
         let (more, cookie) = (rows.more, rows.cookie.clone());
-        let mut records = ready.records(rows);
+        let mut records = ready.shape.records(rows);
         if let Some(left) = place.left {
             records.truncate(usize::try_from(left).unwrap_or(usize::MAX));
         }
@@ -134,10 +135,9 @@ impl Client {
                 found.push(Vec::new());
                 continue;
             }
-            let response = answers.next().ok_or_else(|| strange("ExecuteMultiple"))?;
-            let rows = match response.map_err(|refusal| refusal.fault())?.get("EntityCollection") {
-                Some(Any::EntityCollection(rows)) => rows.clone(),
-                _ => return Err(strange("RetrieveMultiple")),
+            let answer = answers.next().ok_or_else(|| strange("ExecuteMultiple"))?;
+            let Said::Rows(rows) = answer.map_err(|refusal| refusal.fault())? else {
+                return Err(strange("RetrieveMultiple"));
             };
             found.push(self.rest(query, &ready, rows).await?);
         }
@@ -145,11 +145,11 @@ impl Client {
     }
 
     /// The rows of a first page and of those behind it.
-    async fn rest(&self, query: &Query, ready: &Ready, rows: EntityCollection) -> Result<Vec<Record>, Fault> {
+    async fn rest(&self, query: &Query, ready: &Ready, rows: Rows) -> Result<Vec<Record>, Fault> {
         let size = self.page_size(self.settings.page, &ready.shape);
         let place = Place { page: 2, cookie: rows.cookie.clone(), size, left: None };
         let mut next = (rows.more && !ready.computes).then(|| pack(&place));
-        let mut records = ready.records(rows);
+        let mut records = ready.shape.records(rows);
         while let Some(after) = next {
             let page =
                 self.page(&Query { top: None, ..query.clone() }, self.settings.page, Some(&after)).await?;
@@ -168,11 +168,5 @@ impl Client {
         known_columns(table, query)?;
         let shape = Shape::of(&metadata, table, query);
         Ok(Ready { shape, asked: Asked::of(&metadata, query)?, computes: query.computes() })
-    }
-}
-
-impl Ready {
-    fn records(&self, rows: EntityCollection) -> Vec<Record> {
-        rows.entities.into_iter().map(|entity| self.shape.record(entity)).collect()
     }
 }

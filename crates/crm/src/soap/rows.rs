@@ -1,12 +1,15 @@
-//! Entities to records. A [`Shape`] says once for a query which attribute is which column; columns without a value are
-//! absent on this wire.
+//! Rows to records. A [`Shape`] says once for a query which columns its records have, and once for a page where they stand
+//! there; columns without a value are absent on this wire.
+
+use std::collections::HashMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use postroom_core::metadata::{ColumnKind, Metadata, TableInfo};
 use postroom_core::query::{Join, Link};
 use postroom_core::{Content, Query, Record, RecordRef, Value};
-use postroom_formats::soap::value::{Any, Entity, boolean};
+use postroom_formats::soap::reply::{Row, Rows};
+use uuid::Uuid;
 
 use crate::promises::is_file;
 
@@ -41,17 +44,40 @@ impl Shape {
         self.fields.len()
     }
 
-    /// The record of an entity.
-    pub(super) fn record(&self, mut entity: Entity) -> Record {
-        let key = entity.get(&self.key).and_then(Any::as_guid);
-        let id = if entity.id.is_nil() { key.unwrap_or_default() } else { entity.id };
+    /// The records of a page.
+    pub(super) fn records(&self, rows: Rows) -> Vec<Record> {
+        let places = self.places(&rows.names);
+        let key = rows.names.iter().position(|name| *name == self.key);
+        let mut values = vec![None; self.fields.len()];
+        let record = |row: Row| {
+            let computed = row.id.is_nil().then_some(key).flatten();
+            let id = computed.and_then(|key| guid(&row, key)).unwrap_or(row.id);
+            for (at, value) in row.values {
+                // Of two values the first counts.
+                if let Some(place @ None) = places[at as usize].map(|place| &mut values[place]) {
+                    *place = Some(value);
+                }
+            }
+            self.record(id, &mut values)
+        };
+        rows.rows.into_iter().map(record).collect()
+    }
+
+    /// Which field each of these columns is.
+    fn places(&self, names: &[String]) -> Vec<Option<usize>> {
+        let mut fields = HashMap::with_capacity(self.fields.len());
+        for (place, (name, _)) in self.fields.iter().enumerate() {
+            fields.entry(name.as_str()).or_insert(place);
+        }
+        names.iter().map(|name| fields.get(name.as_str()).copied()).collect()
+    }
+
+    /// Takes the values of one row.
+    fn record(&self, id: Uuid, values: &mut [Option<Value>]) -> Record {
         let mut record = Record::new(RecordRef::new(self.table.as_str(), id));
         record.columns.reserve_exact(self.fields.len());
-        for (name, file) in &self.fields {
-            let place = entity.attributes.iter().position(|(known, _)| known == name);
-            // Columns mostly come in the order in which they were asked for; what is taken need not be searched again.
-            let any = place.map(|place| entity.attributes.swap_remove(place).1);
-            match any.and_then(|any| value(any, *file)) {
+        for ((name, file), value) in self.fields.iter().zip(values) {
+            match value.take().map(|value| if *file { unpacked(value) } else { value }) {
                 Some(value) if self.named || value != Value::Null => {
                     record.columns.push((name.clone(), value))
                 }
@@ -95,55 +121,61 @@ fn links(metadata: &Metadata, of: &[Link], fields: &mut Vec<(String, bool)>) {
     }
 }
 
-/// A value as the port has it; party lists are no values of a row.
-fn value(any: Any, file: bool) -> Option<Value> {
-    match any {
-        Any::String(text) if file => {
-            let packed: String = text.split_ascii_whitespace().collect();
-            match BASE64.decode(packed) {
-                Ok(bytes) => Some(Value::Content(Content::Bytes(bytes.into()))),
-                Err(_) => Some(Value::Text(text)),
-            }
-        }
-        Any::String(text) => Some(Value::Text(text)),
-        Any::Binary(bytes) => Some(Value::Content(Content::Bytes(bytes.into()))),
-        Any::Aliased(aliased) => value(aliased.value, file),
-        // BooleanManagedProperty
-        Any::Raw(element) if !element.children.is_empty() => {
-            element.text_of("Value").and_then(|text| boolean(text).ok()).map(Value::Bool)
-        }
-        any => any.to_value(),
+/// The id of a row that says it in its key column alone.
+fn guid(row: &Row, key: usize) -> Option<Uuid> {
+    let (_, value) = row.values.iter().find(|(at, _)| *at as usize == key)?;
+    match value {
+        Value::Guid(id) => Some(*id),
+        Value::Lookup(to) => Some(to.id),
+        Value::Text(text) => postroom_formats::soap::value::guid(text).ok(),
+        _ => None,
+    }
+}
+
+/// A file, whose text is base64.
+fn unpacked(value: Value) -> Value {
+    let Value::Text(text) = value else { return value };
+    let packed: String = text.split_ascii_whitespace().collect();
+    match BASE64.decode(packed) {
+        Ok(bytes) => Value::Content(Content::Bytes(bytes.into())),
+        Err(_) => Value::Text(text),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
 
-    fn check(any: Any, file: bool, expected: Option<Value>) {
-        assert_eq!(value(any, file), expected);
-    }
-
-    #[test]
-    fn values() {
-        let bytes = |text: &'static str| Some(Value::Content(Content::Bytes(text.into())));
-        check(Any::String("aGVs\r\nbG8=".into()), true, bytes("hello"));
-        check(Any::Binary(b"hello".to_vec()), false, bytes("hello"));
-        check(Any::String("aGVsbG8=".into()), false, Some(Value::text("aGVsbG8=")));
-        check(Any::Money("9.50".into()), false, Some(Value::Decimal("9.50".into())));
-        check(Any::OptionSetValue(3), false, Some(Value::Int(3)));
-        check(Any::Entities(Vec::new()), false, None);
+    fn check(rows: &[(&str, Value)], id: u128, expected: &[(&str, Value)]) {
         let shape = Shape {
             table: "contact".into(),
             key: "contactid".into(),
-            fields: ["contactid", "b", "a"].map(|name| (name.to_owned(), false)).into(),
+            fields: ["contactid", "b", "a", "file"].map(|name| (name.to_owned(), name == "file")).into(),
             named: true,
         };
-        let entity = Entity::new("contact", Uuid::from_u128(7)).with("a", Any::Int(1));
-        let record = shape.record(entity);
-        assert_eq!(record.get("contactid"), Some(&Value::Guid(Uuid::from_u128(7))));
-        assert_eq!((record.get("a"), record.get("b")), (Some(&Value::Int(1)), Some(&Value::Null)));
+        let names = rows.iter().map(|(name, _)| (*name).to_owned()).collect();
+        let values = (0..).zip(rows.iter().map(|(_, value)| value.clone())).collect();
+        let row = Row { id: Uuid::from_u128(id), values };
+        let record = shape.records(Rows { names, rows: vec![row], ..Rows::default() }).remove(0);
+        assert_eq!(record.at.id, Uuid::from_u128(7));
+        let found: Vec<(&str, Value)> =
+            record.columns.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn records_have_the_columns_that_were_asked_for() {
+        let seven = || Value::Guid(Uuid::from_u128(7));
+        let file = Value::Content(Content::Bytes("hello".into()));
+        check(
+            &[("a", 1.into()), ("other", 2.into()), ("a", 3.into())],
+            7,
+            &[("contactid", seven()), ("b", Value::Null), ("a", 1.into()), ("file", Value::Null)],
+        );
+        check(
+            &[("file", "aGVs\r\nbG8=".into()), ("contactid", seven()), ("b", "aGVsbG8=".into())],
+            0,
+            &[("contactid", seven()), ("b", "aGVsbG8=".into()), ("a", Value::Null), ("file", file)],
+        );
     }
 }

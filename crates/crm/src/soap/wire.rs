@@ -16,7 +16,8 @@ use jiff::SignedDuration;
 use postroom_core::{Code, Fault, Ids, Verdict};
 use postroom_formats::soap::envelope::{Envelope, Headers, Soap};
 use postroom_formats::soap::fault;
-use postroom_formats::soap::operation::{Answer, Operation};
+use postroom_formats::soap::operation::Operation;
+use postroom_formats::soap::reply::{Reply, Said};
 use postroom_formats::soap::{Error, Generation};
 use postroom_formats::xml::Limits;
 
@@ -64,15 +65,9 @@ pub(super) struct Wire {
 
 /// What one try came to.
 enum Try {
-    Done(Answer),
+    Done(Said),
     Again { trouble: Trouble, wait: Option<Duration> },
     Stop(Trouble),
-}
-
-/// What an answer says.
-enum Said {
-    Answer(Box<Answer>),
-    Fault(fault::Fault),
 }
 
 impl Wire {
@@ -96,7 +91,7 @@ impl Wire {
         operation: &Operation,
         generation: Generation,
         repeatable: bool,
-    ) -> Result<Answer, Trouble> {
+    ) -> Result<Said, Trouble> {
         let mut signed_again = false;
         for tried in 1.. {
             let (trouble, wait) = match self.once(operation, generation, repeatable, &mut signed_again).await
@@ -141,11 +136,11 @@ impl Wire {
         self.lanes.learn(&seen);
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = seen;
         match read(answer).await {
-            Ok(Said::Answer(answer)) => {
+            Ok(Reply::Said(said)) => {
                 self.lanes.went_well();
-                Try::Done(*answer)
+                Try::Done(said)
             }
-            Ok(Said::Fault(fault)) => self.refused(&fault, (status, &headers), repeatable, signed_again),
+            Ok(Reply::Fault(fault)) => self.refused(&fault, (status, &headers), repeatable, signed_again),
             Err(error) if status.is_success() => {
                 let text = format!("the CRM's answer cannot be read: {error}");
                 lost(away(&text), repeatable)
@@ -244,7 +239,7 @@ impl Wire {
     }
 }
 
-async fn read(answer: Response<Bytes>) -> Result<Said, Error> {
+async fn read(answer: Response<Bytes>) -> Result<Reply, Error> {
     let body = answer.into_body();
     match body.len() > LARGE {
         false => read_body(&body),
@@ -254,13 +249,9 @@ async fn read(answer: Response<Bytes>) -> Result<Said, Error> {
     }
 }
 
-fn read_body(body: &[u8]) -> Result<Said, Error> {
+fn read_body(body: &[u8]) -> Result<Reply, Error> {
     let text = std::str::from_utf8(body).map_err(|_| Error::Missing("text in UTF-8".to_owned()))?;
-    let envelope = Envelope::read(text.trim_start_matches('\u{feff}'), &LIMITS)?;
-    match fault::Fault::read(&envelope.body)? {
-        Some(fault) => Ok(Said::Fault(fault)),
-        None => Ok(Said::Answer(Box::new(Answer::read(&envelope.body)?))),
-    }
+    Reply::read(text, &LIMITS)
 }
 
 /// The transport's own faults.

@@ -5,7 +5,8 @@ use async_trait::async_trait;
 use http::StatusCode;
 use postroom_core::metadata::{ColumnInfo, Metadata, TableInfo};
 use postroom_core::{ChangeSet, Fault, Value};
-use postroom_formats::soap::request::{Request, ResponseItem, Settings};
+use postroom_formats::soap::reply::Item;
+use postroom_formats::soap::request::{Request, Settings};
 use postroom_formats::soap::value::Any;
 
 use super::ability::Ability;
@@ -234,8 +235,8 @@ impl Soap {
 }
 
 /// What the server said against the message at this place.
-fn refused(items: &[ResponseItem], place: usize) -> Option<Refusal> {
-    let at = |item: &&ResponseItem| usize::try_from(item.index).ok() == Some(place);
+fn refused(items: &[Item], place: usize) -> Option<Refusal> {
+    let at = |item: &&Item| usize::try_from(item.index).ok() == Some(place);
     let fault = items.iter().find(at)?.fault.as_ref()?;
     Some(refusal::of(fault, StatusCode::INTERNAL_SERVER_ERROR))
 }

@@ -1,6 +1,7 @@
 //! The SOAP Organization service of 2011 and its neighbours, as bytes: what a door answers with and what a client sends.
 //!
 //! * [`envelope`]: SOAP 1.1 and 1.2, the headers, the eight operations and faults, both ways.
+//! * [`reply`]: what a client reads: answers with rows straight from the text, without a tree.
 //! * [`value`]: the typed values in them, with [`request`] for what `Execute` carries.
 //! * [`query`]: `QueryExpression` and `QueryByAttribute` to and from the query tree.
 //! * [`metadata`]: definitions of tables, columns and relationships.
@@ -18,6 +19,7 @@ pub mod metadata;
 pub mod names;
 pub mod operation;
 pub mod query;
+pub mod reply;
 pub mod request;
 pub mod trust;
 pub mod value;

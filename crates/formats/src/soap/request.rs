@@ -10,7 +10,7 @@ use super::names::{XRM, XRM_2012, of_message};
 use super::value::{Any, boolean, guid, int};
 use super::{Error, Generation, missing};
 use crate::soap::value::pairs;
-use crate::xml::Element;
+use crate::xml::{Element, Name};
 
 /// A message to the server.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -49,8 +49,8 @@ pub struct ResponseItem {
 }
 
 /// The class's name without its ending, for messages that do not say their name.
-fn by_class(at: &Element, ending: &str) -> Option<String> {
-    at.kind.as_ref()?.local.strip_suffix(ending).filter(|name| *name != "Organization").map(str::to_owned)
+pub(super) fn by_class(kind: Option<&Name>, ending: &str) -> Option<String> {
+    kind?.local.strip_suffix(ending).filter(|name| *name != "Organization").map(str::to_owned)
 }
 
 impl Request {
@@ -70,7 +70,7 @@ impl Request {
 
     pub fn read(at: &Element) -> Result<Self, Error> {
         let name = at.text_of("RequestName").filter(|name| !name.is_empty()).map(str::to_owned);
-        let name = name.or_else(|| by_class(at, "Request")).ok_or_else(|| missing("RequestName"))?;
+        let name = name.or_else(|| by_class(at.kind.as_ref(), "Request")).ok_or_else(|| missing("RequestName"))?;
         let id = at.text_of("RequestId").filter(|id| !id.is_empty()).map(guid).transpose()?;
         let bare = at.kind.as_ref().is_none_or(|kind| kind.local == "OrganizationRequest");
         Ok(Request { name, id, parameters: pairs(at.child("Parameters"), Any::read)?, bare })
@@ -123,7 +123,7 @@ impl Response {
 
     pub fn read(at: &Element) -> Result<Self, Error> {
         let name = at.text_of("ResponseName").filter(|name| !name.is_empty()).map(str::to_owned);
-        let name = name.or_else(|| by_class(at, "Response")).ok_or_else(|| missing("ResponseName"))?;
+        let name = name.or_else(|| by_class(at.kind.as_ref(), "Response")).ok_or_else(|| missing("ResponseName"))?;
         Ok(Response { name, results: pairs(at.child("Results"), Any::read)?, bare: false })
     }
 

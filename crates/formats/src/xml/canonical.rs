@@ -10,7 +10,7 @@ use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
 use super::read::{Scope, attributes, declared, predefined, syntax};
-use super::{Error, Limits};
+use super::{Error, Limits, Ns};
 
 /// The canonical form of the first element of that name; `None` when there is none.
 ///
@@ -75,7 +75,7 @@ impl Form {
         let all = attributes(start, at)?;
         for (name, value) in &all {
             if let Some(prefix) = declared(name) {
-                self.scope.bind(prefix, value);
+                self.scope.bind(prefix, Ns::read(value));
             }
         }
         let qualified: &str = start.name().into_inner();

@@ -6,6 +6,7 @@
 //! Exclusive XML Canonicalization 1.0.
 
 mod canonical;
+pub(crate) mod pull;
 mod read;
 mod write;
 
@@ -61,6 +62,14 @@ pub enum Ns {
 }
 
 impl Ns {
+    /// The namespace of a declaration.
+    pub(crate) fn read(text: &str) -> Ns {
+        match text {
+            "" => Ns::Known(""),
+            text => Ns::Read(Arc::from(text)),
+        }
+    }
+
     pub fn as_str(&self) -> &str {
         match self {
             Ns::Known(text) => text,

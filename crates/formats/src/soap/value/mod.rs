@@ -7,10 +7,10 @@ mod read;
 mod write;
 
 use jiff::Timestamp;
-use postroom_core::Value;
+use postroom_core::{Content, Value};
 use uuid::Uuid;
 
-pub(crate) use read::pairs;
+pub(crate) use read::{decimal, pairs, scalar};
 pub use read::{boolean, guid, int, time};
 pub(crate) use write::pairs as write_pairs;
 
@@ -209,6 +209,22 @@ impl Any {
             Any::Raw(element) if element.children.is_empty() => Value::text(element.text.trim()),
             _ => return None,
         })
+    }
+
+    /// The same of a value that is a column's: with files and managed properties, and without a copy of its text.
+    pub fn into_value(self) -> Option<Value> {
+        match self {
+            Any::String(text) => Some(Value::Text(text)),
+            Any::Decimal(text) | Any::Money(text) => Some(Value::Decimal(text)),
+            Any::EntityReference(at) => Some(Value::lookup(at.table, at.id)),
+            Any::Binary(bytes) => Some(Value::Content(Content::Bytes(bytes.into()))),
+            Any::Aliased(aliased) => aliased.value.into_value(),
+            // BooleanManagedProperty
+            Any::Raw(element) if !element.children.is_empty() => {
+                element.text_of("Value").and_then(|text| boolean(text).ok()).map(Value::Bool)
+            }
+            any => any.to_value(),
+        }
     }
 
     /// A value of the CRM port in its nearest type. A choice and money need their column's kind: the caller makes those.

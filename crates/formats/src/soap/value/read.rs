@@ -43,6 +43,10 @@ pub fn time(text: &str) -> Result<Timestamp, Error> {
     read.ok_or_else(|| wrong("a time", text))
 }
 
+fn long(text: &str) -> Result<i64, Error> {
+    text.trim().parse().map_err(|_| wrong("a number of 64 bits", text))
+}
+
 fn binary(text: &str) -> Result<Vec<u8>, Error> {
     let packed: String = text.split_whitespace().collect();
     STANDARD.decode(packed).map_err(|_| wrong("base64", text))
@@ -57,7 +61,7 @@ fn double(text: &str) -> Result<f64, Error> {
 }
 
 /// A decimal in plain notation: digits with a sign and a point, no exponent.
-fn decimal(text: &str) -> Result<String, Error> {
+pub(crate) fn decimal(text: &str) -> Result<String, Error> {
     let text = text.trim();
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
     let plain = !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit() || c == '.');
@@ -80,27 +84,28 @@ impl Any {
             });
         };
         match kind.ns.as_str() {
-            XSD | SERIALIZATION => scalar(&kind.local, at),
+            XSD | SERIALIZATION => match scalar(&kind.local) {
+                Some(read) => read(&at.text),
+                None => Ok(Any::Raw(at.clone())),
+            },
             _ => class(&kind.local, at),
         }
     }
 }
 
-fn scalar(kind: &str, at: &Element) -> Result<Any, Error> {
-    let text = at.text.as_str();
-    Ok(match kind {
-        "string" => Any::String(text.to_owned()),
-        "int" | "short" | "byte" | "unsignedByte" | "unsignedShort" => Any::Int(int(text)?),
-        "long" | "unsignedInt" => {
-            Any::Long(text.trim().parse().map_err(|_| wrong("a number of 64 bits", text))?)
-        }
-        "decimal" => Any::Decimal(decimal(text)?),
-        "double" | "float" => Any::Double(double(text)?),
-        "boolean" => Any::Boolean(boolean(text)?),
-        "dateTime" => Any::DateTime(time(text)?),
-        "guid" => Any::Guid(guid(text)?),
-        "base64Binary" => Any::Binary(binary(text)?),
-        _ => Any::Raw(at.clone()),
+/// How the text of a type of XML Schema is read; `None` for a type that is kept as it stands.
+pub(crate) fn scalar(kind: &str) -> Option<fn(&str) -> Result<Any, Error>> {
+    Some(match kind {
+        "string" => |text| Ok(Any::String(text.to_owned())),
+        "int" | "short" | "byte" | "unsignedByte" | "unsignedShort" => |text| int(text).map(Any::Int),
+        "long" | "unsignedInt" => |text| long(text).map(Any::Long),
+        "decimal" => |text| decimal(text).map(Any::Decimal),
+        "double" | "float" => |text| double(text).map(Any::Double),
+        "boolean" => |text| boolean(text).map(Any::Boolean),
+        "dateTime" => |text| time(text).map(Any::DateTime),
+        "guid" => |text| guid(text).map(Any::Guid),
+        "base64Binary" => |text| binary(text).map(Any::Binary),
+        _ => return None,
     })
 }
 

@@ -5,5 +5,6 @@ mod captures;
 mod doors;
 mod metadata;
 mod query;
+mod reply;
 mod values;
 mod xml;

@@ -26,7 +26,7 @@ fn any_text() -> impl Strategy<Value = String> {
     "[^\\p{Cc}\\u{fffe}\\u{ffff}]{0,12}|[ \\r\\n\\t<>&\"']{0,4}"
 }
 
-fn id() -> impl Strategy<Value = Uuid> {
+pub fn id() -> impl Strategy<Value = Uuid> {
     any::<u128>().prop_map(Uuid::from_u128)
 }
 
@@ -58,7 +58,7 @@ fn scalar() -> impl Strategy<Value = Any> {
     ]
 }
 
-fn value() -> impl Strategy<Value = Any> {
+pub fn value() -> impl Strategy<Value = Any> {
     scalar().prop_recursive(4, 24, 4, |inner| {
         let row = ("[a-z]{1,9}", id(), prop::collection::vec(("[a-z_.]{1,9}", inner.clone()), 0..4))
             .prop_map(|(table, id, attributes)| Entity { attributes, ..Entity::new(table, id) })
