@@ -5,10 +5,11 @@
 //! * [`sign_in`]: tokens and handshakes for every generation.
 //! * [`outside`]: what every make tells beyond the port; [`probe`] tests a connection step by step with it.
 //!
-//! Each make has the same rooms: `config`, `wire` and `client` (one request), `port` (domain calls in terms of the client).
-//! How the port's promises are kept, whatever is spoken, is written once, in `promises`. What a server cannot do is a
-//! capability read when it is connected, with another way to the same promise.
+//! What is done in the same way whatever is spoken is written once: asking, repeating and paging in `client`, how the port's
+//! promises are kept in `promises`. A make has the rest: `config`, `wire` (one request), and `port`, its words for the client.
+//! What a server cannot do is a capability read when it is connected, with another way to the same promise.
 
+mod client;
 mod lanes;
 pub mod outside;
 pub mod probe;

@@ -40,6 +40,8 @@ pub(crate) struct Refusal {
     /// 0 when it named none.
     pub code: u32,
     pub message: String,
+    /// Of many messages together: which of them, from 0.
+    pub step: Option<usize>,
 }
 
 impl Refusal {

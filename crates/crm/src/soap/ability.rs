@@ -1,7 +1,6 @@
 //! What a server can do: as its version says, less what it turned out not to know (dataverse.md 0).
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use postroom_formats::soap::Generation;
 
@@ -50,13 +49,11 @@ impl Ability {
 /// What one server can. Everything, until it is known.
 pub(super) struct Abilities {
     missing: [AtomicBool; Ability::ALL.len()],
-    /// Tables whose changes are not tracked.
-    untracked: Mutex<Vec<String>>,
 }
 
 impl Abilities {
     pub(super) fn new() -> Self {
-        Abilities { missing: Default::default(), untracked: Mutex::default() }
+        Abilities { missing: Default::default() }
     }
 
     pub(super) fn has(&self, ability: Ability) -> bool {
@@ -76,22 +73,6 @@ impl Abilities {
         for ability in Ability::ALL.into_iter().filter(|ability| version < ability.since()) {
             self.missing[ability as usize].store(true, Ordering::Relaxed);
         }
-    }
-
-    pub(super) fn tracks(&self, table: &str) -> bool {
-        self.has(Ability::Tracking) && !self.untracked().iter().any(|known| known == table)
-    }
-
-    pub(super) fn tracks_all(&self) -> bool {
-        self.has(Ability::Tracking) && self.untracked().is_empty()
-    }
-
-    pub(super) fn not_tracked(&self, table: &str) {
-        self.untracked().push(table.to_owned());
-    }
-
-    fn untracked(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
-        self.untracked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

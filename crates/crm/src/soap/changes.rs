@@ -1,11 +1,9 @@
-//! Runs through the changes of a table.
-//!
-//! * **Change tracking** (`RetrieveEntityChanges`, from 2015 Update 1): pages up to a token, with deletions. The token of the
-//!   first page is the next run's: what is written while the pages are read comes then. One that is too old begins again with
-//!   every row.
-//! * **Without it**: [`poll`].
+//! One part of a run through changes that the server keeps account of (`RetrieveEntityChanges`, from 2015 Update 1): pages up
+//! to a token, with deletions. The token of the first page is the next run's: what is written while the pages are read comes
+//! then.
 
-use postroom_core::{ChangesAsk, Clock, CrmChanges, Fault, Query};
+use postroom_core::metadata::Metadata;
+use postroom_core::{ChangesAsk, CrmChanges, Query};
 use postroom_formats::soap::names::{GENERIC, XRM};
 use postroom_formats::soap::operation::Operation;
 use postroom_formats::soap::query::ColumnSet;
@@ -15,25 +13,14 @@ use postroom_formats::soap::value::Any;
 use postroom_formats::xml::Element;
 use serde::{Deserialize, Serialize};
 
-use super::ability::Ability;
-use super::client::{Client, strange};
-use super::refusal::unknown;
 use super::rows::Shape;
-use super::wire::Trouble;
-use crate::promises::place::{known_columns, pack, unpack};
-use crate::promises::poll::{self, Polled};
+use super::service::{Service, strange};
+use crate::client::line::Trouble;
 use crate::promises::table;
-use crate::refusal::codes;
 
 /// Where a run stands.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-enum Token {
-    Tracked(Tracked),
-    Polled(Polled),
-}
-
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct Tracked {
+pub(crate) struct Run {
     /// What this run began with; `None` in a full run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     since: Option<String>,
@@ -47,51 +34,18 @@ struct Tracked {
     cookie: Option<String>,
 }
 
-impl Client {
-    pub(super) async fn changes(&self, ask: &ChangesAsk, clock: &Clock) -> Result<CrmChanges, Fault> {
-        match ask.since.as_deref().map(unpack::<Token>).transpose()? {
-            Some(Token::Polled(run)) => poll::go_on(self, ask, run, clock).await.map(polled),
-            Some(Token::Tracked(run)) => match self.tracked(ask, run).await {
-                Err(Trouble::Refused(refusal, _)) if refusal.code == codes::EXPIRED => {
-                    tracing::info!(event = "crm.changes_expired", table = %ask.table, "The CRM no longer knows what changed in {} since the last run: every row is read", ask.table);
-                    self.begin(ask, clock).await
-                }
-                Err(Trouble::Refused(refusal, _)) if unknown(&refusal) => {
-                    self.abilities.lose(Ability::Tracking);
-                    self.begin(ask, clock).await
-                }
-                answer => answer.map_err(Fault::from),
-            },
-            None => self.begin(ask, clock).await,
-        }
-    }
-
-    async fn begin(&self, ask: &ChangesAsk, clock: &Clock) -> Result<CrmChanges, Fault> {
-        let metadata = self.metadata(&[&ask.table]).await?;
-        if table(&metadata, &ask.table)?.change_tracking && self.abilities.tracks(&ask.table) {
-            match self.tracked(ask, Tracked::default()).await {
-                Err(Trouble::Refused(refusal, _)) if unknown(&refusal) => {
-                    self.abilities.lose(Ability::Tracking);
-                }
-                Err(Trouble::Refused(refusal, _))
-                    if [codes::NOT_TRACKED, codes::TRACKED_ELSEWHERE].contains(&refusal.code) =>
-                {
-                    self.abilities.not_tracked(&ask.table);
-                }
-                answer => return answer.map_err(Fault::from),
-            }
-        }
-        poll::begin(self, ask, clock).await.map(polled)
-    }
-
-    async fn tracked(&self, ask: &ChangesAsk, run: Tracked) -> Result<CrmChanges, Trouble> {
-        let metadata = self.metadata(&[&ask.table]).await.map_err(Trouble::Fault)?;
+impl Service {
+    pub(super) async fn changes(
+        &self,
+        metadata: &Metadata,
+        ask: &ChangesAsk,
+        run: Run,
+    ) -> Result<(CrmChanges, Run), Trouble> {
         let query = Query { columns: ask.columns.clone(), ..Query::of(&ask.table) };
-        let known =
-            table(&metadata, &ask.table).and_then(|table| known_columns(table, &query).map(|()| table));
-        let shape = Shape::of(&metadata, known.map_err(Trouble::Fault)?, &query);
+        let table = table(metadata, &ask.table).map_err(Trouble::Fault)?;
+        let shape = Shape::of(metadata, table, &query);
         let page = run.page.max(1);
-        let size = self.page_size(ask.size, &shape);
+        let size = self.fitting(ask.size, &shape);
         let columns = ColumnSet::of(ask.columns.as_deref());
         let mut request = Request::new("RetrieveEntityChanges")
             .with("EntityName", Any::String(ask.table.clone()))
@@ -108,17 +62,13 @@ impl Client {
         let next = match more {
             true => {
                 let cookie = part.rows.cookie.clone();
-                Tracked { since: run.since, then: Some(then), page: page + 1, cookie }
+                Run { since: run.since, then: Some(then), page: page + 1, cookie }
             }
-            false => Tracked { since: Some(then), ..Tracked::default() },
+            false => Run { since: Some(then), ..Run::default() },
         };
-        let token = pack(&Token::Tracked(next));
-        Ok(CrmChanges { records: shape.records(part.rows), gone: part.gone, token, more, full })
+        let records = shape.records(part.rows);
+        Ok((CrmChanges { records, gone: part.gone, token: String::new(), more, full }, next))
     }
-}
-
-fn polled((changes, run): (CrmChanges, Polled)) -> CrmChanges {
-    CrmChanges { token: pack(&Token::Polled(run)), ..changes }
 }
 
 /// `PagingInfo`

@@ -3,12 +3,12 @@
 //! # Design
 //!
 //! * [`config`] says where the organisation is. [`wire`] sends one operation, signed in by a [`crate::sign_in::Transport`] or
-//!   by a claims header in the message, with the rules of repeating; [`refusal`] reads faults.
-//! * [`client`] asks for things: messages, many messages in one, definitions. [`ability`] is what the server can do: its
+//!   by a claims header in the message; [`refusal`] reads faults.
+//! * [`service`] asks for things: messages, many messages in one, definitions. [`ability`] is what the server can do: its
 //!   version says so at first, and what it refuses to know is learned.
-//! * [`rows`] makes records of entities, [`body`] entities of records, [`query`] puts a query in the service's words.
-//! * [`port`] is the CRM: [`read`] pages, [`changes`] runs through changes, [`write`] sends sets, [`op`] says what a step
-//!   is here. What it shares with the other make stands in [`crate::promises`].
+//! * [`rows`] makes records of rows, [`body`] entities of records, [`query`] puts a query in the service's words.
+//! * [`port`] makes the words of [`crate::client`] of these: [`read`] one page, [`changes`] one part of a run, [`write`] sends
+//!   sets, [`op`] says what a step is here.
 //!
 //! **Sets of changes.** From 2015 Update 1 on a set of several steps is an `ExecuteTransaction`. Before that its steps go one
 //! after the other, in one `ExecuteMultiple` that stops at the first refusal where there is one; what was made is taken back
@@ -19,7 +19,6 @@
 mod ability;
 mod body;
 mod changes;
-mod client;
 pub mod config;
 mod op;
 mod port;
@@ -27,6 +26,7 @@ mod query;
 mod read;
 mod refusal;
 mod rows;
+mod service;
 mod wire;
 mod write;
 

@@ -1,13 +1,11 @@
-//! The CRM behind the Organization service, as the port asks for it.
+//! The Organization service as a make of the port.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bytes::Bytes;
-use postroom_core::metadata::Metadata;
+use postroom_core::metadata::{ColumnInfo, ManyToMany, Metadata, TableInfo};
 use postroom_core::{
-    AddressHit, Capabilities, ChangeSet, ChangesAsk, Clock, Code, Content, Crm, CrmChanges, CrmPage, Fault,
-    Ids, Outcome, Query, Record, RecordRef,
+    Capabilities, ChangeSet, ChangesAsk, Clock, Code, CrmChanges, Fault, Ids, Query, RecordRef, Value,
 };
 use postroom_formats::soap::operation::{Association, Operation};
 use postroom_formats::soap::request::Request;
@@ -16,23 +14,29 @@ use postroom_formats::xml::Element;
 use uuid::Uuid;
 
 use super::ability::Ability;
-use super::body;
-use super::client::Client;
+use super::changes::Run;
 use super::config::Settings;
+use super::op::{self, Op};
+use super::read::Place;
 use super::refusal::unknown;
-use super::wire::{Trouble, Wire};
-use crate::outside::{Held, Outside, Seen, Who};
-use crate::promises::{look, write};
+use super::body;
+use super::service::Service;
+use crate::client::line::{Line, Rules, Trouble};
+use crate::client::{Defined, Organization, Part, Words};
+use crate::outside::{Held, Who};
+use crate::promises::lot::Step;
+use crate::promises::write::{Parcel, Sent};
+use crate::promises::{Listed, Manner};
+use crate::refusal::{Refusal, codes};
 use crate::sign_in::Transport;
 use crate::sign_in::claims::Signer;
 use crate::webapi::Bodies;
 
+/// The platform takes no more messages in one.
+const MOST: usize = 1000;
+
 /// A Dynamics organisation, spoken to over SOAP.
-pub struct Soap {
-    pub(super) client: Client,
-    pub(super) bodies: Arc<dyn Bodies>,
-    clock: Clock,
-}
+pub type Soap = Organization<Service>;
 
 impl Soap {
     /// Nothing is asked yet: the first call connects. `transport` signs requests in, by a bearer token or by Windows' ways;
@@ -44,32 +48,123 @@ impl Soap {
         clock: Clock,
         ids: Ids,
     ) -> Soap {
-        let wire = Wire::new(transport, settings.clone(), ids);
-        Soap { client: Client::new(wire, settings), bodies, clock }
+        let rules = Rules {
+            timeout: settings.timeout,
+            patience: settings.patience,
+            tries: settings.tries,
+            share: settings.share,
+            batch: settings.batch.clamp(1, MOST),
+        };
+        Organization::of(Service::new(Line::new(transport, rules, ids), settings), bodies, clock)
     }
 
     /// The same with a signed header in each message (IFD): SOAP 1.2 at the service's own address,
     /// [`Settings::service`], for which the claims must be made.
     pub fn signed(mut self, claims: Arc<dyn Signer>) -> Soap {
-        self.client.wire.sign(claims);
+        self.client.words.claims = Some(claims);
         self
     }
+}
 
-    async fn tie(&self, name: &str, at: &RecordRef, others: &[RecordRef], tie: bool) -> Result<(), Fault> {
-        if others.is_empty() {
-            return Ok(());
+#[async_trait]
+impl Words for Service {
+    type Op = Op;
+    type Place = Place;
+    type Run = Run;
+
+    fn line(&self) -> &Line {
+        &self.line
+    }
+
+    fn org_url(&self) -> &str {
+        self.settings.org_url()
+    }
+
+    fn page_size(&self) -> u32 {
+        self.settings.page
+    }
+
+    /// A message may be long, but the database behind it takes some 2000 values.
+    fn listed(&self) -> Listed {
+        Listed { ids: 500, addresses: 200 }
+    }
+
+    async fn connect(&self) -> Result<&str, Fault> {
+        self.version().await
+    }
+
+    fn can(&self) -> Capabilities {
+        let can = |ability| self.abilities.has(ability);
+        Capabilities {
+            alternate_keys: can(Ability::Keys),
+            upsert: can(Ability::Upsert),
+            change_tracking: can(Ability::Tracking),
+            multiple: false,
+            batch: can(Ability::Multiple),
+            transaction: can(Ability::Transaction),
+            update_state: can(Ability::State),
+            deliver_incoming: true,
+            concurrency: can(Ability::Conditions),
+            ..Capabilities::default()
         }
-        let metadata = self.client.metadata(&[&at.table]).await?;
-        let text = || format!("{} has no many-to-many relationship {name}", at.table);
-        let relation = metadata.many_to_many_of(&at.table).find(|one| one.schema_name == name);
-        let relation = relation.ok_or_else(|| Fault::reject(Code::CRM_UNKNOWN_COLUMN, text()))?;
+    }
+
+    async fn define(&self, tables: &[String]) -> Result<Vec<Defined>, Fault> {
+        self.definitions(tables).await
+    }
+
+    async fn define_all(&self) -> Result<Vec<Defined>, Fault> {
+        self.all_definitions().await
+    }
+
+    async fn page(
+        &self,
+        metadata: &Metadata,
+        query: &Query,
+        size: u32,
+        at: Option<Place>,
+    ) -> Result<Part<Place>, Fault> {
+        self.rows(metadata, query, size, at).await
+    }
+
+    async fn firsts(&self, metadata: &Metadata, queries: &[Query]) -> Result<Vec<Part<Place>>, Fault> {
+        self.first_rows(metadata, queries).await
+    }
+
+    fn no_account(&self, refusal: &Refusal) -> bool {
+        if unknown(refusal) {
+            self.abilities.lose(Ability::Tracking);
+        }
+        unknown(refusal) || [codes::NOT_TRACKED, codes::TRACKED_ELSEWHERE].contains(&refusal.code)
+    }
+
+    async fn tracked(
+        &self,
+        metadata: &Metadata,
+        ask: &ChangesAsk,
+        run: Option<Run>,
+    ) -> Result<(CrmChanges, Run), Trouble> {
+        self.changes(metadata, ask, run.unwrap_or_default()).await
+    }
+
+    async fn tie(
+        &self,
+        _metadata: &Metadata,
+        relation: &ManyToMany,
+        at: &RecordRef,
+        others: &[RecordRef],
+        tie: bool,
+    ) -> Result<(), Fault> {
         // Between rows of one table the role says which end this is.
         let role = (relation.first.table == relation.second.table).then(|| "Referencing".to_owned());
         let operation = |others: &[RecordRef]| {
             let association = Association {
                 table: at.table.clone(),
                 id: at.id,
-                relationship: Relationship { schema_name: name.to_owned(), role: role.clone() },
+                relationship: Relationship {
+                    schema_name: relation.schema_name.clone(),
+                    role: role.clone(),
+                },
                 related: others.iter().map(body::reference).collect(),
             };
             if tie { Operation::Associate(association) } else { Operation::Disassociate(association) }
@@ -77,108 +172,44 @@ impl Soap {
         let done = |answer: Result<_, Trouble>| match answer {
             Ok(_) => Ok(true),
             // Tied already, or not any more.
-            Err(Trouble::Refused(refusal, _)) if tie && refusal.duplicate() => Ok(false),
-            Err(Trouble::Refused(refusal, _)) if !tie && refusal.missing() => Ok(false),
+            Err(Trouble::Refused(refusal)) if tie && refusal.duplicate() => Ok(false),
+            Err(Trouble::Refused(refusal)) if !tie && refusal.missing() => Ok(false),
             Err(trouble) => Err(Fault::from(trouble)),
         };
         // A pair that stands already refuses them all: then each by itself.
-        if !done(self.client.send(operation(others), true).await)? && others.len() > 1 {
+        if !done(self.tell(operation(others), true).await)? && others.len() > 1 {
             for other in others {
-                done(self.client.send(operation(std::slice::from_ref(other)), true).await)?;
+                done(self.tell(operation(std::slice::from_ref(other)), true).await)?;
             }
         }
         Ok(())
     }
-}
 
-#[async_trait]
-impl Crm for Soap {
-    async fn find(&self, tables: &[&str], ids: &[Uuid]) -> Result<Vec<Record>, Fault> {
-        look::find(&self.client, tables, ids).await
+    fn manner(&self) -> Manner {
+        let can = |ability| self.abilities.has(ability);
+        // A state that takes a message of its own has no version to go with it.
+        let conditions = can(Ability::Conditions) && can(Ability::State);
+        Manner { conditions, atomic: can(Ability::Transaction) }
     }
 
-    async fn find_addresses(&self, addresses: &[String]) -> Result<Vec<AddressHit>, Fault> {
-        look::find_addresses(&self.client, addresses).await
+    fn fits(&self, table: &TableInfo, column: &ColumnInfo, value: &Value) -> Result<(), Fault> {
+        body::any(table, column, value).map(drop)
     }
 
-    async fn query(&self, query: &Query) -> Result<Vec<Record>, Fault> {
-        self.client.all(query).await
-    }
-
-    async fn page(&self, query: &Query, size: u32, after: Option<&str>) -> Result<CrmPage, Fault> {
-        self.client.page(query, size, after).await
-    }
-
-    async fn changes(&self, ask: &ChangesAsk) -> Result<CrmChanges, Fault> {
-        self.client.changes(ask, &self.clock).await
-    }
-
-    async fn metadata(&self, tables: &[&str]) -> Result<Metadata, Fault> {
-        if tables.is_empty() {
-            return self.client.whole_metadata().await;
+    fn say(&self, metadata: &Metadata, steps: Vec<Step>) -> Result<Vec<Op>, Fault> {
+        let mut ops = Vec::with_capacity(steps.len());
+        for step in steps {
+            ops.extend(op::of(metadata, &self.abilities, step)?);
         }
-        let mut found = Metadata::clone(&*self.client.metadata(tables).await?);
-        let named = |name: &String| tables.contains(&name.as_str());
-        found.one_to_many.retain(|one| named(&one.referenced_table) || named(&one.referencing_table));
-        found.many_to_many.retain(|many| named(&many.first.table) || named(&many.second.table));
-        found.tables.retain(|table| named(&table.logical_name));
-        Ok(found)
+        Ok(ops)
     }
 
-    async fn capabilities(&self) -> Result<Capabilities, Fault> {
-        let version = self.client.version().await?.to_owned();
-        let can = |ability| self.client.abilities.has(ability);
-        Ok(Capabilities {
-            version,
-            alternate_keys: can(Ability::Keys),
-            upsert: can(Ability::Upsert),
-            change_tracking: self.client.abilities.tracks_all(),
-            multiple: false,
-            batch: can(Ability::Multiple),
-            transaction: can(Ability::Transaction),
-            update_state: can(Ability::State),
-            deliver_incoming: true,
-            concurrency: can(Ability::Conditions),
-            max_batch: self.client.batch_size(),
-            max_page: self.client.settings.page,
-        })
+    async fn send(&self, _sets: &[ChangeSet], parcels: &[Parcel<Op>]) -> Vec<Sent> {
+        self.sets(parcels).await
     }
 
-    async fn associate(&self, relationship: &str, at: &RecordRef, others: &[RecordRef]) -> Result<(), Fault> {
-        self.tie(relationship, at, others, true).await
-    }
-
-    async fn disassociate(
-        &self,
-        relationship: &str,
-        at: &RecordRef,
-        others: &[RecordRef],
-    ) -> Result<(), Fault> {
-        self.tie(relationship, at, others, false).await
-    }
-
-    async fn apply(&self, sets: Vec<ChangeSet>) -> Vec<Result<Vec<Outcome>, Fault>> {
-        write::write(self, sets).await
-    }
-
-    async fn read(&self, content: &Content) -> Result<Bytes, Fault> {
-        match content {
-            Content::Bytes(bytes) => Ok(bytes.clone()),
-            content => self.bodies.read(content).await,
-        }
-    }
-
-    async fn check(&self) -> Result<String, Fault> {
-        let version = self.client.version().await?;
-        let who = self.who().await?;
-        Ok(format!("{} version {version} as systemuser/{}", self.client.settings.org_url(), who.user))
-    }
-}
-
-#[async_trait]
-impl Outside for Soap {
     async fn who(&self) -> Result<Who, Fault> {
-        let who = self.client.execute(Request::new("WhoAmI"), true).await?;
+        let who = self.execute(Request::new("WhoAmI"), true).await?;
         let id = |name: &str| who.get(name).and_then(Any::as_guid);
         match (id("UserId"), id("OrganizationId")) {
             (Some(user), Some(organization)) => Ok(Who { user, organization }),
@@ -188,9 +219,9 @@ impl Outside for Soap {
 
     async fn privileges(&self, user: Uuid) -> Result<Option<Vec<Held>>, Fault> {
         let request = Request::new("RetrieveUserPrivileges").with("UserId", Any::Guid(user));
-        let found = match self.client.execute(request, true).await {
+        let found = match self.execute(request, true).await {
             Ok(found) => found,
-            Err(Trouble::Refused(refusal, _)) if unknown(&refusal) => return Ok(None),
+            Err(Trouble::Refused(refusal)) if unknown(&refusal) => return Ok(None),
             Err(trouble) => return Err(trouble.into()),
         };
         let held = |row: &Element| {
@@ -201,9 +232,5 @@ impl Outside for Soap {
             Some(Any::Raw(list)) => Some(list.children.iter().filter_map(held).collect()),
             _ => None,
         })
-    }
-
-    fn seen(&self) -> Seen {
-        self.client.wire.seen()
     }
 }

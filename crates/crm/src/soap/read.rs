@@ -1,7 +1,8 @@
-//! Rows: whole answers, pages, and many queries in one message.
+//! Rows: pages, and many queries in one message.
 
 use futures_util::stream::{self, StreamExt};
-use postroom_core::{Code, CrmPage, Fault, Query, Record};
+use postroom_core::metadata::Metadata;
+use postroom_core::{Fault, Query};
 use postroom_formats::soap::operation::Operation;
 use postroom_formats::soap::reply::{Rows, Said};
 use postroom_formats::soap::request::Request;
@@ -9,10 +10,10 @@ use postroom_formats::soap::value::Any;
 use serde::{Deserialize, Serialize};
 
 use super::ability::Ability;
-use super::client::{Client, strange};
 use super::query::Asked;
 use super::rows::Shape;
-use crate::promises::place::{known_columns, pack, tables, unpack};
+use super::service::{Service, strange};
+use crate::client::Part;
 use crate::promises::table;
 
 /// Queries in one message at most.
@@ -21,21 +22,16 @@ const QUERIES: usize = 50;
 const VALUES: usize = 30_000;
 /// Rows in a page of the widest tables.
 const FEW: u32 = 100;
-/// Pages of one answer at most.
-const PAGES: usize = 1_000_000;
 
 /// Where a page begins.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Place {
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Place {
     /// The page's number, from 1.
     page: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     cookie: Option<String>,
     /// Rows in each page: without a cookie the server counts pages to find the place.
     size: u32,
-    /// Rows still wanted, of a query for so many.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    left: Option<u64>,
 }
 
 /// A query ready to be asked; nothing when no row can be in the answer.
@@ -45,128 +41,98 @@ struct Ready {
     computes: bool,
 }
 
-impl Client {
-    /// All rows of a query.
-    pub(super) async fn all(&self, query: &Query) -> Result<Vec<Record>, Fault> {
-        if query.top == Some(0) {
-            return Ok(Vec::new());
-        }
-        let (mut records, mut place) = (Vec::new(), None);
-        for _ in 0..PAGES {
-            let page = self.page(query, self.settings.page, place.as_deref()).await?;
-            records.extend(page.records);
-            match page.next {
-                None => return Ok(records),
-                next => place = next,
-            }
-        }
-        Err(Fault::reject(Code::CRM_REFUSED, "the CRM's pages have no end"))
-    }
-
+impl Service {
     /// One page.
-    pub(super) async fn page(&self, query: &Query, size: u32, after: Option<&str>) -> Result<CrmPage, Fault> {
-        let first = Place { page: 1, left: query.top, ..Place::default() };
-        let place = after.map_or(Ok(first), unpack::<Place>)?;
-        // A limit and a page size exclude each other: rows are counted here.
-        let ready = self.ready(&Query { top: None, ..query.clone() }).await?;
-        let Some(asked) = &ready.asked else { return Ok(CrmPage::default()) };
-        let most = place.left.map_or(u32::MAX, |left| u32::try_from(left).unwrap_or(u32::MAX));
-        let size = match place.page > 1 && place.cookie.is_none() {
-            true => place.size.max(1),
-            false => self.page_size(size.min(most), &ready.shape),
+    pub(super) async fn rows(
+        &self,
+        metadata: &Metadata,
+        query: &Query,
+        size: u32,
+        at: Option<Place>,
+    ) -> Result<Part<Place>, Fault> {
+        let ready = Ready::of(metadata, query)?;
+        let Some(asked) = &ready.asked else { return Ok(Part { records: Vec::new(), next: None }) };
+        let at = at.unwrap_or(Place { page: 1, cookie: None, size });
+        let size = match at.page > 1 && at.cookie.is_none() {
+            true => at.size.max(1),
+            false => self.fitting(size, &ready.shape),
         };
-        let said = asked.page(place.page, place.cookie, (!ready.computes).then_some(size))?;
-        let answer = self.ask(Operation::RetrieveMultiple(said)).await?;
-        let Said::Rows(rows) = answer else { return Err(strange("RetrieveMultiple")) };
-        let (more, cookie) = (rows.more, rows.cookie.clone());
-        let mut records = ready.shape.records(rows);
-        if let Some(left) = place.left {
-            records.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+        let said = asked.page(at.page, at.cookie, (!ready.computes).then_some(size))?;
+        match self.ask(Operation::RetrieveMultiple(said)).await? {
+            Said::Rows(rows) => Ok(ready.part(rows, at.page, size)),
+            _ => Err(strange("RetrieveMultiple")),
         }
-        let left = place.left.map(|left| left - records.len() as u64);
-        let next = more && left != Some(0) && !ready.computes;
-        let next = next.then(|| pack(&Place { page: place.page + 1, cookie, size, left }));
-        Ok(CrmPage { records, next })
     }
 
-    /// Rows in a page of rows like these, when so many are asked for.
-    pub(super) fn page_size(&self, wanted: u32, shape: &Shape) -> u32 {
+    /// The size of a page of rows like these, when so many are asked for.
+    pub(super) fn fitting(&self, wanted: u32, shape: &Shape) -> u32 {
         let fit = u32::try_from(VALUES / shape.width().max(1)).unwrap_or(FEW).max(FEW);
         wanted.clamp(1, self.settings.page.min(fit).max(1))
     }
 
-    /// The rows of many queries, in as few messages as the server allows.
-    pub(super) async fn many(&self, queries: &[Query]) -> Result<Vec<Vec<Record>>, Fault> {
+    /// The first pages of many queries, in as few messages as the server allows.
+    pub(super) async fn first_rows(
+        &self,
+        metadata: &Metadata,
+        queries: &[Query],
+    ) -> Result<Vec<Part<Place>>, Fault> {
         let mut found = Vec::with_capacity(queries.len());
         for chunk in queries.chunks(QUERIES) {
-            match chunk.len() > 1 && self.can(Ability::Multiple).await? {
-                true => found.extend(self.together(chunk).await?),
-                false => {
-                    let one = |query: &Query| {
-                        let query = query.clone();
-                        async move { self.all(&query).await }
-                    };
-                    let lanes = self.wire.lanes.open();
-                    let rows: Vec<_> = stream::iter(chunk.iter().map(one)).buffered(lanes).collect().await;
-                    for rows in rows {
-                        found.push(rows?);
-                    }
-                }
+            if chunk.len() > 1 && self.can(Ability::Multiple).await? {
+                found.extend(self.together(metadata, chunk).await?);
+                continue;
+            }
+            let one = |query: &Query| {
+                let most = query.top.and_then(|top| u32::try_from(top).ok()).unwrap_or(u32::MAX);
+                let query = Query { top: None, ..query.clone() };
+                async move { self.rows(metadata, &query, self.settings.page.min(most), None).await }
+            };
+            let lanes = self.line.lanes.open();
+            let parts: Vec<_> = stream::iter(chunk.iter().map(one)).buffered(lanes).collect().await;
+            for part in parts {
+                found.push(part?);
             }
         }
         Ok(found)
     }
 
-    async fn together(&self, queries: &[Query]) -> Result<Vec<Vec<Record>>, Fault> {
+    async fn together(&self, metadata: &Metadata, queries: &[Query]) -> Result<Vec<Part<Place>>, Fault> {
         let (mut all, mut requests) = (Vec::new(), Vec::new());
         for query in queries {
-            let ready = self.ready(&Query { top: None, ..query.clone() }).await?;
+            let ready = Ready::of(metadata, &Query { top: None, ..query.clone() })?;
+            let size = self.fitting(self.settings.page, &ready.shape);
             if let Some(asked) = &ready.asked {
-                let size = (!ready.computes).then(|| self.page_size(self.settings.page, &ready.shape));
-                let said = Any::Query(Box::new(asked.page(1, None, size)?));
-                requests.push(Request::new("RetrieveMultiple").with("Query", said));
+                let said = asked.page(1, None, (!ready.computes).then_some(size))?;
+                requests
+                    .push(Request::new("RetrieveMultiple").with("Query", Any::Query(Box::new(said))));
             }
-            all.push(ready);
+            all.push((ready, size));
         }
         let mut answers = self.several(requests).await?.into_iter();
         let mut found = Vec::with_capacity(queries.len());
-        for (ready, query) in all.into_iter().zip(queries) {
+        for (ready, size) in all {
             if ready.asked.is_none() {
-                found.push(Vec::new());
+                found.push(Part { records: Vec::new(), next: None });
                 continue;
             }
             let answer = answers.next().ok_or_else(|| strange("ExecuteMultiple"))?;
-            let Said::Rows(rows) = answer.map_err(|refusal| refusal.fault())? else {
-                return Err(strange("RetrieveMultiple"));
-            };
-            found.push(self.rest(query, &ready, rows).await?);
+            match answer.map_err(|refusal| refusal.fault())? {
+                Said::Rows(rows) => found.push(ready.part(rows, 1, size)),
+                _ => return Err(strange("RetrieveMultiple")),
+            }
         }
         Ok(found)
     }
+}
 
-    /// The rows of a first page and of those behind it.
-    async fn rest(&self, query: &Query, ready: &Ready, rows: Rows) -> Result<Vec<Record>, Fault> {
-        let size = self.page_size(self.settings.page, &ready.shape);
-        let place = Place { page: 2, cookie: rows.cookie.clone(), size, left: None };
-        let mut next = (rows.more && !ready.computes).then(|| pack(&place));
-        let mut records = ready.shape.records(rows);
-        while let Some(after) = next {
-            let page =
-                self.page(&Query { top: None, ..query.clone() }, self.settings.page, Some(&after)).await?;
-            records.extend(page.records);
-            next = page.next;
-        }
-        if let Some(top) = query.top {
-            records.truncate(usize::try_from(top).unwrap_or(usize::MAX));
-        }
-        Ok(records)
+impl Ready {
+    fn of(metadata: &Metadata, query: &Query) -> Result<Ready, Fault> {
+        let shape = Shape::of(metadata, table(metadata, &query.table)?, query);
+        Ok(Ready { shape, asked: Asked::of(metadata, query)?, computes: query.computes() })
     }
 
-    async fn ready(&self, query: &Query) -> Result<Ready, Fault> {
-        let metadata = self.metadata(&tables(query)).await?;
-        let table = table(&metadata, &query.table)?;
-        known_columns(table, query)?;
-        let shape = Shape::of(&metadata, table, query);
-        Ok(Ready { shape, asked: Asked::of(&metadata, query)?, computes: query.computes() })
+    fn part(&self, rows: Rows, page: u32, size: u32) -> Part<Place> {
+        let next = rows.more.then(|| Place { page: page + 1, cookie: rows.cookie.clone(), size });
+        Part { records: self.shape.records(rows), next }
     }
 }

@@ -36,7 +36,8 @@ pub(super) fn of(fault: &Fault, status: StatusCode) -> Refusal {
         codes::NOT_SUPPORTED if fault.faulted_request.is_none() => 501,
         _ => 400,
     };
-    Refusal { status, code, message: fault.message.chars().take(500).collect() }
+    let step = fault.faulted_request.and_then(|step| usize::try_from(step).ok());
+    Refusal { status, code, message: fault.message.chars().take(500).collect(), step }
 }
 
 /// The server does not know the message that was sent.

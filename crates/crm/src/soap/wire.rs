@@ -1,19 +1,13 @@
-//! One operation over the wire, with the rules of repeating.
+//! One operation over the line, and what comes of its answer.
 //!
-//! * What only reads is repeated after 5xx, a broken connection and a time-out, with growing waits.
-//! * What writes is repeated when it is certain that it did not happen: the connection was not made, or the server's limits
-//!   turned it away. Otherwise it is *lost*: the caller looks what happened.
-//! * A header of claims that is refused is made anew, once. `Retry-After` is obeyed; one that is longer than the settings'
-//!   patience is handed on.
+//! A header of claims that is refused is made anew, once. The rules of repeating stand in [`crate::client::line`].
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Request, Response, StatusCode};
-use jiff::SignedDuration;
-use postroom_core::{Code, Fault, Ids, Verdict};
+use postroom_core::{Code, Fault, Verdict};
 use postroom_formats::soap::envelope::{Envelope, Headers, Soap};
 use postroom_formats::soap::fault;
 use postroom_formats::soap::operation::Operation;
@@ -21,92 +15,31 @@ use postroom_formats::soap::reply::{Reply, Said};
 use postroom_formats::soap::{Error, Generation};
 use postroom_formats::xml::Limits;
 
-use super::config::Settings;
 use super::refusal;
-use crate::lanes::{Lanes, pause};
-use crate::outside::Seen;
-use crate::refusal::{Refusal, codes};
-use crate::sign_in::Transport;
-use crate::sign_in::claims::Signer;
+use super::service::Service;
+use crate::client::line::{Line, Miss, Trouble, retry_after};
+use crate::refusal::Refusal;
 
 /// What is read of one answer at most.
 const LIMITS: Limits = Limits { bytes: 256 << 20, nodes: 20_000_000, depth: 64 };
 /// Answers above this are read on a thread of their own.
 const LARGE: usize = 256 * 1024;
 
-/// Why there is no answer.
-#[derive(Debug)]
-pub(super) enum Trouble {
-    /// The server says no; of many messages in one, to this one.
-    Refused(Refusal, Option<usize>),
-    /// It may have happened or not.
-    Lost(Fault),
-    /// It did not happen: away, too busy, not signed in.
-    Fault(Fault),
-}
-
-impl From<Trouble> for Fault {
-    fn from(trouble: Trouble) -> Self {
-        match trouble {
-            Trouble::Refused(refusal, _) => refusal.fault(),
-            Trouble::Lost(fault) | Trouble::Fault(fault) => fault,
-        }
-    }
-}
-
-pub(super) struct Wire {
-    transport: Arc<dyn Transport>,
-    claims: Option<Arc<dyn Signer>>,
-    settings: Settings,
-    pub lanes: Lanes,
-    ids: Ids,
-    seen: Mutex<Seen>,
-}
-
-/// What one try came to.
-enum Try {
-    Done(Said),
-    Again { trouble: Trouble, wait: Option<Duration> },
-    Stop(Trouble),
-}
-
-impl Wire {
-    pub(super) fn new(transport: Arc<dyn Transport>, settings: Settings, ids: Ids) -> Wire {
-        let lanes = Lanes::new(settings.share);
-        Wire { transport, claims: None, settings, lanes, ids, seen: Mutex::default() }
-    }
-
-    pub(super) fn sign(&mut self, claims: Arc<dyn Signer>) {
-        self.claims = Some(claims);
-    }
-
-    /// What the last answer said beside itself.
-    pub(super) fn seen(&self) -> Seen {
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
+impl Service {
     /// Sends it, as often as the rules allow.
-    pub(super) async fn send(
+    pub(super) async fn exchange(
         &self,
         operation: &Operation,
         generation: Generation,
         repeatable: bool,
     ) -> Result<Said, Trouble> {
-        let mut signed_again = false;
-        for tried in 1.. {
-            let (trouble, wait) = match self.once(operation, generation, repeatable, &mut signed_again).await
-            {
-                Try::Done(answer) => return Ok(answer),
-                Try::Stop(trouble) => return Err(trouble),
-                Try::Again { trouble, wait } => (trouble, wait),
-            };
-            let wait = wait.unwrap_or_else(|| pause(&self.ids, tried));
-            if tried >= self.settings.tries || wait > self.settings.patience {
-                return Err(put_back(trouble, wait));
+        let (mut tries, mut signed_again) = (self.line.tries(), false);
+        loop {
+            let tried = self.once(operation, generation, repeatable, &mut signed_again).await;
+            if let Some(said) = tries.after(tried).await? {
+                return Ok(said);
             }
-            tokio::time::sleep(wait).await;
         }
-        unreachable!("the loop ends by its bound")
     }
 
     async fn once(
@@ -115,37 +48,24 @@ impl Wire {
         generation: Generation,
         repeatable: bool,
         signed_again: &mut bool,
-    ) -> Try {
-        let request = match self.request(operation, generation).await {
-            Ok(request) => request,
-            Err(fault) => return Try::Stop(Trouble::Fault(fault)),
-        };
-        let lane = self.lanes.enter().await;
-        if let Some(pace) = self.lanes.pace() {
-            tokio::time::sleep(pace).await;
-        }
-        let answer = tokio::time::timeout(self.settings.timeout, self.transport.send(request)).await;
-        drop(lane);
-        let answer = match answer {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(fault)) => return unsent(fault, repeatable),
-            Err(_) => return lost(away("the CRM did not answer in time"), repeatable),
-        };
+    ) -> Result<Said, Miss> {
+        let request = self.request(operation, generation).await;
+        let request = request.map_err(|fault| Miss::Stop(Trouble::Fault(fault)))?;
+        let answer = self.line.exchange(request, repeatable).await?;
         let (status, headers) = (answer.status(), answer.headers().clone());
-        let seen = Seen::beside(&headers);
-        self.lanes.learn(&seen);
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = seen;
         match read(answer).await {
             Ok(Reply::Said(said)) => {
-                self.lanes.went_well();
-                Try::Done(said)
+                self.line.lanes.went_well();
+                Ok(said)
             }
-            Ok(Reply::Fault(fault)) => self.refused(&fault, (status, &headers), repeatable, signed_again),
+            Ok(Reply::Fault(fault)) => {
+                Err(self.refused(&fault, (status, &headers), repeatable, signed_again))
+            }
             Err(error) if status.is_success() => {
                 let text = format!("the CRM's answer cannot be read: {error}");
-                lost(away(&text), repeatable)
+                Err(Miss::lost(Fault::retry(Code::CRM_AWAY, text), repeatable))
             }
-            Err(_) => self.without_fault(status, &headers, repeatable),
+            Err(_) => Err(self.without_fault(status, &headers, repeatable)),
         }
     }
 
@@ -155,7 +75,7 @@ impl Wire {
         let (url, envelope) = match &self.claims {
             None => (format!("{service}/web"), Envelope::new(Soap::V11, self.headers(generation), body)),
             Some(claims) => {
-                let id = format!("urn:uuid:{}", self.ids.next());
+                let id = format!("urn:uuid:{}", self.line.ids.next());
                 let headers = Headers {
                     security: Some(claims.header().await?),
                     client_version: self.headers(generation).client_version,
@@ -188,53 +108,35 @@ impl Wire {
         (status, headers): (StatusCode, &HeaderMap),
         repeatable: bool,
         signed_again: &mut bool,
-    ) -> Try {
+    ) -> Miss {
         let refusal = refusal::of(fault, status);
-        let request = fault.faulted_request.and_then(|index| usize::try_from(index).ok());
         let wait = fault.retry_after.and_then(|wait| Duration::try_from(wait).ok());
-        let wait = wait.or_else(|| number(headers, "retry-after").map(Duration::from_secs));
-        if refusal.limited() {
-            if refusal.code == codes::CONCURRENCY || refusal.code == codes::BUSY {
-                self.lanes.too_many();
-            }
-            return Try::Again { trouble: Trouble::Refused(refusal, request), wait };
-        }
+        let wait = wait.or_else(|| retry_after(headers));
         match (refusal.status, &self.claims) {
             (401, Some(claims)) => {
                 claims.refused();
                 match std::mem::replace(signed_again, true) {
-                    false => {
-                        Try::Again { trouble: Trouble::Refused(refusal, request), wait: Some(Duration::ZERO) }
-                    }
-                    true => Try::Stop(Trouble::Fault(no_claims(&refusal.message))),
+                    false => Miss::Again { trouble: Trouble::Refused(refusal), wait: Some(Duration::ZERO) },
+                    true => Miss::Stop(Trouble::Fault(no_claims(&refusal.message))),
                 }
             }
-            (500..=599, _) if !refusal::unknown(&refusal) && repeatable => {
-                Try::Again { trouble: Trouble::Refused(refusal, request), wait }
-            }
-            (500..=599, _) if !refusal::unknown(&refusal) => Try::Stop(Trouble::Lost(refusal.fault())),
-            _ => Try::Stop(Trouble::Refused(refusal, request)),
+            _ => self.line.refused(refusal, wait, repeatable),
         }
     }
 
     /// What a proxy or IIS answers in the service's place.
-    fn without_fault(&self, status: StatusCode, headers: &HeaderMap, repeatable: bool) -> Try {
+    fn without_fault(&self, status: StatusCode, headers: &HeaderMap, repeatable: bool) -> Miss {
         let text = match status {
             StatusCode::NOT_FOUND => {
                 "there is no Organization.svc at this address; check the organisation's address"
             }
             _ => "",
         };
-        let refusal = Refusal { status: status.as_u16(), code: 0, message: text.to_owned() };
-        let wait = number(headers, "retry-after").map(Duration::from_secs);
-        match status.as_u16() {
-            429 => {
-                self.lanes.too_many();
-                Try::Again { trouble: Trouble::Refused(refusal, None), wait }
-            }
-            408 | 500..=599 if repeatable => Try::Again { trouble: Trouble::Refused(refusal, None), wait },
-            408 | 500..=599 => Try::Stop(Trouble::Lost(refusal.fault())),
-            _ => Try::Stop(Trouble::Refused(refusal, None)),
+        let refusal = Refusal { status: status.as_u16(), code: 0, message: text.to_owned(), step: None };
+        match status.is_server_error() {
+            // Nobody says here which message is not known.
+            true => Line::broken(refusal, retry_after(headers), repeatable),
+            false => self.line.refused(refusal, retry_after(headers), repeatable),
         }
     }
 }
@@ -252,44 +154,6 @@ async fn read(answer: Response<Bytes>) -> Result<Reply, Error> {
 fn read_body(body: &[u8]) -> Result<Reply, Error> {
     let text = std::str::from_utf8(body).map_err(|_| Error::Missing("text in UTF-8".to_owned()))?;
     Reply::read(text, &LIMITS)
-}
-
-/// The transport's own faults.
-fn unsent(fault: Fault, repeatable: bool) -> Try {
-    match fault.verdict {
-        Verdict::Unknown => lost(Fault { verdict: Verdict::Retry { after: None }, ..fault }, repeatable),
-        Verdict::Retry { after } => {
-            let wait = after.and_then(|after| Duration::try_from(after).ok());
-            Try::Again { trouble: Trouble::Fault(fault), wait }
-        }
-        _ => Try::Stop(Trouble::Fault(fault)),
-    }
-}
-
-fn lost(fault: Fault, repeatable: bool) -> Try {
-    match repeatable {
-        true => Try::Again { trouble: Trouble::Fault(fault), wait: None },
-        false => Try::Stop(Trouble::Lost(fault)),
-    }
-}
-
-/// The tries are used up: what the caller's own machinery does next.
-fn put_back(trouble: Trouble, wait: Duration) -> Trouble {
-    match trouble {
-        Trouble::Refused(refusal, _) if refusal.limited() => {
-            let after = SignedDuration::try_from(wait).ok();
-            Trouble::Fault(Fault { verdict: Verdict::Retry { after }, ..refusal.fault() })
-        }
-        other => other,
-    }
-}
-
-fn number<T: std::str::FromStr>(headers: &HeaderMap, name: &str) -> Option<T> {
-    headers.get(name)?.to_str().ok()?.trim().parse().ok()
-}
-
-fn away(text: &str) -> Fault {
-    Fault::retry(Code::CRM_AWAY, text)
 }
 
 fn no_claims(said: &str) -> Fault {

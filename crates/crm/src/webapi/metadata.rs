@@ -10,6 +10,8 @@ use postroom_core::metadata::{
 use serde_json::Value as Json;
 use uuid::Uuid;
 
+use crate::client::Defined;
+
 /// What is asked for with a table.
 pub(crate) const EXPAND: &str =
     "Attributes,Keys,ManyToOneRelationships,OneToManyRelationships,ManyToManyRelationships";
@@ -17,27 +19,11 @@ pub(crate) const EXPAND: &str =
 /// The casts whose options come with them only.
 pub(crate) const CHOICES: &[&str] = &["Picklist", "MultiSelectPicklist", "State", "Status", "Boolean"];
 
-/// Adds a table to what is known; one that is known already is replaced.
-pub(crate) fn add(metadata: &mut Metadata, json: &Json) {
-    let table = table(json);
-    let name = table.logical_name.clone();
-    metadata.tables.retain(|known| known.logical_name != name);
-    metadata.tables.push(table);
+/// A table with its relationships.
+pub(crate) fn defined(json: &Json) -> Defined {
     let lists = ["ManyToOneRelationships", "OneToManyRelationships"];
-    for one in lists.iter().flat_map(|list| items(json, list)).map(one_to_many) {
-        if !metadata.one_to_many.iter().any(|known| same(known, &one)) {
-            metadata.one_to_many.push(one);
-        }
-    }
-    for many in items(json, "ManyToManyRelationships").map(many_to_many) {
-        if !metadata.many_to_many.iter().any(|known| known.schema_name == many.schema_name) {
-            metadata.many_to_many.push(many);
-        }
-    }
-}
-
-fn same(left: &OneToMany, right: &OneToMany) -> bool {
-    left.schema_name == right.schema_name && left.referencing_table == right.referencing_table
+    let one_to_many = lists.iter().flat_map(|list| items(json, list)).map(one_to_many).collect();
+    (table(json), one_to_many, items(json, "ManyToManyRelationships").map(many_to_many).collect())
 }
 
 /// Puts options into their columns.

@@ -10,10 +10,11 @@ use futures_util::future::BoxFuture;
 use http::Method;
 use postroom_core::{Change, ChangeSet};
 
-use super::WebApi;
+use super::api::Api;
 use super::body::quoted;
-use super::wire::{Ask, Trouble};
+use super::wire::Ask;
 use super::write::Parcel;
+use crate::client::line::Trouble;
 use crate::promises::write::{Sent, copy, lone_new_row};
 
 /// Fewer rows than these are as well off in a batch.
@@ -26,10 +27,10 @@ enum Fail {
     Other(Sent),
 }
 
-impl WebApi {
+impl Api {
     /// How many of the first sets are new rows of the same table, each by itself; 0 or 1 is none.
     pub(super) fn multiples(&self, sets: &[ChangeSet], parcels: &[Parcel]) -> usize {
-        if !self.client.can.multiple.load(Ordering::Relaxed) {
+        if !self.can.multiple.load(Ordering::Relaxed) {
             return 0;
         }
         let new = |parcel: &Parcel| {
@@ -38,7 +39,7 @@ impl WebApi {
             Some((row.at.table.clone(), op.path.clone()))
         };
         let Some(first) = parcels.first().and_then(new) else { return 0 };
-        let most = self.client.batch_size();
+        let most = self.line.batch_size();
         let same =
             parcels.iter().take(most).take_while(|parcel| new(parcel).as_ref() == Some(&first)).count();
         if same >= LEAST { same } else { 0 }
@@ -97,24 +98,24 @@ impl WebApi {
         let headers = vec![("content-type", "application/json".to_owned())];
         let ask = Ask {
             method: Method::POST,
-            url: self.client.url(&path),
+            url: self.url(&path),
             headers,
             body: body.into(),
             repeatable: false,
         };
-        match self.client.wire.send(&ask).await {
+        match self.exchange(&ask).await {
             Ok(_) => Ok(()),
             Err(Trouble::Refused(refusal)) if refusal.unknown_here() => {
                 tracing::info!(
                     event = "crm.no_multiple",
                     "This CRM has no CreateMultiple: rows go in batches"
                 );
-                self.client.can.multiple.store(false, Ordering::Relaxed);
+                self.can.multiple.store(false, Ordering::Relaxed);
                 Err(Fail::Unknown)
             }
             Err(Trouble::Refused(refusal)) => Err(Fail::Other(Sent::Refused(refusal))),
             Err(Trouble::Lost(fault)) => {
-                self.client.shrink(parcels.len());
+                self.line.shrink(parcels.len());
                 Err(Fail::Other(Sent::Lost(fault)))
             }
             Err(Trouble::Fault(fault)) => Err(Fail::Other(Sent::Not(fault))),

@@ -1,4 +1,4 @@
-//! The CRM behind a Web API, as the port asks for it.
+//! The Web API as a make of the port.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -6,20 +6,33 @@ use std::sync::atomic::Ordering;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::Method;
-use postroom_core::metadata::{ManyToMany, Metadata};
+use postroom_core::metadata::{ColumnInfo, ManyToMany, Metadata, TableInfo};
 use postroom_core::{
-    AddressHit, Capabilities, ChangeSet, ChangesAsk, Clock, Code, Content, Crm, CrmChanges, CrmPage, Fault,
-    Ids, Outcome, Query, Record, RecordRef,
+    Capabilities, ChangeSet, ChangesAsk, Clock, Code, Content, CrmChanges, Fault, Ids, Query, RecordRef,
+    Value,
 };
+use postroom_formats::odata::batch::MAX_OPERATIONS;
 use uuid::Uuid;
 
+use super::api::Api;
 use super::body;
-use super::client::Client;
+use super::changes::Run;
 use super::config::Settings;
-use super::wire::{Ask, Trouble, Wire};
-use crate::outside::{Held, Outside, Seen, Who};
-use crate::promises::{look, write};
+use super::op::{self, Op};
+use super::read::Place;
+use super::refusal::{Refusal, codes};
+use super::wire::Ask;
+use crate::client::line::{Line, Rules, Trouble};
+use crate::client::{Defined, Organization, Part, Words};
+use crate::outside::{Held, Who};
+use crate::promises::lot::Step;
+use crate::promises::write::{Parcel, Sent};
+use crate::promises::{Listed, Manner};
 use crate::sign_in::Transport;
+
+/// A URL inside a batch has 64 KB, one outside far less.
+const IN_BATCH: Listed = Listed { ids: 300, addresses: 100 };
+const PLAIN: Listed = Listed { ids: 25, addresses: 8 };
 
 /// Where bodies are kept that rows refer to: postroom's own store.
 #[async_trait]
@@ -29,11 +42,7 @@ pub trait Bodies: Send + Sync {
 }
 
 /// A Dynamics organisation, spoken to over its Web API.
-pub struct WebApi {
-    pub(super) client: Client,
-    pub(super) bodies: Arc<dyn Bodies>,
-    clock: Clock,
-}
+pub type WebApi = Organization<Api>;
 
 impl WebApi {
     /// Nothing is asked yet: the first call connects. `transport` signs in, and brings TLS, proxies and private CAs; it must
@@ -45,30 +54,113 @@ impl WebApi {
         clock: Clock,
         ids: Ids,
     ) -> WebApi {
-        let wire = Wire::new(transport, settings.clone(), ids);
-        WebApi { client: Client::new(wire, settings), bodies, clock }
+        let rules = Rules {
+            timeout: settings.timeout,
+            patience: settings.patience,
+            tries: settings.tries,
+            share: settings.share,
+            batch: settings.batch.clamp(1, MAX_OPERATIONS),
+        };
+        Organization::of(Api::new(Line::new(transport, rules, ids), settings), bodies, clock)
+    }
+}
+
+#[async_trait]
+impl Words for Api {
+    type Op = Op;
+    type Place = Place;
+    type Run = Run;
+
+    fn line(&self) -> &Line {
+        &self.line
     }
 
-    /// The other side's navigation property and table, seen from `at`.
-    async fn relationship(&self, name: &str, at: &RecordRef) -> Result<(Arc<Metadata>, ManyToMany), Fault> {
-        let metadata = self.client.metadata(&[&at.table]).await?;
-        let found = metadata.many_to_many_of(&at.table).find(|one| one.schema_name == name).cloned();
-        let text = || format!("{} has no many-to-many relationship {name}", at.table);
-        let found = found.ok_or_else(|| Fault::reject(Code::CRM_UNKNOWN_COLUMN, text()))?;
-        Ok((metadata, found))
+    fn org_url(&self) -> &str {
+        self.settings.org_url()
     }
 
-    async fn tie(&self, name: &str, at: &RecordRef, others: &[RecordRef], tie: bool) -> Result<(), Fault> {
-        self.client.connect().await?;
-        let (_, relation) = self.relationship(name, at).await?;
+    fn page_size(&self) -> u32 {
+        self.settings.page
+    }
+
+    fn listed(&self) -> Listed {
+        if self.batches() { IN_BATCH } else { PLAIN }
+    }
+
+    async fn connect(&self) -> Result<&str, Fault> {
+        self.connected().await.map(|connected| connected.version.as_str())
+    }
+
+    fn can(&self) -> Capabilities {
+        Capabilities {
+            alternate_keys: true,
+            upsert: true,
+            change_tracking: true,
+            multiple: self.can.multiple.load(Ordering::Relaxed) && !self.version().starts_with('8'),
+            batch: self.batches(),
+            transaction: self.batches(),
+            update_state: true,
+            deliver_incoming: true,
+            concurrency: true,
+            ..Capabilities::default()
+        }
+    }
+
+    async fn define(&self, tables: &[String]) -> Result<Vec<Defined>, Fault> {
+        self.definitions(tables).await
+    }
+
+    async fn define_all(&self) -> Result<Vec<Defined>, Fault> {
+        self.all_definitions().await
+    }
+
+    async fn complete(&self, found: &mut Metadata, tables: &[String]) -> Result<(), Fault> {
+        self.choices(found, tables).await
+    }
+
+    async fn page(
+        &self,
+        metadata: &Metadata,
+        query: &Query,
+        size: u32,
+        at: Option<Place>,
+    ) -> Result<Part<Place>, Fault> {
+        self.rows(metadata, query, size, at).await
+    }
+
+    async fn firsts(&self, metadata: &Metadata, queries: &[Query]) -> Result<Vec<Part<Place>>, Fault> {
+        self.first_rows(metadata, queries).await
+    }
+
+    fn no_account(&self, refusal: &Refusal) -> bool {
+        [codes::NOT_TRACKED, codes::TRACKED_ELSEWHERE].contains(&refusal.code) || refusal.unknown_here()
+    }
+
+    async fn tracked(
+        &self,
+        metadata: &Metadata,
+        ask: &ChangesAsk,
+        run: Option<Run>,
+    ) -> Result<(CrmChanges, Run), Trouble> {
+        self.changes(metadata, ask, run).await
+    }
+
+    async fn tie(
+        &self,
+        metadata: &Metadata,
+        relation: &ManyToMany,
+        at: &RecordRef,
+        others: &[RecordRef],
+        tie: bool,
+    ) -> Result<(), Fault> {
         let near = if relation.first.table == at.table { &relation.first } else { &relation.second };
+        let row = body::row_url(metadata, at)?;
+        let list = self.url(&format!("{row}/{}", near.navigation));
         for other in others {
-            let metadata = self.client.metadata(&[&at.table, &other.table]).await?;
-            let (row, far) = (body::row_url(&metadata, at)?, body::row_url(&metadata, other)?);
-            let list = self.client.url(&format!("{row}/{}", near.navigation));
+            let far = body::row_url(metadata, other)?;
             let (method, url, json) = match tie {
                 true => {
-                    let target = body::quoted(&self.client.url(&far));
+                    let target = body::quoted(&self.url(&far));
                     (Method::POST, format!("{list}/$ref"), format!("{{\"@odata.id\":{target}}}"))
                 }
                 false => (Method::DELETE, format!("{list}({})/$ref", other.id), String::new()),
@@ -76,7 +168,7 @@ impl WebApi {
             let headers =
                 if tie { vec![("content-type", "application/json".to_owned())] } else { Vec::new() };
             let ask = Ask { method, url, headers, body: json.into(), repeatable: true };
-            match self.client.wire.send(&ask).await {
+            match self.exchange(&ask).await {
                 Ok(_) => {}
                 // Tied already, or not any more.
                 Err(Trouble::Refused(refusal)) if tie && refusal.duplicate() => {}
@@ -86,105 +178,25 @@ impl WebApi {
         }
         Ok(())
     }
-}
 
-#[async_trait]
-impl Crm for WebApi {
-    async fn find(&self, tables: &[&str], ids: &[Uuid]) -> Result<Vec<Record>, Fault> {
-        self.client.connect().await?;
-        look::find(&self.client, tables, ids).await
+    fn manner(&self) -> Manner {
+        Manner { conditions: true, atomic: self.batches() }
     }
 
-    async fn find_addresses(&self, addresses: &[String]) -> Result<Vec<AddressHit>, Fault> {
-        self.client.connect().await?;
-        look::find_addresses(&self.client, addresses).await
+    fn fits(&self, table: &TableInfo, column: &ColumnInfo, value: &Value) -> Result<(), Fault> {
+        body::json(table, column, value).map(drop)
     }
 
-    async fn query(&self, query: &Query) -> Result<Vec<Record>, Fault> {
-        self.client.connect().await?;
-        self.client.all(query).await
+    fn say(&self, metadata: &Metadata, steps: Vec<Step>) -> Result<Vec<Op>, Fault> {
+        steps.into_iter().map(|step| op::of(metadata, step)).collect()
     }
 
-    async fn page(&self, query: &Query, size: u32, after: Option<&str>) -> Result<CrmPage, Fault> {
-        self.client.connect().await?;
-        self.client.page(query, size, after).await
+    async fn send(&self, sets: &[ChangeSet], parcels: &[Parcel<Op>]) -> Vec<Sent> {
+        self.sets(sets, parcels).await
     }
 
-    async fn changes(&self, ask: &ChangesAsk) -> Result<CrmChanges, Fault> {
-        self.client.connect().await?;
-        self.client.changes(ask, &self.clock).await
-    }
-
-    async fn metadata(&self, tables: &[&str]) -> Result<Metadata, Fault> {
-        self.client.connect().await?;
-        let mut found = self.client.whole_metadata(tables).await?;
-        let named = |name: &String| tables.is_empty() || tables.contains(&name.as_str());
-        found.one_to_many.retain(|one| named(&one.referenced_table) || named(&one.referencing_table));
-        found.many_to_many.retain(|many| named(&many.first.table) || named(&many.second.table));
-        found.tables.retain(|table| named(&table.logical_name));
-        Ok(found)
-    }
-
-    async fn capabilities(&self) -> Result<Capabilities, Fault> {
-        let version = self.client.connect().await?.version.clone();
-        let untracked =
-            self.client.can.untracked.lock().unwrap_or_else(std::sync::PoisonError::into_inner).len();
-        let can = |flag: &std::sync::atomic::AtomicBool| flag.load(Ordering::Relaxed);
-        Ok(Capabilities {
-            alternate_keys: true,
-            upsert: true,
-            change_tracking: untracked == 0,
-            multiple: can(&self.client.can.multiple) && !version.starts_with('8'),
-            batch: can(&self.client.can.batch),
-            transaction: can(&self.client.can.batch),
-            update_state: true,
-            deliver_incoming: true,
-            concurrency: true,
-            max_batch: self.client.batch_size(),
-            max_page: self.client.settings.page,
-            version,
-        })
-    }
-
-    async fn associate(&self, relationship: &str, at: &RecordRef, others: &[RecordRef]) -> Result<(), Fault> {
-        self.tie(relationship, at, others, true).await
-    }
-
-    async fn disassociate(
-        &self,
-        relationship: &str,
-        at: &RecordRef,
-        others: &[RecordRef],
-    ) -> Result<(), Fault> {
-        self.tie(relationship, at, others, false).await
-    }
-
-    async fn apply(&self, sets: Vec<ChangeSet>) -> Vec<Result<Vec<Outcome>, Fault>> {
-        match self.client.connect().await {
-            Ok(_) => write::write(self, sets).await,
-            Err(fault) => sets.iter().map(|_| Err(write::copy(&fault))).collect(),
-        }
-    }
-
-    async fn read(&self, content: &Content) -> Result<Bytes, Fault> {
-        match content {
-            Content::Bytes(bytes) => Ok(bytes.clone()),
-            content => self.bodies.read(content).await,
-        }
-    }
-
-    async fn check(&self) -> Result<String, Fault> {
-        let version = &self.client.connect().await?.version;
-        let who = self.who().await?;
-        Ok(format!("{} version {version} as systemuser/{}", self.client.settings.org_url(), who.user))
-    }
-}
-
-#[async_trait]
-impl Outside for WebApi {
     async fn who(&self) -> Result<Who, Fault> {
-        self.client.connect().await?;
-        let who = self.client.json("WhoAmI").await?;
+        let who = self.json("WhoAmI").await?;
         let id = |name: &str| who[name].as_str().and_then(|text| text.parse::<Uuid>().ok());
         match (id("UserId"), id("OrganizationId")) {
             (Some(user), Some(organization)) => Ok(Who { user, organization }),
@@ -193,9 +205,8 @@ impl Outside for WebApi {
     }
 
     async fn privileges(&self, user: Uuid) -> Result<Option<Vec<Held>>, Fault> {
-        self.client.connect().await?;
         let path = format!("systemusers({user})/Microsoft.Dynamics.CRM.RetrieveUserPrivileges()");
-        let found = match self.client.json(&path).await {
+        let found = match self.json(&path).await {
             Ok(found) => found,
             Err(Trouble::Refused(refusal)) if refusal.unknown_here() => return Ok(None),
             Err(trouble) => return Err(trouble.into()),
@@ -207,9 +218,5 @@ impl Outside for WebApi {
             Some(Held { privilege, whole })
         };
         Ok(Some(found["RolePrivileges"].as_array().into_iter().flatten().filter_map(held).collect()))
-    }
-
-    fn seen(&self) -> Seen {
-        self.client.wire.seen()
     }
 }

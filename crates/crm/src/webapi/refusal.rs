@@ -31,7 +31,7 @@ impl Refusal {
             Ok(envelope) => (number(&envelope.error.code), envelope.error.message),
             Err(_) => (0, String::from_utf8_lossy(body).lines().next().unwrap_or_default().trim().to_owned()),
         };
-        Refusal { status: status.as_u16(), code, message: message.chars().take(500).collect() }
+        Refusal { status: status.as_u16(), code, message: message.chars().take(500).collect(), step: None }
     }
 }
 

@@ -3,61 +3,25 @@
 //! A server without batches gets one request after the other; ids are the caller's, so what was half done is finished by a
 //! repeat.
 
-use async_trait::async_trait;
 use http::Method;
-use postroom_core::metadata::{ColumnInfo, Metadata, TableInfo};
-use postroom_core::{ChangeSet, Code, Fault, Value};
+use postroom_core::{ChangeSet, Code, Fault};
 use postroom_formats::odata::batch::{BatchAnswer, BatchItem, MAX_OPERATIONS};
 
-use super::client::Client;
-use super::op::{self, Op};
+use super::api::Api;
+use super::op::Op;
 use super::refusal::Refusal;
-use super::wire::{Ask, Trouble};
-use super::{Bodies, WebApi, body};
-use crate::promises::limits::Limits;
-use crate::promises::lot::Step;
+use super::wire::Ask;
+use crate::client::line::Trouble;
 use crate::promises::write::{self, Sent, copy};
-use crate::promises::{Manner, Writes};
 
 /// Bytes of one batch, roughly; a single set may be larger.
 const BYTES: usize = 8 << 20;
 
 pub(super) type Parcel = write::Parcel<Op>;
 
-#[async_trait]
-impl Writes for WebApi {
-    type Op = Op;
-    type Reads = Client;
-
-    fn reads(&self) -> &Client {
-        &self.client
-    }
-
-    fn manner(&self) -> Manner {
-        Manner { conditions: true, atomic: self.client.batches() }
-    }
-
-    fn bodies(&self) -> &dyn Bodies {
-        &*self.bodies
-    }
-
-    async fn limits(&self) -> Result<&Limits, Fault> {
-        self.client.limits().await
-    }
-
-    fn forget_definitions(&self) {
-        self.client.forget_definitions();
-    }
-
-    fn fits(&self, table: &TableInfo, column: &ColumnInfo, value: &Value) -> Result<(), Fault> {
-        body::json(table, column, value).map(drop)
-    }
-
-    fn say(&self, metadata: &Metadata, steps: Vec<Step>) -> Result<Vec<Op>, Fault> {
-        steps.into_iter().map(|step| op::of(metadata, step)).collect()
-    }
-
-    async fn send(&self, sets: &[ChangeSet], parcels: &[Parcel]) -> Vec<Sent> {
+impl Api {
+    /// Sends sets; the answers stand in their order.
+    pub(super) async fn sets(&self, sets: &[ChangeSet], parcels: &[Parcel]) -> Vec<Sent> {
         let mut sent = Vec::with_capacity(parcels.len());
         while sent.len() < parcels.len() {
             let rest = &parcels[sent.len()..];
@@ -72,7 +36,7 @@ impl Writes for WebApi {
                     None => continue,
                 }
             }
-            if !self.client.batches() {
+            if !self.batches() {
                 sent.push(self.send_plainly(&rest[0]).await);
                 continue;
             }
@@ -81,13 +45,11 @@ impl Writes for WebApi {
         }
         sent
     }
-}
 
-impl WebApi {
     /// How many of these go in one batch.
     fn fitting(&self, parcels: &[Parcel]) -> usize {
         let (mut ops, mut bytes) = (0, 0);
-        let most = self.client.batch_size();
+        let most = self.line.batch_size();
         let fits = |parcel: &&Parcel| {
             ops += parcel.ops.len();
             bytes += parcel.ops.iter().map(|op| op.body.len() + 300).sum::<usize>();
@@ -106,12 +68,12 @@ impl WebApi {
                 .collect();
         }
         let items: Vec<BatchItem> = parcels.iter().map(|parcel| self.item(&parcel.ops)).collect();
-        match self.client.batch(&items, false).await {
+        match self.batch(&items, false).await {
             Ok(answers) if answers.len() == items.len() => answers.into_iter().map(read).collect(),
             // It stopped, or was cut: what was done is looked at.
             Ok(_) => parcels.iter().map(|_| Sent::Lost(cut_off())).collect(),
             Err(Trouble::Refused(refusal)) if refusal.unknown_here() => {
-                self.client.no_batches();
+                self.no_batches();
                 let mut sent = Vec::with_capacity(parcels.len());
                 for parcel in parcels {
                     sent.push(self.send_plainly(parcel).await);
@@ -122,7 +84,7 @@ impl WebApi {
                 parcels.iter().map(|_| Sent::Refused(refusal.clone())).collect()
             }
             Err(Trouble::Lost(fault)) => {
-                self.client.shrink(ops);
+                self.line.shrink(ops);
                 parcels.iter().map(|_| Sent::Lost(copy(&fault))).collect()
             }
             Err(Trouble::Fault(fault)) => parcels.iter().map(|_| Sent::Not(copy(&fault))).collect(),
@@ -131,7 +93,7 @@ impl WebApi {
 
     fn item(&self, ops: &[Op]) -> BatchItem {
         let request = |(number, op): (usize, &Op)| {
-            let mut request = self.client.part(op.method, &op.path, "", op.body.clone());
+            let mut request = self.part(op.method, &op.path, "", op.body.clone());
             let condition = op.condition.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
             request.headers.extend(condition);
             request.content_id = Some((number + 1).to_string());
@@ -148,9 +110,9 @@ impl WebApi {
                 headers.push(("content-type", "application/json".to_owned()));
             }
             let method = Method::from_bytes(op.method.as_bytes()).unwrap_or(Method::POST);
-            let url = self.client.url(&op.path);
+            let url = self.url(&op.path);
             let ask = Ask { method, url, headers, body: op.body.clone().into(), repeatable: false };
-            match self.client.wire.send(&ask).await {
+            match self.exchange(&ask).await {
                 Ok(_) => {}
                 Err(Trouble::Refused(refusal)) => return Sent::Refused(refusal),
                 Err(Trouble::Lost(fault)) => return Sent::Lost(fault),

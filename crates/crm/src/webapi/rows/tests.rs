@@ -33,8 +33,8 @@ const PAGE: &str = r#"{"@odata.context":"x#contacts","@odata.count":2,"value":[{
 "https://crm.example/api/data/v9.2/contacts?$skiptoken=x","@Microsoft.Dynamics.CRM.morerecords":true}"#;
 
 fn shape() -> Shape {
-    let mut known = Metadata::default();
-    metadata::add(&mut known, &definitions());
+    let (table, one_to_many, many_to_many) = metadata::defined(&definitions());
+    let known = Metadata { tables: vec![table], one_to_many, many_to_many, ..Metadata::default() };
     let table = known.table("contact").unwrap().clone();
     Shape::of(&known, &table, &Query::of("contact"))
 }

@@ -88,6 +88,7 @@ fn all() -> Vec<(&'static str, Run)> {
         pages::a_run_misses_no_write,
         pages::a_token_that_is_none_is_refused,
         pages::tables_are_described,
+        pages::every_table_is_described,
         pages::rows_are_tied_and_untied,
         refusals::unknown_names,
         refusals::unknown_names_in_queries,

@@ -201,6 +201,27 @@ pub(super) async fn tables_are_described(bench: Bench) -> Verdict {
     Ok(())
 }
 
+/// Without a name, every table: not those alone that were asked for before.
+pub(super) async fn every_table_is_described(bench: Bench) -> Verdict {
+    let named = match bench.crm.metadata(&["contact"]).await {
+        Ok(named) => named,
+        Err(fault) => {
+            ensure!(fault.code == Code::CRM_REFUSED, "metadata: {fault}");
+            return Ok(());
+        }
+    };
+    let all = bench.crm.metadata(&[]).await.map_err(|fault| format!("metadata of all tables: {fault}"))?;
+    for name in ["account", "activityparty", "contact", "email", "lead", "queue", "systemuser"] {
+        ensure!(all.table(name).is_some(), "{name} is not described among all tables");
+    }
+    let same = all.table("contact") == named.table("contact");
+    ensure!(same, "contact is described in another way when it is asked for by name");
+    for one in &named.one_to_many {
+        ensure!(all.one_to_many.contains(one), "{} is missing among all relationships", one.schema_name);
+    }
+    Ok(())
+}
+
 pub(super) async fn rows_are_tied_and_untied(bench: Bench) -> Verdict {
     let Ok(metadata) = bench.crm.metadata(&["list"]).await else { return Ok(()) };
     let name = "listcontact_association";

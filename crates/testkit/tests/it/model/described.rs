@@ -6,24 +6,27 @@ use postroom_core::metadata::{
 };
 use uuid::Uuid;
 
-use super::schema::{Kind, Table};
+use super::schema::{Kind, TABLES, Table};
 use super::{Flaw, Model};
 
 impl Model {
     /// Unknown tables are left out: the suite asks for none.
     pub(super) fn described(&self, tables: &[&str]) -> Metadata {
+        let all = tables.is_empty();
         let mut wanted = tables.to_vec();
-        if self.has(Flaw::MoreIsDescribed) {
+        if all && !self.has(Flaw::NoNameIsNoTable) {
+            wanted.extend(TABLES.iter().map(|table| table.name));
+        } else if self.has(Flaw::MoreIsDescribed) {
             wanted.push("account");
         }
         let mut found = Metadata {
             tables: wanted.iter().map(|name| self.table_info(name)).collect(),
             ..Metadata::default()
         };
-        if !self.has(Flaw::LookupsAreNotDescribed) {
+        if !self.has(Flaw::LookupsAreNotDescribed) && !(all && self.has(Flaw::NoNameLeavesOutLookups)) {
             found.one_to_many.push(customer());
         }
-        if tables.contains(&"list") {
+        if wanted.contains(&"list") {
             found.many_to_many.push(members());
         }
         found

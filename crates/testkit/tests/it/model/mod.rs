@@ -94,6 +94,8 @@ flaws! {
     CustomersArePlainLookups => "tables_are_described",
     LookupsAreNotDescribed => "tables_are_described",
     MoreIsDescribed => "tables_are_described",
+    NoNameIsNoTable => "every_table_is_described",
+    NoNameLeavesOutLookups => "every_table_is_described",
     TiesAreDoubled => "rows_are_tied_and_untied",
     OneIsTied => "rows_are_tied_and_untied",
     AllAreUntied => "rows_are_tied_and_untied",

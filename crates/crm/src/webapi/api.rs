@@ -1,7 +1,6 @@
 //! Asking for things: rows, batches, definitions. What the server turned out not to know is remembered.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
@@ -10,13 +9,15 @@ use postroom_core::metadata::Metadata;
 use postroom_core::{Code, Fault, Verdict};
 use postroom_formats::odata::batch::{self, BatchAnswer, BatchItem, Request, Response};
 use serde_json::Value as Json;
-use tokio::sync::{Mutex as Turn, OnceCell};
+use tokio::sync::OnceCell;
 
 use super::config::Settings;
-use super::limits::Limits;
 use super::metadata;
 use super::refusal::Refusal;
-use super::wire::{Ask, Reply, Trouble, Wire, header};
+use super::wire::{Ask, Reply, header};
+use crate::client::Defined;
+use crate::client::line::{Line, Trouble};
+use crate::promises::no_table;
 
 /// Requests of a batch of reads at most, and the bytes of any batch.
 const READS: usize = 100;
@@ -28,8 +29,6 @@ const VERSIONS: [&str; 6] = ["9.2", "9.1", "9.0", "8.2", "8.1", "8.0"];
 pub(crate) struct Can {
     pub batch: AtomicBool,
     pub multiple: AtomicBool,
-    /// Tables whose changes are not tracked.
-    pub untracked: Mutex<Vec<String>>,
 }
 
 /// What is known of a server once it has answered.
@@ -39,41 +38,23 @@ pub(crate) struct Connected {
     pub version: String,
 }
 
-pub(crate) struct Client {
-    pub wire: Wire,
-    pub settings: Settings,
-    pub can: Can,
+/// The words of the Web API.
+pub struct Api {
+    pub(super) line: Line,
+    pub(super) settings: Settings,
+    pub(super) can: Can,
     /// The root of all URLs and the server's own version (`9.2.24044.200`).
     connected: OnceCell<Connected>,
-    /// Requests of one batch of writes: shrinks when the server needs too long.
-    batch: AtomicUsize,
-    known: Mutex<Arc<Metadata>>,
-    /// Definitions are read by one task at a time.
-    turn: Turn<()>,
-    pub(super) limits: OnceCell<Limits>,
 }
 
-impl Client {
-    pub(crate) fn new(wire: Wire, settings: Settings) -> Client {
-        let batch = AtomicUsize::new(settings.batch.clamp(1, batch::MAX_OPERATIONS));
-        Client {
-            wire,
-            connected: OnceCell::new(),
-            batch,
-            can: Can {
-                batch: AtomicBool::new(true),
-                multiple: AtomicBool::new(true),
-                untracked: Mutex::default(),
-            },
-            known: Mutex::default(),
-            turn: Turn::default(),
-            limits: OnceCell::new(),
-            settings,
-        }
+impl Api {
+    pub(super) fn new(line: Line, settings: Settings) -> Api {
+        let can = Can { batch: AtomicBool::new(true), multiple: AtomicBool::new(true) };
+        Api { line, settings, can, connected: OnceCell::new() }
     }
 
-    /// Finds out which version of the Web API there is, once. Every call of the port begins with it.
-    pub(crate) async fn connect(&self) -> Result<&Connected, Fault> {
+    /// Finds out which version of the Web API there is, once.
+    pub(crate) async fn connected(&self) -> Result<&Connected, Fault> {
         self.connected.get_or_try_init(|| self.find_root()).await
     }
 
@@ -81,7 +62,7 @@ impl Client {
         let wanted = self.settings.version.as_deref();
         for version in VERSIONS.into_iter().filter(|known| wanted.is_none_or(|wanted| wanted == *known)) {
             let root = self.settings.root(version);
-            match self.wire.send(&Ask::get(format!("{root}/RetrieveVersion()"))).await {
+            match self.exchange(&Ask::get(format!("{root}/RetrieveVersion()"))).await {
                 Ok(reply) => {
                     let json: Json = serde_json::from_slice(&reply.body).map_err(not_here)?;
                     let server = json["Version"].as_str().unwrap_or(version).to_owned();
@@ -99,6 +80,11 @@ impl Client {
         Err(Fault::new(Verdict::Hold, Code::CRM_REFUSED, text))
     }
 
+    /// The server's own version, once it is known.
+    pub(super) fn version(&self) -> &str {
+        self.connected.get().map_or("", |connected| &connected.version)
+    }
+
     /// A URL below the root.
     pub(crate) fn url(&self, path: &str) -> String {
         let connected = self.connected.get().expect("every call of the port connects first");
@@ -109,21 +95,12 @@ impl Client {
         self.can.batch.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn batch_size(&self) -> usize {
-        self.batch.load(Ordering::Relaxed)
-    }
-
-    /// The server needed too long for a batch of this size.
-    pub(crate) fn shrink(&self, size: usize) {
-        self.batch.fetch_min((size / 2).max(1), Ordering::Relaxed);
-    }
-
     pub(crate) async fn get(&self, path: &str, prefer: &str) -> Result<Reply, Trouble> {
         let mut ask = Ask::get(self.url(path));
         if !prefer.is_empty() {
             ask = ask.header("prefer", prefer);
         }
-        self.wire.send(&ask).await
+        self.exchange(&ask).await
     }
 
     /// JSON of a small answer.
@@ -155,7 +132,7 @@ impl Client {
             }
         };
         let answers: Vec<Result<_, Fault>> =
-            stream::iter(paths.iter().map(one)).buffered(self.wire.lanes.open()).collect().await;
+            stream::iter(paths.iter().map(one)).buffered(self.line.lanes.open()).collect().await;
         answers.into_iter().collect()
     }
 
@@ -208,7 +185,7 @@ impl Client {
         items: &[BatchItem],
         repeatable: bool,
     ) -> Result<Vec<BatchAnswer>, Trouble> {
-        let message = batch::write_requests(self.wire.ids().next(), items);
+        let message = batch::write_requests(self.line.ids.next(), items);
         let ask = Ask {
             method: Method::POST,
             url: self.url("$batch"),
@@ -219,7 +196,7 @@ impl Client {
             body: message.body.into(),
             repeatable,
         };
-        let reply = self.wire.send(&ask).await?;
+        let reply = self.exchange(&ask).await?;
         let kind = header(&reply.headers, "content-type").unwrap_or_default();
         // An answer that was cut off says nothing about what was done.
         batch::read_responses(kind, &reply.body).map_err(|error| {
@@ -228,51 +205,36 @@ impl Client {
         })
     }
 
-    /// The definitions of these tables, read when they are not known yet.
-    pub(crate) async fn metadata(&self, tables: &[&str]) -> Result<Arc<Metadata>, Fault> {
-        let missing = |known: &Metadata| {
-            let mut missing: Vec<String> = tables
-                .iter()
-                .filter(|name| known.table(name).is_none())
-                .map(|name| (*name).to_owned())
-                .collect();
-            missing.sort();
-            missing.dedup();
-            missing
-        };
-        let known = self.known();
-        if missing(&known).is_empty() {
-            return Ok(known);
-        }
-        let _turn = self.turn.lock().await;
-        let known = self.known();
-        let wanted = missing(&known);
-        let mut more = Metadata::clone(&known);
+    pub(super) async fn definitions(&self, tables: &[String]) -> Result<Vec<Defined>, Fault> {
         let definition = |name: &String| {
-            format!(
-                "EntityDefinitions(LogicalName='{}')?$expand={}",
-                name.replace('\'', "''"),
-                metadata::EXPAND
-            )
+            let name = name.replace('\'', "''");
+            format!("EntityDefinitions(LogicalName='{name}')?$expand={}", metadata::EXPAND)
         };
-        let paths: Vec<String> = wanted.iter().map(definition).collect();
-        for (name, answer) in wanted.iter().zip(self.get_many(&paths, "").await?) {
+        let paths: Vec<String> = tables.iter().map(definition).collect();
+        let mut found = Vec::with_capacity(tables.len());
+        for (name, answer) in tables.iter().zip(self.get_many(&paths, "").await?) {
             let body = answer.map_err(|refusal| match refusal.status {
-                404 => Fault::reject(Code::CRM_UNKNOWN_COLUMN, format!("this CRM has no table {name}")),
+                404 => no_table(name),
                 _ => refusal.fault(),
             })?;
-            metadata::add(&mut more, &serde_json::from_slice(&body).map_err(unreadable)?);
+            found.push(metadata::defined(&serde_json::from_slice(&body).map_err(unreadable)?));
         }
-        let more = Arc::new(more);
-        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&more);
-        Ok(more)
+        Ok(found)
     }
 
-    /// The same with the options of choices, read anew.
-    pub(crate) async fn whole_metadata(&self, tables: &[&str]) -> Result<Metadata, Fault> {
-        let mut found = Metadata::clone(&*self.metadata(tables).await?);
-        let casts = tables.iter().flat_map(|table| metadata::CHOICES.iter().map(move |kind| (*table, *kind)));
-        let paths: Vec<(&str, String)> = casts
+    /// The definitions of every table: their names first, as all of them at once are too much for one answer.
+    pub(super) async fn all_definitions(&self) -> Result<Vec<Defined>, Fault> {
+        let list = self.json("EntityDefinitions?$select=LogicalName").await?;
+        let names = list["value"].as_array().into_iter().flatten();
+        let names: Vec<String> =
+            names.filter_map(|table| table["LogicalName"].as_str()).map(str::to_owned).collect();
+        self.definitions(&names).await
+    }
+
+    /// The options of choices, read anew.
+    pub(super) async fn choices(&self, found: &mut Metadata, tables: &[String]) -> Result<(), Fault> {
+        let casts = tables.iter().flat_map(|table| metadata::CHOICES.iter().map(move |kind| (table, *kind)));
+        let paths: Vec<(&String, String)> = casts
             .map(|(table, kind)| {
                 let sets = if kind == "Boolean" { "OptionSet" } else { "OptionSet,GlobalOptionSet" };
                 let sets = if matches!(kind, "State" | "Status") { "OptionSet" } else { sets };
@@ -286,19 +248,10 @@ impl Client {
         for ((table, _), answer) in paths.iter().zip(self.get_many(&urls, "").await?) {
             // A server that does not know a kind has no columns of it.
             if let Ok(body) = answer {
-                metadata::add_choices(&mut found, table, &serde_json::from_slice(&body).map_err(unreadable)?);
+                metadata::add_choices(found, table, &serde_json::from_slice(&body).map_err(unreadable)?);
             }
         }
-        Ok(found)
-    }
-
-    fn known(&self) -> Arc<Metadata> {
-        Arc::clone(&self.known.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Definitions have changed, it seems: they are read again when they are needed.
-    pub(crate) fn forget_definitions(&self) {
-        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Arc::default();
+        Ok(())
     }
 }
 

@@ -1,0 +1,84 @@
+//! Runs through the changes of a table.
+//!
+//! * **Change tracking**: the server keeps account, with deletions. An account that is too old begins again with every row.
+//! * **Without it**: [`poll`].
+
+use std::sync::PoisonError;
+
+use postroom_core::{ChangesAsk, Clock, CrmChanges, Fault, Query};
+use serde::{Deserialize, Serialize};
+
+use super::line::Trouble;
+use super::{Client, Words};
+use crate::promises::place::{known_columns, pack, unpack};
+use crate::promises::poll::{self, Polled};
+use crate::promises::table;
+use crate::refusal::codes;
+
+/// Where a run stands.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+enum Token<R> {
+    Tracked(R),
+    Polled(Polled),
+}
+
+impl<W: Words> Client<W> {
+    pub(super) async fn changes(&self, ask: &ChangesAsk, clock: &Clock) -> Result<CrmChanges, Fault> {
+        match ask.since.as_deref().map(unpack::<Token<W::Run>>).transpose()? {
+            Some(Token::Polled(run)) => poll::go_on(self, ask, run, clock).await.map(polled::<W::Run>),
+            Some(Token::Tracked(run)) => match self.tracked(ask, Some(run)).await {
+                Err(Trouble::Refused(refusal)) if refusal.code == codes::EXPIRED => {
+                    tracing::info!(event = "crm.changes_expired", table = %ask.table, "The CRM no longer knows what changed in {} since the last run: every row is read", ask.table);
+                    self.begin(ask, clock).await
+                }
+                Err(Trouble::Refused(refusal)) if self.words.no_account(&refusal) => {
+                    self.not_tracked(&ask.table);
+                    self.begin(ask, clock).await
+                }
+                answer => answer.map_err(Fault::from),
+            },
+            None => self.begin(ask, clock).await,
+        }
+    }
+
+    async fn begin(&self, ask: &ChangesAsk, clock: &Clock) -> Result<CrmChanges, Fault> {
+        let metadata = self.metadata(&[&ask.table]).await?;
+        if table(&metadata, &ask.table)?.change_tracking && self.tracks(&ask.table) {
+            match self.tracked(ask, None).await {
+                Err(Trouble::Refused(refusal)) if self.words.no_account(&refusal) => {
+                    self.not_tracked(&ask.table);
+                }
+                answer => return answer.map_err(Fault::from),
+            }
+        }
+        poll::begin(self, ask, clock).await.map(polled::<W::Run>)
+    }
+
+    async fn tracked(&self, ask: &ChangesAsk, run: Option<W::Run>) -> Result<CrmChanges, Trouble> {
+        let metadata = self.metadata(&[&ask.table]).await.map_err(Trouble::Fault)?;
+        let query = Query { columns: ask.columns.clone(), ..Query::of(&ask.table) };
+        let known = table(&metadata, &ask.table).and_then(|table| known_columns(table, &query));
+        known.map_err(Trouble::Fault)?;
+        let (changes, run) = self.words.tracked(&metadata, ask, run).await?;
+        Ok(CrmChanges { token: pack(&Token::Tracked(run)), ..changes })
+    }
+
+    fn tracks(&self, table: &str) -> bool {
+        let untracked = self.untracked.lock().unwrap_or_else(PoisonError::into_inner);
+        self.words.can().change_tracking && !untracked.iter().any(|known| known == table)
+    }
+
+    /// Whether the server keeps account of every table, as far as is known.
+    pub(super) fn tracks_all(&self) -> bool {
+        let untracked = self.untracked.lock().unwrap_or_else(PoisonError::into_inner);
+        self.words.can().change_tracking && untracked.is_empty()
+    }
+
+    fn not_tracked(&self, table: &str) {
+        self.untracked.lock().unwrap_or_else(PoisonError::into_inner).push(table.to_owned());
+    }
+}
+
+fn polled<R: Serialize>((changes, run): (CrmChanges, Polled)) -> CrmChanges {
+    CrmChanges { token: pack(&Token::<R>::Polled(run)), ..changes }
+}
