@@ -198,8 +198,9 @@ pub trait Crm: Send + Sync {
     /// It repeats safely all the same: a mail that is there by its Message-ID, sender, subject and recipients is not sent
     /// again, and after a lost answer the caller is told to try later, when it is looked for again.
     ///
-    /// A CRM without [`Capabilities::deliver_incoming`] refuses each.
-    async fn deliver(&self, mails: Vec<IncomingMail>) -> Vec<Result<Delivery, Fault>> {
+    /// With `dry_run` the server is only asked whether it would take them, by `CheckIncomingEmail`. A CRM without
+    /// [`Capabilities::deliver_incoming`] refuses each.
+    async fn deliver(&self, mails: Vec<IncomingMail>, _dry_run: bool) -> Vec<Result<Delivery, Fault>> {
         let text = "this CRM does not deliver mail itself: set crm.delivery = \"rows\"";
         mails.iter().map(|_| Err(Fault::reject(Code::CRM_REFUSED, text))).collect()
     }

@@ -96,6 +96,8 @@ impl Importance {
 pub enum Delivery {
     /// It is in the CRM.
     Delivered(Delivered),
+    /// It would be taken: the answer to a question, nothing was written.
+    Accepted(ReasonCode),
     /// By its own rules the server does not take it.
     Refused(ReasonCode),
 }

@@ -145,8 +145,8 @@ impl Crm for Embedded {
         }
     }
 
-    async fn deliver(&self, mails: Vec<IncomingMail>) -> Vec<Result<Delivery, Fault>> {
-        self.deliver_all(&mails).await
+    async fn deliver(&self, mails: Vec<IncomingMail>, dry_run: bool) -> Vec<Result<Delivery, Fault>> {
+        self.deliver_all(&mails, dry_run).await
     }
 
     async fn import(&self, lines: Vec<String>, dry_run: bool) -> Result<Vec<Imported>, Fault> {

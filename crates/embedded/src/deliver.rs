@@ -13,13 +13,33 @@ use crate::messages::incoming;
 use crate::session::Session;
 
 impl Embedded {
-    pub(crate) async fn deliver_all(&self, mails: &[IncomingMail]) -> Vec<Result<Delivery, Fault>> {
+    pub(crate) async fn deliver_all(
+        &self,
+        mails: &[IncomingMail],
+        dry_run: bool,
+    ) -> Vec<Result<Delivery, Fault>> {
         let (session, ids) = (self.session(self.acting), Ids::random());
         let mut answers = Vec::with_capacity(mails.len());
         for mail in mails {
-            answers.push(self.deliver_one(&session, &ids, mail).await);
+            answers.push(match dry_run {
+                true => self.would_deliver(&session, &ids, mail).await,
+                false => self.deliver_one(&session, &ids, mail).await,
+            });
         }
         answers
+    }
+
+    async fn would_deliver(
+        &self,
+        session: &Session,
+        ids: &Ids,
+        mail: &IncomingMail,
+    ) -> Result<Delivery, Fault> {
+        if let Some(email) = self.delivered_before(mail).await? {
+            return Ok(delivered(email, false));
+        }
+        let (taken, reason) = incoming::consider(session, ids, mail).await?;
+        Ok(if taken { Delivery::Accepted(reason) } else { Delivery::Refused(reason) })
     }
 
     async fn deliver_one(

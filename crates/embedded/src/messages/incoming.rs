@@ -137,6 +137,21 @@ pub(crate) async fn hand_in(
     Ok(Ok(Taken { prepared, email }))
 }
 
+/// Whether a mail that the port asks about would be taken, and why.
+///
+/// # Errors
+/// What goes wrong while people and rules are looked up.
+pub(crate) async fn consider(
+    session: &Session,
+    ids: &Ids,
+    incoming: &IncomingMail,
+) -> Result<(bool, ReasonCode), Failure> {
+    let message = as_message(incoming);
+    let ask = Ask { session, ids, message: &message };
+    let judged = judge(&ask, &Mail::read(&ask)?).await?;
+    Ok((judged.deliver, judged.reason))
+}
+
 /// All but the body and the attachments.
 fn as_message(mail: &IncomingMail) -> Message {
     let text = |name: &str, text: &str| (name.to_owned(), Parameter::Text(text.to_owned()));

@@ -46,7 +46,7 @@ impl Bench {
     /// Deliveries that the CRM must answer.
     async fn hand_in(&self, mails: Vec<IncomingMail>) -> Result<Vec<Delivery>, String> {
         let count = mails.len();
-        let answers = self.crm.deliver(mails).await;
+        let answers = self.crm.deliver(mails, false).await;
         ensure!(answers.len() == count, "{count} mails gave {} answers", answers.len());
         answers.into_iter().map(|answer| answer.map_err(|fault| format!("deliver: {fault}"))).collect()
     }
@@ -60,7 +60,7 @@ impl Bench {
 fn taken(delivery: &Delivery) -> Result<&Delivered, String> {
     match delivery {
         Delivery::Delivered(delivered) => Ok(delivered),
-        Delivery::Refused(reason) => Err(format!("the mail was refused: {reason}")),
+        other => Err(format!("the mail was not delivered: {other:?}")),
     }
 }
 
@@ -68,7 +68,7 @@ pub(super) async fn a_crm_that_cannot_deliver_says_so(bench: Bench) -> Verdict {
     if bench.delivers().await? {
         return Ok(());
     }
-    let answers = bench.crm.deliver(vec![bench.incoming("a", "a@x.example", "b@x.example")]).await;
+    let answers = bench.crm.deliver(vec![bench.incoming("a", "a@x.example", "b@x.example")], false).await;
     ensure!(answers.len() == 1, "one mail gave {} answers", answers.len());
     super::refusal("deliver", answers.into_iter().next().unwrap_or(Ok(UNSEEN)), Code::CRM_REFUSED, "rows")
 }
@@ -177,6 +177,29 @@ pub(super) async fn what_nobody_takes_is_refused_alone(bench: Bench) -> Verdict 
     ensure!(answers[1] == Delivery::Refused(ReasonCode::NoRecipientMatch), "it gave {:?}", answers[1]);
     taken(&answers[2])?;
     ensure!(bench.with_id(&bad).await? == 0, "what was refused is there");
+    Ok(())
+}
+
+pub(super) async fn a_question_writes_nothing(bench: Bench) -> Verdict {
+    if !bench.delivers().await? {
+        return Ok(());
+    }
+    let (_, desk) = bench.desk().await?;
+    let good = bench.incoming("asked", &bench.address("anna"), &desk);
+    let bad = bench.incoming("asked-too", &bench.address("anna"), &bench.address("nobody"));
+    let ask = || async {
+        let answers = bench.crm.deliver(vec![good.clone(), bad.clone()], true).await;
+        answers.into_iter().collect::<Result<Vec<_>, _>>().map_err(|fault| format!("the question: {fault}"))
+    };
+    let refused = Delivery::Refused(ReasonCode::NoRecipientMatch);
+    let answers = ask().await?;
+    ensure!(answers == [Delivery::Accepted(ReasonCode::AcceptAll), refused.clone()], "it gave {answers:?}");
+    ensure!(bench.with_id(&good).await? == 0, "the question wrote the mail");
+    let delivered = bench.hand_in(vec![good.clone()]).await?;
+    let email = taken(&delivered[0])?.email;
+    let there = Delivery::Delivered(Delivered { email, new: false, shortened: false });
+    let answers = ask().await?;
+    ensure!(answers == [there, refused], "once it is there it gave {answers:?}");
     Ok(())
 }
 

@@ -77,6 +77,7 @@ fn all() -> Vec<(&'static str, Run)> {
         deliver::another_mail_with_its_id_is_refused,
         deliver::what_nobody_takes_is_refused_alone,
         deliver::a_reply_finds_its_parent_in_the_same_lot,
+        deliver::a_question_writes_nothing,
         deliver::many_mails_keep_their_order,
         find::ids_are_found_in_any_of_the_tables,
         find::what_was_found_says_how_it_stands,
