@@ -8,7 +8,7 @@
 //!   version says so at first, and what it refuses to know is learned.
 //! * [`rows`] makes records of entities, [`body`] entities of records, [`query`] puts a query in the service's words.
 //! * [`port`] is the CRM: [`read`] pages, [`changes`] runs through changes, [`write`] sends sets, [`op`] says what a step
-//!   is here. What it shares with the other make stands in [`crate::promises`].
+//!   is here, [`deliver`] hands mails in. What it shares with the other make stands in [`crate::promises`].
 //!
 //! **Sets of changes.** From 2015 Update 1 on a set of several steps is an `ExecuteTransaction`. Before that its steps go one
 //! after the other, in one `ExecuteMultiple` that stops at the first refusal where there is one; what was made is taken back
@@ -21,6 +21,7 @@ mod body;
 mod changes;
 mod client;
 pub mod config;
+mod deliver;
 mod op;
 mod port;
 mod query;

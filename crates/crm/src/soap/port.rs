@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use postroom_core::metadata::Metadata;
 use postroom_core::{
-    AddressHit, Capabilities, ChangeSet, ChangesAsk, Clock, Code, Content, Crm, CrmChanges, CrmPage, Fault,
-    Ids, Outcome, Query, Record, RecordRef,
+    AddressHit, Capabilities, ChangeSet, ChangesAsk, Clock, Code, Content, Crm, CrmChanges, CrmPage,
+    Delivery, Fault, Ids, IncomingMail, Outcome, Query, Record, RecordRef,
 };
 use postroom_formats::soap::operation::{Association, Operation};
 use postroom_formats::soap::request::Request;
@@ -22,7 +22,7 @@ use super::config::Settings;
 use super::refusal::unknown;
 use super::wire::{Trouble, Wire};
 use crate::outside::{Held, Outside, Seen, Who};
-use crate::promises::{look, write};
+use crate::promises::{deliver, look, write};
 use crate::sign_in::Transport;
 use crate::sign_in::claims::Signer;
 use crate::webapi::Bodies;
@@ -159,6 +159,10 @@ impl Crm for Soap {
 
     async fn apply(&self, sets: Vec<ChangeSet>) -> Vec<Result<Vec<Outcome>, Fault>> {
         write::write(self, sets).await
+    }
+
+    async fn deliver(&self, mails: Vec<IncomingMail>, dry_run: bool) -> Vec<Result<Delivery, Fault>> {
+        deliver::deliver(self, mails, dry_run).await
     }
 
     async fn read(&self, content: &Content) -> Result<Bytes, Fault> {

@@ -7,7 +7,8 @@
 //!   cannot know whether a write happened. [`refusal`] reads what the server says against it.
 //! * [`client`] asks for things: pages, batches, definitions ([`metadata`]). [`rows`] reads rows straight into records,
 //!   [`body`] writes them.
-//! * [`port`] is the CRM: [`read`] pages, [`changes`] runs through changes, [`write`] sends sets. What it shares with the other
+//! * [`port`] is the CRM: [`read`] pages, [`changes`] runs through changes, [`write`] sends sets,
+//!   [`deliver`] hands mails in. What it shares with the other
 //!   make stands in `promises`.
 //!
 //! **What a server cannot do** is asked when it is connected, and learned when it refuses: then the other way is taken from
@@ -21,6 +22,7 @@ mod body;
 mod changes;
 mod client;
 pub mod config;
+mod deliver;
 mod limits;
 mod look;
 mod metadata;

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use http::Method;
 use postroom_core::metadata::{ManyToMany, Metadata};
 use postroom_core::{
-    AddressHit, Capabilities, ChangeSet, ChangesAsk, Clock, Code, Content, Crm, CrmChanges, CrmPage, Fault,
-    Ids, Outcome, Query, Record, RecordRef,
+    AddressHit, Capabilities, ChangeSet, ChangesAsk, Clock, Code, Content, Crm, CrmChanges, CrmPage,
+    Delivery, Fault, Ids, IncomingMail, Outcome, Query, Record, RecordRef,
 };
 use uuid::Uuid;
 
@@ -18,7 +18,7 @@ use super::client::Client;
 use super::config::Settings;
 use super::wire::{Ask, Trouble, Wire};
 use crate::outside::{Held, Outside, Seen, Who};
-use crate::promises::{look, write};
+use crate::promises::{deliver, look, write};
 use crate::sign_in::Transport;
 
 /// Where bodies are kept that rows refer to: postroom's own store.
@@ -164,6 +164,10 @@ impl Crm for WebApi {
             Ok(_) => write::write(self, sets).await,
             Err(fault) => sets.iter().map(|_| Err(write::copy(&fault))).collect(),
         }
+    }
+
+    async fn deliver(&self, mails: Vec<IncomingMail>, dry_run: bool) -> Vec<Result<Delivery, Fault>> {
+        deliver::deliver(self, mails, dry_run).await
     }
 
     async fn read(&self, content: &Content) -> Result<Bytes, Fault> {

@@ -35,7 +35,7 @@
 use std::collections::HashMap;
 
 use postroom_core::{
-    Change, ChangeSet, Delivered, Delivery, Fault, IncomingMail, MailState, Method, Outcome, Record,
+    Change, ChangeSet, Delivered, Delivery, Fault, IncomingMail, MailState, Method, Outcome, ReasonCode, Record,
     RecordRef,
 };
 use uuid::Uuid;
@@ -69,11 +69,18 @@ impl Filing {
             return;
         }
         let mails = items.iter().map(|item| mail(item.reading, known, &self.rules)).collect();
-        let mut there = Vec::new();
+        let mut there: Vec<(&Item<'_>, Delivered)> = Vec::new();
         for (item, answer) in items.iter().zip(self.crm.deliver(mails, false).await) {
             let id = item.reading.stored.id;
             match answer {
-                Ok(Delivery::Delivered(delivered)) => there.push((*item, delivered)),
+                Ok(Delivery::Delivered(delivered)) => {
+                    let in_lot = there.iter().any(|(_, other)| other.email == delivered.email)
+                        || written.filed.values().any(|filed| filed.activity == delivered.email);
+                    match in_lot || is_anothers(item.reading, delivered.email, known) {
+                        true => drop(written.refused.insert(id, ReasonCode::Duplicate)),
+                        false => there.push((*item, delivered)),
+                    }
+                }
                 Ok(Delivery::Refused(reason)) => drop(written.refused.insert(id, reason)),
                 Ok(Delivery::Accepted(_)) => {
                     let fault = Fault::bug("the CRM answered a delivery as if it had only been asked about");
@@ -172,6 +179,12 @@ impl Filing {
     }
 }
 
+/// The activity belongs to another mail of ours that used the same Message-ID: one activity stands for one mail.
+fn is_anothers(reading: &Reading, email: Uuid, known: &Known) -> bool {
+    let same_id = reading.stored.header_id.as_ref().and_then(|id| known.parents.get(id));
+    same_id.into_iter().flatten().any(|other| other.id != reading.stored.id && other.activity == Some(email))
+}
+
 impl Settling {
     fn update(&self) -> ChangeSet {
         let at = self.delivered.email;
@@ -201,7 +214,8 @@ pub(super) fn heed(readings: &[Reading], rulings: &mut [Ruling], written: &mut W
     }
 }
 
-fn refuse(ruling: &mut Ruling, reason: postroom_core::ReasonCode) {
+/// To review, with the reason.
+fn refuse(ruling: &mut Ruling, reason: ReasonCode) {
     let decided = std::mem::take(&mut ruling.reason);
     ruling.reason =
         format!("The CRM does not take it: {reason}. {} (Our own rules: {decided})", reason.explanation());

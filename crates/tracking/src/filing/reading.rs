@@ -300,7 +300,8 @@ impl Reading {
         };
         for file in tnef.attachments {
             let body = Body::prepare(&file.data);
-            let content = Content::Stored { body: body.hash, size: body.size };
+            // Bytes: the activity is written before the body is, and a CRM outside reads it then.
+            let content = Content::Bytes(Bytes::from(file.data));
             self.attachments.push(Attached {
                 name: mime::safe_file_name(file.name.as_deref().unwrap_or_default()),
                 content_type: file.content_type.unwrap_or_else(|| "application/octet-stream".into()),
