@@ -28,7 +28,6 @@ const QUESTION: usize = 6000;
 #[async_trait]
 impl Delivers for WebApi {
     async fn check(&self, mails: &[&Ready]) -> Result<Vec<Result<(bool, i64), Refusal>>, Fault> {
-        self.client.connect().await?;
         let paths: Vec<String> = mails.iter().map(|mail| question(mail)).collect();
         let asked: Vec<String> = paths.iter().filter(|path| path.len() <= QUESTION).cloned().collect();
         let mut said = self.client.get_many(&asked, "").await?.into_iter();

@@ -167,7 +167,10 @@ impl Crm for WebApi {
     }
 
     async fn deliver(&self, mails: Vec<IncomingMail>, dry_run: bool) -> Vec<Result<Delivery, Fault>> {
-        deliver::deliver(self, mails, dry_run).await
+        match self.client.connect().await {
+            Ok(_) => deliver::deliver(self, mails, dry_run).await,
+            Err(fault) => mails.iter().map(|_| Err(write::copy(&fault))).collect(),
+        }
     }
 
     async fn read(&self, content: &Content) -> Result<Bytes, Fault> {

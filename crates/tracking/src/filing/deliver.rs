@@ -35,8 +35,8 @@
 use std::collections::HashMap;
 
 use postroom_core::{
-    Change, ChangeSet, Delivered, Delivery, Fault, IncomingMail, MailState, Method, Outcome, ReasonCode, Record,
-    RecordRef,
+    Change, ChangeSet, Delivered, Delivery, Fault, IncomingMail, MailState, Method, Outcome, ReasonCode,
+    Record, RecordRef,
 };
 use uuid::Uuid;
 
