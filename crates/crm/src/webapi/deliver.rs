@@ -30,20 +30,13 @@ impl Delivers for WebApi {
     async fn check(&self, mails: &[&Ready]) -> Result<Vec<Result<(bool, i64), Refusal>>, Fault> {
         let paths: Vec<String> = mails.iter().map(|mail| question(mail)).collect();
         let asked: Vec<String> = paths.iter().filter(|path| path.len() <= QUESTION).cloned().collect();
-        let mut said = self.client.get_many(&asked, "").await?.into_iter();
-        let one = |path: &String| match path.len() <= QUESTION {
-            true => said.next().unwrap_or(Ok(Bytes::new())).map(|body| answer(&body)),
-            false => Ok(Ok(TAKEN)),
+        let mut said = self.client.get_many(&asked, "").await?.into_iter().peekable();
+        let one = |path: &String| match said.next_if(|_| path.len() <= QUESTION) {
+            Some(Ok(body)) => answer(&body).map(Ok),
+            Some(Err(refusal)) => Ok(Err(refusal)),
+            None => Ok(Ok(TAKEN)),
         };
-        let answers: Vec<Result<Result<(bool, i64), Fault>, Refusal>> = paths.iter().map(one).collect();
-        answers
-            .into_iter()
-            .map(|answer| match answer {
-                Ok(Ok(said)) => Ok(Ok(said)),
-                Ok(Err(fault)) => Err(fault),
-                Err(refusal) => Ok(Err(refusal)),
-            })
-            .collect()
+        paths.iter().map(one).collect()
     }
 
     async fn hand_in(&self, metadata: &Metadata, mails: &[&Ready]) -> Vec<Handed> {

@@ -160,7 +160,10 @@ impl Filing {
         let Item { reading, ruling, .. } = item;
         let stored = &reading.stored;
         if let By::Update(id) = by(stored, &self.rules) {
-            return self.update_of(id, reading, ruling);
+            // What only the server's correlation found stays.
+            let kept = stored.record.clone().filter(|_| ruling.create.is_none());
+            let record = ruling.record.clone().or(kept);
+            return self.update_of(id, reading, &Ruling { record, ..ruling.clone() });
         }
         let mut made = activity::build(reading, ruling, known, &self.rules);
         if stored.activity.is_some() && stored.record != made.record {

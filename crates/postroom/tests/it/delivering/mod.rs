@@ -259,6 +259,9 @@ async fn what_only_the_crm_correlates_is_taken_over(mut it: Delivering) {
         it.to(DESK, &letter("one", ANNA, "In-Reply-To: <crm@ours.example>\n", "Re: Offer", "Yes")).await;
     assert_eq!(shown.message.record, Some(RecordRef::new("account", ACCOUNT)), "{}", shown.message.reason);
     assert!(shown.message.reason.contains("The CRM itself put it on account/"), "{}", shown.message.reason);
+    replay(&it, shown.message.id).await;
+    let email = it.0.email(shown.message.activity_id.unwrap()).await;
+    assert!(email.lookup("regardingobjectid").is_some(), "decided again, it stays there");
     it.0.balances().await;
 }
 
