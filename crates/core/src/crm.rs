@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::metadata::Metadata;
-use crate::{Code, Content, Fault, Query, Record, RecordRef};
+use crate::{Code, Content, Delivery, Fault, IncomingMail, Query, Record, RecordRef};
 
 /// A person or queue that an address belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -191,6 +191,19 @@ pub trait Crm: Send + Sync {
 
     /// Applies each set by itself; one that fails leaves its neighbours alone. The answers stand in the same order.
     async fn apply(&self, sets: Vec<ChangeSet>) -> Vec<Result<Vec<Outcome>, Fault>>;
+
+    /// Hands received mails to the server's own `DeliverIncomingEmail`, one after the other in this order; the answers stand in
+    /// the same order. The server asks the recipients' rules, finds the people, correlates, and chooses the activity's id.
+    ///
+    /// It repeats safely all the same: a mail that is there by its Message-ID, sender, subject and recipients is not sent
+    /// again, and after a lost answer the caller is told to try later, when it is looked for again.
+    ///
+    /// With `dry_run` the server is only asked whether it would take them, by `CheckIncomingEmail`. A CRM without
+    /// [`Capabilities::deliver_incoming`] refuses each.
+    async fn deliver(&self, mails: Vec<IncomingMail>, _dry_run: bool) -> Vec<Result<Delivery, Fault>> {
+        let text = "this CRM does not deliver mail itself: set crm.delivery = \"rows\"";
+        mails.iter().map(|_| Err(Fault::reject(Code::CRM_REFUSED, text))).collect()
+    }
 
     /// Creates or changes a row for each line `{"table":"contact","id":"GUID","columns":{…}}`, in their order; the answers
     /// stand in the same order. A line that is refused leaves its neighbours alone. With `dry_run` all of it is done and

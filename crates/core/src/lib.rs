@@ -21,6 +21,7 @@ pub mod code;
 mod content;
 mod crm;
 pub mod decision;
+pub mod deliver;
 mod directory;
 mod door;
 mod fault;
@@ -46,6 +47,7 @@ pub use crm::{
     AddressHit, Capabilities, Change, ChangeSet, ChangesAsk, Crm, CrmChanges, CrmPage, Imported, Outcome,
 };
 pub use decision::{Decision, Signal, SignalKind};
+pub use deliver::{Delivered, Delivery, Importance, IncomingMail, ReasonCode};
 pub use directory::Directory;
 pub use door::{CrmDoors, DoorKind, DoorRefusal, DoorReply, DoorRequest};
 pub use fault::{Fault, Verdict};

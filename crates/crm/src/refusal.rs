@@ -30,6 +30,8 @@ pub(crate) mod codes {
     pub(crate) const SQL_TIMEOUT: u32 = 0x8004_4151;
     pub(crate) const NOT_SUPPORTED: u32 = 0x8004_0800;
     pub(crate) const PRIVILEGE: u32 = 0x8004_0220;
+    /// `CannotAcceptEmail`: the rules of its recipients.
+    pub(crate) const CANNOT_ACCEPT: u32 = 0x8005_e20b;
     pub(crate) const ORGANIZATION_OFF: u32 = 0x8004_a104;
 }
 

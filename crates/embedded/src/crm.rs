@@ -8,8 +8,8 @@ use futures_util::FutureExt;
 use jiff::Timestamp;
 use postroom_core::metadata::Metadata;
 use postroom_core::{
-    AddressHit, Capabilities, ChangeSet, ChangesAsk, Content, Crm, CrmChanges, CrmPage, Fault, Imported,
-    Outcome, Query, Record, RecordRef,
+    AddressHit, Capabilities, ChangeSet, ChangesAsk, Content, Crm, CrmChanges, CrmPage, Delivery, Fault,
+    Imported, IncomingMail, Outcome, Query, Record, RecordRef,
 };
 use postroom_store::body::{self, Body};
 use postroom_store::sql::{Expr, Func, Query as Sql};
@@ -105,7 +105,7 @@ impl Crm for Embedded {
             batch: true,
             transaction: true,
             update_state: true,
-            deliver_incoming: false,
+            deliver_incoming: true,
             concurrency: true,
             max_batch: 1000,
             max_page: 5000,
@@ -143,6 +143,10 @@ impl Crm for Embedded {
             }
             Err(error) => same_for_all(error, count),
         }
+    }
+
+    async fn deliver(&self, mails: Vec<IncomingMail>, dry_run: bool) -> Vec<Result<Delivery, Fault>> {
+        self.deliver_all(&mails, dry_run).await
     }
 
     async fn import(&self, lines: Vec<String>, dry_run: bool) -> Result<Vec<Imported>, Fault> {

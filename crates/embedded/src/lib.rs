@@ -27,6 +27,7 @@ mod changes;
 mod content;
 mod crm;
 pub mod definitions;
+mod deliver;
 pub mod demo;
 mod failure;
 mod import;

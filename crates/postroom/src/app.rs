@@ -217,6 +217,10 @@ fn rules_of(config: &Config, installation: &Installation) -> Rules {
             internal: config.tracking.internal_domains.iter().map(ToString::to_string).collect(),
             sensitive: config.tracking.skip_sensitive,
         },
+        delivery: match config.crm.delivery {
+            config::CrmDelivery::Rows => rules::DeliveryBy::Rows,
+            config::CrmDelivery::Server => rules::DeliveryBy::Server,
+        },
         mailboxes: mailboxes.collect(),
         ..Rules::new(installation.id)
     }

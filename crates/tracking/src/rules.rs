@@ -29,9 +29,20 @@ pub struct Rules {
     pub authserv_ids: Vec<String>,
     /// Mail that is nobody's business here.
     pub never: Never,
+    pub delivery: DeliveryBy,
     pub mailboxes: Vec<Mailbox>,
     /// What holds for recipients that no mailbox names.
     pub fallback: Mailbox,
+}
+
+/// How received mail gets into the CRM.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DeliveryBy {
+    /// As rows of ours, under ids of ours.
+    #[default]
+    Rows,
+    /// By the server's own `DeliverIncomingEmail`.
+    Server,
 }
 
 /// What an unsigned token may do (design.md 4.2).
@@ -177,6 +188,7 @@ impl Rules {
             microsoft_prefix: "CRM:".into(),
             authserv_ids: Vec::new(),
             never: Never::default(),
+            delivery: DeliveryBy::default(),
             mailboxes: Vec::new(),
             fallback: Mailbox { name: "default".into(), ..Mailbox::default() },
         }

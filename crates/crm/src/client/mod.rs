@@ -18,15 +18,18 @@ mod read;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use postroom_core::metadata::{ColumnInfo, ManyToMany, Metadata, OneToMany, TableInfo};
-use postroom_core::{Capabilities, ChangeSet, ChangesAsk, Clock, CrmChanges, Fault, Query, Record, RecordRef};
 use postroom_core::Value;
+use postroom_core::metadata::{ColumnInfo, ManyToMany, Metadata, OneToMany, TableInfo};
+use postroom_core::{
+    Capabilities, ChangeSet, ChangesAsk, Clock, CrmChanges, Fault, Query, Record, RecordRef,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use crate::outside::{Held, Who};
+use crate::promises::deliver::Delivers;
 use crate::promises::limits::Limits;
 use crate::promises::lot::Step;
 use crate::promises::write::{Parcel, Sent};
@@ -64,7 +67,7 @@ pub(crate) struct Part<P> {
 
 /// What a make has to say.
 #[async_trait]
-pub(crate) trait Words: Send + Sync + 'static {
+pub(crate) trait Words: Delivers + 'static {
     /// One write.
     type Op: Send + Sync;
     /// Where a page begins.

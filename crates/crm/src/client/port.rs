@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use postroom_core::metadata::{ColumnInfo, Metadata, TableInfo};
 use postroom_core::{
-    AddressHit, Capabilities, ChangeSet, ChangesAsk, Code, Content, Crm, CrmChanges, CrmPage, Fault, Outcome,
-    Query, Record, RecordRef, Value,
+    AddressHit, Capabilities, ChangeSet, ChangesAsk, Code, Content, Crm, CrmChanges, CrmPage, Delivery,
+    Fault, IncomingMail, Outcome, Query, Record, RecordRef, Value,
 };
 use uuid::Uuid;
 
@@ -14,7 +14,7 @@ use crate::outside::{Held, Outside, Seen, Who};
 use crate::promises::limits::Limits;
 use crate::promises::lot::Step;
 use crate::promises::write::{self, Parcel, Sent};
-use crate::promises::{Manner, Reads, Writes, look};
+use crate::promises::{Manner, Reads, Writes, deliver, look};
 use crate::webapi::Bodies;
 
 impl<W: Words> Client<W> {
@@ -91,6 +91,13 @@ impl<W: Words> Crm for Organization<W> {
         match self.client.ready().await {
             Ok(_) => write::write(self, sets).await,
             Err(fault) => sets.iter().map(|_| Err(write::copy(&fault))).collect(),
+        }
+    }
+
+    async fn deliver(&self, mails: Vec<IncomingMail>, dry_run: bool) -> Vec<Result<Delivery, Fault>> {
+        match self.client.ready().await {
+            Ok(client) => deliver::deliver(self, &client.words, mails, dry_run).await,
+            Err(fault) => mails.iter().map(|_| Err(write::copy(&fault))).collect(),
         }
     }
 

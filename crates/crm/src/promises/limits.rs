@@ -21,6 +21,9 @@ impl Limits {
         let blocked = ending.is_some_and(|ending| self.blocked.iter().any(|blocked| blocked == ending));
         let size = match attachment.get("body") {
             Some(Value::Content(Content::Bytes(bytes))) => bytes.len(),
+            Some(Value::Content(Content::MailPart { size, .. } | Content::Stored { size, .. })) => {
+                usize::try_from(*size).unwrap_or(usize::MAX)
+            }
             _ => 0,
         };
         blocked || self.largest.is_some_and(|largest| size > largest)

@@ -3,10 +3,12 @@
 //! * [`Reads`] and [`Writes`] are what a make can do; everything here is in terms of them.
 //! * [`look`] finds rows and addresses; [`poll`] runs through changes where the server keeps no account of them.
 //! * [`lot`] makes steps of a set of changes, from what is there; [`write`] sends them and looks again where it must.
+//! * [`deliver`] hands mails to the server's own delivery.
 //! * [`place`] says where a page goes on; [`limits`] what an organisation takes no attachments of.
 //!
 //! Not here: a request in any API's words. Those are the makes' own.
 
+pub(crate) mod deliver;
 pub(crate) mod limits;
 pub(crate) mod look;
 pub(crate) mod lot;

@@ -8,7 +8,7 @@
 //!   version says so at first, and what it refuses to know is learned.
 //! * [`rows`] makes records of rows, [`body`] entities of records, [`query`] puts a query in the service's words.
 //! * [`port`] makes the words of [`crate::client`] of these: [`read`] one page, [`changes`] one part of a run, [`write`] sends
-//!   sets, [`op`] says what a step is here.
+//!   sets, [`op`] says what a step is here, [`deliver`] hands mails in.
 //!
 //! **Sets of changes.** From 2015 Update 1 on a set of several steps is an `ExecuteTransaction`. Before that its steps go one
 //! after the other, in one `ExecuteMultiple` that stops at the first refusal where there is one; what was made is taken back
@@ -20,6 +20,7 @@ mod ability;
 mod body;
 mod changes;
 pub mod config;
+mod deliver;
 mod op;
 mod port;
 mod query;

@@ -7,7 +7,7 @@
 //! * [`api`] asks for things: batches, definitions ([`metadata`]). [`rows`] reads rows straight into records, [`body`] writes
 //!   them.
 //! * [`port`] makes the words of [`crate::client`] of these: [`read`] one page, [`changes`] one part of a run, [`write`] sends
-//!   sets, [`op`] says what a step is here.
+//!   sets, [`op`] says what a step is here, [`deliver`] hands mails in.
 //!
 //! **What a server cannot do** is asked when it is connected, and learned when it refuses: then the other way is taken from
 //! there on ([`api::Can`]).
@@ -20,6 +20,7 @@ pub mod auth;
 mod body;
 mod changes;
 pub mod config;
+mod deliver;
 mod metadata;
 mod multiple;
 mod op;

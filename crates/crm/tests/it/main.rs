@@ -4,6 +4,7 @@
 
 mod calls;
 mod conformance;
+mod delivering;
 mod every_call;
 mod faults;
 mod road;

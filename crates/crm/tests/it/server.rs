@@ -44,6 +44,8 @@ pub enum Mood {
     NoBatch,
     NoMultiple,
     NoTracking,
+    /// Neither `CheckIncomingEmail` nor `DeliverIncomingEmail`.
+    NoDelivery,
     /// Only this version of the Web API is there; before 9 without messages of many rows.
     Only(&'static str),
     /// Every nth call: 429 with a short wait.
@@ -256,6 +258,7 @@ async fn answer(State(here): State<Arc<Here>>, request: Request) -> Response {
         Mood::NoMultiple if url.contains("Multiple") => {
             return unknown("Microsoft.Dynamics.CRM.CreateMultiple");
         }
+        Mood::NoDelivery if url.contains("IncomingEmail") => return unknown("CheckIncomingEmail"),
         Mood::NoTracking if tracks(&parts.headers) => {
             return refused(
                 StatusCode::BAD_REQUEST,

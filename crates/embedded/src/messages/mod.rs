@@ -8,7 +8,7 @@ mod ask;
 pub(crate) mod blocks;
 mod bulk;
 mod changed;
-mod incoming;
+pub(crate) mod incoming;
 mod lists;
 mod mail;
 mod names;

@@ -8,6 +8,7 @@ mod bodies;
 mod cascades;
 mod conformance;
 mod definitions;
+mod delivering;
 mod demo;
 mod door;
 mod filters;

@@ -119,9 +119,7 @@ impl<'t> Pull<'t> {
                 Event::CData(text) => text.xml10_content(),
                 Event::GeneralRef(reference) => match reference.resolve_char_ref() {
                     Ok(Some(c)) => c.to_string().into(),
-                    Ok(None) => {
-                        predefined(&reference.xml10_content()).ok_or(Error::Dtd)?.to_string().into()
-                    }
+                    Ok(None) => predefined(&reference.xml10_content()).ok_or(Error::Dtd)?.to_string().into(),
                     Err(error) => return Err(Error::Syntax { at, what: error.to_string() }),
                 },
                 Event::DocType(_) => return Err(Error::Dtd),

@@ -20,6 +20,14 @@ CrmKind {
     Soap = "soap",
 });
 
+words!(/// How received mail gets into the CRM.
+CrmDelivery {
+    /// Written row by row, under ids of ours.
+    Rows = "rows",
+    /// By the server's own DeliverIncomingEmail.
+    Server = "server",
+});
+
 words!(/// How one signs in to a CRM outside.
 CrmSignIn {
     /// OAuth 2 with the application's secret.
@@ -50,8 +58,13 @@ section! {
     /// The CRM that mail is filed in: the embedded one, or a Dynamics outside.
     pub struct Crm {
         /// "embedded" is the CRM inside postroom's own database; "webapi" a Dynamics 2016 or later, on premises or online,
-        /// "soap" one of any generation. The keys that follow are for CRMs outside, but for the last two.
+        /// "soap" one of any generation. The keys after delivery are for CRMs outside, but for the last two.
         pub kind: CrmKind = Some(CrmKind::Embedded), "\"embedded\"";
+        /// How mail that is tracked gets into the CRM. "rows": postroom writes the e-mail, its parties, attachments and queue
+        /// items itself. "server": it is handed to the CRM's own DeliverIncomingEmail, as the E-mail Router did; the CRM then
+        /// asks each recipient's own setting (a user takes replies only, unless told otherwise), and what it does not take
+        /// waits in review with the CRM's reason. Sent mail, and what a person attaches, is written as rows either way.
+        pub delivery: CrmDelivery = Some(CrmDelivery::Rows), "\"rows\"";
         /// The organisation's address, as people open it in their browser.
         pub org_url: Option<HttpUrl> = optional(), "\"https://example.crm4.dynamics.com\"";
         /// "client_secret" or "client_certificate" (an application user, online), "adfs" (a user, IFD), "windows" (an

@@ -34,7 +34,7 @@ mod words;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-pub use crm::{ApiVersion, Crm, CrmKind, CrmSignIn};
+pub use crm::{ApiVersion, Crm, CrmDelivery, CrmKind, CrmSignIn};
 pub use directory::Directory;
 pub use example::example;
 pub use http::Http;

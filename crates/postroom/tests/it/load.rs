@@ -26,6 +26,8 @@ pub const MAILBOX: &str = "support@crm.example";
 pub const PATIENCE: Duration = Duration::from_secs(180);
 /// Names a kill point to the binary.
 pub const KILL_AT: &str = "POSTROOM_KILL_AT";
+/// The mailbox as a queue that takes all mail.
+const QUEUE: &str = r#"{"table":"queue","id":"0000000a-7e57-4000-8000-00000000000a","columns":{"name":"Support","emailaddress":"support@crm.example"}}"#;
 /// Records that the letters belong to.
 const RECORDS: u64 = 7;
 
@@ -45,6 +47,8 @@ pub struct House {
     pub server: Server,
     /// The postroom that keeps the CRM, when it is outside.
     pub crm: Option<Box<House>>,
+    /// The mailbox is a queue of the CRM.
+    queue: bool,
     /// What the server printed before this start.
     printed: usize,
     _temporary: Option<tempfile::TempDir>,
@@ -77,14 +81,35 @@ impl House {
 
     /// A node with a CRM of this make on a new database, and when the CRM is outside the postroom that keeps it, which runs.
     pub fn with(make: Make, database: Database) -> House {
-        if !make.is_outside() {
-            return House::new(database);
+        match make.is_outside() {
+            true => House::beside(make, database, ""),
+            false => House::new(database),
         }
+    }
+
+    /// The same, whose mail the CRM itself delivers (`crm.delivery = "server"`); the mailbox is a queue there.
+    pub fn delivering(make: Make, database: Database) -> House {
+        const KEY: &str = "delivery = \"server\"\n";
+        let mut house = match make.is_outside() {
+            true => House::beside(make, database, KEY),
+            false => {
+                let temporary = tempfile::tempdir().expect("a temporary folder");
+                let url = (database == Database::Postgres).then(|| Postgres::shared().database());
+                let mut house = House::configured(temporary.path(), url, "0B", &format!("[crm]\n{KEY}"));
+                house._temporary = Some(temporary);
+                house
+            }
+        };
+        house.queue = true;
+        house
+    }
+
+    fn beside(make: Make, database: Database, keys: &str) -> House {
         let mut crm = House::new(database);
         crm.start();
         let (temporary, place) = (tempfile::tempdir().expect("a temporary folder"), crm.place());
         let url = (database == Database::Postgres).then(|| Postgres::shared().database());
-        let section = place.section(make, temporary.path());
+        let section = place.section(make, temporary.path()) + keys;
         let mut house = House::configured(temporary.path(), url, "0B", &section);
         house._temporary = Some(temporary);
         house.crm = Some(Box::new(crm));
@@ -127,6 +152,7 @@ impl House {
             http,
             server,
             crm: None,
+            queue: false,
             printed: 0,
             _temporary: None,
         }
@@ -177,8 +203,12 @@ impl House {
     /// Imports record lines into the CRM, all of which must be taken.
     #[track_caller]
     pub fn import(&self, lines: &str) {
+        let lines = match self.queue {
+            true => format!("{lines}{QUEUE}\n"),
+            false => lines.to_owned(),
+        };
         if let Some(crm) = &self.crm {
-            return crm.import(lines);
+            return crm.import(&lines);
         }
         let file = self.folder.join("records.jsonl");
         fs::write(&file, lines).expect("the folder can be written to");

@@ -6,6 +6,7 @@ mod clients;
 mod config;
 mod corpus;
 mod crash;
+mod delivering;
 mod demo;
 mod doors;
 mod federation;

@@ -8,15 +8,15 @@ use uuid::Uuid;
 use crate::filing::decide::{Create, Ruling};
 use crate::filing::known::Known;
 use crate::filing::parties::{self, Party, Role};
-use crate::filing::reading::{Attached, Reading};
+use crate::filing::reading::{Attached, Reading, Stored};
 use crate::filing::signals;
 use crate::rules::Rules;
 
 /// Column lengths of dataverse.md B1 and B5.
-const SUBJECT: usize = 800;
-const SENDER: usize = 250;
+pub(super) const SUBJECT: usize = 800;
+pub(super) const SENDER: usize = 250;
 const RECIPIENTS: usize = 500;
-const MESSAGE_ID: usize = 320;
+pub(super) const MESSAGE_ID: usize = 320;
 const TRACKING_TOKEN: usize = 50;
 const FILE_NAME: usize = 255;
 const MIME_TYPE: usize = 256;
@@ -53,11 +53,26 @@ fn child(email: Uuid, own: Uuid) -> Uuid {
     Uuid::from_bytes(bytes)
 }
 
+/// The mail's activity: as its row says, else as it will be when we write it.
+pub fn id_of(stored: &Stored, rules: &Rules) -> Uuid {
+    stored.activity.unwrap_or_else(|| derived(rules.installation, "email", &stored.key))
+}
+
+/// The activity of a mail that the server delivered, under an id of its own.
+pub fn elsewhere(stored: &Stored, rules: &Rules) -> Option<Uuid> {
+    stored.activity.filter(|id| *id != derived(rules.installation, "email", &stored.key))
+}
+
+/// The lead or contact that a ruling wants made.
+pub fn person_of(reading: &Reading, ruling: &Ruling, rules: &Rules) -> Option<Record> {
+    ruling.create.map(|what| person(what, reading, rules))
+}
+
 /// Builds the change set of a tracked mail.
 pub fn build(reading: &Reading, ruling: &Ruling, known: &Known, rules: &Rules) -> Activity {
     let id = derived(rules.installation, "email", &reading.stored.key);
     let mut set = ChangeSet::default();
-    let created = ruling.create.map(|what| person(what, reading, rules));
+    let created = person_of(reading, ruling, rules);
     let record = created.as_ref().map(|person| person.at.clone()).or_else(|| ruling.record.clone());
     set.changes.extend(created.map(Change::Create));
     let mut who = parties::of(reading, known, record.as_ref());
@@ -167,7 +182,8 @@ fn party_row(email: Uuid, place: usize, party: &Party, rules: &Rules) -> Record 
     }
 }
 
-fn attachment(email: Uuid, place: usize, attached: &Attached, rules: &Rules) -> Record {
+/// The row of an attachment.
+pub fn attachment(email: Uuid, place: usize, attached: &Attached, rules: &Rules) -> Record {
     let key = [email.as_bytes().as_slice(), &(place as u32).to_be_bytes()].concat();
     let at = RecordRef::new(
         "activitymimeattachment",

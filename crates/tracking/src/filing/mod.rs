@@ -7,13 +7,15 @@
 //! 3. [`known`]: parents, records and people, asked in a few batches.
 //! 4. [`signals`] and [`decide`], mail by mail in order of arrival, so that a reply sees the parent decided a moment
 //!    before; whoever came before its parent is decided once more.
-//! 5. [`activity`]: one change set a mail, all handed to the CRM in one call.
+//! 5. [`write`]: [`activity`] makes one change set a mail, all handed to the CRM in one call; or [`deliver`] hands the mails
+//!    to the server itself.
 //! 6. [`outcome`]: everything that was decided, in one unit with the finished jobs.
 //!
-//! A crash between 5 and 6 repeats 5 with the same ids, which changes nothing.
+//! A crash between 5 and 6 repeats 5 with the same ids, which changes nothing; what the server delivered is found.
 
 pub mod activity;
 pub mod decide;
+mod deliver;
 pub mod known;
 pub mod load;
 mod names;
@@ -25,6 +27,7 @@ mod policy;
 pub mod reading;
 mod returned;
 pub mod signals;
+mod write;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -33,18 +36,18 @@ use std::time::Instant;
 use async_trait::async_trait;
 use futures_util::FutureExt;
 use postroom_core::{
-    Change, Class, Clock, Crm, Directory, Fault, Ids, JobId, MailId, MailState, Method, Outcome as Written,
-    Record, RecordRef, Value, Verdict,
+    Class, Clock, Crm, Directory, Fault, Ids, JobId, MailId, MailState, Method, Record, RecordRef, Value,
+    Verdict,
 };
 use postroom_jobs::{Claim, Done, Worker};
 use postroom_store::{Store, body};
 use uuid::Uuid;
 
-use activity::Activity;
 use decide::{Facts, Ruling};
 use known::{Known, Parent};
 use outcome::{Outcome, Settled};
 use reading::{Reading, Stored};
+use write::Written;
 
 use crate::rules::{Mailbox, Rules};
 use crate::token::Signer;
@@ -147,19 +150,20 @@ impl Filing {
         let mut readings = self.read(batch.stored).await?;
         self.resolve_names(&mut readings).await?;
         let mut known = known::gather(&self.store, &*self.crm, &self.rules, &readings).await?;
-        let rulings = self.decide_all(&readings, &mut known);
+        let mut rulings = self.decide_all(&readings, &mut known);
         self.tell_senders(&readings).await?;
-        let (written, failed) = self.write(&readings, &rulings, &known).await;
+        let mut written = self.write(&readings, &rulings, &known).await;
+        deliver::heed(&readings, &mut rulings, &mut written);
         let mut answers = Vec::new();
         let mut claims = Vec::new();
         for claim in batch.claims {
-            match mail_of(&claim).and_then(|id| failed.get(&id)) {
+            match mail_of(&claim).and_then(|id| written.failed.get(&id)) {
                 Some(fault) => answers.push((claim.id, Err(copy(fault)))),
                 None => claims.push(claim),
             }
         }
         answers.extend(claims.iter().map(|claim| (claim.id, Ok(Done::Finished))));
-        let outcome = self.outcome(readings, rulings, written, &failed, claims);
+        let outcome = self.outcome(readings, rulings, written, claims);
         let (ids, now) = (self.ids.clone(), self.clock.now());
         self.store
             .write("mail.filed", move |tx| {
@@ -174,7 +178,9 @@ impl Filing {
     pub async fn rule(&self, reading: &Reading) -> Result<Ruling, Fault> {
         let known =
             known::gather(&self.store, &*self.crm, &self.rules, std::slice::from_ref(reading)).await?;
-        Ok(self.decide(reading, &known))
+        let mut ruling = self.decide(reading, &known);
+        self.ask_server(reading, &mut ruling, &known).await?;
+        Ok(ruling)
     }
 
     /// Parses the mails of a batch on blocking threads.
@@ -259,8 +265,7 @@ impl Filing {
             id: stored.id,
             state: ruling.state,
             record: ruling.record.clone(),
-            activity: (ruling.state == MailState::Tracked)
-                .then(|| activity::derived(self.rules.installation, "email", &stored.key)),
+            activity: (ruling.state == MailState::Tracked).then(|| activity::id_of(stored, &self.rules)),
             mailbox: self.mailbox(reading).name.clone(),
             parties: reading.header_addresses().collect(),
         };
@@ -274,62 +279,11 @@ impl Filing {
         }
     }
 
-    /// Writes the activities of the tracked mails; answers their ids, and the faults by mail.
-    async fn write(
-        &self,
-        readings: &[Reading],
-        rulings: &[Ruling],
-        known: &Known,
-    ) -> (HashMap<MailId, (Uuid, Option<RecordRef>)>, HashMap<MailId, Fault>) {
-        let tracked = readings.iter().zip(rulings).filter(|(_, ruling)| ruling.state == MailState::Tracked);
-        let tracked: Vec<(&Reading, &Ruling)> = tracked.collect();
-        let id_of =
-            |reading: &Reading| activity::derived(self.rules.installation, "email", &reading.stored.key);
-        let links: Vec<_> = tracked.iter().map(|(reading, ruling)| (id_of(reading), ruling.parent)).collect();
-        let mut sets = Vec::new();
-        let mut made = Vec::new();
-        for turn in order::parents_first(&links) {
-            let (reading, ruling) = tracked[turn.place];
-            let parent = ruling.parent.filter(|_| !turn.cut);
-            let ruling = Ruling { parent, ..ruling.clone() };
-            let Activity { id, mut set, record } = activity::build(reading, &ruling, known, &self.rules);
-            if reading.stored.activity.is_some() && reading.stored.record != record {
-                set.changes.push(Change::Update(moved(id, record.as_ref())));
-            }
-            sets.push(set);
-            made.push((reading.stored.id, id, record, parent));
-        }
-        let mut written = HashMap::new();
-        let mut failed = HashMap::new();
-        if sets.is_empty() {
-            return (written, failed);
-        }
-        let mut refused = HashSet::new();
-        for ((mail, id, record, parent), answer) in made.into_iter().zip(self.crm.apply(sets).await) {
-            match answer {
-                Ok(outcomes) => {
-                    let new = outcomes.contains(&Written::Created);
-                    tracing::debug!(event = "crm.filed", message_id = %mail, new, "Wrote an activity");
-                    written.insert(mail, (id, record));
-                }
-                Err(fault) => {
-                    refused.insert(id);
-                    let orphaned = parent.is_some_and(|parent| refused.contains(&parent));
-                    // Decided again, it finds that its parent has no activity.
-                    let fault = if orphaned { Fault::retry(fault.code, fault.message) } else { fault };
-                    failed.insert(mail, fault);
-                }
-            }
-        }
-        (written, failed)
-    }
-
     fn outcome(
         &self,
         readings: Vec<Reading>,
         rulings: Vec<Ruling>,
-        mut written: HashMap<MailId, (Uuid, Option<RecordRef>)>,
-        failed: &HashMap<MailId, Fault>,
+        mut written: Written,
         claims: Vec<Claim>,
     ) -> Outcome {
         let now = self.clock.now();
@@ -337,13 +291,13 @@ impl Filing {
         let mut results = Vec::with_capacity(readings.len());
         for (reading, ruling) in readings.into_iter().zip(rulings) {
             let id = reading.stored.id;
-            if let Some(fault) = failed.get(&id) {
+            if let Some(fault) = written.failed.get(&id) {
                 results.extend(shelved(&reading, fault, &self.ids, now));
                 continue;
             }
             let mailbox = self.mailbox(&reading).name.clone();
-            let (activity, record) = match written.remove(&id) {
-                Some((activity, record)) => (Some(activity), record),
+            let (activity, record) = match written.filed.remove(&id) {
+                Some(filed) => (Some(filed.activity), filed.record),
                 None => (reading.stored.activity, ruling.record.clone()),
             };
             let mut decision = outcome::decision(&self.ids, now, &ruling);
@@ -351,8 +305,10 @@ impl Filing {
             decision.class_evidence = reading.class_evidence;
             let stored = &reading.stored;
             crate::events::filed(now.duration_since(stored.received_at));
-            let unchanged =
-                stored.state == ruling.state && stored.method == ruling.method && stored.record == record;
+            let unchanged = stored.state == ruling.state
+                && stored.method == ruling.method
+                && stored.record == record
+                && !written.refused.contains_key(&id); // the reason may be another one
             results.push(Settled {
                 id,
                 header_id: stored.header_id.clone(),

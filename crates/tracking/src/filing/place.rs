@@ -64,7 +64,10 @@ impl Filing {
         if ruling.state != MailState::Tracked {
             return Ok(reading.stored.activity);
         }
-        let mut made = activity::build(reading, ruling, known, &self.rules);
+        let mut made = match activity::elsewhere(&reading.stored, &self.rules) {
+            Some(id) => self.update_of(id, reading, ruling),
+            None => activity::build(reading, ruling, known, &self.rules),
+        };
         if reading.stored.activity.is_some() {
             made.set.changes.push(Change::Update(moved(made.id, made.record.as_ref())));
         }

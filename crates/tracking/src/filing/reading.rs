@@ -6,7 +6,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use postroom_core::mail::Authentication;
 use postroom_core::{
-    Address, BodyHash, Class, Content, Direction, MailId, MailState, Method, RecordRef, address,
+    Address, BodyHash, Class, Content, Direction, Importance, MailId, MailState, Method, RecordRef, address,
 };
 use postroom_formats::{auth_results, dsn, html, mime, tnef};
 use postroom_store::body::Body;
@@ -76,6 +76,7 @@ pub struct Reading {
     pub class_evidence: Vec<String>,
     /// The Sensitivity field (RFC 2156).
     pub sensitivity: Option<String>,
+    pub importance: Importance,
 }
 
 /// What a delivery report says about the mail it is about.
@@ -147,6 +148,7 @@ pub fn read(stored: Stored, raw: &[u8], rules: &Rules, signer: Option<&Signer>) 
         flags: Vec::new(),
         class_evidence: class.evidence,
         sensitivity: mail.header("Sensitivity"),
+        importance: mail.header("Importance").map(|word| Importance::of(&word)).unwrap_or_default(),
         stored,
     };
     reading.trust_results(&mail, rules);
@@ -298,7 +300,8 @@ impl Reading {
         };
         for file in tnef.attachments {
             let body = Body::prepare(&file.data);
-            let content = Content::Stored { body: body.hash, size: body.size };
+            // Bytes: the activity is written before the body is, and a CRM outside reads it then.
+            let content = Content::Bytes(Bytes::from(file.data));
             self.attachments.push(Attached {
                 name: mime::safe_file_name(file.name.as_deref().unwrap_or_default()),
                 content_type: file.content_type.unwrap_or_else(|| "application/octet-stream".into()),

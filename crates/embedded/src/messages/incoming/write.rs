@@ -19,14 +19,22 @@ const ATTACHMENTS_DROPPED: i64 = 1;
 /// Without a setting: the platform's five megabytes.
 const UPLOAD: i64 = 5_242_880;
 
-pub(super) async fn delivered(ask: &Ask<'_>, mail: &Mail<'_>, judged: &Judged) -> Result<Prepared, Failure> {
-    // Made of the Message-ID: of two deliveries at once one makes the row, the other is refused.
+/// The row that a mail becomes: made of the Message-ID, so that of two deliveries at once one makes the row and the other is
+/// refused.
+pub(super) fn place(ask: &Ask<'_>, mail: &Mail<'_>) -> RecordRef {
     let id = match mail.message_id {
         "" => ask.ids.next(),
         known => Uuid::new_v5(&seed::NAMESPACE, format!("incoming:{}", known.to_lowercase()).as_bytes()),
     };
-    let at = RecordRef::new("email", id);
-    let attachments = attachments(ask, &at).await?;
+    RecordRef::new("email", id)
+}
+
+pub(super) async fn delivered(
+    ask: &Ask<'_>,
+    mail: &Mail<'_>,
+    judged: &Judged,
+    (at, attachments): (RecordRef, Attachments),
+) -> Result<Prepared, Failure> {
     let mut email = row(ask, mail, &judged.people, judged.matched.as_ref(), &at).await?;
     if attachments.dropped {
         email = email.with("notifications", ATTACHMENTS_DROPPED);
@@ -46,7 +54,19 @@ pub(super) async fn delivered(ask: &Ask<'_>, mail: &Mail<'_>, judged: &Judged) -
             .with("torecipients", cut(&joined(mail), 500));
         changes.push(Change::CreateNew(ask.fitting(item).await?));
     }
-    Ok(Prepared::of(changes, vec![("EmailId", Parameter::Guid(id))]))
+    Ok(Prepared::of(changes, vec![("EmailId", Parameter::Guid(at.id))]))
+}
+
+/// Gives the mail its body by a handle.
+pub(super) fn put_body(prepared: &mut Prepared, email: &RecordRef, body: &Content) {
+    for change in &mut prepared.changes {
+        if let Change::CreateNew(row) = change
+            && row.at == *email
+        {
+            row.columns.retain(|(name, _)| name != "description");
+            row.columns.push(("description".to_owned(), Value::Content(body.clone())));
+        }
+    }
 }
 
 /// The mail with this id, made or brought up to date. An unknown sender becomes a contact or lead when the caller wants it.
@@ -209,30 +229,50 @@ async fn new_person(ask: &Ask<'_>, sender: &str) -> Result<Option<Change>, Failu
     })
 }
 
-struct Attachments {
-    rows: Vec<Record>,
-    dropped: bool,
+pub(super) struct Attachments {
+    pub rows: Vec<Record>,
+    pub dropped: bool,
+}
+
+/// What the organisation takes no attachments of.
+struct Limits {
+    /// In bytes, when the organisation says so.
+    largest: Option<i64>,
+    /// Endings, with semicolons between them.
+    blocked: String,
+}
+
+impl Limits {
+    async fn read(ask: &Ask<'_>) -> Result<Self, Failure> {
+        let settings = ask.organization(&["blockedattachments", "maxuploadfilesize"]).await?;
+        Ok(Limits {
+            largest: settings.int("maxuploadfilesize").filter(|most| *most > 0),
+            blocked: settings.text("blockedattachments").unwrap_or_default().to_ascii_lowercase(),
+        })
+    }
+
+    fn blocks(&self, attachment: &Record) -> bool {
+        let name = attachment.text("filename").unwrap_or_default().to_ascii_lowercase();
+        let ending = name.rsplit_once('.').map(|(_, ending)| ending);
+        ending.is_some_and(|ending| self.blocked.split(';').any(|one| one.trim() == ending))
+    }
 }
 
 /// The attachments, without those that the organisation blocks by name.
-async fn attachments(ask: &Ask<'_>, email: &RecordRef) -> Result<Attachments, Failure> {
+pub(super) async fn attachments(ask: &Ask<'_>, email: &RecordRef) -> Result<Attachments, Failure> {
     let mut found = Attachments { rows: Vec::new(), dropped: false };
     let given = match ask.get("Attachments") {
         None => return Ok(found),
         Some(Parameter::Entities(all)) => all,
         Some(_) => return Err(ask.unfit("Attachments", "a list of attachments")),
     };
-    let settings = ask.organization(&["blockedattachments", "maxuploadfilesize"]).await?;
-    let most = settings.int("maxuploadfilesize").filter(|most| *most > 0).unwrap_or(UPLOAD);
-    let blocked = settings.text("blockedattachments").unwrap_or_default().to_ascii_lowercase();
+    let limits = Limits::read(ask).await?;
     for attachment in given {
-        let name = attachment.text("filename").unwrap_or_default().to_ascii_lowercase();
-        let ending = name.rsplit_once('.').map(|(_, ending)| ending);
-        if ending.is_some_and(|ending| blocked.split(';').any(|one| one.trim() == ending)) {
+        if limits.blocks(attachment) {
             found.dropped = true;
             continue;
         }
-        if size(attachment) > most {
+        if size(attachment) > limits.largest.unwrap_or(UPLOAD) {
             let text = "The e-mail exceeds the organization's size limit for attachments.";
             return Err(refuse(codes::MAIL_TOO_LARGE, text));
         }
@@ -241,9 +281,28 @@ async fn attachments(ask: &Ask<'_>, email: &RecordRef) -> Result<Attachments, Fa
     Ok(found)
 }
 
+/// The same without those that are too large: what the port hands in stands in the stored mail all the same.
+pub(super) async fn fitting_attachments(
+    ask: &Ask<'_>,
+    given: &[Record],
+    email: &RecordRef,
+) -> Result<Attachments, Failure> {
+    if given.is_empty() {
+        return Ok(Attachments { rows: Vec::new(), dropped: false });
+    }
+    let limits = Limits::read(ask).await?;
+    let fits =
+        |row: &&Record| !limits.blocks(row) && limits.largest.is_none_or(|largest| size(row) <= largest);
+    let rows: Vec<Record> = given.iter().filter(fits).map(|row| hung_on(ask, row, email)).collect();
+    Ok(Attachments { dropped: rows.len() < given.len(), rows })
+}
+
 fn size(attachment: &Record) -> i64 {
     match attachment.get("body") {
         Some(Value::Content(Content::Bytes(bytes))) => bytes.len() as i64,
+        Some(Value::Content(Content::MailPart { size, .. } | Content::Stored { size, .. })) => {
+            i64::try_from(*size).unwrap_or(i64::MAX)
+        }
         // Base64.
         Some(Value::Text(text)) => (text.len() / 4 * 3) as i64,
         _ => 0,

@@ -164,7 +164,17 @@ fn check_over(make: Make, database: Database, protocol: Protocol, sessions: usiz
     let seed = std::env::var(SEED).ok().and_then(|text| text.parse().ok()).unwrap_or(seed);
     let repeat =
         format!("{SEED}={seed}, {make:?}, {database:?}, {protocol:?}, {sessions} sessions, {order:?}");
-    let mut house = House::with(make, database);
+    check_in(House::with(make, database), protocol, sessions, order, (seed, &repeat));
+}
+
+#[track_caller]
+fn check_in(
+    mut house: House,
+    protocol: Protocol,
+    sessions: usize,
+    order: Order,
+    (seed, repeat): (u64, &str),
+) {
     let (written, records) = corpus(seed, &house.folder.join("corpus"));
     house.import(&records);
     house.start();
@@ -173,13 +183,13 @@ fn check_over(make: Make, database: Database, protocol: Protocol, sessions: usiz
         shuffle(&mut places, seed);
     }
     send(&house, protocol, sessions, &written, &places);
-    right(&house, &written, &repeat);
+    right(&house, &written, repeat);
     if sessions > 1 {
         // The same again: sightings, and nothing else.
         let before = house.run(&["verify"]).lines().remove(0);
         shuffle(&mut places, seed + 1);
         send(&house, protocol, sessions, &written, &places);
-        right(&house, &written, &repeat);
+        right(&house, &written, repeat);
         let after = house.run(&["verify"]).lines().remove(0);
         assert_eq!(after["sightings"], 2 * before["sightings"].as_u64().unwrap_or(0), "{repeat}: {after}");
         assert_eq!(after["messages"], before["messages"], "{repeat}");
@@ -236,6 +246,29 @@ fn over_the_web_api_in_order_on_postgresql() {
 #[test]
 fn over_soap_by_eight_sessions() {
     check_over(Make::Soap, Database::Sqlite, Protocol::Smtp, 8, Order::Shuffled, 23);
+}
+
+/// The CRM itself delivers what our rules track, under ids of its own.
+#[track_caller]
+fn delivered(make: Make, database: Database, order: Order, seed: u64) {
+    let repeat = format!("{SEED}={seed}, delivered by {make:?}, {database:?}, {order:?}");
+    check_in(House::delivering(make, database), Protocol::Smtp, 8, order, (seed, &repeat));
+}
+
+#[test]
+fn delivered_by_the_embedded_crm() {
+    delivered(Make::Embedded, Database::Sqlite, Order::Shuffled, 31);
+    delivered(Make::Embedded, Database::Postgres, Order::AsWritten, 32);
+}
+
+#[test]
+fn delivered_over_the_web_api() {
+    delivered(Make::WebApi, Database::Sqlite, Order::Shuffled, 33);
+}
+
+#[test]
+fn delivered_over_soap() {
+    delivered(Make::Soap, Database::Sqlite, Order::Shuffled, 34);
 }
 
 /// The comparison itself must be able to fail.

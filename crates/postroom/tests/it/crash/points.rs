@@ -167,8 +167,34 @@ fn accepted_mail_survives_the_steps_of_filing_over_soap() {
     Drill::new(Make::Soap, Database::Sqlite).run();
 }
 
+/// The CRM delivers the mail itself, under ids of its own: still one activity each.
+#[test]
+fn delivered_mail_survives_the_steps_of_filing_on_sqlite() {
+    Drill::delivering(Make::Embedded, Database::Sqlite).run();
+}
+
+#[test]
+fn delivered_mail_survives_the_steps_of_filing_on_postgresql() {
+    Drill::delivering(Make::Embedded, Database::Postgres).run();
+}
+
+#[test]
+fn delivered_mail_survives_the_steps_of_filing_over_the_web_api() {
+    Drill::delivering(Make::WebApi, Database::Sqlite).run();
+}
+
+#[test]
+fn delivered_mail_survives_the_steps_of_filing_over_soap() {
+    Drill::delivering(Make::Soap, Database::Sqlite).run();
+}
+
+/// The steps of a delivery: the CRM's own unit, and ours that notes it.
+const DELIVERY: [&str; 2] = ["crm.apply", "mail.filed"];
+
 struct Drill {
     make: Make,
+    /// The CRM delivers.
+    delivering: bool,
     house: House,
     load: Option<Load>,
     noise: Noise,
@@ -176,12 +202,19 @@ struct Drill {
 
 impl Drill {
     fn new(make: Make, database: Database) -> Drill {
-        Drill { make, house: House::with(make, database), load: None, noise: Noise(seed()) }
+        let house = House::with(make, database);
+        Drill { make, delivering: false, house, load: None, noise: Noise(seed()) }
+    }
+
+    fn delivering(make: Make, database: Database) -> Drill {
+        let house = House::delivering(make, database);
+        Drill { make, delivering: true, house, load: None, noise: Noise(seed()) }
     }
 
     /// The rows of the table that say something about this make: what has nothing to do with the CRM is told once.
     fn rows(&self) -> Vec<(&'static str, Hit)> {
         let steps: &[&str] = match self.make {
+            _ if self.delivering => &DELIVERY,
             Make::Embedded => return TABLE.to_vec(),
             // A lease is held while the CRM takes its time, and a person may place what filing could not.
             Make::WebApi => &["crm.apply", "mail.filed", "jobs.beat", "mail.placed"],

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helper functions too")]
 
-mod bench;
+pub mod bench;
 mod commands;
 pub mod crash;
 mod erase;

@@ -4,6 +4,7 @@
 //! activitymimeattachment, businessunit), as a new organisation has them. The rules checked are those that the mail half
 //! relies on; it is no test of all of Dataverse.
 
+mod deliver;
 mod find;
 mod mail;
 mod pages;
@@ -69,6 +70,15 @@ fn all() -> Vec<(&'static str, Run)> {
         mail::writing_a_mail_again_changes_nothing,
         mail::a_mail_moves_to_another_record,
         mail::a_large_body_reads_back,
+        deliver::a_crm_that_cannot_deliver_says_so,
+        deliver::a_mail_is_delivered_with_its_parts,
+        deliver::a_mail_delivered_again_is_found,
+        deliver::a_mail_twice_in_one_lot_is_there_once,
+        deliver::another_mail_with_its_id_is_refused,
+        deliver::what_nobody_takes_is_refused_alone,
+        deliver::a_reply_finds_its_parent_in_the_same_lot,
+        deliver::a_question_writes_nothing,
+        deliver::many_mails_keep_their_order,
         find::ids_are_found_in_any_of_the_tables,
         find::what_was_found_says_how_it_stands,
         find::a_merged_row_names_its_survivor,
