@@ -51,7 +51,7 @@ pub use grants::{
 };
 pub use load::{Callers, version};
 pub use privilege::{Level, Privilege};
-pub use sharing::{AccessRights, grant, modify, principal_access, revoke};
+pub use sharing::{AccessRights, Share, Sharing, grant, modify, principal_access, revoke};
 
 /// The counter that rises with every change to anyone's rights.
 pub(crate) const VERSION: &str = "crm_access";

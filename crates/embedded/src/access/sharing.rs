@@ -78,6 +78,32 @@ impl fmt::Display for AccessRights {
     }
 }
 
+/// What a message does to the shares of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sharing {
+    Grant(AccessRights),
+    Modify(AccessRights),
+    Revoke,
+}
+
+/// One such message, worked out in the unit that writes it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Share {
+    pub what: Sharing,
+    pub target: RecordRef,
+    pub principal: RecordRef,
+}
+
+impl Share {
+    pub(crate) async fn changes(&self, tx: &mut Tx, caller: &Caller) -> Result<Vec<Change>, AccessError> {
+        match self.what {
+            Sharing::Grant(rights) => grant(tx, caller, &self.target, &self.principal, rights).await,
+            Sharing::Modify(rights) => modify(tx, caller, &self.target, &self.principal, rights).await,
+            Sharing::Revoke => revoke(tx, caller, &self.target, &self.principal).await,
+        }
+    }
+}
+
 /// GrantAccess: adds rights to those that the principal has of this row and of the rows that follow it by relationships
 /// whose `Share` says so.
 pub async fn grant(
@@ -228,14 +254,14 @@ pub(super) async fn there(tx: &mut Tx, principal: &RecordRef) -> Result<(), Acce
     }
 }
 
-type Share = (Uuid, AccessRights);
+type Held = (Uuid, AccessRights);
 
 /// What the principal has of these rows already.
 async fn shares_of(
     tx: &mut Tx,
     rows: &[RecordRef],
     principal: &RecordRef,
-) -> Result<HashMap<RecordRef, Share>, Error> {
+) -> Result<HashMap<RecordRef, Held>, Error> {
     let mut shares = HashMap::new();
     for rows in rows.chunks(CHUNK) {
         let select = Query::select()
@@ -253,7 +279,7 @@ async fn shares_of(
     Ok(shares)
 }
 
-fn put(row: &RecordRef, principal: &RecordRef, have: Option<Share>, rights: AccessRights) -> Change {
+fn put(row: &RecordRef, principal: &RecordRef, have: Option<Held>, rights: AccessRights) -> Change {
     // One row for a pair, whoever makes it and however often.
     let id = have.map_or_else(|| Uuid::new_v5(&row.id, principal.id.as_bytes()), |(id, _)| id);
     let share = Record::new(RecordRef::new("principalobjectaccess", id))

@@ -342,9 +342,9 @@ pub const NAMES: &[Definition] = &[
         &[("EntityMoniker", ANY), ("TargetEntityName", Text), ("TargetFieldType", Enum("TargetFieldType"))],
         &[("Entity", ANY)],
     ),
-    at_once(action("GrantAccess", Bound::No, ACCESS, &[])),
-    at_once(action("ModifyAccess", Bound::No, ACCESS, &[])),
-    at_once(action("RevokeAccess", Bound::No, &[("Target", ANY), ("Revokee", ANY)], &[])),
+    action("GrantAccess", Bound::No, ACCESS, &[]),
+    action("ModifyAccess", Bound::No, ACCESS, &[]),
+    action("RevokeAccess", Bound::No, &[("Target", ANY), ("Revokee", ANY)], &[]),
     on(
         "Principal",
         function(

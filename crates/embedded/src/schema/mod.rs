@@ -6,6 +6,7 @@
 mod column;
 mod corrections;
 mod data;
+pub(crate) mod indexes;
 pub(crate) mod names;
 pub(crate) mod overlay;
 pub(crate) mod registry;

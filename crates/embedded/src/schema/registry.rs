@@ -76,7 +76,8 @@ impl Cache {
     }
 }
 
-async fn version(tx: &mut Tx) -> Result<i64, Error> {
+/// The newest version of any description; 0 in a database without tables.
+pub(crate) async fn version(tx: &mut Tx) -> Result<i64, Error> {
     let select = Query::select().expr(Func::max(Expr::col("version"))).from("crm_table").to_owned();
     let row = tx.query_one(&select).await?;
     Ok(row.map(|row| row.at::<Option<i64>>(0)).transpose()?.flatten().unwrap_or(0))

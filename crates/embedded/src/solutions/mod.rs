@@ -31,7 +31,7 @@ use uuid::{Uuid, uuid};
 pub(crate) use export::export;
 pub(crate) use held::{add, add_made, drop_component, found, named, write};
 pub(crate) use import::{Import, import};
-pub(crate) use remove::{apart, apart_of_port};
+pub(crate) use remove::{apart, apart_of_port, not_among};
 pub(crate) use tables::tables;
 
 /// The platform's numbers for what is refused here.
