@@ -21,7 +21,8 @@
 //!
 //! # Staleness
 //!
-//! Every write of a row that decides over rights ([`tables::DECIDING`]) raises the counter [`VERSION`] in its own unit. A
+//! Every write of a row that decides over rights ([`tables::DECIDING`]; of shares those that give somebody what he has of no
+//! row yet) raises the counter [`VERSION`] in its own unit. A
 //! kept [`Caller`] is used only while counter and schema version are the ones it was read at ([`Callers`]), so a role that
 //! was taken away counts at the next request, in every process.
 //!

@@ -42,8 +42,7 @@ impl Session {
         let asks = Asks { callers: Callers::default(), ..self.asks() };
         let (cache, writer) =
             (self.crm.cache.clone(), Writer { acting: self.user(), now: self.crm.clock.now() });
-        let unit =
-            self.crm.change(move |tx| in_order(tx, cache, asks, writer, files, steps).boxed());
+        let unit = self.crm.change(move |tx| in_order(tx, cache, asks, writer, files, steps).boxed());
         unit.await
     }
 }
@@ -95,7 +94,8 @@ async fn in_order(
                 let changes = share.changes(tx, &caller).await?;
                 if !changes.is_empty() {
                     // As the platform itself: the rows are nobody's to write.
-                    let mut answers = lot::apply(tx, schema, writer, None, vec![ChangeSet { changes }]).await?;
+                    let mut answers =
+                        lot::apply(tx, schema, writer, None, vec![ChangeSet { changes }]).await?;
                     answers.pop().expect("one set gives one answer")?;
                 }
             }

@@ -156,13 +156,15 @@ pub(super) async fn transaction(call: &Call<'_>, request: &Request) -> Result<Re
     }
     let outcomes = match changes.is_empty() && shares.is_empty() {
         true => Vec::new(),
-        false => match call.session.write_shared(ChangeSet { changes: changes.clone() }, shares.clone()).await {
-            Ok(outcomes) => outcomes,
-            Err(failure) => {
-                let index = culprit(call, &changes, &shares, &ends).await;
-                return Err(Stop::from(failure).of_request(index));
+        false => {
+            match call.session.write_shared(ChangeSet { changes: changes.clone() }, shares.clone()).await {
+                Ok(outcomes) => outcomes,
+                Err(failure) => {
+                    let index = culprit(call, &changes, &shares, &ends).await;
+                    return Err(Stop::from(failure).of_request(index));
+                }
             }
-        },
+        }
     };
     let responses = requests.iter().zip(parts).map(|(inner, (part, then))| {
         write::finish(call, &inner.name, then, outcomes.get(part).unwrap_or_default())

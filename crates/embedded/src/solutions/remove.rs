@@ -154,14 +154,23 @@ async fn uninstall(crm: &Embedded, acting: Uuid, at: RecordRef, version: Option<
             }
             let mut changes = rows;
             changes.push(Change::Delete(at));
-            put(tx, &cache, writer, changes).await
+            put(tx, &cache, writer, changes).await?;
+            match managed {
+                true => Ok(registry::renew(tx).await?),
+                false => Ok(()),
+            }
         }
         .boxed()
     })
     .await
 }
 
-async fn put(tx: &mut Tx, cache: &Cache, writer: Writer, changes: Vec<Change>) -> Result<(), Failure> {
+pub(super) async fn put(
+    tx: &mut Tx,
+    cache: &Cache,
+    writer: Writer,
+    changes: Vec<Change>,
+) -> Result<(), Failure> {
     if changes.is_empty() {
         return Ok(());
     }

@@ -302,7 +302,12 @@ async fn delete(call: &Call<'_>, place: &Place<'_>) -> Result<Prepared, Problem>
         _ => None,
     };
     let at = RecordRef::new(&place.table.logical_name, id);
-    Ok(Prepared { changes: vec![Change::DeleteIf(at, version)], share: None, made: None, then: Then::Nothing })
+    Ok(Prepared {
+        changes: vec![Change::DeleteIf(at, version)],
+        share: None,
+        made: None,
+        then: Then::Nothing,
+    })
 }
 
 /// `PUT` of one property, `{"value": …}`, or of a party list.
@@ -347,7 +352,12 @@ async fn single(
     }
     let members: Members = [(name.to_owned(), value.clone())].into_iter().collect();
     let given = input::changed_row(call, at, &members).await?;
-    Ok(Prepared { changes: vec![conditional(call, given.record)?], share: None, made: None, then: Then::Nothing })
+    Ok(Prepared {
+        changes: vec![conditional(call, given.record)?],
+        share: None,
+        made: None,
+        then: Then::Nothing,
+    })
 }
 
 /// A change to a row that must be there.

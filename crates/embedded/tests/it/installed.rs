@@ -42,8 +42,7 @@ fn file_of() -> &'static [u8] {
     FILE.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
         let copy = folder.path().join("copy.db");
-        let (url, target) =
-            (format!("sqlite://{}", folder.path().join("crm.db").display()), copy.clone());
+        let (url, target) = (format!("sqlite://{}", folder.path().join("crm.db").display()), copy.clone());
         installed(url, |store| async move { store.backup(target).await.unwrap() });
         std::fs::read(copy).unwrap()
     })

@@ -12,6 +12,7 @@ mod demo;
 mod door;
 mod filters;
 mod imports;
+mod inherit;
 mod injection;
 mod installed;
 mod joins;

@@ -45,14 +45,22 @@ async fn in_a_batch(on: On) {
     let id = Uuid::from_u128(0xaa);
     let text = set(&[
         ("1", "POST contacts", json!({"contactid": id, "lastname": "A"})),
-        ("2", "POST GrantAccess", json!({"Target": contact("$1"), "PrincipalAccess": access(one, "ReadAccess")})),
+        (
+            "2",
+            "POST GrantAccess",
+            json!({"Target": contact("$1"), "PrincipalAccess": access(one, "ReadAccess")}),
+        ),
         ("3", "PATCH $1", json!({"jobtitle": "Buyer"})),
         (
             "4",
             "POST GrantAccess",
             json!({"Target": contact(&format!("contacts({id})")), "PrincipalAccess": access(one, "WriteAccess")}),
         ),
-        ("5", "POST GrantAccess", json!({"Target": contact("$1"), "PrincipalAccess": access(two, "ReadAccess")})),
+        (
+            "5",
+            "POST GrantAccess",
+            json!({"Target": contact("$1"), "PrincipalAccess": access(two, "ReadAccess")}),
+        ),
         ("6", "POST RevokeAccess", json!({"Target": contact("$1"), "Revokee": access(two, "")["Principal"]})),
     ]) + "--b--\r\n";
     let (answer, parts) = post(&door, "", &text).await;
@@ -62,7 +70,11 @@ async fn in_a_batch(on: On) {
     assert_eq!(seen.json["jobtitle"], "Buyer", "{}", seen.text);
     // What comes later and fails takes the shares back, too.
     let text = set(&[
-        ("1", "POST RevokeAccess", json!({"Target": contact(&format!("contacts({id})")), "Revokee": access(one, "")["Principal"]})),
+        (
+            "1",
+            "POST RevokeAccess",
+            json!({"Target": contact(&format!("contacts({id})")), "Revokee": access(one, "")["Principal"]}),
+        ),
         ("2", "POST contacts", json!({"lastname": "x".repeat(60)})),
     ]) + &part("GET contacts/$count", "")
         + "--b--\r\n";
@@ -70,7 +82,8 @@ async fn in_a_batch(on: On) {
     assert_eq!(statuses(&parts), [vec![400], vec![200]], "{}", answer.text);
     assert_eq!(mask(&door.bench, id, one).await, Some(3));
     // Alone, as before.
-    let alone = json!({"Target": contact(&format!("contacts({id})")), "PrincipalAccess": access(two, "ReadAccess")});
+    let alone =
+        json!({"Target": contact(&format!("contacts({id})")), "PrincipalAccess": access(two, "ReadAccess")});
     assert_eq!(door.send("POST", "ModifyAccess", alone).await.status, 204);
     assert_eq!(mask(&door.bench, id, two).await, Some(1));
 }
@@ -85,7 +98,8 @@ async fn of_one_who_may_not(on: On) {
     let shared = |at: &str, mask: &str| json!({"Target": contact(at), "PrincipalAccess": access(two, mask)});
     let make = ("1", "POST contacts", json!({"contactid": id, "lastname": "Own"}));
     let foreign_url = format!("contacts({foreign})");
-    let text = set(&[make.clone(), ("2", "POST GrantAccess", shared(&foreign_url, "ReadAccess"))]) + "--b--\r\n";
+    let text =
+        set(&[make.clone(), ("2", "POST GrantAccess", shared(&foreign_url, "ReadAccess"))]) + "--b--\r\n";
     let (answer, parts) = post(&his, "", &text).await;
     assert_eq!((answer.status, statuses(&parts)), (400, vec![vec![403]]), "{}", answer.text);
     assert_eq!(his.get("contacts/$count").await.text, "0", "nothing of the set is there");
@@ -108,7 +122,10 @@ async fn in_a_transaction(on: On) {
         )
     };
     let grant = |user: Uuid| {
-        ("GrantAccess", [target.clone(), pair("PrincipalAccess", "crm:PrincipalAccess", &given(user))].concat())
+        (
+            "GrantAccess",
+            [target.clone(), pair("PrincipalAccess", "crm:PrincipalAccess", &given(user))].concat(),
+        )
     };
     let fault = bench
         .fault("ExecuteTransaction", &requests(&[create.clone(), grant(one), grant(Uuid::from_u128(99))]))

@@ -259,7 +259,9 @@ async fn indexes(bench: &Bench, on: On, table: &str) -> BTreeMap<String, String>
         .read(move |tx| {
             Box::pin(async move {
                 let rows = tx.query(&select).await?;
-                rows.iter().map(|row| Ok((row.at(0)?, row.at::<Option<String>>(1)?.unwrap_or_default()))).collect()
+                rows.iter()
+                    .map(|row| Ok((row.at(0)?, row.at::<Option<String>>(1)?.unwrap_or_default())))
+                    .collect()
             })
         })
         .await;
@@ -350,8 +352,7 @@ async fn a_key_with_duplicates_does_not_stop_the_start(on: On) {
     let raw: Result<(), Error> = bench
         .store
         .write("test.twice", move |tx| {
-            let mut insert =
-                postroom_store::Insert::into("crm_contact", &["contactid", "emailaddress1"]);
+            let mut insert = postroom_store::Insert::into("crm_contact", &["contactid", "emailaddress1"]);
             for row in rows {
                 insert.row([row.at.id.into(), "a@x.example".into()]);
             }

@@ -210,6 +210,9 @@ async fn suffices(
     let prepared = asked(town, session, message).await.unwrap_or_else(|error| panic!("{name}: {error:?}"));
     if !prepared.changes.is_empty() || prepared.share.is_some() {
         let (set, shares) = (ChangeSet { changes: prepared.changes }, prepared.share.map(|share| (0, share)));
-        session.write_shared(set, shares.into_iter().collect()).await.unwrap_or_else(|error| panic!("{name}: {error:?}"));
+        session
+            .write_shared(set, shares.into_iter().collect())
+            .await
+            .unwrap_or_else(|error| panic!("{name}: {error:?}"));
     }
 }

@@ -8,7 +8,15 @@ use uuid::Uuid;
 use super::*;
 use crate::bench::{On, on_both};
 
-on_both!(pages, queries, party_lists, keys_and_versions, changed_rows, related_rows, related_rows_come_in_pages);
+on_both!(
+    pages,
+    queries,
+    party_lists,
+    keys_and_versions,
+    changed_rows,
+    related_rows,
+    related_rows_come_in_pages
+);
 
 fn query(table: &str, columns: &[&str], criteria: &str, page: &str) -> String {
     format!(
@@ -247,7 +255,9 @@ async fn related_rows_come_in_pages(on: On) {
     let firm = own.row("account").with("name", "Firm");
     own.create(&[firm.clone()]).await;
     let people: Vec<_> = (0..ALL)
-        .map(|n| own.row("contact").with("lastname", format!("{n:04}")).with("parentcustomerid", firm.at.clone()))
+        .map(|n| {
+            own.row("contact").with("lastname", format!("{n:04}")).with("parentcustomerid", firm.at.clone())
+        })
         .collect();
     own.create(&people).await;
     let (mut page, mut seen, mut sizes) = (String::new(), Vec::new(), Vec::new());
