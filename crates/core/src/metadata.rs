@@ -4,6 +4,8 @@
 //! outside makes read it back. Names: *logical* names are lower case, *schema* names keep their case.
 //! Source: dataverse.md A16, A17 and E5; the entity, attribute and relationship metadata types of the SDK.
 
+use std::collections::HashSet;
+
 use uuid::Uuid;
 
 /// An enumeration of the SDK, whose members are called on every wire as they are here.
@@ -36,6 +38,8 @@ pub struct Metadata {
     pub many_to_many: Vec<ManyToMany>,
     /// The global ones; local ones stand in their columns.
     pub option_sets: Vec<OptionSet>,
+    /// The ids of the definitions that came with a managed solution, of whatever kind.
+    pub managed: HashSet<Uuid>,
 }
 
 /// Texts by language (LCID, such as 1033).

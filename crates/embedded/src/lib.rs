@@ -61,7 +61,7 @@ use messages::blocks::Uploads;
 pub use rules::Refusal;
 pub use schema::registry::MIGRATIONS;
 use schema::registry::{self, Cache};
-use schema::{Column, Schema, Table};
+use schema::{Column, Schema, Table, indexes};
 use session::Session;
 
 /// A handle on the embedded CRM. Cheap to clone.
@@ -91,6 +91,7 @@ impl Embedded {
         if registry::lacks(&*crm.schema().await?, &Schema::standard()) {
             crm.install().await?;
         }
+        indexes::bring_up(&crm.store, &*crm.schema().await?).await?;
         seed::organisation(&crm).await?;
         if crm.lacks_roles().await? {
             crm.install().await?;
@@ -160,7 +161,11 @@ impl Embedded {
         let cache = self.cache.clone();
         let unit = self.store.write("crm.install", move |tx| {
             async move {
+                let empty = registry::version(tx).await? == 0;
                 registry::ensure(tx, Schema::standard()).await?;
+                if empty {
+                    indexes::record(tx).await?;
+                }
                 let schema = cache.current(tx).await?;
                 access::seed::ensure(tx, &schema).await?;
                 definitions::messages::ensure(tx, &schema).await

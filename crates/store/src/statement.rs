@@ -34,7 +34,8 @@ pub enum Ddl {
 }
 
 impl Ddl {
-    pub(crate) fn render(&self, dialect: Dialect) -> String {
+    /// The statement as this database is given it.
+    pub fn render(&self, dialect: Dialect) -> String {
         macro_rules! both {
             ($statement:expr) => {
                 match dialect {

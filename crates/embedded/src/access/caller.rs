@@ -216,12 +216,19 @@ impl Caller {
             return None;
         }
         let masks = tables.iter().flat_map(|name| &self.shares[*name]).collect::<BTreeSet<_>>();
-        let masks = masks.into_iter().filter(|mask| AccessRights(**mask).has(right));
+        let masks: Vec<Value> = masks
+            .into_iter()
+            .filter(|mask| AccessRights(**mask).has(right))
+            .map(|mask| Value::Int(*mask))
+            .collect();
         let principals: Vec<Uuid> = self.principals().collect();
         let shared = Filter::All(vec![
             one_of("principalid", &principals),
             Filter::In("objecttypecode".into(), tables.iter().map(|name| Value::text(*name)).collect()),
-            Filter::In("accessrightsmask".into(), masks.map(|mask| Value::Int(*mask)).collect()),
+            Filter::Any(vec![
+                Filter::In("accessrightsmask".into(), masks.clone()),
+                Filter::In("inheritedaccessrightsmask".into(), masks),
+            ]),
         ]);
         Some(linked("principalobjectaccess", "objectid", &table.primary_key, shared))
     }

@@ -148,14 +148,15 @@ async fn shares(tx: &mut Tx, caller: &Caller, found: &mut HashMap<RecordRef, Row
     let mut masks: HashMap<(Uuid, String), i64> = HashMap::new();
     for ids in ids.chunks(CHUNK) {
         let select = Query::select()
-            .columns(["objectid", "objecttypecode", "accessrightsmask"])
+            .columns(["objectid", "objecttypecode", "accessrightsmask", "inheritedaccessrightsmask"])
             .from("crm_principalobjectaccess")
             .and_where(Expr::col("objectid").is_in(ids.iter().copied()))
             .and_where(Expr::col("principalid").is_in(principals.iter().copied()))
             .to_owned();
         for row in tx.query(&select).await? {
             let table = row.at::<Option<String>>(1)?.unwrap_or_default();
-            *masks.entry((row.at(0)?, table)).or_default() |= row.at::<Option<i64>>(2)?.unwrap_or(0);
+            let mask = |place| row.at::<Option<i64>>(place).map(Option::unwrap_or_default);
+            *masks.entry((row.at(0)?, table)).or_default() |= mask(2)? | mask(3)?;
         }
     }
     for facts in found.values_mut() {

@@ -266,14 +266,16 @@ pub(super) fn privileges_of(roles: impl IntoIterator<Item = Uuid>) -> SelectStat
 async fn shares(tx: &mut Tx, principals: &[Uuid]) -> Result<BTreeMap<String, BTreeSet<i64>>, Error> {
     let select = Query::select()
         .distinct()
-        .columns(["objecttypecode", "accessrightsmask"])
+        .columns(["objecttypecode", "accessrightsmask", "inheritedaccessrightsmask"])
         .from("crm_principalobjectaccess")
         .and_where(Expr::col("principalid").is_in(principals.iter().copied()))
         .to_owned();
     let mut shares: BTreeMap<String, BTreeSet<i64>> = BTreeMap::new();
     for row in tx.query(&select).await? {
         let masks = shares.entry(row.at::<Option<String>>(0)?.unwrap_or_default()).or_default();
-        masks.insert(row.at::<Option<i64>>(1)?.unwrap_or(0));
+        for place in [1, 2] {
+            masks.extend(row.at::<Option<i64>>(place)?.filter(|mask| *mask != 0));
+        }
     }
     Ok(shares)
 }

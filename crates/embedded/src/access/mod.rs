@@ -21,7 +21,8 @@
 //!
 //! # Staleness
 //!
-//! Every write of a row that decides over rights ([`tables::DECIDING`]) raises the counter [`VERSION`] in its own unit. A
+//! Every write of a row that decides over rights ([`tables::DECIDING`]; of shares those that give somebody what he has of no
+//! row yet) raises the counter [`VERSION`] in its own unit. A
 //! kept [`Caller`] is used only while counter and schema version are the ones it was read at ([`Callers`]), so a role that
 //! was taken away counts at the next request, in every process.
 //!
@@ -51,7 +52,7 @@ pub use grants::{
 };
 pub use load::{Callers, version};
 pub use privilege::{Level, Privilege};
-pub use sharing::{AccessRights, grant, modify, principal_access, revoke};
+pub use sharing::{AccessRights, Share, Sharing, grant, modify, principal_access, revoke};
 
 /// The counter that rises with every change to anyone's rights.
 pub(crate) const VERSION: &str = "crm_access";

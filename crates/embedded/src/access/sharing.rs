@@ -2,7 +2,7 @@
 //! annex 8.2.
 //!
 //! Rows that follow the row are shared with it. What was shared of one of them by itself is not told apart from what came
-//! down (the platform keeps both masks): revoking takes both.
+//! down: revoking takes both. What a row inherits from the rows that it hangs on (`lot::inherit`) stands beside and stays.
 //!
 //! Each answers the changes to make; apply them in the unit in which they were worked out.
 
@@ -78,6 +78,32 @@ impl fmt::Display for AccessRights {
     }
 }
 
+/// What a message does to the shares of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sharing {
+    Grant(AccessRights),
+    Modify(AccessRights),
+    Revoke,
+}
+
+/// One such message, worked out in the unit that writes it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Share {
+    pub what: Sharing,
+    pub target: RecordRef,
+    pub principal: RecordRef,
+}
+
+impl Share {
+    pub(crate) async fn changes(&self, tx: &mut Tx, caller: &Caller) -> Result<Vec<Change>, AccessError> {
+        match self.what {
+            Sharing::Grant(rights) => grant(tx, caller, &self.target, &self.principal, rights).await,
+            Sharing::Modify(rights) => modify(tx, caller, &self.target, &self.principal, rights).await,
+            Sharing::Revoke => revoke(tx, caller, &self.target, &self.principal).await,
+        }
+    }
+}
+
 /// GrantAccess: adds rights to those that the principal has of this row and of the rows that follow it by relationships
 /// whose `Share` says so.
 pub async fn grant(
@@ -91,7 +117,7 @@ pub async fn grant(
     let have = shares_of(tx, &rows, principal).await?;
     let more = |row: &RecordRef| {
         let have = have.get(row).copied();
-        put(row, principal, have, have.map_or(rights, |(_, have)| have.and(rights)))
+        put(row, principal, have, have.map_or(rights, |(_, have, _)| have.and(rights)))
     };
     Ok(rows.iter().map(more).collect())
 }
@@ -122,7 +148,7 @@ pub async fn revoke(
     let none = AccessRights::NONE;
     let rows = shared_rows(tx, caller, target, principal, none, |cascade| cascade.unshare).await?;
     let have = shares_of(tx, &rows, principal).await?;
-    Ok(rows.iter().filter_map(|row| have.get(row)).map(|(id, _)| drop_share(*id)).collect())
+    Ok(rows.iter().filter_map(|row| have.get(row)).map(drop_share).collect())
 }
 
 /// RetrievePrincipalAccess: what a user or team may do with a row.
@@ -228,18 +254,20 @@ pub(super) async fn there(tx: &mut Tx, principal: &RecordRef) -> Result<(), Acce
     }
 }
 
-type Share = (Uuid, AccessRights);
+/// A share: its row's id, its rights, and whether something is inherited beside them.
+type Held = (Uuid, AccessRights, bool);
 
 /// What the principal has of these rows already.
 async fn shares_of(
     tx: &mut Tx,
     rows: &[RecordRef],
     principal: &RecordRef,
-) -> Result<HashMap<RecordRef, Share>, Error> {
+) -> Result<HashMap<RecordRef, Held>, Error> {
     let mut shares = HashMap::new();
     for rows in rows.chunks(CHUNK) {
         let select = Query::select()
             .columns(["objectid", "objecttypecode", "principalobjectaccessid", "accessrightsmask"])
+            .column("inheritedaccessrightsmask")
             .from("crm_principalobjectaccess")
             .and_where(Expr::col("objectid").is_in(rows.iter().map(|row| row.id)))
             .and_where(Expr::col("principalid").eq(principal.id))
@@ -247,15 +275,16 @@ async fn shares_of(
         for share in tx.query(&select).await? {
             let table = share.at::<Option<String>>(1)?.unwrap_or_default();
             let rights = AccessRights(share.at::<Option<i64>>(3)?.unwrap_or(0));
-            shares.insert(RecordRef::new(table, share.at(0)?), (share.at(2)?, rights));
+            let inherited = share.at::<Option<i64>>(4)?.is_some_and(|mask| mask != 0);
+            shares.insert(RecordRef::new(table, share.at(0)?), (share.at(2)?, rights, inherited));
         }
     }
     Ok(shares)
 }
 
-fn put(row: &RecordRef, principal: &RecordRef, have: Option<Share>, rights: AccessRights) -> Change {
+fn put(row: &RecordRef, principal: &RecordRef, have: Option<Held>, rights: AccessRights) -> Change {
     // One row for a pair, whoever makes it and however often.
-    let id = have.map_or_else(|| Uuid::new_v5(&row.id, principal.id.as_bytes()), |(id, _)| id);
+    let id = have.map_or_else(|| Uuid::new_v5(&row.id, principal.id.as_bytes()), |(id, ..)| id);
     let share = Record::new(RecordRef::new("principalobjectaccess", id))
         .with("objectid", row.id)
         .with("objecttypecode", row.table.as_str())
@@ -265,8 +294,13 @@ fn put(row: &RecordRef, principal: &RecordRef, have: Option<Share>, rights: Acce
     Change::Upsert(share)
 }
 
-fn drop_share(id: Uuid) -> Change {
-    Change::Delete(RecordRef::new("principalobjectaccess", id))
+/// What was inherited stays: only the share itself is taken.
+fn drop_share((id, _, inherited): &Held) -> Change {
+    let at = RecordRef::new("principalobjectaccess", *id);
+    match inherited {
+        true => Change::Update(Record::new(at).with("accessrightsmask", Value::Int(0))),
+        false => Change::Delete(at),
+    }
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
-//! The tables whose rows decide over rights.
+//! The tables whose rows decide over rights. Shares decide too, but a kept caller knows only which masks there are of
+//! which table (`lot::write` raises the counter for a new one).
 
 /// A write of any row of them is a change of somebody's rights.
 pub(crate) const DECIDING: &[&str] = &[
     "businessunit",
     "fieldpermission",
     "fieldsecurityprofile",
-    "principalobjectaccess",
     "role",
     "roleprivileges",
     "systemuser",

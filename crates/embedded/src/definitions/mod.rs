@@ -52,6 +52,7 @@ fn describe(schema: &Schema) -> Metadata {
         one_to_many,
         many_to_many: relations::many_to_many(schema),
         option_sets: schema.option_sets.iter().map(columns::global).collect(),
+        managed: schema.managed.clone(),
     }
 }
 

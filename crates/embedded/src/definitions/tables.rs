@@ -45,6 +45,7 @@ pub(super) fn describe(schema: &Schema, table: &Table) -> TableInfo {
     let describe = |(place, column)| columns::describe(schema, table, column, place);
     TableInfo {
         id: id("table", &table.name),
+        is_managed: schema.managed.contains(&id("table", &table.name)),
         entity_set: entity_set(table),
         type_code: type_code(table),
         label,
@@ -59,7 +60,6 @@ pub(super) fn describe(schema: &Schema, table: &Table) -> TableInfo {
         has_notes: table.has_notes,
         is_custom: is_custom(table),
         is_intersect: is_intersect(table),
-        is_managed: false,
         change_tracking: !table.untracked,
         columns: table.columns.iter().enumerate().map(describe).collect(),
         keys: table.keys.iter().map(|key| key_info(table, key)).collect(),

@@ -10,7 +10,7 @@ use postroom_core::metadata::{Cascade, CascadeType, OneToMany};
 use crate::definitions;
 use crate::definitions::cascades::PARTS;
 use crate::row::Fields;
-use crate::schema::{Kind, Schema, Table};
+use crate::schema::{Kind, Ownership, Schema, Table};
 
 /// A lookup that may name a row.
 #[derive(Debug, Clone)]
@@ -34,6 +34,8 @@ pub(crate) struct Kin {
     hanging: Vec<Vec<usize>>,
     /// These, and the ones that only lose their link.
     linked: Vec<Vec<usize>>,
+    /// By the place of the child: the ties by which its rows inherit rights, each with the parent's place.
+    inheriting: Vec<Vec<(usize, Tie)>>,
 }
 
 impl Kin {
@@ -64,6 +66,14 @@ impl Kin {
             }
         }
         kin.shares(schema);
+        kin.inheriting = vec![Vec::new(); count];
+        for (parent, ties) in kin.ties.iter().enumerate() {
+            for tie in ties.iter().filter(|tie| tie.cascade.reparent != CascadeType::NoCascade) {
+                if schema.at(tie.child).ownership == Ownership::User {
+                    kin.inheriting[tie.child].push((parent, tie.clone()));
+                }
+            }
+        }
         let hang = kin.ties.iter().flatten().filter(|tie| tie.moves());
         kin.hanging = columns(count, hang.map(|tie| (tie.child, tie.column)));
         let link =
@@ -108,6 +118,17 @@ impl Kin {
 
     pub(crate) fn parts(&self, parent: usize) -> &[(usize, usize)] {
         &self.parts[parent]
+    }
+
+    /// The ties by which rows of this table inherit rights, each with the place of the table above.
+    pub(crate) fn inherits_by(&self, child: usize) -> &[(usize, Tie)] {
+        &self.inheriting[child]
+    }
+
+    /// Whether rows inherit rights by this tie.
+    pub(crate) fn inherits(&self, tie: &Tie) -> bool {
+        self.inheriting[tie.child].iter().any(|(_, known)| known.column == tie.column)
+            && tie.cascade.reparent != CascadeType::NoCascade
     }
 
     /// The columns in which rows of this table name others that matter to them.

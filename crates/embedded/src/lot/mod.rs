@@ -9,6 +9,7 @@ mod create;
 mod delete;
 pub(crate) mod descend;
 mod gather;
+mod inherit;
 mod keys;
 mod kin;
 pub(crate) mod load;
@@ -115,6 +116,7 @@ pub(crate) async fn apply(
     lot.rights = rights::load(tx, &lot, caller).await?;
     keys::load(tx, &mut lot, &sets).await?;
     let answers = sets.into_iter().map(|set| lot.apply(set)).collect();
+    inherit::settle(tx, &mut lot).await?;
     lot.write(tx).await?;
     Ok(answers)
 }

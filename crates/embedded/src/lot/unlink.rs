@@ -95,7 +95,7 @@ impl Lot {
 }
 
 /// The column names one of these rows of `parent`.
-fn names_one(column: &Column, parent: &str, ids: &[Uuid]) -> Expr {
+pub(super) fn names_one(column: &Column, parent: &str, ids: &[Uuid]) -> Expr {
     let named = Expr::col(column.name.clone()).is_in(ids.iter().copied());
     if column.kind != Kind::Lookup || !column.targets.several() {
         return named;

@@ -55,10 +55,35 @@ impl Lot {
             self.rows[key].phase != Phase::Loaded
                 && access::tables::DECIDING.contains(&self.schema.at(key.0).name.as_str())
         };
-        if keys.iter().any(decides) {
+        if keys.iter().any(decides) || self.shares_anew(tx, keys).await? {
             tx.next_numbers(access::VERSION, 1).await?;
         }
         Ok(())
+    }
+
+    /// Whether somebody gets rights over rows of a table in a way that he has over none of them yet. What he has over others
+    /// already, a kept caller looks for in the rows.
+    async fn shares_anew(&self, tx: &mut Tx, keys: &[Key]) -> Result<bool, Error> {
+        let Some(place) = self.schema.find("principalobjectaccess") else { return Ok(false) };
+        let table = self.schema.at(place);
+        let written =
+            |key: &&Key| key.0 == place && matches!(self.rows[key].phase, Phase::Fresh | Phase::Changed);
+        let mut seen = HashSet::new();
+        for key in keys.iter().filter(written) {
+            let fields = &self.rows[key].fields;
+            let mask = |column: &str| fields.int(table, column).unwrap_or(0);
+            let (Some(Value::Guid(holder)), Some(kind)) =
+                (fields.named(table, "principalid"), fields.text(table, "objecttypecode"))
+            else {
+                return Ok(true);
+            };
+            for mask in [mask("accessrightsmask"), mask("inheritedaccessrightsmask")] {
+                if mask != 0 && seen.insert((*holder, kind, mask)) && !holds(tx, *holder, kind, mask).await? {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
     }
 
     /// Rows that went, those that went and came again, and what hung on both.
@@ -153,6 +178,20 @@ impl Lot {
         }
         Ok(())
     }
+}
+
+/// Whether a user or team has these rights over any row of the table.
+async fn holds(tx: &mut Tx, holder: Uuid, kind: &str, mask: i64) -> Result<bool, Error> {
+    let either = Expr::col("accessrightsmask").eq(mask).or(Expr::col("inheritedaccessrightsmask").eq(mask));
+    let select = Query::select()
+        .expr(Expr::val(1))
+        .from("crm_principalobjectaccess")
+        .and_where(Expr::col("principalid").eq(holder))
+        .and_where(Expr::col("objecttypecode").eq(kind))
+        .and_where(either)
+        .limit(1)
+        .to_owned();
+    Ok(tx.query_one(&select).await?.is_some())
 }
 
 fn attachments_of(mail: Uuid) -> SelectStatement {

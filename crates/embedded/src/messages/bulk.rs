@@ -3,10 +3,12 @@
 //! The job's row is durable before the first row goes, with its queries in it as FetchXML. Up to [`INLINE`] rows go before
 //! the answer, so the job is completed when it is asked for. More go on behind the answer. When the process dies, the job
 //! stays *In Progress*; [`resume`] takes it up: deleting what is gone changes nothing, and rows that were made after the
-//! job began are not its business.
+//! job began are not its business. A row on which more rows hang than one unit takes goes after them, piece by piece.
 
 use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
+use postroom_core::metadata::CascadeType;
 use postroom_core::query::Comparison;
 use postroom_core::{Change, ChangeSet, Content, Crm, Fault, Filter, Query, Record, RecordRef, Value};
 use postroom_formats::fetchxml::{self, Fetch};
@@ -16,7 +18,8 @@ use super::ask::{Ask, table};
 use super::{Parameter, Prepared, codes, refuse};
 use crate::Embedded;
 use crate::failure::Failure;
-use crate::lot::{self, Writer};
+use crate::lot::{self, Kin, Tie, Writer};
+use crate::rules::Refusal;
 use crate::session::{Session, Start, Window};
 
 /// Rows deleted before the answer.
@@ -133,8 +136,12 @@ impl Job {
             let window = Window { size: Some(LOT.min(left as u64)), start };
             let page = self.session.page(query.clone(), window, false).await?;
             left = left.saturating_sub(page.records.len());
-            let deletion = |row: &Record| ChangeSet { changes: vec![Change::Delete(row.at.clone())] };
-            for done in self.session.apply(page.records.iter().map(deletion).collect()).await {
+            let answers = self.session.apply(page.records.iter().map(deletion).collect()).await;
+            for (row, done) in page.records.iter().zip(answers) {
+                let done = match done {
+                    Err(Failure::Refused(Refusal::Family { .. })) => self.piecewise(&row.at).await,
+                    done => done.map(drop),
+                };
                 match done {
                     Ok(_) => tally.deleted += 1,
                     Err(error) => {
@@ -149,6 +156,51 @@ impl Job {
             }
         }
         Ok(true)
+    }
+
+    /// A row on which more hang than one unit takes: those go first, in lots, and it last. So not all go at once, but none
+    /// goes when another one keeps the row, as far as that can be seen beforehand.
+    fn piecewise<'f>(&'f self, at: &'f RecordRef) -> BoxFuture<'f, Result<(), Failure>> {
+        async move {
+            let schema = self.session.crm().schema().await?;
+            let kin = Kin::of(&schema);
+            let ties = schema.find(&at.table).map(|place| kin.ties(place)).unwrap_or_default();
+            let below = |tie: &Tie, most| {
+                let table = schema.at(tie.child);
+                let named = Filter::eq(table.columns[tie.column].name.as_str(), Value::Lookup(at.clone()));
+                Query::of(&table.name).select(&[]).filter(named).top(most)
+            };
+            for tie in ties.iter().filter(|tie| tie.cascade.delete == CascadeType::Restrict) {
+                if let Some(by) = self.session.system(below(tie, 1)).await?.pop() {
+                    let (row, relationship) = (at.clone(), tie.name.clone());
+                    return Err(Refusal::Restricted { row, by: by.at, relationship }.into());
+                }
+            }
+            for tie in ties.iter().filter(|tie| tie.cascade.delete == CascadeType::Cascade) {
+                loop {
+                    let rows = self.session.system(below(tie, LOT)).await?;
+                    if rows.is_empty() {
+                        break;
+                    }
+                    self.delete_all(&rows).await?;
+                }
+            }
+            self.delete_all(&[Record::new(at.clone())]).await
+        }
+        .boxed()
+    }
+
+    /// Each by itself; the first that is refused ends it.
+    async fn delete_all(&self, rows: &[Record]) -> Result<(), Failure> {
+        let answers = self.session.apply(rows.iter().map(deletion).collect()).await;
+        for (row, done) in rows.iter().zip(answers) {
+            match done {
+                Ok(_) => {}
+                Err(Failure::Refused(Refusal::Family { .. })) => self.piecewise(&row.at).await?,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     async fn close(&self, tally: &Tally, done: Result<bool, Failure>) -> Result<(), Failure> {
@@ -168,6 +220,10 @@ impl Job {
             .with("message", text.chars().take(2000).collect::<String>());
         put(&self.session, Change::Update(row)).await
     }
+}
+
+fn deletion(row: &Record) -> ChangeSet {
+    ChangeSet { changes: vec![Change::Delete(row.at.clone())] }
 }
 
 /// The job's row is the system's own: its writing asks for no privilege.

@@ -25,6 +25,7 @@ use jiff::Timestamp;
 use postroom_core::{Change, Ids, Query, Record, RecordRef};
 use uuid::Uuid;
 
+use crate::access::{Share, Sharing};
 use crate::failure::Failure;
 use crate::session::Session;
 use ask::Ask;
@@ -97,6 +98,8 @@ pub struct Message {
 pub struct Prepared {
     /// Done in one set; nothing when the message was done already or only reads.
     pub changes: Vec<Change>,
+    /// Done in the same set, after what comes before it there.
+    pub share: Option<Share>,
     /// What to answer then: names and values of the response.
     pub results: Vec<(String, Parameter)>,
 }
@@ -117,7 +120,11 @@ impl Prepared {
 
     pub(crate) fn of(changes: Vec<Change>, results: Vec<(&str, Parameter)>) -> Self {
         let results = results.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        Prepared { changes, results }
+        Prepared { changes, share: None, results }
+    }
+
+    pub(crate) fn share(share: Share) -> Self {
+        Prepared { share: Some(share), ..Prepared::default() }
     }
 }
 
@@ -169,9 +176,9 @@ async fn prepare_more(ask: &Ask<'_>, known: &Definition) -> Result<Prepared, Fai
         "LoseOpportunity" => sales::close_opportunity(ask, sales::LOST).await,
         "Merge" => sales::merge::merge(ask).await,
         "InitializeFrom" => sales::initialize_from(ask).await,
-        "GrantAccess" => rights::share(ask, rights::Share::Grant).await,
-        "ModifyAccess" => rights::share(ask, rights::Share::Modify).await,
-        "RevokeAccess" => rights::share(ask, rights::Share::Revoke).await,
+        "GrantAccess" => rights::share(ask, Sharing::Grant),
+        "ModifyAccess" => rights::share(ask, Sharing::Modify),
+        "RevokeAccess" => rights::revoke(ask),
         "RetrievePrincipalAccess" => rights::principal_access(ask).await,
         "RetrieveUserPrivileges" => rights::user_privileges(ask).await,
         "RetrieveUserSetOfPrivilegesByNames" => rights::user_privileges(ask).await,
@@ -189,6 +196,9 @@ async fn prepare_more(ask: &Ask<'_>, known: &Definition) -> Result<Prepared, Fai
         "ImportSolutionAsync" => solutions::import_async(ask, false).await,
         "StageAndUpgrade" => solutions::upgrade(ask).await,
         "StageAndUpgradeAsync" => solutions::import_async(ask, true).await,
+        "DeleteAndPromote" => solutions::promote(ask).await,
+        "CloneAsPatch" => solutions::clone(ask, true).await,
+        "CloneAsSolution" => solutions::clone(ask, false).await,
         "ExportSolution" => solutions::export(ask).await,
         "AddSolutionComponent" => solutions::add_component(ask).await,
         "RemoveSolutionComponent" => solutions::remove_component(ask).await,

@@ -3,7 +3,7 @@
 //! protocol annex 7 and 8.
 //!
 //! Not here: Rollup, SendBulkMail; the messages of definitions, PublishXml among them, which the doors' own `definitions`
-//! answer; DeleteAndPromote, CloneAsPatch and the like.
+//! answer.
 
 /// What a message is bound to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,6 +132,8 @@ const IMPORT: Fields = &[
     ("ComponentParameters", Entities(None)),
 ];
 const IMPORTED: Fields = &[("AsyncOperationId", Guid), ("ImportJobKey", Text)];
+const CLONE: Fields = &[("ParentSolutionUniqueName", Text), ("DisplayName", Text), ("VersionNumber", Text)];
+const SOLUTION: Fields = &[("SolutionId", Guid)];
 const ADDED: Fields = &[("id", Guid)];
 
 /// Every message that [`super::prepare`] knows.
@@ -342,9 +344,9 @@ pub const NAMES: &[Definition] = &[
         &[("EntityMoniker", ANY), ("TargetEntityName", Text), ("TargetFieldType", Enum("TargetFieldType"))],
         &[("Entity", ANY)],
     ),
-    at_once(action("GrantAccess", Bound::No, ACCESS, &[])),
-    at_once(action("ModifyAccess", Bound::No, ACCESS, &[])),
-    at_once(action("RevokeAccess", Bound::No, &[("Target", ANY), ("Revokee", ANY)], &[])),
+    action("GrantAccess", Bound::No, ACCESS, &[]),
+    action("ModifyAccess", Bound::No, ACCESS, &[]),
+    action("RevokeAccess", Bound::No, &[("Target", ANY), ("Revokee", ANY)], &[]),
     on(
         "Principal",
         function(
@@ -490,6 +492,9 @@ pub const NAMES: &[Definition] = &[
         ],
         &[("ExportSolutionFile", Binary)],
     ),
+    at_once(action("DeleteAndPromote", Bound::No, &[("UniqueName", Text)], SOLUTION)),
+    at_once(action("CloneAsPatch", Bound::No, CLONE, SOLUTION)),
+    at_once(action("CloneAsSolution", Bound::No, CLONE, SOLUTION)),
     at_once(action(
         "AddSolutionComponent",
         Bound::No,

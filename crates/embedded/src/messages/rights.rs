@@ -1,5 +1,6 @@
-//! Rights: shares and the privileges of roles (dataverse.md G, protocol annex 8.2). What they change is done at once, in the
-//! unit in which it was found to be allowed: the rows are nobody's to write.
+//! Rights: shares and the privileges of roles (dataverse.md G, protocol annex 8.2). What they change is found to be allowed
+//! in the unit that writes it: the rows are nobody's to write. Shares wait for the set that they are part of; roles change
+//! at once.
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -10,18 +11,10 @@ use uuid::Uuid;
 
 use super::ask::{Ask, guid, member, reference};
 use super::{Parameter, Prepared};
-use crate::access::{self, AccessError, AccessRights, Caller, Grant, Level, Privilege};
+use crate::access::{self, AccessError, AccessRights, Caller, Grant, Level, Privilege, Share, Sharing};
 use crate::failure::Failure;
 use crate::lot::{self, Writer};
 use crate::schema::Schema;
-
-/// What is done to a share.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Share {
-    Grant,
-    Modify,
-    Revoke,
-}
 
 /// What is done to a role.
 #[derive(Debug, Clone, Copy)]
@@ -31,23 +24,17 @@ pub(super) enum Role {
     Remove,
 }
 
-pub(super) async fn share(ask: &Ask<'_>, what: Share) -> Result<Prepared, Failure> {
+/// GrantAccess and ModifyAccess: `what` is done with the rights given.
+pub(super) fn share(ask: &Ask<'_>, what: fn(AccessRights) -> Sharing) -> Result<Prepared, Failure> {
     let target = ask.needed("Target", None)?;
-    let (principal, rights) = match what {
-        Share::Revoke => (ask.needed("Revokee", None)?, AccessRights::NONE),
-        Share::Grant | Share::Modify => given(ask)?,
-    };
-    at_once(ask, move |tx, caller| {
-        async move {
-            match what {
-                Share::Grant => access::grant(tx, &caller, &target, &principal, rights).await,
-                Share::Modify => access::modify(tx, &caller, &target, &principal, rights).await,
-                Share::Revoke => access::revoke(tx, &caller, &target, &principal).await,
-            }
-        }
-        .boxed()
-    })
-    .await
+    let (principal, rights) = given(ask)?;
+    Ok(Prepared::share(Share { what: what(rights), target, principal }))
+}
+
+pub(super) fn revoke(ask: &Ask<'_>) -> Result<Prepared, Failure> {
+    let target = ask.needed("Target", None)?;
+    let principal = ask.needed("Revokee", None)?;
+    Ok(Prepared::share(Share { what: Sharing::Revoke, target, principal }))
 }
 
 /// `PrincipalAccess {Principal, AccessMask}`; the mask by name or number.

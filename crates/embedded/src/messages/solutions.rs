@@ -29,19 +29,37 @@ pub(super) async fn upgrade(ask: &Ask<'_>) -> Result<Prepared, Failure> {
 }
 
 async fn run(ask: &Ask<'_>, file: &str, upgrade: bool) -> Result<Uuid, Failure> {
-    if ask.flag("HoldingSolution")? == Some(true) {
-        let text = "Holding solutions are not kept here: import with StageAndUpgrade, which replaces the version that is \
-                    there in one step.";
-        return Err(refuse(codes::NOT_SUPPORTED, text));
-    }
     if ask.flag("ConvertToManaged")? == Some(true) {
         let text = "Unmanaged solutions are not made into managed ones here: delete the unmanaged one first.";
         return Err(refuse(codes::NOT_SUPPORTED, text));
     }
     let Parameter::Binary(bytes) = ask.need(file)? else { return Err(ask.unfit(file, "bytes in base64")) };
     let job = ask.guid("ImportJobId")?.filter(|id| !id.is_nil());
-    let import = Import { file: bytes.clone(), job, upgrade };
+    let holding = !upgrade && ask.flag("HoldingSolution")? == Some(true);
+    let import = Import { file: bytes.clone(), job, upgrade, holding };
     solutions::import(ask.session, ask.ids, import).await
+}
+
+pub(super) async fn promote(ask: &Ask<'_>) -> Result<Prepared, Failure> {
+    ask.need("UniqueName")?;
+    let name = ask.text("UniqueName")?.unwrap_or_default();
+    let id = solutions::promote(ask.session, name).await?;
+    Ok(Prepared::answer(vec![("SolutionId", Parameter::Guid(id))]))
+}
+
+/// CloneAsPatch, or CloneAsSolution.
+pub(super) async fn clone(ask: &Ask<'_>, patch: bool) -> Result<Prepared, Failure> {
+    for name in ["ParentSolutionUniqueName", "DisplayName", "VersionNumber"] {
+        ask.need(name)?;
+    }
+    let text = |name| ask.text(name).map(Option::unwrap_or_default);
+    let (parent, label, version) =
+        (text("ParentSolutionUniqueName")?, text("DisplayName")?, text("VersionNumber")?);
+    let id = match patch {
+        true => solutions::patch(ask.session, ask.ids, parent, label, version).await?,
+        false => solutions::roll_up(ask.session, parent, label, version).await?,
+    };
+    Ok(Prepared::answer(vec![("SolutionId", Parameter::Guid(id))]))
 }
 
 /// With a system job that tells of it.

@@ -6,18 +6,20 @@
 mod column;
 mod corrections;
 mod data;
+pub(crate) mod indexes;
 pub(crate) mod names;
 pub(crate) mod overlay;
 pub(crate) mod registry;
 pub(crate) mod shape;
 mod table;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, LazyLock, OnceLock};
 
 use bytes::Bytes;
 use postroom_core::metadata::Metadata;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 pub use column::{Behavior, Choice, Column, Format, Kind, Link, Preset, Targets, Texts, Wanted};
 pub(crate) use table::standard_columns;
@@ -33,6 +35,8 @@ pub struct Schema {
     pub(crate) version: i64,
     /// The global ones.
     pub(crate) option_sets: Vec<GlobalSet>,
+    /// The `MetadataId`s of what came with a managed solution.
+    pub(crate) managed: HashSet<Uuid>,
     /// What is said of all this, once somebody asked.
     pub(crate) metadata: OnceLock<Arc<Metadata>>,
     /// What hangs on the rows of each table, once a row was deleted or assigned.
@@ -70,6 +74,10 @@ impl Schema {
 
     pub(crate) fn with_option_sets(self, option_sets: Vec<GlobalSet>) -> Self {
         Schema { option_sets, ..self }
+    }
+
+    pub(crate) fn with_managed(self, managed: HashSet<Uuid>) -> Self {
+        Schema { managed, ..self }
     }
 
     /// The same with these tables and option sets besides, or instead of those of their names, and without those that went.

@@ -15,6 +15,7 @@ use super::{Column, GlobalSet, Kind, Schema, Table, Targets, names, shape};
 use crate::definitions::Problem;
 use crate::failure::Failure;
 use crate::rules::Refusal;
+use crate::solutions;
 
 /// The steps that a store must have run before [`crate::Embedded::open`].
 pub const MIGRATIONS: &[Migration] = &[
@@ -76,7 +77,8 @@ impl Cache {
     }
 }
 
-async fn version(tx: &mut Tx) -> Result<i64, Error> {
+/// The newest version of any description; 0 in a database without tables.
+pub(crate) async fn version(tx: &mut Tx) -> Result<i64, Error> {
     let select = Query::select().expr(Func::max(Expr::col("version"))).from("crm_table").to_owned();
     let row = tx.query_one(&select).await?;
     Ok(row.map(|row| row.at::<Option<i64>>(0)).transpose()?.flatten().unwrap_or(0))
@@ -95,7 +97,9 @@ async fn load(tx: &mut Tx, version: i64) -> Result<Schema, Error> {
         tables.push(table);
     }
     tables.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(Schema::new(version, tables).with_option_sets(load_option_sets(tx).await?))
+    let holds = tables.iter().any(|table| table.name == "solutioncomponent");
+    let managed = if holds { solutions::managed(tx).await? } else { HashSet::new() };
+    Ok(Schema::new(version, tables).with_option_sets(load_option_sets(tx).await?).with_managed(managed))
 }
 
 async fn load_option_sets(tx: &mut Tx) -> Result<Vec<GlobalSet>, Error> {
@@ -165,13 +169,23 @@ where
     forget(tx, "crm_table", &revision.gone).await?;
     record(tx, version, &revision.tables).await?;
     record_option_sets(tx, &revision).await?;
+    mark(tx, version).await?;
+    Ok(answer)
+}
+
+/// Every process reads the definitions again: what is said of them changed, though they did not.
+pub(crate) async fn renew(tx: &mut Tx) -> Result<(), Error> {
+    let version = tx.next_numbers(COUNTER, 1).await?;
+    mark(tx, version).await
+}
+
+async fn mark(tx: &mut Tx, version: i64) -> Result<(), Error> {
     let mark = Query::update()
         .table("crm_table")
         .value("version", version)
         .and_where(Expr::col("name").eq(MARK))
         .to_owned();
-    tx.execute(&mark).await?;
-    Ok(answer)
+    tx.execute(&mark).await.map(drop)
 }
 
 /// One table in the database becomes what it shall be.

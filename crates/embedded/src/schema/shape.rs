@@ -77,11 +77,31 @@ pub(super) fn create(table: &Table, dialect: Dialect) -> Vec<Ddl> {
         statement.col(definition);
     }
     let mut all = vec![Ddl::CreateTable(statement)];
-    all.extend(
-        table.columns.iter().filter(|column| indexed(column)).map(|column| index(table, column, dialect)),
-    );
-    all.extend(table.keys.iter().map(|key| key_index(table, key, dialect)));
+    all.extend(indexes(table, dialect).into_iter().map(|index| index.statement));
     all
+}
+
+/// An index that a table should have.
+pub(super) struct Wanted {
+    pub(super) name: String,
+    /// The key that it keeps unique.
+    pub(super) key: Option<String>,
+    pub(super) statement: Ddl,
+}
+
+/// All indexes that a table should have.
+pub(super) fn indexes(table: &Table, dialect: Dialect) -> Vec<Wanted> {
+    let columns = table.columns.iter().filter(|column| indexed(column)).map(|column| Wanted {
+        name: index_name(table, column),
+        key: None,
+        statement: index(table, column, dialect),
+    });
+    let keys = table.keys.iter().map(|key| Wanted {
+        name: key_index_name(table, key),
+        key: Some(key.name.clone()),
+        statement: key_index(table, key, dialect),
+    });
+    columns.chain(keys).collect()
 }
 
 /// What takes columns and keys away that a table no longer has. A lookup that may name one table only loses its second
@@ -101,7 +121,7 @@ pub(super) fn narrow(table: &Table, have: &Table) -> Vec<Ddl> {
     all
 }
 
-fn drop_index(name: String) -> Ddl {
+pub(super) fn drop_index(name: String) -> Ddl {
     Ddl::DropIndex(Index::drop().name(name).if_exists().to_owned())
 }
 
@@ -180,7 +200,7 @@ fn index(table: &Table, column: &Column, dialect: Dialect) -> Ddl {
     index.name(index_name(table, column)).table(table.storage());
     let plain = || column.name.clone();
     // The order of `query::window`. The builder has no word for it and writes the operator class as it is.
-    // An index made before this order was given stays as it is: it finds rows as well, but walks no pages.
+    // What changes here needs a new layout of `indexes`: older databases keep their indexes otherwise.
     let nulls = "NULLS FIRST";
     match (column.kind, dialect) {
         (Kind::Text, Dialect::Postgres) => {

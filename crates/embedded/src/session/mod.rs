@@ -5,6 +5,7 @@
 
 mod permission;
 mod preview;
+mod shared;
 
 use std::sync::Arc;
 

@@ -10,7 +10,8 @@ use postroom_core::{Change, ChangeSet, RecordRef};
 use postroom_store::Error;
 
 use super::permission::{self, Stopped};
-use super::{Reader, Session};
+use super::{Asks, Reader, Session};
+use crate::access::Callers;
 use crate::content;
 use crate::failure::Failure;
 use crate::lot::Writer;
@@ -39,6 +40,8 @@ impl Session {
             let read = self.crm.store.read(move |tx| work(Reader { tx, cache, asks, now }));
             return read.await;
         }
+        // Rights that are read where these changes are made are nobody's once the unit is taken back: they are not kept.
+        let asks = Asks { callers: Callers::default(), ..asks };
         let mut sets = vec![ChangeSet { changes: self.pending.to_vec() }];
         let files = content::store_files(&mut sets);
         let writer = Writer { acting: self.user(), now };

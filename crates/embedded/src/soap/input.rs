@@ -57,7 +57,7 @@ pub(super) async fn row(call: &Call<'_>, at: RecordRef, entity: &Entity, new: bo
         }
     }
     for (relationship, rows) in &entity.related {
-        related(call, &mut given, relationship, rows).await?;
+        related(call, &mut given, relationship, &rows.entities).await?;
     }
     Ok(given)
 }

@@ -30,7 +30,7 @@ pub(super) async fn prepare(call: &Call<'_>, request: &Request) -> Result<Prepar
         let any = result(call, value, shape);
         (name, any)
     });
-    Ok(Prepared { changes: prepared.changes, then: Then::Results(results.collect()) })
+    Ok(Prepared { changes: prepared.changes, share: prepared.share, then: Then::Results(results.collect()) })
 }
 
 /// Whether a message is done while it is read, so that no transaction can take it back.

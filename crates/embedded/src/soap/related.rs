@@ -1,10 +1,11 @@
-//! `RelatedEntitiesQuery` of `Retrieve`: the rows that relationships lead to from the row, each by a query of its own.
+//! `RelatedEntitiesQuery` of `Retrieve`: the rows that relationships lead to from the row, each by a query of its own. It
+//! comes in pages as any other: the collection says whether there is more, and the next Retrieve asks with its cookie.
 
 use postroom_core::query::{Filter, Join, Link};
 use postroom_core::{Query, RecordRef, Value};
 use postroom_formats::fetchxml::Fetch;
 use postroom_formats::soap::query::AnyQuery;
-use postroom_formats::soap::value::{Any, Entity, Relationship};
+use postroom_formats::soap::value::{Any, Entity, EntityCollection, Relationship};
 
 use super::call::Call;
 use super::read;
@@ -35,9 +36,10 @@ pub(super) async fn attach(call: &Call<'_>, entity: &mut Entity, asked: &Any) ->
             return Err(Stop::bad(text));
         }
         let rows = match condition(call, &relation, &at).await? {
-            Some(filter) => read::rows(call, narrowed(fetch, filter)).await?.entities,
-            None => Vec::new(),
+            Some(filter) => read::rows(call, narrowed(fetch, filter)).await?,
+            None => EntityCollection::of(relation.target(), Vec::new()),
         };
+        let rows = EntityCollection { min_row_version: None, ..rows };
         entity.related.push((relationship.schema_name, rows));
     }
     Ok(())

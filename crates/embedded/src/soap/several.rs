@@ -17,6 +17,7 @@ use super::call::Call;
 use super::stop::Stop;
 use super::write::{self, Prepared, Then};
 use super::{define, execute, message};
+use crate::access::Share;
 use crate::failure::Failure;
 use crate::messages;
 use crate::rules::Refusal;
@@ -141,23 +142,29 @@ pub(super) async fn transaction(call: &Call<'_>, request: &Request) -> Result<Re
     let requests = requests(request)?;
     let returns = request.get("ReturnResponses").and_then(Any::as_bool).unwrap_or_default();
     let mut changes = Vec::new();
+    let mut shares = Vec::new();
     let mut parts = Vec::new();
+    // How many changes and shares there are up to the end of each.
+    let mut ends = Vec::new();
     for (index, inner) in requests.iter().enumerate() {
         let prepared = one(call, inner, &changes).await.map_err(|stop| stop.of_request(index))?;
         let first = changes.len();
+        shares.extend(prepared.share.map(|share| (first, share)));
         changes.extend(prepared.changes);
         parts.push((first..changes.len(), prepared.then));
+        ends.push((changes.len(), shares.len()));
     }
-    let ends: Vec<usize> = parts.iter().map(|(part, _)| part.end).collect();
-    let outcomes = match changes.is_empty() {
+    let outcomes = match changes.is_empty() && shares.is_empty() {
         true => Vec::new(),
-        false => match call.session.write(ChangeSet { changes: changes.clone() }).await {
-            Ok(outcomes) => outcomes,
-            Err(failure) => {
-                let index = culprit(call, &changes, &ends).await;
-                return Err(Stop::from(failure).of_request(index));
+        false => {
+            match call.session.write_shared(ChangeSet { changes: changes.clone() }, shares.clone()).await {
+                Ok(outcomes) => outcomes,
+                Err(failure) => {
+                    let index = culprit(call, &changes, &shares, &ends).await;
+                    return Err(Stop::from(failure).of_request(index));
+                }
             }
-        },
+        }
     };
     let responses = requests.iter().zip(parts).map(|(inner, (part, then))| {
         write::finish(call, &inner.name, then, outcomes.get(part).unwrap_or_default())
@@ -178,7 +185,7 @@ async fn one(call: &Call<'_>, request: &Request, before: &[Change]) -> Result<Pr
     match request.name.starts_with("Retrieve") || request.name == "WhoAmI" {
         true => {
             let response = execute::single(call, request).await?;
-            Ok(Prepared { changes: Vec::new(), then: Then::Results(response.results) })
+            Ok(Prepared { changes: Vec::new(), share: None, then: Then::Results(response.results) })
         }
         false if messages::find(&request.name).is_some() && names_one(request, before) => {
             let later = call.session.after(before.to_vec());
@@ -204,13 +211,19 @@ fn names_one(request: &Request, before: &[Change]) -> bool {
 
 /// Which request fails: the first beginning of the set that cannot be done. Each ends with a change that never can be, so
 /// nothing of it stays.
-async fn culprit(call: &Call<'_>, changes: &[Change], ends: &[usize]) -> usize {
+async fn culprit(
+    call: &Call<'_>,
+    changes: &[Change],
+    shares: &[(usize, Share)],
+    ends: &[(usize, usize)],
+) -> usize {
     let (mut good, mut bad) = (0, ends.len());
     while good + 1 < bad {
         let middle = usize::midpoint(good, bad);
-        let mut begun = changes[..ends[middle - 1]].to_vec();
+        let (change, share) = ends[middle - 1];
+        let (mut begun, shares) = (changes[..change].to_vec(), shares[..share].to_vec());
         begun.push(Change::Delete(RecordRef::new(NOWHERE, Uuid::nil())));
-        match call.session.write(ChangeSet { changes: begun }).await {
+        match call.session.write_shared(ChangeSet { changes: begun }, shares).await {
             Err(Failure::Refused(Refusal::UnknownTable { table, .. })) if table == NOWHERE => good = middle,
             _ => bad = middle,
         }
@@ -259,7 +272,7 @@ pub(super) async fn rows(call: &Call<'_>, request: &Request) -> Result<Prepared,
         "UpsertMultiple" => Then::AllUpserted(made),
         _ => Then::Results(Vec::new()),
     };
-    Ok(Prepared { changes, then })
+    Ok(Prepared { changes, share: None, then })
 }
 
 /// `ArrayOfUpsertResponse`.

@@ -8,6 +8,7 @@ use super::call::Call;
 use super::input::{self, Given};
 use super::stop::Stop;
 use super::{Ability, message, parties, relate, several};
+use crate::access::Share;
 use crate::webapi::{Problem, codes};
 
 /// `ConcurrencyVersionNotProvided`.
@@ -16,6 +17,7 @@ const NO_VERSION: u32 = 0x8006_0883;
 /// A message ready to be done.
 pub(super) struct Prepared {
     pub changes: Vec<Change>,
+    pub share: Option<Share>,
     pub then: Then,
 }
 
@@ -33,16 +35,17 @@ pub(super) enum Then {
 
 impl Prepared {
     pub(super) fn silent(changes: Vec<Change>) -> Self {
-        Prepared { changes, then: Then::Results(Vec::new()) }
+        Prepared { changes, share: None, then: Then::Results(Vec::new()) }
     }
 }
 
 /// Does one message.
 pub(super) async fn run(call: &Call<'_>, request: &Request) -> Result<Response, Stop> {
     let prepared = prepare(call, request).await?;
-    let outcomes = match prepared.changes.is_empty() {
+    let shares: Vec<(usize, Share)> = prepared.share.into_iter().map(|share| (0, share)).collect();
+    let outcomes = match prepared.changes.is_empty() && shares.is_empty() {
         true => Vec::new(),
-        false => call.session.write(ChangeSet { changes: prepared.changes }).await?,
+        false => call.session.write_shared(ChangeSet { changes: prepared.changes }, shares).await?,
     };
     Ok(finish(call, &request.name, prepared.then, &outcomes))
 }
@@ -150,7 +153,7 @@ pub(super) async fn creation(call: &Call<'_>, entity: &Entity) -> Result<(Record
 
 async fn create(call: &Call<'_>, entity: &Entity) -> Result<Prepared, Stop> {
     let (at, changes) = creation(call, entity).await?;
-    Ok(Prepared { changes, then: Then::Results(vec![("id".to_owned(), Any::Guid(at.id))]) })
+    Ok(Prepared { changes, share: None, then: Then::Results(vec![("id".to_owned(), Any::Guid(at.id))]) })
 }
 
 /// The row that an entity means: by its id, else by a key. `None`: a key that no row has.
@@ -227,7 +230,7 @@ pub(super) async fn either(call: &Call<'_>, entity: &Entity) -> Result<(RecordRe
 
 async fn upsert(call: &Call<'_>, entity: &Entity) -> Result<Prepared, Stop> {
     let (at, changes) = either(call, entity).await?;
-    Ok(Prepared { changes, then: Then::Upserted { at, change: 0 } })
+    Ok(Prepared { changes, share: None, then: Then::Upserted { at, change: 0 } })
 }
 
 async fn set_state(call: &Call<'_>, request: &Request) -> Result<Prepared, Stop> {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use postroom_core::metadata::{ColumnKind, Label, Metadata, OneToMany, TableInfo};
+use postroom_core::metadata::{ColumnInfo, ColumnKind, Label, Metadata, OneToMany, OptionSet, TableInfo};
 use postroom_core::{Record, Value};
 use postroom_formats::solution::{
     self as format, Entity, Manifest, Missing, Package, Publisher, Root, Solution, component,
@@ -43,6 +43,31 @@ pub(crate) async fn export(
         let text = format!("The solution {name} cannot be exported. {error}");
         refuse(codes::IMPORT, text)
     })
+}
+
+/// The languages that names stand in, the organisation's first.
+fn languages(entities: &[Entity], sets: &[OptionSet]) -> Vec<u32> {
+    let of_set = |set: &OptionSet| {
+        let options = set.options.iter().map(|option| option.label.clone());
+        options.chain([set.label.clone(), set.description.clone()]).collect::<Vec<Label>>()
+    };
+    let of_column = |column: &ColumnInfo| {
+        let mut all = vec![column.label.clone(), column.description.clone()];
+        if let ColumnKind::Picklist { options, .. } | ColumnKind::MultiSelect { options } = &column.kind {
+            all.extend(of_set(options));
+        }
+        all
+    };
+    let tables = entities.iter().map(|entity| &entity.table).flat_map(|table| {
+        let own = [table.label.clone(), table.collection_label.clone(), table.description.clone()];
+        own.into_iter().chain(table.columns.iter().flat_map(of_column))
+    });
+    let labels = tables.chain(sets.iter().flat_map(of_set));
+    let mut others: Vec<u32> = labels.flat_map(|label| label.0).map(|(language, _)| language).collect();
+    others.retain(|language| *language != 1033);
+    others.sort_unstable();
+    others.dedup();
+    [vec![1033], others].concat()
 }
 
 /// How one object is held.
@@ -189,19 +214,20 @@ impl Export<'_> {
             apps.push(gather::app(crm, &row, self.metadata).await?);
         }
         let (own, of_apps): (Vec<_>, Vec<_>) = maps.into_iter().partition(|map| map.unique_name.is_empty());
-        let sets = self.metadata.option_sets.iter().filter(|set| self.holds(set.id));
+        let sets: Vec<OptionSet> =
+            self.metadata.option_sets.iter().filter(|set| self.holds(set.id)).cloned().collect();
         Ok(Solution {
+            languages: languages(&entities, &sets),
             entities,
             roles,
             ribbon: ribbons.iter().find(|(of, _)| of.is_none()).map(|(_, tree)| tree.clone()),
             site_map: own.into_iter().next().map(|map| map.body),
             one_to_many: self.relations(),
             many_to_many: self.pairs(),
-            option_sets: sets.cloned().collect(),
+            option_sets: sets,
             web_resources,
             app_site_maps: of_apps,
             apps,
-            languages: vec![1033],
             left_out: Vec::new(),
             manifest,
         })

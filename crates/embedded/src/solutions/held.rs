@@ -1,6 +1,6 @@
 //! Which solution holds which component: the rows of `solutioncomponent`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use futures_util::FutureExt;
 use postroom_core::metadata::{ColumnInfo, KeyInfo, ManyToMany, Metadata, OneToMany, OptionSet, TableInfo};
@@ -10,10 +10,10 @@ use postroom_store::sql::{Expr, ExprTrait, Query as Sql};
 use postroom_store::{Error, Tx};
 use uuid::Uuid;
 
-use super::{DEFAULT, DEFAULT_PUBLISHER, codes};
+use super::{DEFAULT, DEFAULT_PUBLISHER, codes, upgrade};
 use crate::failure::Failure;
 use crate::lot::{self, Writer};
-use crate::messages::refuse;
+use crate::messages::{codes as message_codes, refuse};
 use crate::session::Session;
 use crate::{Embedded, definitions};
 
@@ -141,6 +141,27 @@ pub(super) async fn all(tx: &mut Tx) -> Result<Vec<(Uuid, Uuid, i32)>, Error> {
         Ok((row.at(0)?, row.at(1)?, kind))
     };
     tx.query(&select).await?.iter().map(read).collect()
+}
+
+/// The definitions that came with a managed solution: those that one holds and the *Default Solution* does not.
+pub(crate) async fn managed(tx: &mut Tx) -> Result<HashSet<Uuid>, Error> {
+    let solutions = Sql::select()
+        .column("solutionid")
+        .from("crm_solution")
+        .and_where(Expr::col("ismanaged").eq(true))
+        .to_owned();
+    let solutions: HashSet<Uuid> =
+        tx.query(&solutions).await?.iter().map(|row| row.at(0)).collect::<Result<_, Error>>()?;
+    if solutions.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let held = all(tx).await?;
+    let kept: HashSet<Uuid> =
+        held.iter().filter(|(_, solution, _)| *solution == DEFAULT).map(|(object, ..)| *object).collect();
+    let by_one = held.iter().filter(|(object, solution, kind)| {
+        row_table(*kind).is_none() && solutions.contains(solution) && !kept.contains(object)
+    });
+    Ok(by_one.map(|(object, ..)| *object).collect())
 }
 
 /// The rows of these ids that are there.
@@ -309,8 +330,39 @@ pub(crate) async fn drop_component(
     Ok(id)
 }
 
+/// What a solution holds.
+pub(super) async fn of_solution(crm: &Embedded, solution: Uuid) -> Result<Vec<Component>, Failure> {
+    let query = Query::of("solutioncomponent").filter(Filter::eq("solutionid", solution));
+    let rows = Crm::query(crm, &query).await?;
+    // The row of the whole says which object it is of.
+    let objects: HashMap<Uuid, Uuid> =
+        rows.iter().filter_map(|row| Some((row.at.id, guid(row, "objectid")?))).collect();
+    let one = |row: &Record| {
+        let kind = row.int("componenttype").and_then(|kind| i32::try_from(kind).ok())?;
+        let root = guid(row, "rootsolutioncomponentid").and_then(|root| objects.get(&root).copied());
+        let part = Component::part(kind, guid(row, "objectid")?, String::new(), root);
+        Some(Component { behavior: row.int("rootcomponentbehavior"), ..part })
+    };
+    Ok(rows.iter().filter_map(one).collect())
+}
+
+fn guid(row: &Record, column: &str) -> Option<Uuid> {
+    match row.get(column) {
+        Some(Value::Guid(id)) => Some(*id),
+        _ => None,
+    }
+}
+
+/// An unmanaged solution that may be changed: as long as it has patches, only they may.
 async fn unmanaged(crm: &Embedded, name: &str) -> Result<Uuid, Failure> {
     let row = solution(crm, name).await?;
+    if let Some(patch) = upgrade::patches(crm, row.at.id).await?.first() {
+        let text = format!(
+            "The solution {name} has the patch {}: as long as it has patches it cannot be changed itself.",
+            patch.text("uniquename").unwrap_or_default()
+        );
+        return Err(refuse(message_codes::NOT_SUPPORTED, text));
+    }
     match row.get("ismanaged") {
         Some(Value::Bool(true)) => {
             let text = format!(

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use postroom_core::{Change, ChangeSet, Ids, Record, RecordRef};
-use postroom_formats::solution::{self as format, Limits, Missing, Package, Solution, component};
+use postroom_core::{Change, ChangeSet, Ids, Record, RecordRef, Value};
+use postroom_formats::solution::{self as format, Limits, Manifest, Missing, Package, Solution, component};
 use postroom_store::sql::{Expr, ExprTrait, Query as Sql};
 use postroom_store::{Error, Tx};
 use uuid::Uuid;
 
 use super::held::{self, Component, Definition};
+use super::upgrade::HOLDING;
 use super::{DEFAULT, codes, job, parts, plan, remove};
 use crate::access::privilege::{self, Level};
 use crate::access::{self, Grant};
@@ -34,6 +35,8 @@ pub(crate) struct Import {
     pub(crate) job: Option<Uuid>,
     /// Takes away what the version that is there holds and the file does not.
     pub(crate) upgrade: bool,
+    /// Stands beside the version that is there until it is promoted.
+    pub(crate) holding: bool,
 }
 
 /// What came of it.
@@ -54,11 +57,37 @@ pub(crate) async fn import(session: &Session, ids: &Ids, ask: Import) -> Result<
     let read = tokio::task::spawn_blocking(move || format::read(&file, &Limits::default())).await;
     let read =
         read.map_err(|error| postroom_core::Fault::bug("a file could not be read").with_source(error))?;
-    let solution = Arc::new(read.map_err(unreadable)?);
+    let mut solution = read.map_err(unreadable)?;
+    if ask.holding {
+        replaces_one(session, &solution).await?;
+        solution.manifest.unique_name.push_str(HOLDING);
+    }
+    let solution = Arc::new(solution);
     let job = job::Job::begin(session, ask.job.unwrap_or_else(|| ids.next()), &solution).await?;
     let done = put(session, solution.clone(), ask.upgrade).await;
     job.close(&solution, &done).await?;
     done.map(|_| job.id())
+}
+
+/// A holding solution is a newer version of a managed one that is there.
+async fn replaces_one(session: &Session, solution: &Solution) -> Result<(), Failure> {
+    let manifest = &solution.manifest;
+    let row = held::solution(session.crm(), &manifest.unique_name).await?;
+    let have = row.text("version").unwrap_or_default();
+    let managed = row.get("ismanaged") == Some(&Value::Bool(true)) && manifest.managed;
+    let text = match managed {
+        true if numbers(&manifest.version) > numbers(have) => return Ok(()),
+        true => format!(
+            "version {have} is installed and the file has {}: a holding solution is a newer one",
+            manifest.version
+        ),
+        false => "both the solution that is there and the file must be managed".to_owned(),
+    };
+    let name = &manifest.unique_name;
+    Err(refuse(
+        codes::OLDER_VERSION,
+        format!("The solution {name} cannot be imported as a holding solution: {text}."),
+    ))
 }
 
 /// The platform's number for a file that is none of its own.
@@ -114,6 +143,7 @@ impl Unit {
         registry::lock(tx).await?;
         let have = self.cache.current(tx).await?;
         let before = self.before(tx, &have).await?;
+        let managed = held::managed(tx).await?;
         self.dependencies(tx, &have).await?;
         let solution = self.solution.clone();
         let name = solution.manifest.unique_name.clone();
@@ -141,6 +171,9 @@ impl Unit {
             };
             let gone = before.held.iter().filter(gone).map(|(object, _, kind)| (*object, *kind)).collect();
             remove::take(tx, &self.cache, self.writer, before.id, gone).await?;
+        }
+        if held::managed(tx).await? != managed {
+            registry::renew(tx).await?;
         }
         Ok(Report { components, left_out })
     }
@@ -175,7 +208,7 @@ impl Unit {
         let mut objects: HashSet<Uuid> = index.map(|(id, _)| id).collect();
         let id = match &known {
             Some(row) => row.at(0)?,
-            None => definitions::id("solution", &manifest.unique_name),
+            None => free_id(tx, manifest).await?,
         };
         // Only rows can be told from the file alone.
         for component in parts::components(&self.solution, &metadata, id) {
@@ -395,8 +428,17 @@ impl Unit {
     }
 }
 
+/// The same in every organisation; a solution that was promoted keeps the id that it had as a holding one.
+async fn free_id(tx: &mut Tx, manifest: &Manifest) -> Result<Uuid, Error> {
+    let usual = definitions::id("solution", &manifest.unique_name);
+    match held::there(tx, "solution", "solutionid", &[usual]).await?.is_empty() {
+        true => Ok(usual),
+        false => Ok(definitions::id("solution", &format!("{} {}", manifest.unique_name, manifest.version))),
+    }
+}
+
 /// `1.2.0.10` is newer than `1.2.0.9`.
-fn numbers(version: &str) -> Vec<u32> {
+pub(super) fn numbers(version: &str) -> Vec<u32> {
     let mut all: Vec<u32> = version.split('.').map(|part| part.parse().unwrap_or(0)).collect();
     all.resize(4, 0);
     all
@@ -443,7 +485,7 @@ fn defined(metadata: &postroom_core::metadata::Metadata, kind: i32, missing: &Mi
 }
 
 /// The row with this unique name: its id, then these columns.
-async fn by_name(
+pub(super) async fn by_name(
     tx: &mut Tx,
     table: &str,
     key: &str,

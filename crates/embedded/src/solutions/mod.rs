@@ -8,13 +8,14 @@
 //!   stays. Only the import job's own row is written apart, so that it tells of a failure, too.
 //! * **Who holds what** stands in `solutioncomponent`, one row for each solution and component. A managed solution that goes
 //!   takes along what nothing else holds. What was there before a managed solution brought it, too, is noted as held by the
-//!   *Default Solution*, and stays.
+//!   *Default Solution*, and stays. The other definitions that a managed one holds say `IsManaged`.
+//! * **One in another's place** ([`upgrade`]): holding solutions and their promotion, patches.
 //! * **Rows**: views, forms, roles with their privileges, site maps, apps, web resources, ribbons are rows of their tables
 //!   under the ids of the file. Names of rows are English alone; definitions keep every language.
 //! * **Rights**: `prvImportCustomization`, `prvExportCustomization`; a role gets no privilege that the importer has not.
 //!
 //! Everything is published when it is made, so PublishXml only checks. Not here: layers of one component (the last import
-//! wins), patches, holding solutions, translations, plug-ins and workflows (named in the job's result as left out).
+//! wins), translations, plug-ins and workflows (named in the job's result as left out).
 
 mod export;
 mod gather;
@@ -25,14 +26,16 @@ mod parts;
 mod plan;
 mod remove;
 mod tables;
+mod upgrade;
 
 use uuid::{Uuid, uuid};
 
 pub(crate) use export::export;
-pub(crate) use held::{add, add_made, drop_component, found, named, write};
+pub(crate) use held::{add, add_made, drop_component, found, managed, named, write};
 pub(crate) use import::{Import, import};
-pub(crate) use remove::{apart, apart_of_port};
+pub(crate) use remove::{apart, apart_of_port, not_among};
 pub(crate) use tables::tables;
+pub(crate) use upgrade::{patch, promote, roll_up};
 
 /// The platform's numbers for what is refused here.
 pub(crate) mod codes {
@@ -47,6 +50,7 @@ pub(crate) mod codes {
     pub(crate) const WRONG_PUBLISHER: u32 = 0x8004_801c;
     pub(crate) const BAD_FILE: u32 = 0x8004_8060;
     pub(crate) const PACKAGE_VERSION: u32 = 0x8004_8068;
+    pub(crate) const SOLUTION_VERSION: u32 = 0x8004_f01e;
     pub(crate) const IN_USE: u32 = 0x8004_f01f;
     pub(crate) const NO_SOLUTION: u32 = 0x8004_0217;
 }

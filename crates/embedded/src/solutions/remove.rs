@@ -53,11 +53,16 @@ fn deletes(sets: &[ChangeSet]) -> bool {
 fn alone(set: &ChangeSet) -> Result<Option<(RecordRef, Option<i64>)>, Failure> {
     match set.changes.as_slice() {
         [change] => Ok(of(change).map(|(at, version)| (at.clone(), version))),
-        changes if changes.iter().any(|change| of(change).is_some()) => {
-            let text = "A solution is deleted by a request of its own, not together with other changes.";
-            Err(refuse(message_codes::NOT_SUPPORTED, text))
-        }
-        _ => Ok(None),
+        _ => not_among(std::slice::from_ref(set)).map(|()| None),
+    }
+}
+
+/// Refuses sets that delete solutions, where they would not be taken away whole.
+pub(crate) fn not_among(sets: &[ChangeSet]) -> Result<(), Failure> {
+    let text = "A solution is deleted by a request of its own, not together with other changes.";
+    match deletes(sets) {
+        true => Err(refuse(message_codes::NOT_SUPPORTED, text)),
+        false => Ok(()),
     }
 }
 
@@ -149,14 +154,23 @@ async fn uninstall(crm: &Embedded, acting: Uuid, at: RecordRef, version: Option<
             }
             let mut changes = rows;
             changes.push(Change::Delete(at));
-            put(tx, &cache, writer, changes).await
+            put(tx, &cache, writer, changes).await?;
+            match managed {
+                true => Ok(registry::renew(tx).await?),
+                false => Ok(()),
+            }
         }
         .boxed()
     })
     .await
 }
 
-async fn put(tx: &mut Tx, cache: &Cache, writer: Writer, changes: Vec<Change>) -> Result<(), Failure> {
+pub(super) async fn put(
+    tx: &mut Tx,
+    cache: &Cache,
+    writer: Writer,
+    changes: Vec<Change>,
+) -> Result<(), Failure> {
     if changes.is_empty() {
         return Ok(());
     }

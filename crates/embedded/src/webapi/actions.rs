@@ -100,7 +100,7 @@ pub(crate) async fn prepare(call: &Call<'_>, asked: &Asked<'_>) -> Result<Prepar
     let message = asked.message(call, body(call)?).await?;
     let done = messages::prepare(&call.session, &call.door.ids, message).await?;
     let reply = answer::reply(call, asked.definition, done.results)?;
-    Ok(Prepared { changes: done.changes, made: None, then: Then::Reply(reply) })
+    Ok(Prepared { changes: done.changes, share: done.share, made: None, then: Then::Reply(reply) })
 }
 
 impl Asked<'_> {

@@ -72,6 +72,7 @@ async fn change_set(call: &Call<'_>, parts: Vec<Part>) -> Result<Vec<Response>, 
     let mut made: HashMap<String, RecordRef> = HashMap::new();
     let mut ready: Vec<Ready<'_>> = Vec::with_capacity(parts.len());
     let mut changes: Vec<Change> = Vec::new();
+    let mut shares = Vec::new();
     for part in parts {
         let id = part.content_id.clone();
         let mut inner = inner(call, part, std::mem::take(&mut made))?;
@@ -81,12 +82,13 @@ async fn change_set(call: &Call<'_>, parts: Vec<Part>) -> Result<Vec<Response>, 
             made.insert(id.clone(), at.clone());
         }
         ready.push(Ready { id, call: inner, then: one.then, count: one.changes.len() });
+        shares.extend(one.share.map(|share| (changes.len(), share)));
         changes.extend(one.changes);
     }
-    let mut outcomes = match changes.is_empty() {
+    let mut outcomes = match changes.is_empty() && shares.is_empty() {
         true => Vec::new(),
         false => {
-            let written = call.session.write(ChangeSet { changes }).await;
+            let written = call.session.write_shared(ChangeSet { changes }, shares).await;
             written.map_err(|failure| {
                 ready.iter().fold(failure.into(), |problem, one| write::refused(&one.call, problem))
             })?

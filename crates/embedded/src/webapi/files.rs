@@ -168,11 +168,11 @@ pub(crate) async fn prepare(
 }
 
 fn done(changes: Vec<Change>) -> Prepared {
-    Prepared { changes, made: None, then: Then::Nothing }
+    Prepared { changes, share: None, made: None, then: Then::Nothing }
 }
 
 fn answered(reply: Reply) -> Prepared {
-    Prepared { changes: Vec::new(), made: None, then: Then::Reply(reply) }
+    Prepared { changes: Vec::new(), share: None, made: None, then: Then::Reply(reply) }
 }
 
 fn other<'c>(call: &'c Call<'_>, name: &str) -> Option<&'c str> {

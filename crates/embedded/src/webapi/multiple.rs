@@ -80,7 +80,7 @@ async fn create(call: &Call<'_>, table: &TableInfo) -> Result<Prepared, Problem>
         json.key("Ids").value(&ids);
     });
     let reply = Reply::json(StatusCode::OK, json.into_bytes());
-    Ok(Prepared { changes, made: None, then: Then::Reply(reply) })
+    Ok(Prepared { changes, share: None, made: None, then: Then::Reply(reply) })
 }
 
 async fn update(call: &Call<'_>, table: &TableInfo) -> Result<Prepared, Problem> {
@@ -98,7 +98,7 @@ async fn update(call: &Call<'_>, table: &TableInfo) -> Result<Prepared, Problem>
         let given = input::changed_row(call, at, &members).await?;
         changes.push(Change::Update(given.record));
     }
-    Ok(Prepared { changes, made: None, then: Then::Nothing })
+    Ok(Prepared { changes, share: None, made: None, then: Then::Nothing })
 }
 
 async fn upsert(call: &Call<'_>, table: &TableInfo) -> Result<Prepared, Problem> {
@@ -116,7 +116,7 @@ async fn upsert(call: &Call<'_>, table: &TableInfo) -> Result<Prepared, Problem>
             None => return Err(unnamed(table, number)),
         }
     }
-    Ok(Prepared { changes, made: None, then: Then::Nothing })
+    Ok(Prepared { changes, share: None, made: None, then: Then::Nothing })
 }
 
 async fn by_key(

@@ -47,7 +47,7 @@ pub(crate) async fn associate(call: &Call<'_>, place: &Place<'_>, name: &str) ->
             changes.push(Change::Update(record));
         }
     }
-    Ok(Prepared { changes, made: None, then: Then::Nothing })
+    Ok(Prepared { changes, share: None, made: None, then: Then::Nothing })
 }
 
 /// `DELETE` of one reference: by the key in the path, by `$id`, or the only one of a lookup.
@@ -86,7 +86,7 @@ pub(crate) async fn disassociate(
             tied(call, pair).await?.into_iter().map(Change::Delete).collect()
         }
     };
-    Ok(Prepared { changes, made: None, then: Then::Nothing })
+    Ok(Prepared { changes, share: None, made: None, then: Then::Nothing })
 }
 
 /// The row that the path begins with, and the relation that goes on from it.

@@ -16,11 +16,13 @@ use super::dispatch::{self, Place};
 use super::input::{self, Members};
 use super::problem::{Problem, codes};
 use super::{Reply, actions, files, multiple, parties, read, reference, row, value};
+use crate::access::Share;
 use crate::schema::Kind;
 
 /// A request ready to be done.
 pub(crate) struct Prepared {
     pub changes: Vec<Change>,
+    pub share: Option<Share>,
     /// The row that later requests of the same change set may name.
     pub made: Option<RecordRef>,
     pub then: Then,
@@ -39,10 +41,11 @@ pub(crate) enum Then {
 /// Does one request.
 pub(crate) async fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
     let prepared = prepare(call).await?;
-    let outcomes = match prepared.changes.is_empty() {
+    let shares: Vec<(usize, Share)> = prepared.share.into_iter().map(|share| (0, share)).collect();
+    let outcomes = match prepared.changes.is_empty() && shares.is_empty() {
         true => Vec::new(),
         false => {
-            let written = call.session.write(ChangeSet { changes: prepared.changes }).await;
+            let written = call.session.write_shared(ChangeSet { changes: prepared.changes }, shares).await;
             written.map_err(|failure| refused(call, failure.into()))?
         }
     };
@@ -141,7 +144,7 @@ async fn made(
     let mut changes = vec![Change::CreateNew(given.record)];
     changes.extend(given.more);
     let then = Then::Row { url: call.url_of(&at), at: at.clone(), change: 0 };
-    Ok(Prepared { changes, made: Some(at), then })
+    Ok(Prepared { changes, share: None, made: Some(at), then })
 }
 
 /// `POST` of a collection-valued navigation property: a new row, tied to this one.
@@ -287,7 +290,7 @@ async fn changed(
     if let Some(list) = given.parties {
         changes.extend(parties::replace(call, &at, list, false).await?);
     }
-    Ok(Prepared { changes, made: Some(at.clone()), then: Then::Row { at, url, change: 0 } })
+    Ok(Prepared { changes, share: None, made: Some(at.clone()), then: Then::Row { at, url, change: 0 } })
 }
 
 /// `DELETE` of a row.
@@ -299,7 +302,12 @@ async fn delete(call: &Call<'_>, place: &Place<'_>) -> Result<Prepared, Problem>
         _ => None,
     };
     let at = RecordRef::new(&place.table.logical_name, id);
-    Ok(Prepared { changes: vec![Change::DeleteIf(at, version)], made: None, then: Then::Nothing })
+    Ok(Prepared {
+        changes: vec![Change::DeleteIf(at, version)],
+        share: None,
+        made: None,
+        then: Then::Nothing,
+    })
 }
 
 /// `PUT` of one property, `{"value": …}`, or of a party list.
@@ -314,7 +322,7 @@ async fn put(call: &Call<'_>, place: &Place<'_>, name: &str) -> Result<Prepared,
         let list = parties::read(call, &at, relation, rows).await?;
         let mut changes = vec![conditional(call, Record::new(at.clone()))?];
         changes.extend(parties::replace(call, &at, list, true).await?);
-        return Ok(Prepared { changes, made: None, then: Then::Nothing });
+        return Ok(Prepared { changes, share: None, made: None, then: Then::Nothing });
     }
     single(call, place, at, name, value).await
 }
@@ -344,7 +352,12 @@ async fn single(
     }
     let members: Members = [(name.to_owned(), value.clone())].into_iter().collect();
     let given = input::changed_row(call, at, &members).await?;
-    Ok(Prepared { changes: vec![conditional(call, given.record)?], made: None, then: Then::Nothing })
+    Ok(Prepared {
+        changes: vec![conditional(call, given.record)?],
+        share: None,
+        made: None,
+        then: Then::Nothing,
+    })
 }
 
 /// A change to a row that must be there.

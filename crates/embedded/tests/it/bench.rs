@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use postroom_core::{
     Change, ChangeSet, Clock, Code, Content, Crm, Fault, Filter, Ids, Outcome, Query, Record, RecordRef,
     Value, Verdict,
 };
 use postroom_embedded::{Embedded, MIGRATIONS, schema::Kind};
 use postroom_store::{Options, Store};
-use postroom_testkit::peers::Postgres;
 use tempfile::TempDir;
+
+use crate::installed;
 
 /// Which database a test runs on.
 #[derive(Clone, Copy, Debug)]
@@ -31,11 +31,7 @@ pub struct Bench {
 impl Bench {
     pub async fn new(on: On) -> Bench {
         let folder = tempfile::tempdir().unwrap();
-        let url = match on {
-            On::Sqlite => format!("sqlite://{}", folder.path().join("crm.db").display()),
-            On::Postgres => Postgres::shared().database(),
-        };
-        let clock = Clock::manual("2026-11-02T08:00:00Z".parse::<Timestamp>().unwrap());
+        let (url, clock) = (installed::copy(on, folder.path()), installed::clock());
         let store = open(&url).await;
         let crm = Embedded::open(store.clone(), clock.clone()).await.unwrap();
         Bench { crm, store, clock, ids: Ids::counted(), url, _folder: Arc::new(folder) }

@@ -1,7 +1,9 @@
 //! Tables: all that come along, those made at run time, and what another process sees.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
+use postroom_core::metadata::{KeyInfo, KeyStatus, Label};
 use postroom_core::query::Comparison;
 use postroom_core::{Change, Code, Content, Crm, Filter, Outcome, Query, Record, Value};
 use postroom_embedded::Embedded;
@@ -12,6 +14,7 @@ use postroom_store::sql::{self, Expr};
 use uuid::Uuid;
 
 use crate::bench::{self, Bench, On, on_both};
+use crate::installed;
 
 on_both!(
     every_table_takes_a_row,
@@ -20,6 +23,8 @@ on_both!(
     another_process_sees_a_new_table,
     two_processes_may_start_at_once,
     an_older_database_gets_the_indexes_it_lacks,
+    indexes_of_an_earlier_layout_are_made_anew,
+    a_key_with_duplicates_does_not_stop_the_start,
     bad_descriptions_are_refused,
 );
 
@@ -172,13 +177,15 @@ async fn another_process_sees_a_new_table(on: On) {
 }
 
 async fn two_processes_may_start_at_once(on: On) {
-    let bench = Bench::new(on).await;
+    let folder = tempfile::tempdir().unwrap();
+    let url = installed::nothing(on, folder.path());
     let started = Instant::now();
-    let (one, two) = tokio::join!(bench.second(), bench.second());
-    for crm in [one, two] {
+    let start = async || Embedded::open(bench::open(&url).await, installed::clock()).await.unwrap();
+    let (one, two) = tokio::join!(start(), start());
+    for crm in [&one, &two] {
         assert_eq!(crm.schema().await.unwrap().tables().count(), 67);
     }
-    let users = bench.all("systemuser", Filter::All(vec![])).await;
+    let users = one.query(&Query::of("systemuser")).await.unwrap();
     assert_eq!(users.len(), 1, "after {:?}: {users:?}", started.elapsed());
 }
 
@@ -231,6 +238,130 @@ async fn an_older_database_gets_the_indexes_it_lacks(on: On) {
         let named = Filter::Compare("lastname".into(), Comparison::StartsWith, "aD".into());
         assert_eq!(crm.query(&Query::of("contact").filter(named)).await.unwrap().len(), 1);
     }
+}
+
+/// The statements that make the indexes of a table, by their names, as the database tells them.
+async fn indexes(bench: &Bench, on: On, table: &str) -> BTreeMap<String, String> {
+    let (list, of, name, sql) = match on {
+        On::Sqlite => ("sqlite_master", "tbl_name", "name", "sql"),
+        On::Postgres => ("pg_indexes", "tablename", "indexname", "indexdef"),
+    };
+    use sql::ExprTrait;
+    let select = sql::Query::select()
+        .expr(Expr::col(name).cast_as("text"))
+        .expr(Expr::col(sql).cast_as("text"))
+        .from(list)
+        .and_where(Expr::col(of).eq(table))
+        .and_where(Expr::col(name).like("crm%"))
+        .to_owned();
+    let found: Result<BTreeMap<String, String>, Error> = bench
+        .store
+        .read(move |tx| {
+            Box::pin(async move {
+                let rows = tx.query(&select).await?;
+                rows.iter()
+                    .map(|row| Ok((row.at(0)?, row.at::<Option<String>>(1)?.unwrap_or_default())))
+                    .collect()
+            })
+        })
+        .await;
+    found.unwrap()
+}
+
+/// Changes the shape behind the CRM's back, and forgets which layout the indexes have.
+async fn as_an_earlier_version_left_it(bench: &Bench, shapes: Vec<Ddl>) {
+    use sql::ExprTrait;
+    let forget = sql::Query::delete()
+        .from_table("counter")
+        .and_where(Expr::col("name").eq("crm_index_layout"))
+        .to_owned();
+    let done: Result<(), Error> = bench
+        .store
+        .write("test.older", move |tx| {
+            Box::pin(async move {
+                for shape in &shapes {
+                    tx.shape(shape).await?;
+                }
+                tx.execute(&forget).await.map(drop)
+            })
+        })
+        .await;
+    done.unwrap();
+}
+
+fn drop_index(name: &str) -> Ddl {
+    Ddl::DropIndex(sql::Index::drop().name(name).to_owned())
+}
+
+/// An index in the order of the database's own, one that is superseded, and a lookup without one.
+async fn indexes_of_an_earlier_layout_are_made_anew(on: On) {
+    let bench = Bench::new(on).await;
+    bench.create(&[bench.contact("Anna")]).await;
+    let right = indexes(&bench, on, "crm_contact").await;
+    let (text, number, lookup) =
+        ("crm_contact_lastname_ix", "crm_contact_versionnumber_ix", "crm_contact_originatingleadid_ix");
+    assert!([text, number, lookup].iter().all(|name| right.contains_key(*name)), "{right:?}");
+    let plain = |name: &'static str, column: &'static str| {
+        Ddl::CreateIndex(sql::Index::create().name(name).table("crm_contact").col(column).to_owned())
+    };
+    let mut shapes: Vec<Ddl> = [text, number, lookup].map(drop_index).into();
+    shapes.push(plain(text, "firstname"));
+    shapes.push(plain(number, "versionnumber"));
+    shapes.push(plain("crm_contact_jobtitle_ix", "jobtitle"));
+    shapes.push(plain("of_somebody_else", "jobtitle"));
+    as_an_earlier_version_left_it(&bench, shapes).await;
+    let older = indexes(&bench, on, "crm_contact").await;
+    assert_ne!(older, right);
+    bench.second().await;
+    let now = indexes(&bench, on, "crm_contact").await;
+    assert_eq!(now, right);
+    // Once: a normal start looks at the number alone.
+    let gone: Result<(), Error> = bench
+        .store
+        .write("test.gone", move |tx| Box::pin(async move { tx.shape(&drop_index(text)).await }))
+        .await;
+    gone.unwrap();
+    bench.second().await;
+    assert!(!indexes(&bench, on, "crm_contact").await.contains_key(text));
+}
+
+/// A key's index that went missing comes back, unless rows say otherwise by now.
+async fn a_key_with_duplicates_does_not_stop_the_start(on: On) {
+    let bench = Bench::new(on).await;
+    let key = KeyInfo {
+        id: Uuid::nil(),
+        logical_name: String::new(),
+        schema_name: "new_Mail".into(),
+        label: Label::english("Mail"),
+        columns: vec!["emailaddress1".into()],
+        status: KeyStatus::Pending,
+    };
+    bench.crm.create_key("contact", key).await.unwrap();
+    let name = "crm_contact_new_mail_key";
+    let lacks = async || {
+        as_an_earlier_version_left_it(&bench, vec![drop_index(name)]).await;
+        bench.second().await;
+        !indexes(&bench, on, "crm_contact").await.contains_key(name)
+    };
+    assert!(!lacks().await);
+    as_an_earlier_version_left_it(&bench, vec![drop_index(name)]).await;
+    let twice = |first: &str| bench.contact(first).with("emailaddress1", "a@x.example");
+    let rows = [twice("A"), twice("B")];
+    let refused = bench.apply(rows.iter().cloned().map(Change::Create).collect()).await;
+    assert!(refused.is_err(), "the writer holds the key as well");
+    let raw: Result<(), Error> = bench
+        .store
+        .write("test.twice", move |tx| {
+            let mut insert = postroom_store::Insert::into("crm_contact", &["contactid", "emailaddress1"]);
+            for row in rows {
+                insert.row([row.at.id.into(), "a@x.example".into()]);
+            }
+            Box::pin(async move { tx.insert(&insert).await.map(drop) })
+        })
+        .await;
+    raw.unwrap();
+    bench.second().await;
+    assert!(!indexes(&bench, on, "crm_contact").await.contains_key(name));
 }
 
 async fn bad_descriptions_are_refused(on: On) {

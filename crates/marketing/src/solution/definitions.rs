@@ -31,6 +31,7 @@ pub fn metadata(era: Era) -> Metadata {
     let one_to_many =
         of_made.chain(of_gained).filter_map(|(table, column)| relation(table, column)).collect();
     Metadata {
+        managed: Default::default(),
         version: 0,
         tables: made
             .iter()

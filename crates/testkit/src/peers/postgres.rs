@@ -85,6 +85,13 @@ impl Postgres {
         self.url(&name)
     }
 
+    /// A new database that is a copy of this one, which nobody may be using: its URL.
+    pub fn copy(&self, template: &str) -> String {
+        let name = format!("test_{}", self.databases.fetch_add(1, Ordering::SeqCst) + 1);
+        self.run("postgres", &format!("create database {name} template {template}"));
+        self.url(&name)
+    }
+
     pub fn url(&self, database: &str) -> String {
         format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
     }

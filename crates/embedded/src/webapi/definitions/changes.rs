@@ -37,7 +37,7 @@ pub(super) fn answer(call: &Call<'_>) -> Result<Value, Problem> {
     let mut rows = Vec::new();
     for table in &call.metadata.tables {
         let node = Node::Table(table);
-        if fits(&query["Criteria"], node, 0)? {
+        if fits(&call.metadata, &query["Criteria"], node, 0)? {
             rows.push(Value::Object(row(&call.metadata, node, &query)?));
         }
     }
@@ -61,7 +61,7 @@ fn row(metadata: &Metadata, node: Node<'_>, query: &Value) -> Result<Map<String,
     let all = properties["AllProperties"].as_bool().unwrap_or(properties.is_null());
     let names = properties["PropertyNames"].as_array().into_iter().flatten();
     let names: Vec<String> = names.filter_map(Value::as_str).map(str::to_owned).collect();
-    let mut row = node.row((!all).then_some(names.as_slice()));
+    let mut row = node.row(metadata, (!all).then_some(names.as_slice()));
     row.insert("@odata.type".into(), format!("#Microsoft.Dynamics.CRM.Complex{}", node.kind().name).into());
     for navigation in node.kind().line().flat_map(|one| &one.navigations) {
         if !all && !names.iter().any(|name| name == navigation.name) {
@@ -77,7 +77,7 @@ fn row(metadata: &Metadata, node: Node<'_>, query: &Value) -> Result<Map<String,
             Some(Related::Many(nodes)) => {
                 let mut rows = Vec::new();
                 for node in nodes {
-                    if fits(&part["Criteria"], node, 0)? {
+                    if fits(metadata, &part["Criteria"], node, 0)? {
                         rows.push(Value::Object(self::row(metadata, node, part)?));
                     }
                 }
@@ -92,7 +92,7 @@ fn row(metadata: &Metadata, node: Node<'_>, query: &Value) -> Result<Map<String,
 }
 
 /// Whether a definition fits a `MetadataFilterExpression`.
-fn fits(filter: &Value, node: Node<'_>, depth: usize) -> Result<bool, Problem> {
+fn fits(metadata: &Metadata, filter: &Value, node: Node<'_>, depth: usize) -> Result<bool, Problem> {
     if depth > DEPTH {
         return Err(Problem::bad("The criteria are nested too deep"));
     }
@@ -102,8 +102,8 @@ fn fits(filter: &Value, node: Node<'_>, depth: usize) -> Result<bool, Problem> {
     if conditions.is_empty() && filters.is_empty() {
         return Ok(true);
     }
-    let conditions = conditions.iter().map(|condition| holds(condition, node));
-    for held in conditions.chain(filters.iter().map(|filter| fits(filter, node, depth + 1))) {
+    let conditions = conditions.iter().map(|condition| holds(metadata, condition, node));
+    for held in conditions.chain(filters.iter().map(|filter| fits(metadata, filter, node, depth + 1))) {
         if held? == any {
             return Ok(any);
         }
@@ -111,9 +111,9 @@ fn fits(filter: &Value, node: Node<'_>, depth: usize) -> Result<bool, Problem> {
     Ok(!any)
 }
 
-fn holds(condition: &Value, node: Node<'_>) -> Result<bool, Problem> {
+fn holds(metadata: &Metadata, condition: &Value, node: Node<'_>) -> Result<bool, Problem> {
     let name = condition["PropertyName"].as_str().unwrap_or_default();
-    let have = node.value(name).map(plain);
+    let have = node.value(metadata, name).map(plain);
     let operator = condition["ConditionOperator"].as_str().unwrap_or("Equals");
     let wanted = value(&condition["Value"]);
     let unknown = || {

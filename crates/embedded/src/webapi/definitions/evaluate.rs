@@ -29,11 +29,11 @@ pub(super) fn list<'m>(
     check(kind, wanted)?;
     let mut kept = Vec::new();
     for node in nodes {
-        if wanted.filter.as_ref().map_or(Ok(true), |filter| holds(filter, &Scope::of(node)))? {
+        if wanted.filter.as_ref().map_or(Ok(true), |filter| holds(filter, &Scope::of(metadata, node)))? {
             kept.push(node);
         }
     }
-    sort(&mut kept, &wanted.order);
+    sort(metadata, &mut kept, &wanted.order);
     let count = kept.len();
     kept.truncate(wanted.top.and_then(|top| usize::try_from(top).ok()).unwrap_or(usize::MAX));
     let rows = kept.into_iter().map(|node| row(metadata, node, kind, wanted).map(Value::Object));
@@ -58,7 +58,7 @@ fn row(
     wanted: &Wanted,
 ) -> Result<Map<String, Value>, Problem> {
     let select = wanted.select.as_ref().map(|names| names.iter().map(|name| root(name)).collect::<Vec<_>>());
-    let mut row = node.row(select.as_deref());
+    let mut row = node.row(metadata, select.as_deref());
     for expand in &wanted.expand {
         self::expand(metadata, node, kind, expand, &mut row)?;
     }
@@ -75,7 +75,7 @@ fn expand(
     let name = &expand.navigation;
     let Some(related) = node.related(metadata, name) else {
         // What some clients expand is a list in the row, such as Privileges.
-        if let Some(value) = node.value(name) {
+        if let Some(value) = node.value(metadata, name) {
             row.insert(name.clone(), value);
         }
         return Ok(());
@@ -161,19 +161,19 @@ fn named<'e>(expr: &'e Expr, names: &mut Vec<&'e String>) {
 
 /// Where names of a condition are looked up: a definition, or a lambda's variable.
 enum Scope<'s> {
-    Node(Node<'s>),
+    Node(&'s Metadata, Node<'s>),
     Variable { name: &'s str, value: &'s Value, outer: &'s Scope<'s> },
 }
 
 impl<'s> Scope<'s> {
-    fn of(node: Node<'s>) -> Self {
-        Scope::Node(node)
+    fn of(metadata: &'s Metadata, node: Node<'s>) -> Self {
+        Scope::Node(metadata, node)
     }
 
     fn value(&self, path: &[String]) -> Value {
         let Some((first, rest)) = path.split_first() else { return Value::Null };
         match self {
-            Scope::Node(node) => within(node.value(first).unwrap_or_default(), rest),
+            Scope::Node(metadata, node) => within(node.value(metadata, first).unwrap_or_default(), rest),
             Scope::Variable { name, value, .. } if first == name => within((*value).clone(), rest),
             Scope::Variable { outer, .. } => outer.value(path),
         }
@@ -288,12 +288,15 @@ fn odata_guid(text: &str) -> Option<uuid::Uuid> {
     postroom_formats::odata::options::guid(text)
 }
 
-fn sort(nodes: &mut [Node<'_>], keys: &[OrderBy]) {
+fn sort(metadata: &Metadata, nodes: &mut [Node<'_>], keys: &[OrderBy]) {
     if keys.is_empty() {
         return;
     }
     nodes.sort_by_cached_key(|node| Sorted {
-        values: keys.iter().map(|key| (Scope::of(*node).value(&key.path), key.descending)).collect(),
+        values: keys
+            .iter()
+            .map(|key| (Scope::of(metadata, *node).value(&key.path), key.descending))
+            .collect(),
     });
 }
 

@@ -60,13 +60,21 @@ impl<'m> Node<'m> {
     }
 
     /// A member's value; `None` when the type has none of this name.
-    pub(crate) fn value(self, name: &str) -> Option<Value> {
-        self.kind().property(name).map(|member| self.of(member))
+    pub(crate) fn value(self, metadata: &Metadata, name: &str) -> Option<Value> {
+        self.kind().property(name).map(|member| self.of(metadata, member))
     }
 
-    fn of(self, member: &Member) -> Value {
+    fn of(self, metadata: &Metadata, member: &Member) -> Value {
+        let managed = || metadata.managed.contains(&self.id());
         let given = match (self, member.name) {
             (_, "MetadataId") => Some(self.id().to_string().into()),
+            (_, "IsManaged") => Some(managed().into()),
+            // Nothing is locked here, but what came with a managed solution is its maker's to lock.
+            (_, "IsCustomizable") if managed() => {
+                let mut value = member.managed(true);
+                value["CanBeChanged"] = false.into();
+                Some(value)
+            }
             (Node::Table(table), _) => tables::member(table, member),
             (Node::Column(table, column), _) => columns::member(table, column, member),
             (Node::Key(table, key), _) => tables::key_member(table, key, member),
@@ -80,7 +88,7 @@ impl<'m> Node<'m> {
     }
 
     /// The members that are wanted (all without a list), and the id. Rows of lists of several types say their own.
-    pub(crate) fn row(self, wanted: Option<&[String]>) -> Map<String, Value> {
+    pub(crate) fn row(self, metadata: &Metadata, wanted: Option<&[String]>) -> Map<String, Value> {
         let mut row = Map::new();
         if !matches!(self, Node::Table(_) | Node::Key(..)) {
             row.insert("@odata.type".into(), format!("#Microsoft.Dynamics.CRM.{}", self.kind().name).into());
@@ -88,7 +96,7 @@ impl<'m> Node<'m> {
         for member in self.kind().properties() {
             let chosen = |wanted: &[String]| wanted.iter().any(|name| name == member.name);
             if member.name == "MetadataId" || wanted.is_none_or(chosen) {
-                row.insert(member.name.into(), self.of(member));
+                row.insert(member.name.into(), self.of(metadata, member));
             }
         }
         row

@@ -92,7 +92,7 @@ async fn entity_key(call: &Call<'_>, name: &str) -> Result<Reply, Problem> {
     let table = call.metadata.table(&table).ok_or_else(|| Problem::no_resource(&table))?;
     let found = table.keys.iter().find(|known| known.logical_name == key);
     let found = found.ok_or_else(|| Problem::no_key(&table.logical_name))?;
-    let row = super::node::Node::Key(table, found).row(None);
+    let row = super::node::Node::Key(table, found).row(&call.metadata, None);
     Ok(response(call, name, json!({"EntityKeyMetadata": row})))
 }
 

@@ -102,7 +102,7 @@ impl<'m> Place<'m> {
                     }
                     None => {
                         self.context = format!("{}('{}')/{name}", self.context, node.id());
-                        self.at = At::Value(node.value(name).ok_or_else(wrong)?);
+                        self.at = At::Value(node.value(metadata, name).ok_or_else(wrong)?);
                     }
                 }
             }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::place::{self, At, Place};
 use super::types::Type;
-use super::{current, evaluate};
+use super::{current, evaluate, labels};
 use crate::webapi::call::Call;
 use crate::webapi::{Problem, Reply, read};
 
@@ -38,7 +38,12 @@ pub(super) async fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
         At::Raw(value) => return raw(value),
         At::Count(count) => return Ok(text(count.to_string())),
     }
-    Ok(read::applied(call, reply(StatusCode::OK, &Value::Object(body))))
+    let mut body = Value::Object(body);
+    let language = labels::language(call).await?;
+    if language != labels::BASE {
+        labels::choose(&mut body, language);
+    }
+    Ok(read::applied(call, reply(StatusCode::OK, &body)))
 }
 
 pub(super) fn reply(status: StatusCode, body: &Value) -> Reply {

@@ -34,7 +34,6 @@ pub(super) fn member(table: &TableInfo, member: &Member) -> Option<Value> {
         "IsActivityParty" => table.is_activity_party.into(),
         "IsCustomEntity" => table.is_custom.into(),
         "IsIntersect" => table.is_intersect.into(),
-        "IsManaged" => table.is_managed.into(),
         "LogicalName" => table.logical_name.as_str().into(),
         "MobileOfflineFilters" => "".into(),
         "ObjectTypeCode" => table.type_code.into(),

@@ -208,8 +208,11 @@ async fn suffices(
     assert!(missing(asked(town, session, message.clone()).await).is_some(), "{name}");
     only(town, role, &all).await;
     let prepared = asked(town, session, message).await.unwrap_or_else(|error| panic!("{name}: {error:?}"));
-    if !prepared.changes.is_empty() {
-        let set = ChangeSet { changes: prepared.changes };
-        session.write(set).await.unwrap_or_else(|error| panic!("{name}: {error:?}"));
+    if !prepared.changes.is_empty() || prepared.share.is_some() {
+        let (set, shares) = (ChangeSet { changes: prepared.changes }, prepared.share.map(|share| (0, share)));
+        session
+            .write_shared(set, shares.into_iter().collect())
+            .await
+            .unwrap_or_else(|error| panic!("{name}: {error:?}"));
     }
 }

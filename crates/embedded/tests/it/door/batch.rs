@@ -18,7 +18,7 @@ on_both!(
     going_on_after_errors,
 );
 
-async fn post(door: &DoorBench, prefer: &str, body: &str) -> (Answer, Vec<BatchAnswer>) {
+pub async fn post(door: &DoorBench, prefer: &str, body: &str) -> (Answer, Vec<BatchAnswer>) {
     let mut headers = vec![("content-type", "multipart/mixed;boundary=b"), ("if-none-match", "null")];
     if !prefer.is_empty() {
         headers.push(("prefer", prefer));
@@ -31,14 +31,14 @@ async fn post(door: &DoorBench, prefer: &str, body: &str) -> (Answer, Vec<BatchA
     (answer, parts)
 }
 
-fn part(request: &str, body: &str) -> String {
+pub fn part(request: &str, body: &str) -> String {
     format!(
         "--b\r\nContent-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n\r\n{request} HTTP/1.1\r\nContent-Type: application/json; type=entry\r\n\r\n{body}\r\n"
     )
 }
 
 /// Content-ID, request line, body.
-fn set(requests: &[(&str, &str, Json)]) -> String {
+pub fn set(requests: &[(&str, &str, Json)]) -> String {
     let mut text = "--b\r\nContent-Type: multipart/mixed; boundary=\"c\"\r\n\r\n".to_owned();
     for (id, request, body) in requests {
         let body = if body.is_null() { String::new() } else { body.to_string() };
@@ -49,7 +49,7 @@ fn set(requests: &[(&str, &str, Json)]) -> String {
     text + "--c--\r\n"
 }
 
-fn statuses(answers: &[BatchAnswer]) -> Vec<Vec<u16>> {
+pub fn statuses(answers: &[BatchAnswer]) -> Vec<Vec<u16>> {
     let of = |answer: &BatchAnswer| match answer {
         BatchAnswer::One(response) => vec![response.status],
         BatchAnswer::ChangeSet(set) => set.iter().map(|response| response.status).collect(),

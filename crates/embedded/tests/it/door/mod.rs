@@ -1,6 +1,6 @@
 //! The Web API door, asked as a client asks it: a request in, an answer out, no sockets.
 
-mod batch;
+pub mod batch;
 mod csdl;
 pub mod keys;
 mod links;

@@ -6,7 +6,7 @@ mod hostile;
 mod operations;
 mod personas;
 mod rows;
-mod several;
+pub mod several;
 
 use bytes::Bytes;
 use http::HeaderMap;

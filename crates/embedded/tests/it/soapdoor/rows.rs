@@ -8,7 +8,15 @@ use uuid::Uuid;
 use super::*;
 use crate::bench::{On, on_both};
 
-on_both!(pages, queries, party_lists, keys_and_versions, changed_rows, related_rows);
+on_both!(
+    pages,
+    queries,
+    party_lists,
+    keys_and_versions,
+    changed_rows,
+    related_rows,
+    related_rows_come_in_pages
+);
 
 fn query(table: &str, columns: &[&str], criteria: &str, page: &str) -> String {
     format!(
@@ -221,6 +229,58 @@ async fn changed_rows(on: On) {
     );
 }
 
+/// One relationship of a `RelatedEntitiesQuery`.
+fn one(relationship: &str, query: &str) -> String {
+    let query = query.replace("<query ", "<c:value ").replace("</query>", "</c:value>");
+    format!(
+        "<b:KeyValuePairOfRelationshipQueryBaseX_PsK4FkN><c:key><b:PrimaryEntityRole i:nil=\"true\"/>\
+         <b:SchemaName>{relationship}</b:SchemaName></c:key>{query}\
+         </b:KeyValuePairOfRelationshipQueryBaseX_PsK4FkN>"
+    )
+}
+
+/// The parameters of a Retrieve of one column with what hangs on the row.
+fn ask(table: &str, id: Uuid, name: &str, related: &str) -> String {
+    let columns = pair("ColumnSet", "b:ColumnSet", &column_set(&[name]));
+    let target = pair("Target", "b:EntityReference", &reference(table, id));
+    let related = pair("RelatedEntitiesQuery", "b:RelationshipQueryCollection", related);
+    [columns, target, related].concat()
+}
+
+/// More than one answer holds: the collection says so, and the next Retrieve goes on with its cookie.
+async fn related_rows_come_in_pages(on: On) {
+    const ALL: usize = 6000;
+    let bench = SoapBench::new(on).await;
+    let own = &bench.bench;
+    let firm = own.row("account").with("name", "Firm");
+    own.create(&[firm.clone()]).await;
+    let people: Vec<_> = (0..ALL)
+        .map(|n| {
+            own.row("contact").with("lastname", format!("{n:04}")).with("parentcustomerid", firm.at.clone())
+        })
+        .collect();
+    own.create(&people).await;
+    let (mut page, mut seen, mut sizes) = (String::new(), Vec::new(), Vec::new());
+    loop {
+        let below = one("contact_customer_accounts", &query("contact", &["lastname"], "", &page));
+        let answer = bench.execute("Retrieve", &ask("account", firm.at.id, "name", &below)).await;
+        let Some(Any::Entity(entity)) = answer.get("Entity") else { panic!("{answer:?}") };
+        let rows = &entity.related[0].1;
+        sizes.push(rows.entities.len());
+        seen.extend(rows.entities.iter().filter_map(|row| named(row, "lastname")));
+        if !rows.more {
+            break;
+        }
+        let cookie = escaped(rows.cookie.as_deref().unwrap());
+        page = format!(
+            "<b:Count>5000</b:Count><b:PageNumber>{}</b:PageNumber><b:PagingCookie>{cookie}</b:PagingCookie>",
+            sizes.len() + 1
+        );
+    }
+    let expected: Vec<String> = (0..ALL).map(|n| format!("{n:04}")).collect();
+    assert!(sizes == [5000, 1000] && seen == expected, "{sizes:?}");
+}
+
 /// `RelatedEntitiesQuery` of Retrieve: children, a parent, pairs; a query for another table is refused.
 async fn related_rows(on: On) {
     let bench = SoapBench::new(on).await;
@@ -235,26 +295,12 @@ async fn related_rows(on: On) {
     own.create(&[firm.clone(), list.clone()]).await;
     own.create(&people).await;
     own.create(&[member]).await;
-    let one = |relationship: &str, query: &str| {
-        let query = query.replace("<query ", "<c:value ").replace("</query>", "</c:value>");
-        format!(
-            "<b:KeyValuePairOfRelationshipQueryBaseX_PsK4FkN><c:key><b:PrimaryEntityRole i:nil=\"true\"/>\
-             <b:SchemaName>{relationship}</b:SchemaName></c:key>{query}\
-             </b:KeyValuePairOfRelationshipQueryBaseX_PsK4FkN>"
-        )
-    };
-    let ask = |table: &str, id: Uuid, name: &str, related: &str| {
-        let columns = pair("ColumnSet", "b:ColumnSet", &column_set(&[name]));
-        let target = pair("Target", "b:EntityReference", &reference(table, id));
-        let related = pair("RelatedEntitiesQuery", "b:RelationshipQueryCollection", related);
-        [columns, target, related].concat()
-    };
     let got = async |parameters: String| {
         let answer = bench.execute("Retrieve", &parameters).await;
         let Some(Any::Entity(entity)) = answer.get("Entity") else { panic!("{answer:?}") };
         let related = entity.related.iter().map(|(relationship, rows)| {
-            let names: Vec<String> = rows.iter().filter_map(|row| named(row, "lastname")).collect();
-            (relationship.clone(), rows.len(), names)
+            let names: Vec<String> = rows.entities.iter().filter_map(|row| named(row, "lastname")).collect();
+            (relationship.clone(), rows.entities.len(), names)
         });
         related.collect::<Vec<_>>()
     };

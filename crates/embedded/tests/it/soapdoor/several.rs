@@ -9,7 +9,7 @@ use crate::bench::{On, on_both};
 
 on_both!(multiple, transaction, many_rows);
 
-fn requests(inner: &[(&str, String)]) -> String {
+pub fn requests(inner: &[(&str, String)]) -> String {
     let each = inner.iter().map(|(name, parameters)| {
         format!(
             "<c12:OrganizationRequest><b:Parameters>{parameters}</b:Parameters><b:RequestId i:nil=\"true\"/>\

@@ -7,6 +7,7 @@ mod made;
 // What a file can hold is written down once, beside the format.
 #[path = "../../../../formats/tests/it/solution/sample.rs"]
 mod sample;
+mod upgrade;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;

@@ -131,6 +131,7 @@ pub fn metadata() -> Metadata {
         navigation: navigation.into(),
     };
     Metadata {
+        managed: Default::default(),
         version: 1,
         tables: vec![
             table(

@@ -90,8 +90,8 @@ pub struct Entity {
     /// What a person sees, by column.
     pub formatted: Vec<(String, String)>,
     pub keys: Vec<(String, Any)>,
-    /// Rows by the schema name of the relationship that leads to them.
-    pub related: Vec<(String, Vec<Entity>)>,
+    /// Rows by the schema name of the relationship that leads to them; more of them may be left to ask for.
+    pub related: Vec<(String, EntityCollection)>,
     pub row_version: Option<String>,
     /// `Created`, `Changed` or `Unchanged`.
     pub state: Option<String>,

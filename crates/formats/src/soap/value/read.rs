@@ -221,12 +221,12 @@ impl Entity {
     }
 }
 
-fn related(at: Option<&Element>) -> Result<Vec<(String, Vec<Entity>)>, Error> {
+fn related(at: Option<&Element>) -> Result<Vec<(String, EntityCollection)>, Error> {
     let Some(at) = at else { return Ok(Vec::new()) };
     let pair = |pair: &Element| {
         let relationship = pair.child("key").ok_or_else(|| missing("key"))?;
         let rows = pair.child("value").ok_or_else(|| missing("value"))?;
-        Ok((Relationship::read(relationship)?.schema_name, EntityCollection::read(rows)?.entities))
+        Ok((Relationship::read(relationship)?.schema_name, EntityCollection::read(rows)?))
     };
     at.children.iter().map(pair).collect()
 }

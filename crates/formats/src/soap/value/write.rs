@@ -210,11 +210,8 @@ impl Entity {
     }
 
     fn related(&self, generation: Generation) -> Element {
-        let pair = |(relationship, rows): &(String, Vec<Entity>)| {
+        let pair = |(relationship, rows): &(String, EntityCollection)| {
             let relationship = Relationship { schema_name: relationship.clone(), role: None };
-            let table = rows.first().map_or("", |row| row.logical_name.as_str());
-            let rows =
-                EntityCollection { min_row_version: None, ..EntityCollection::of(table, rows.clone()) };
             Element::new(XRM, "KeyValuePairOfRelationshipEntityCollectionX_PsK4FkN")
                 .with(Element::new(GENERIC, "key").with_all(relationship.members()))
                 .with(Element::new(GENERIC, "value").with_all(rows.members(generation)))

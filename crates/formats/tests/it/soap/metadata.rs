@@ -162,6 +162,7 @@ fn relations() -> Metadata {
         navigation: format!("{table}s"),
     };
     Metadata {
+        managed: Default::default(),
         tables: vec![table()],
         one_to_many: vec![OneToMany {
             id: id(5),

@@ -12,7 +12,8 @@ use postroom_core::{Clock, Fault, Ids, JobId, kill};
 use postroom_embedded::Embedded;
 use postroom_embedded::schema::{Column, Table};
 use postroom_jobs::{self as jobs, Claim, Done, NewJob, Plan, Runner, Schedule, Worker};
-use postroom_store::sql::{Expr, ExprTrait, Query};
+use postroom_store::migrate::Ddl;
+use postroom_store::sql::{Expr, ExprTrait, Index, Query};
 use postroom_store::{Error, Options, Store};
 use postroom_tracking::filing;
 use postroom_tracking::settings;
@@ -68,6 +69,7 @@ fn die() -> ! {
 async fn call(store: Store, step: &str) {
     match step {
         "crm.shape" => shape(store).await,
+        "crm.index" => index(store).await,
         "jobs.schedule" | "jobs.schedule_set" | "jobs.settle_held" => work(store, step).await,
         other => panic!("no call is known that passes {other}"),
     }
@@ -79,6 +81,18 @@ async fn shape(store: Store) {
     let name = format!("esc_drill{}", std::process::id());
     arm();
     crm.create_table(Table::custom(&name, vec![Column::text("esc_note", 100)])).await.expect("a good table");
+}
+
+/// A database that an earlier version made is opened: its indexes have another layout, and one is lacking.
+async fn index(store: Store) {
+    run(&store, Query::delete().from_table("counter").and_where(Expr::col("name").eq("crm_index_layout")).to_owned())
+        .await;
+    let drop = Ddl::DropIndex(Index::drop().name("crm_contact_lastname_ix").if_exists().to_owned());
+    let unit = store.write("test.change", move |tx| async move { tx.shape(&drop).await }.boxed());
+    let dropped: Result<(), Error> = unit.await;
+    dropped.expect("an index can be dropped");
+    arm();
+    Embedded::open(store, Clock::system()).await.expect("it was installed");
 }
 
 /// A worker that loses the lease of what it has just done, and a schedule that fires each second.

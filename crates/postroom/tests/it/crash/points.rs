@@ -64,6 +64,7 @@ const TABLE: &[(&str, Hit)] = &[
     ("operations.token_revoke", Hit::Command),
     ("tracking.setting", Hit::Command),
     ("crm.shape", Hit::Inside),
+    ("crm.index", Hit::Inside),
     ("jobs.schedule_set", Hit::Inside),
     ("jobs.schedule", Hit::Inside),
     ("jobs.settle_held", Hit::Inside),
