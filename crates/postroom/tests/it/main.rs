@@ -11,6 +11,7 @@ mod doors;
 mod federation;
 mod hostile;
 mod house;
+mod installed;
 mod load;
 mod make;
 mod outside;

@@ -176,7 +176,11 @@ struct Drill {
 
 impl Drill {
     fn new(make: Make, database: Database) -> Drill {
-        Drill { make, house: House::with(make, database), load: None, noise: Noise(seed()) }
+        let house = match make {
+            Make::Embedded => House::empty(database),
+            Make::WebApi | Make::Soap => House::with(make, database),
+        };
+        Drill { make, house, load: None, noise: Noise(seed()) }
     }
 
     /// The rows of the table that say something about this make: what has nothing to do with the CRM is told once.
