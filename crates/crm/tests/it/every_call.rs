@@ -2,7 +2,9 @@
 //! that is stopped at any point goes on where it was.
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 
+use futures_util::future::join_all;
 use postroom_core::query::Comparison;
 use postroom_core::{
     Change, ChangeSet, ChangesAsk, Content, Crm, Fault, Filter, Ids, Outcome, Query, Record, RecordRef,
@@ -16,6 +18,8 @@ use crate::server::{Mood, On, Server};
 
 /// Calls that a story has at most.
 const CALLS: usize = 60;
+/// Calls that go wrong side by side.
+const LANES: usize = 6;
 /// How often work that was put back is tried again.
 const ROUNDS: usize = 12;
 
@@ -54,31 +58,48 @@ async fn known(server: &Server, ids: &Ids) -> Vec<Record> {
 /// Tells the story while its first, second, … call goes wrong, until it has no more calls.
 async fn told_once(on: On, wrong: Wrong) {
     let (server, ids) = (Server::new(on).await, Ids::random());
-    let road = Road::to(&server).await;
-    for nth in 1..=CALLS {
-        let mark = format!("m{nth:03}");
-        let known = known(&server, &ids).await;
-        let sets = story(&ids, &mark, &known);
-        road.trap(nth, wrong);
-        let mut left = sets.clone();
-        for _ in 0..ROUNDS {
-            // Whoever tries again is a new process.
-            let answers = road.client(&server).apply(left.clone()).await;
-            let tried = left.into_iter().zip(answers);
-            left =
-                tried.filter_map(|(set, answer)| answer.err().map(|fault| put_back(set, &fault))).collect();
-            if left.is_empty() {
-                break;
-            }
+    let road = async || Road::to(&server).await;
+    side_by_side("story", 5, road, async |road, nth| told(&server, road, &ids, nth, wrong).await).await;
+}
+
+/// Whether the story has an nth call.
+async fn told(server: &Server, road: &Road, ids: &Ids, nth: usize, wrong: Wrong) -> bool {
+    let mark = format!("m{nth:03}");
+    let known = known(server, ids).await;
+    road.trap(nth, wrong);
+    let mut left = story(ids, &mark, &known);
+    for _ in 0..ROUNDS {
+        // Whoever tries again is a new process.
+        let answers = road.client(server).apply(left.clone()).await;
+        let tried = left.into_iter().zip(answers);
+        left = tried.filter_map(|(set, answer)| answer.err().map(|fault| put_back(set, &fault))).collect();
+        if left.is_empty() {
+            break;
         }
-        assert!(left.is_empty(), "call {nth}: never told {left:?}");
-        if !road.sprung() {
-            assert!(nth > 5, "the story took {nth} calls only");
+    }
+    assert!(left.is_empty(), "call {nth}: never told {left:?}");
+    everything_is_there_once(server, nth, &mark, &known).await;
+    road.sprung()
+}
+
+/// Tries the first, the second, … call, [`LANES`] of them at a time, each lane with an `own` of its own, until one says that
+/// there is none: some ways to go wrong are waited for, and the waits need not stand in a row.
+async fn side_by_side<T>(
+    what: &str,
+    least: usize,
+    make: impl AsyncFn() -> T,
+    run: impl AsyncFn(&T, usize) -> bool,
+) {
+    let lanes: Vec<T> = join_all((0..LANES).map(|_| make())).await;
+    for first in (1..=CALLS).step_by(LANES) {
+        let tried = lanes.iter().enumerate().map(|(lane, own)| run(own, first + lane));
+        let tried = join_all(tried).await;
+        if let Some(last) = tried.iter().position(|sprung| !sprung) {
+            assert!(first + last > least, "the {what} took {} calls only", first + last);
             return;
         }
-        everything_is_there_once(&server, nth, &mark, &known).await;
     }
-    panic!("the story has more than {CALLS} calls");
+    panic!("the {what} has more than {CALLS} calls");
 }
 
 /// Trouble on the road is never a refusal.
@@ -187,16 +208,41 @@ async fn written(server: &Server, changes: Vec<Change>) -> Vec<Outcome> {
 /// Pages and changes, with and without change tracking, while the nth call goes wrong. The first time the process ends after
 /// each part besides.
 async fn goes_on(on: On, mood: Mood, wrong: Wrong) {
-    let (server, ids) = (Server::new(on).await, Ids::random());
-    server.mood(mood);
-    let road = Road::to(&server).await;
-    let row = |number: usize| {
-        Record::new(RecordRef::new("contact", ids.next())).with("lastname", format!("P{:02}", number % 7))
-    };
-    let mut rows: Vec<Record> = (0..23).map(row).collect();
-    written(&server, rows.iter().cloned().map(Change::Create).collect()).await;
-    for nth in 1..=CALLS {
-        let runner = || Runner::new(&server, &road, nth == 1);
+    side_by_side("runs", 8, async || Lane::new(on, mood).await, async |lane, nth| lane.run(nth, wrong).await)
+        .await;
+}
+
+/// A server with rows of which the runs bring all.
+struct Lane {
+    server: Server,
+    road: Road,
+    ids: Ids,
+    mood: Mood,
+    rows: Mutex<Vec<Record>>,
+}
+
+impl Lane {
+    async fn new(on: On, mood: Mood) -> Lane {
+        let (server, ids) = (Server::new(on).await, Ids::random());
+        server.mood(mood);
+        let road = Road::to(&server).await;
+        let lane = Lane { server, road, ids, mood, rows: Mutex::default() };
+        let rows: Vec<Record> = (0..23).map(|number| lane.row(number)).collect();
+        written(&lane.server, rows.iter().cloned().map(Change::Create).collect()).await;
+        *lane.rows.lock().unwrap() = rows;
+        lane
+    }
+
+    fn row(&self, number: usize) -> Record {
+        let at = RecordRef::new("contact", self.ids.next());
+        Record::new(at).with("lastname", format!("P{:02}", number % 7))
+    }
+
+    /// Whether the runs have an nth call.
+    async fn run(&self, nth: usize, wrong: Wrong) -> bool {
+        let (server, road) = (&self.server, &self.road);
+        let mut rows = self.rows.lock().unwrap().clone();
+        let runner = || Runner::new(server, road, nth == 1);
         road.trap(nth, wrong);
         let mut run = runner();
         run.pages().await;
@@ -205,12 +251,12 @@ async fn goes_on(on: On, mood: Mood, wrong: Wrong) {
         let mut first = runner();
         let token = first.changes(None).await;
         assert_eq!(first.brought.len(), rows.len(), "call {nth} of a full run");
-        let new: Vec<Record> = (0..8).map(row).collect();
+        let new: Vec<Record> = (0..8).map(|number| self.row(number)).collect();
         let (gone, kept) = (rows.remove(0), rows[3].at.clone());
         let mut changes: Vec<Change> = new.iter().cloned().map(Change::Create).collect();
         changes.push(Change::Delete(gone.at.clone()));
         changes.push(Change::Update(Record::new(kept.clone()).with("lastname", format!("Changed {nth}"))));
-        written(&server, changes).await;
+        written(server, changes).await;
         let mut second = runner();
         second.changes(Some(token)).await;
         let missed: Vec<&Record> =
@@ -220,22 +266,18 @@ async fn goes_on(on: On, mood: Mood, wrong: Wrong) {
             "call {nth} of a second run: {missed:?}"
         );
         assert!(
-            mood == Mood::NoTracking || second.gone == [gone.at.id],
+            self.mood == Mood::NoTracking || second.gone == [gone.at.id],
             "call {nth}: {:?} went",
             second.gone
         );
-        rows.extend(new);
-        let ended = rows.split_off(rows.len() - 8);
-        written(&server, ended.into_iter().map(|row| Change::Delete(row.at)).collect()).await;
-        let more = row(nth);
-        written(&server, vec![Change::Create(more.clone())]).await;
+        let more = self.row(nth);
+        let mut changes: Vec<Change> = new.into_iter().map(|row| Change::Delete(row.at)).collect();
+        changes.push(Change::Create(more.clone()));
+        written(server, changes).await;
         rows.push(more);
-        if !road.sprung() {
-            assert!(nth > 8, "the runs took {nth} calls only");
-            return;
-        }
+        *self.rows.lock().unwrap() = rows;
+        road.sprung()
     }
-    panic!("the runs have more than {CALLS} calls");
 }
 
 /// One test for each way in which a call goes wrong.

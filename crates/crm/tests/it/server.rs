@@ -1,6 +1,6 @@
 //! A CRM server on loopback: the embedded CRM's doors behind HTTP, and things that go wrong on the way.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,24 +10,23 @@ use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use jiff::Timestamp;
 use postroom_core::{Clock, Content, Crm, Fault, Ids, Secret};
-use postroom_crm::sign_in::{Bearer, Connection, Transport, Windows};
+use postroom_crm::sign_in::{Bearer, Connection, Fingerprint, Transport, Windows};
 use postroom_crm::soap::{self, Soap};
 use postroom_crm::webapi::auth::Fixed;
 use postroom_crm::webapi::{Bodies, Settings, WebApi};
 use postroom_embedded::soap::{Door as SoapDoor, Settings as SoapSettings};
-use postroom_embedded::webapi::{Door, Request as Asked, Settings as DoorSettings};
+use postroom_embedded::webapi::{Door, Reply, Request as Asked, Settings as DoorSettings};
 use postroom_embedded::{Embedded, MIGRATIONS, seed};
 use postroom_formats::soap::envelope::{Envelope, Headers, Soap as Version};
 use postroom_formats::soap::{Generation, fault};
 use postroom_sandbox::identity::User;
 use postroom_sandbox::identity::windows::{Front, Options as WindowsOptions};
 use postroom_store::{Options, Store};
-use postroom_testkit::peers::Postgres;
-use tempfile::TempDir;
+use postroom_testkit::database::{Database, Template};
 
 /// Which database a test runs on.
 #[derive(Clone, Copy, Debug)]
@@ -90,7 +89,16 @@ pub struct Server {
     pub clock: Clock,
     pub url: String,
     state: Arc<Here>,
-    _folder: TempDir,
+    _database: Database,
+}
+
+/// The database of an organisation in which nothing was done yet.
+static INSTALLED: Template = Template::new();
+
+async fn open(url: &str) -> (Embedded, Clock) {
+    let clock = Clock::manual("2026-11-02T08:00:00Z".parse::<Timestamp>().unwrap());
+    let store = Store::open(url, &Options::default(), &[MIGRATIONS]).await.unwrap();
+    (Embedded::open(store, clock.clone()).await.unwrap(), clock)
 }
 
 /// Refuses a request that is not signed in.
@@ -106,6 +114,8 @@ struct Here {
     calls: AtomicUsize,
     /// Calls by method and first segment.
     seen: Mutex<BTreeMap<String, usize>>,
+    /// Answers about definitions, by address and body: no test changes a table, so each is made once.
+    described: Mutex<HashMap<(String, Bytes), Reply>>,
 }
 
 struct NoBodies(Embedded);
@@ -119,14 +129,12 @@ impl Bodies for NoBodies {
 
 impl Server {
     pub async fn new(on: On) -> Server {
-        let folder = tempfile::tempdir().unwrap();
-        let url = match on {
-            On::Sqlite => format!("sqlite://{}", folder.path().join("crm.db").display()),
-            On::Postgres => Postgres::shared().database(),
+        let install = async |url: String| drop(open(&url).await);
+        let database = match on {
+            On::Sqlite => INSTALLED.sqlite(install).await,
+            On::Postgres => INSTALLED.postgres(install).await,
         };
-        let clock = Clock::manual("2026-11-02T08:00:00Z".parse::<Timestamp>().unwrap());
-        let store = Store::open(&url, &Options::default(), &[MIGRATIONS]).await.unwrap();
-        let embedded = Embedded::open(store, clock.clone()).await.unwrap();
+        let (embedded, clock) = open(&database.url).await;
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let origin = format!("http://{}", listener.local_addr().unwrap());
         let state = Arc::new(Here {
@@ -138,8 +146,9 @@ impl Server {
             mood: Mutex::default(),
             calls: AtomicUsize::new(0),
             seen: Mutex::default(),
+            described: Mutex::default(),
         });
-        let server = Server { embedded, clock, url: origin, state, _folder: folder };
+        let server = Server { embedded, clock, url: origin, state, _database: database };
         let app = server.router();
         tokio::spawn(async move { axum::serve(listener, app).await });
         server
@@ -152,6 +161,7 @@ impl Server {
     /// Which server the SOAP door is from now on.
     pub fn be(&self, settings: SoapSettings) {
         *self.state.soap.lock().unwrap() = SoapDoor::new(Ids::random(), settings);
+        self.state.described.lock().unwrap().clear();
     }
 
     /// From now on requests are let in by this.
@@ -171,7 +181,7 @@ impl Server {
 
     pub fn soap_with(&self, change: impl FnOnce(&mut soap::Settings)) -> Soap {
         let token = Arc::new(Fixed(Secret::new("letmein")));
-        self.soap_at(&self.url, Arc::new(Bearer::new(crate::sign_in::client(), token)), change)
+        self.soap_at(&self.url, Arc::new(Bearer::new(plain(), token)), change)
     }
 
     /// A client that finds the server at this address.
@@ -226,17 +236,51 @@ impl Server {
         let mut settings = Settings::new(&self.url).unwrap();
         settings.timeout = Duration::from_secs(30);
         change(&mut settings);
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder().build().unwrap();
-        let bearer = Arc::new(Bearer::new(http, Arc::new(Fixed(Secret::new("letmein")))));
+        let bearer = Arc::new(Bearer::new(plain(), Arc::new(Fixed(Secret::new("letmein")))));
         let bodies = Arc::new(NoBodies(self.embedded.clone()));
         WebApi::new(settings, bearer, bodies, self.clock.clone(), Ids::random())
     }
 }
 
+/// An HTTP client for servers without TLS. Its pin fits nobody, and with a pin the system's certificates are not read, which
+/// takes a debug build longer than all that such a client is made for.
+pub fn plain() -> reqwest::Client {
+    let pins = vec![Fingerprint::of(b"nobody")];
+    Connection { pins, ..Connection::default() }.client().unwrap()
+}
+
 fn bearer(parts: &Parts) -> Option<Response> {
     let given = parts.headers.get("authorization").map(|value| value.to_str().unwrap());
     (given != Some("Bearer letmein")).then(|| refused(StatusCode::UNAUTHORIZED, "0x80040220", "no token"))
+}
+
+impl Here {
+    async fn reply(&self, asked: Asked) -> Reply {
+        let in_soap = asked.url.starts_with("/XRMServices/");
+        let describes = match in_soap {
+            true => ["RetrieveEntity", "RetrieveMetadata"].iter().any(|name| holds(&asked.body, name)),
+            false => asked.method == Method::GET && asked.url.contains("/EntityDefinitions"),
+        };
+        let key = (asked.url.clone(), asked.body.clone());
+        let known = self.described.lock().unwrap().get(&key).filter(|_| describes).cloned();
+        if let Some(reply) = known {
+            return reply;
+        }
+        let session = self.embedded.session(seed::ADMINISTRATOR);
+        let soap = self.soap.lock().unwrap().clone();
+        let reply = match in_soap {
+            true => soap.answer(&session, asked).await,
+            false => self.door.answer(&session, asked).await,
+        };
+        if describes && reply.status.is_success() {
+            self.described.lock().unwrap().insert(key, reply.clone());
+        }
+        reply
+    }
+}
+
+fn holds(body: &[u8], text: &str) -> bool {
+    body.windows(text.len()).any(|part| part == text.as_bytes())
 }
 
 async fn answer(State(here): State<Arc<Here>>, request: Request) -> Response {
@@ -280,14 +324,14 @@ async fn answer(State(here): State<Arc<Here>>, request: Request) -> Response {
         Mood::Away(nth) if hit(nth) => return refused(StatusCode::SERVICE_UNAVAILABLE, "", "away"),
         _ => {}
     }
-    let asked =
-        Asked { method: parts.method, url, origin: here.origin.clone(), headers: parts.headers, body };
-    let session = here.embedded.session(seed::ADMINISTRATOR);
-    let soap = here.soap.lock().unwrap().clone();
-    let reply = match in_soap {
-        true => soap.answer(&session, asked).await,
-        false => here.door.answer(&session, asked).await,
-    };
+    let reply = here.reply(Asked {
+        method: parts.method,
+        url,
+        origin: here.origin.clone(),
+        headers: parts.headers,
+        body,
+    });
+    let reply = reply.await;
     let mut response = Response::builder().status(reply.status);
     *response.headers_mut().unwrap() = reply.headers;
     match mood {
@@ -366,3 +410,11 @@ macro_rules! on_both {
     };
 }
 pub(crate) use on_both;
+
+/// Each test on SQLite alone.
+macro_rules! on_sqlite {
+    ($($name:ident),+ $(,)?) => {
+        mod sqlite_alone { $(#[tokio::test(flavor = "multi_thread")] async fn $name() { super::$name(crate::server::On::Sqlite).await }) + }
+    };
+}
+pub(crate) use on_sqlite;

@@ -17,6 +17,7 @@ use postroom_testkit::process::Server;
 use serde_json::Value;
 
 use crate::api::wire::{self, Answer};
+use crate::installed;
 use crate::make::Place;
 
 /// How long anything may take on a busy machine before it is broken.
@@ -139,7 +140,11 @@ impl House {
         let folder = tempfile::tempdir().expect("a temporary folder").keep();
         let guard = Guard::new("KILL", Some(&folder));
         let url = if url.is_empty() {
-            format!("sqlite://{}/postroom.db", folder.display())
+            let file = folder.join("postroom.db");
+            if !config.contains("org_url") {
+                installed::sqlite(&file);
+            }
+            format!("sqlite://{}", file.display())
         } else {
             url.to_owned()
         };

@@ -18,8 +18,11 @@ use postroom_testkit::poll;
 use postroom_testkit::process::Server;
 use serde_json::Value;
 
+use crate::installed;
 use crate::make::{Make, Place};
 
+/// A node's database, when it is a file.
+const FILE: &str = "postroom.db";
 /// Where all mail goes.
 pub const MAILBOX: &str = "support@crm.example";
 /// For anything that happens by itself: long, because machines that test are busy.
@@ -62,12 +65,21 @@ pub struct Answer {
 }
 
 impl House {
-    /// A node on a new database; nothing is started.
+    /// A node on a new database that was installed; nothing is started.
     pub fn new(database: Database) -> House {
         match database {
-            Database::Sqlite => House::at(None),
-            Database::Postgres => House::at(Some(Postgres::shared().database())),
+            Database::Sqlite => {
+                let house = House::at(None);
+                installed::sqlite(&house.folder.join(FILE));
+                house
+            }
+            Database::Postgres => House::at(Some(installed::postgres())),
         }
+    }
+
+    /// A node on a database with nothing in it.
+    pub fn empty(database: Database) -> House {
+        House::at((database == Database::Postgres).then(|| Postgres::shared().database()))
     }
 
     /// A node on this database, or on a new file.
@@ -130,7 +142,7 @@ impl House {
 
     /// The same with more sections.
     fn configured(folder: &Path, url: Option<String>, reserve: &str, more: &str) -> House {
-        let url = url.unwrap_or_else(|| format!("sqlite://{}", folder.join("postroom.db").display()));
+        let url = url.unwrap_or_else(|| format!("sqlite://{}", folder.join(FILE).display()));
         let [smtp, lmtp, http] = addresses();
         let config = format!(
             "[storage]\nurl = \"{url}\"\ndisk_reserve = \"{reserve}\"\n\

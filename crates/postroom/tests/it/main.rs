@@ -12,6 +12,7 @@ mod doors;
 mod federation;
 mod hostile;
 mod house;
+mod installed;
 mod load;
 mod make;
 mod outside;

@@ -11,7 +11,7 @@ pub mod windows;
 
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use bytes::Bytes;
@@ -37,6 +37,9 @@ pub struct Pair {
     pub key: String,
     pub der: Vec<u8>,
 }
+
+/// The application's pair, made once: a key takes its time.
+pub static PAIR: LazyLock<Pair> = LazyLock::new(Pair::new);
 
 impl Pair {
     pub fn new() -> Pair {

@@ -12,7 +12,7 @@ use postroom_sandbox::identity::Trouble;
 
 use super::claims::{claims, service};
 use super::windows::{front, windows};
-use super::{PASSWORD, Pair, SECRET, TENANT, USER, clock, get, oauth, provider, secret, user};
+use super::{PAIR, PASSWORD, SECRET, TENANT, USER, clock, get, oauth, provider, secret, user};
 
 /// A token that somebody gave.
 pub struct Given(pub &'static str);
@@ -32,7 +32,7 @@ fn silent(value: &dyn Debug) {
 
 #[tokio::test]
 async fn nothing_that_is_printed_holds_a_secret() {
-    let (pair, clock) = (Pair::new(), clock());
+    let (pair, clock) = (&*PAIR, clock());
     silent(&secret());
     silent(&pair.grant());
     silent(&Grant::Password { user: USER.into(), password: Secret::new(PASSWORD) });
@@ -45,7 +45,7 @@ async fn nothing_that_is_printed_holds_a_secret() {
 
 #[tokio::test]
 async fn no_fault_holds_a_secret() {
-    let (pair, clock) = (Pair::new(), clock());
+    let (pair, clock) = (&*PAIR, clock());
     let identity = provider(&clock, Vec::new());
     let mut faults: Vec<Fault> = Vec::new();
     let troubles = [Trouble::Failing(500), Trouble::Nonsense, Trouble::ExpiredSecret];

@@ -203,7 +203,10 @@ struct Drill {
 
 impl Drill {
     fn new(make: Make, database: Database) -> Drill {
-        let house = House::with(make, database);
+        let house = match make {
+            Make::Embedded => House::empty(database),
+            Make::WebApi | Make::Soap => House::with(make, database),
+        };
         Drill { make, delivering: false, house, load: None, noise: Noise(seed()) }
     }
 

@@ -26,6 +26,8 @@ use postroom_tracking::rules::{Mailbox, Rules, Track};
 use postroom_tracking::verify;
 use uuid::Uuid;
 
+use crate::sending::bench::{On, installed};
+
 pub const ANNA: &str = "anna@customer.example";
 pub const BEN: &str = "ben@customer.example";
 pub const DESK: &str = "desk@ours.example";
@@ -48,7 +50,10 @@ pub struct Bench {
 }
 
 impl Bench {
+    /// On a database of the same kind that is installed already.
     pub async fn on(database: Database) -> Bench {
+        let kind = if database.is_sqlite() { On::Sqlite } else { On::Postgres };
+        let database = installed(kind).await;
         let clock = Clock::manual("2026-11-02T08:00:00Z".parse::<Timestamp>().unwrap());
         let bench = Bench::at(database, clock).await;
         bench.furnish().await;

@@ -14,13 +14,12 @@ use postroom_embedded::Embedded;
 use postroom_formats::mime::{Limits, Mail};
 use postroom_jobs::{self as jobs, Runner, Worker};
 use postroom_store::{Options, Store};
-use postroom_testkit::peers::Postgres;
+use postroom_testkit::database::{Database, Template};
 use postroom_tracking::filing::Filing;
 use postroom_tracking::intake::Intake;
 use postroom_tracking::rules::{Mailbox, Rules};
 use postroom_tracking::sending::{self, Entry, Sending, verbs};
 use postroom_tracking::token::{Key, Signer};
-use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::server::Server;
@@ -49,7 +48,7 @@ pub struct Bench {
     pub ids: Ids,
     pub server: Server,
     pub sending: Sending,
-    _folder: TempDir,
+    _database: Database,
 }
 
 /// An e-mail on its way into the CRM.
@@ -69,18 +68,14 @@ impl Bench {
     }
 
     pub async fn on(on: On, options: sending::Options) -> Bench {
-        let folder = tempfile::tempdir().unwrap();
-        let url = match on {
-            On::Sqlite => format!("sqlite://{}", folder.path().join("out.db").display()),
-            On::Postgres => Postgres::shared().database(),
-        };
+        let database = installed(on).await;
         let server = Server::default();
-        let clock = Clock::manual("2026-11-02T08:00:00Z".parse::<Timestamp>().unwrap());
-        let store = open(&url).await;
+        let clock = clock();
+        let store = open(&database.url).await;
         let crm = Embedded::open(store.clone(), clock.clone()).await.unwrap();
         furnish(&crm).await;
         let sending = connector(&store, Arc::new(crm.clone()), &clock, Arc::new(server.clone()), options);
-        Bench { crm, store, clock, ids: Ids::random(), server, sending, _folder: folder }
+        Bench { crm, store, clock, ids: Ids::random(), server, sending, _database: database }
     }
 
     /// Writes the e-mail with its parts as Pending Send; answers its id.
@@ -179,6 +174,20 @@ pub async fn status(crm: &dyn Crm, activity: Uuid) -> (i64, i64) {
         Query::of("email").select(&["statecode", "statuscode"]).filter(Filter::eq("activityid", activity));
     let row = crm.query(&query).await.unwrap().pop().expect("the e-mail is there");
     (row.int("statecode").unwrap(), row.int("statuscode").unwrap())
+}
+
+fn clock() -> Clock {
+    Clock::manual("2026-11-02T08:00:00Z".parse::<Timestamp>().unwrap())
+}
+
+/// A new database with the standard tables in it, and no row of anybody's.
+pub async fn installed(on: On) -> Database {
+    static INSTALLED: Template = Template::new();
+    let install = async |url: String| drop(Embedded::open(open(&url).await, clock()).await.unwrap());
+    match on {
+        On::Sqlite => INSTALLED.sqlite(install).await,
+        On::Postgres => INSTALLED.postgres(install).await,
+    }
 }
 
 pub async fn open(url: &str) -> Store {
