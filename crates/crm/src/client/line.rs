@@ -46,7 +46,10 @@ impl From<Trouble> for Fault {
 #[derive(Debug)]
 pub(crate) enum Miss {
     /// Another one does no harm, after this wait or after one that grows.
-    Again { trouble: Trouble, wait: Option<Duration> },
+    Again {
+        trouble: Trouble,
+        wait: Option<Duration>,
+    },
     Stop(Trouble),
 }
 

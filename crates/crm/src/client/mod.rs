@@ -18,9 +18,11 @@ mod read;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use postroom_core::metadata::{ColumnInfo, ManyToMany, Metadata, OneToMany, TableInfo};
-use postroom_core::{Capabilities, ChangeSet, ChangesAsk, Clock, CrmChanges, Fault, Query, Record, RecordRef};
 use postroom_core::Value;
+use postroom_core::metadata::{ColumnInfo, ManyToMany, Metadata, OneToMany, TableInfo};
+use postroom_core::{
+    Capabilities, ChangeSet, ChangesAsk, Clock, CrmChanges, Fault, Query, Record, RecordRef,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::OnceCell;

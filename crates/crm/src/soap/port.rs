@@ -14,12 +14,12 @@ use postroom_formats::xml::Element;
 use uuid::Uuid;
 
 use super::ability::Ability;
+use super::body;
 use super::changes::Run;
 use super::config::Settings;
 use super::op::{self, Op};
 use super::read::Place;
 use super::refusal::unknown;
-use super::body;
 use super::service::Service;
 use crate::client::line::{Line, Rules, Trouble};
 use crate::client::{Defined, Organization, Part, Words};
@@ -161,10 +161,7 @@ impl Words for Service {
             let association = Association {
                 table: at.table.clone(),
                 id: at.id,
-                relationship: Relationship {
-                    schema_name: relation.schema_name.clone(),
-                    role: role.clone(),
-                },
+                relationship: Relationship { schema_name: relation.schema_name.clone(), role: role.clone() },
                 related: others.iter().map(body::reference).collect(),
             };
             if tie { Operation::Associate(association) } else { Operation::Disassociate(association) }

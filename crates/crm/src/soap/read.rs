@@ -103,8 +103,7 @@ impl Service {
             let size = self.fitting(self.settings.page, &ready.shape);
             if let Some(asked) = &ready.asked {
                 let said = asked.page(1, None, (!ready.computes).then_some(size))?;
-                requests
-                    .push(Request::new("RetrieveMultiple").with("Query", Any::Query(Box::new(said))));
+                requests.push(Request::new("RetrieveMultiple").with("Query", Any::Query(Box::new(said))));
             }
             all.push((ready, size));
         }

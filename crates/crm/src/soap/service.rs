@@ -90,16 +90,11 @@ impl Service {
     }
 
     /// Messages that only read, in one where the server takes that; the answers stand in their order.
-    pub(super) async fn several(
-        &self,
-        requests: Vec<Request>,
-    ) -> Result<Vec<Result<Said, Refusal>>, Fault> {
+    pub(super) async fn several(&self, requests: Vec<Request>) -> Result<Vec<Result<Said, Refusal>>, Fault> {
         if requests.len() > 1 && self.can(Ability::Multiple).await? {
             let settings = Several { continue_on_error: true, return_responses: true };
             match self.multiple(requests.clone(), settings, true).await {
-                Err(Trouble::Refused(refusal)) if unknown(&refusal) => {
-                    self.abilities.lose(Ability::Multiple)
-                }
+                Err(Trouble::Refused(refusal)) if unknown(&refusal) => self.abilities.lose(Ability::Multiple),
                 Err(trouble) => return Err(trouble.into()),
                 Ok(items) => return in_order(requests.len(), items),
             }

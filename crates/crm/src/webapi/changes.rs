@@ -49,8 +49,7 @@ impl Api {
                 format!("the CRM answered the changes of {} without a link for the next time", ask.table);
             Trouble::Fault(Fault::retry(Code::CRM_AWAY, text))
         })?;
-        let changes =
-            CrmChanges { records: rows.records, gone: rows.gone, token: String::new(), more, full };
+        let changes = CrmChanges { records: rows.records, gone: rows.gone, token: String::new(), more, full };
         Ok((changes, Run { link: tail(&next), full: full && more }))
     }
 }

@@ -96,13 +96,8 @@ impl Api {
         body.extend_from_slice(b"]}");
         let path = format!("{}/Microsoft.Dynamics.CRM.CreateMultiple", parcels[0].ops[0].path);
         let headers = vec![("content-type", "application/json".to_owned())];
-        let ask = Ask {
-            method: Method::POST,
-            url: self.url(&path),
-            headers,
-            body: body.into(),
-            repeatable: false,
-        };
+        let ask =
+            Ask { method: Method::POST, url: self.url(&path), headers, body: body.into(), repeatable: false };
         match self.exchange(&ask).await {
             Ok(_) => Ok(()),
             Err(Trouble::Refused(refusal)) if refusal.unknown_here() => {

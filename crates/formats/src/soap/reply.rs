@@ -394,7 +394,9 @@ fn value(pull: &mut Pull<'_>, at: &Tag) -> Result<Option<Value>, Error> {
         Some((local, XSD | SERIALIZATION)) if let Some(read) = scalar(local) => {
             read(&pull.text()?)?.into_value()
         }
-        Some(("EntityReference", ns)) if !plain(ns) => reference(pull).map(|(table, id)| Some(Value::lookup(table, id)))?,
+        Some(("EntityReference", ns)) if !plain(ns) => {
+            reference(pull).map(|(table, id)| Some(Value::lookup(table, id)))?
+        }
         Some(("OptionSetValue", ns)) if !plain(ns) => Some(Value::Int(i64::from(int(&number(pull)?)?))),
         Some(("Money", ns)) if !plain(ns) => Some(Value::Decimal(decimal(&number(pull)?)?)),
         Some(("AliasedValue", ns)) if !plain(ns) => aliased(pull)?,

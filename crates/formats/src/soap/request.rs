@@ -70,7 +70,8 @@ impl Request {
 
     pub fn read(at: &Element) -> Result<Self, Error> {
         let name = at.text_of("RequestName").filter(|name| !name.is_empty()).map(str::to_owned);
-        let name = name.or_else(|| by_class(at.kind.as_ref(), "Request")).ok_or_else(|| missing("RequestName"))?;
+        let name =
+            name.or_else(|| by_class(at.kind.as_ref(), "Request")).ok_or_else(|| missing("RequestName"))?;
         let id = at.text_of("RequestId").filter(|id| !id.is_empty()).map(guid).transpose()?;
         let bare = at.kind.as_ref().is_none_or(|kind| kind.local == "OrganizationRequest");
         Ok(Request { name, id, parameters: pairs(at.child("Parameters"), Any::read)?, bare })
@@ -123,7 +124,8 @@ impl Response {
 
     pub fn read(at: &Element) -> Result<Self, Error> {
         let name = at.text_of("ResponseName").filter(|name| !name.is_empty()).map(str::to_owned);
-        let name = name.or_else(|| by_class(at.kind.as_ref(), "Response")).ok_or_else(|| missing("ResponseName"))?;
+        let name =
+            name.or_else(|| by_class(at.kind.as_ref(), "Response")).ok_or_else(|| missing("ResponseName"))?;
         Ok(Response { name, results: pairs(at.child("Results"), Any::read)?, bare: false })
     }
 

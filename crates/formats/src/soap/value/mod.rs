@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use postroom_core::{Content, Value};
 use uuid::Uuid;
 
-pub(crate) use read::{decimal, pairs, scalar};
 pub use read::{boolean, guid, int, time};
+pub(crate) use read::{decimal, pairs, scalar};
 pub(crate) use write::pairs as write_pairs;
 
 use super::query::{AnyQuery, ColumnSet};

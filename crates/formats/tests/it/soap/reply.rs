@@ -79,8 +79,8 @@ fn changes(at: &Element) -> Result<Changes, Error> {
     }
     let text = |name: &str| at.text_of(name).filter(|text| !text.is_empty()).map(str::to_owned);
     changes.token = text("DataToken").ok_or_else(|| Error::Missing("DataToken".into()))?;
-    changes.rows.more = text("MoreRecords")
-        .map_or(Ok(false), |text| postroom_formats::soap::value::boolean(&text))?;
+    changes.rows.more =
+        text("MoreRecords").map_or(Ok(false), |text| postroom_formats::soap::value::boolean(&text))?;
     changes.rows.cookie = text("PagingCookie");
     Ok(changes)
 }
@@ -170,7 +170,8 @@ fn changed(rows: Vec<Entity>, token: &str, generation: Generation) -> Any {
 }
 
 fn answer() -> impl Strategy<Value = (Answer, Generation)> {
-    let generation = prop::sample::select(vec![Generation::Crm2011, Generation::Crm2016, Generation::Dataverse]);
+    let generation =
+        prop::sample::select(vec![Generation::Crm2011, Generation::Crm2016, Generation::Dataverse]);
     (rows(), prop::collection::vec((any::<bool>(), 0..3i32, rows()), 0..3), 0..5u8, generation).prop_map(
         |(rows, many, which, generation)| {
             let message = |rows| {
@@ -202,9 +203,29 @@ fn answer() -> impl Strategy<Value = (Answer, Generation)> {
 /// Puts signs where they hurt, and takes pieces away.
 fn hurt(text: &str, other: &str, changes: &[(prop::sample::Index, usize, usize)]) -> String {
     const SIGNS: &[&str] = &[
-        "<", ">", "</", "/>", "&amp;", "&#0;", "&x;", "<![CDATA[", "]]>", "<!--", "-->", "<!DOCTYPE a>", " ", "<x/>",
-        " xmlns=''", " xmlns:b='urn:b'", " xmlns:c=\"http://www.w3.org/2001/XMLSchema\"", " i:nil='true'", "b:", "-1",
-        "<b:Id>1</b:Id>", "<c:key>k</c:key>", "</c:key><c:key>",
+        "<",
+        ">",
+        "</",
+        "/>",
+        "&amp;",
+        "&#0;",
+        "&x;",
+        "<![CDATA[",
+        "]]>",
+        "<!--",
+        "-->",
+        "<!DOCTYPE a>",
+        " ",
+        "<x/>",
+        " xmlns=''",
+        " xmlns:b='urn:b'",
+        " xmlns:c=\"http://www.w3.org/2001/XMLSchema\"",
+        " i:nil='true'",
+        "b:",
+        "-1",
+        "<b:Id>1</b:Id>",
+        "<c:key>k</c:key>",
+        "</c:key><c:key>",
     ];
     let mut chars: Vec<char> = text.chars().collect();
     for (at, length, kind) in changes {
@@ -270,9 +291,7 @@ fn any_order_and_any_prefix() {
 #[test]
 fn what_is_not_asked_for_is_no_way_in() {
     let whole = |inner: &str, behind: &str| {
-        format!(
-            "<Envelope xmlns='{SOAP11}'><Header>{inner}</Header><Body><a/></Body>{behind}</Envelope>"
-        )
+        format!("<Envelope xmlns='{SOAP11}'><Header>{inner}</Header><Body><a/></Body>{behind}</Envelope>")
     };
     let refused = |text: String, expected: xml::Error| {
         let limits = Limits { bytes: 5_000, nodes: 100, depth: 8 };
