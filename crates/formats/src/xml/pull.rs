@@ -2,7 +2,9 @@
 //!
 //! Every limit is checked before memory is taken, names are resolved in their scope, a DTD is refused: all of it however an
 //! element is read, also one that is skipped. What a start tag means depends on its own text and on the namespaces around it
-//! alone, and messages repeat a few tags over and over: a tag is resolved once and known again by its text.
+//! alone, and messages repeat a few tags in the same order over and over: a tag is resolved once and known again by its text,
+//! and the one that came behind a tag before is the first that is looked for behind it. Tags that are known, end tags and plain
+//! text are found here; whatever else there may be in XML (attributes, references, comments, CDATA) is quick-xml's to read.
 //!
 //! Not here: trees, values. Source: XML 1.0 fifth edition, Namespaces in XML 1.0.
 
@@ -10,10 +12,11 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use quick_xml::Reader;
-use quick_xml::events::{BytesStart, Event};
+use quick_xml::events::{BytesStart, BytesText, Event};
+use quick_xml::parser::{ElementParser, Parser};
 
-use super::read::{Scope, attributes, declared, predefined, syntax};
-use super::{Attribute, Element, Error, Limits, Name, Ns, XSI};
+use super::read::{attributes, declared, predefined, resolve, syntax};
+use super::{Attribute, Element, Error, Limits, Name, Ns, XML, XSI};
 
 /// More bindings in force at once than any real message has; each name is looked up among them.
 const BINDINGS: usize = 256;
@@ -24,16 +27,18 @@ const LONGEST: usize = 512;
 
 /// The elements of a text, in their order.
 pub(crate) struct Pull<'t> {
-    reader: Reader<&'t [u8]>,
+    text: &'t str,
+    at: usize,
     limits: Limits,
     nodes: usize,
-    scope: Scope,
-    /// The scopes around the open elements, outermost first.
-    around: Vec<u32>,
-    /// The scope that the next tag stands in, and the newest there is.
-    inside: u32,
+    open: Vec<Rc<Tag>>,
+    /// The newest scope: no two have the same number, and that of the text itself is 0.
     newest: u32,
     known: Vec<Option<Rc<Tag>>>,
+    /// For each place in `known`: where the tag is that was opened behind it.
+    behind: Vec<usize>,
+    /// Where the tag is that was opened last.
+    last: usize,
     /// The open element was written as an empty one: its end comes next.
     empty: bool,
     begun: bool,
@@ -48,11 +53,13 @@ pub(crate) struct Tag {
     /// `xsi:nil`.
     pub nil: bool,
     attributes: Vec<Attribute>,
+    /// What stands between the angle brackets; its name comes first.
     raw: Box<str>,
+    name_length: usize,
     /// The scopes that it stands in and that it opens.
     outer: u32,
     inner: u32,
-    declares: Vec<(Rc<str>, Ns)>,
+    declares: Vec<(Box<str>, Ns)>,
     /// Itself and everything in it that counts.
     nodes: usize,
 }
@@ -82,14 +89,15 @@ impl<'t> Pull<'t> {
             return Err(Error::Bytes(limits.bytes));
         }
         Ok(Pull {
-            reader: Reader::from_str(text.trim_start_matches('\u{feff}')),
+            text: text.trim_start_matches('\u{feff}'),
+            at: 0,
             limits: *limits,
             nodes: 0,
-            scope: Scope::new(),
-            around: Vec::new(),
-            inside: 0,
+            open: Vec::new(),
             newest: 0,
             known: vec![None; REMEMBERED],
+            behind: vec![0; REMEMBERED],
+            last: 0,
             empty: false,
             begun: false,
         })
@@ -98,140 +106,234 @@ impl<'t> Pull<'t> {
     /// What comes next: texts stand in pieces, and comments and instructions nowhere.
     pub(crate) fn next(&mut self) -> Result<Token<'t>, Error> {
         if std::mem::take(&mut self.empty) {
-            self.close();
+            self.open.pop();
             return Ok(Token::Close);
         }
         loop {
-            let event = self.reader.read_event();
-            let at = self.reader.buffer_position();
-            let text = match event.map_err(|error| Error::Syntax { at, what: error.to_string() })? {
-                Event::Start(start) => return self.open(&start, at).map(Token::Open),
-                Event::Empty(start) => {
-                    let tag = self.open(&start, at)?;
-                    self.empty = true;
-                    return Ok(Token::Open(tag));
-                }
-                Event::End(_) => {
-                    self.close();
-                    return Ok(Token::Close);
-                }
-                Event::Text(text) => text.xml10_content(),
-                Event::CData(text) => text.xml10_content(),
-                Event::GeneralRef(reference) => match reference.resolve_char_ref() {
-                    Ok(Some(c)) => c.to_string().into(),
-                    Ok(None) => predefined(&reference.xml10_content()).ok_or(Error::Dtd)?.to_string().into(),
-                    Err(error) => return Err(Error::Syntax { at, what: error.to_string() }),
+            let rest = &self.text.as_bytes()[self.at..];
+            let text = match rest {
+                [] if self.open.is_empty() => return Ok(Token::End),
+                [] => return Err(self.syntax("the text ends within an element")),
+                [b'<', b'/', ..] => return self.close(),
+                [b'<', b'!' | b'?', ..] | [b'&', ..] | [b'<'] => match self.other()? {
+                    Some(text) => text,
+                    None => continue,
                 },
-                Event::DocType(_) => return Err(Error::Dtd),
-                Event::Decl(_) | Event::PI(_) | Event::Comment(_) => continue,
-                Event::Eof if self.around.is_empty() => return Ok(Token::End),
-                Event::Eof => return Err(syntax(at, "the text ends within an element")),
+                [b'<', ..] => return self.open().map(Token::Open),
+                _ => {
+                    let length = memchr::memchr2(b'<', b'&', rest).unwrap_or(rest.len());
+                    let text = &self.text[self.at..self.at + length];
+                    self.at += length;
+                    BytesText::from_escaped(text).xml10_content()
+                }
             };
-            match self.around.is_empty() {
+            match self.open.is_empty() {
                 false => return Ok(Token::Text(text)),
                 true if text.trim().is_empty() => {}
-                true => return Err(syntax(at, "there is text outside of the element")),
+                true => return Err(self.syntax("there is text outside of the element")),
             }
         }
     }
 
-    fn open(&mut self, start: &BytesStart<'_>, at: u64) -> Result<Rc<Tag>, Error> {
-        if self.around.len() >= self.limits.depth {
+    fn syntax(&self, what: &str) -> Error {
+        syntax(self.at as u64, what)
+    }
+
+    /// What is neither a tag nor plain text: what it says as text, or nothing.
+    fn other(&mut self) -> Result<Option<Cow<'t, str>>, Error> {
+        let mut reader = Reader::from_str(&self.text[self.at..]);
+        let event = reader.read_event();
+        self.at += usize::try_from(reader.buffer_position()).unwrap_or(usize::MAX);
+        Ok(match event.map_err(|error| self.syntax(&error.to_string()))? {
+            Event::CData(text) => Some(text.xml10_content()),
+            Event::GeneralRef(reference) => match reference.resolve_char_ref() {
+                Ok(Some(c)) => Some(c.to_string().into()),
+                Ok(None) => {
+                    let c = predefined(&reference.xml10_content()).ok_or(Error::Dtd)?;
+                    Some(c.to_string().into())
+                }
+                Err(error) => return Err(self.syntax(&error.to_string())),
+            },
+            Event::DocType(_) => return Err(Error::Dtd),
+            Event::Decl(_) | Event::PI(_) | Event::Comment(_) => None,
+            _ => return Err(self.syntax("there is no tag behind <")),
+        })
+    }
+
+    fn open(&mut self) -> Result<Rc<Tag>, Error> {
+        if self.open.len() >= self.limits.depth {
             return Err(Error::Depth(self.limits.depth));
         }
-        if self.around.is_empty() && self.begun {
-            return Err(syntax(at, "there is a second element behind the first"));
+        if self.open.is_empty() && std::mem::replace(&mut self.begun, true) {
+            return Err(self.syntax("there is a second element behind the first"));
         }
-        self.begun = true;
-        let place = place(self.inside, start);
-        let known = |tag: &&Rc<Tag>| tag.outer == self.inside && *tag.raw == **start;
-        let found = self.known[place].as_ref().filter(known);
-        let tag = match found.or(self.known[place ^ 1].as_ref().filter(known)) {
-            Some(tag) => Rc::clone(tag),
-            None => {
-                let tag = Rc::new(self.resolve(start, at)?);
-                if start.len() <= LONGEST {
-                    let free = self.known[place].is_some() && self.known[place ^ 1].is_none();
-                    self.known[place ^ usize::from(free)] = Some(Rc::clone(&tag));
-                }
-                tag
-            }
+        let tag = match self.guess() {
+            Some(tag) => tag,
+            None => self.tag()?,
         };
         self.nodes += tag.nodes;
         if self.nodes > self.limits.nodes {
             return Err(Error::Nodes(self.limits.nodes));
         }
-        self.around.push(self.inside);
-        self.inside = tag.inner;
-        self.scope.open();
-        for (prefix, ns) in &tag.declares {
-            self.scope.bind(Rc::clone(prefix), ns.clone());
+        self.open.push(Rc::clone(&tag));
+        Ok(tag)
+    }
+
+    fn inside(&self) -> u32 {
+        self.open.last().map_or(0, |tag| tag.inner)
+    }
+
+    /// The tag that came behind the last one before, when it is this one again.
+    fn guess(&mut self) -> Option<Rc<Tag>> {
+        let place = self.behind[self.last];
+        let tag = self.known[place].as_ref().filter(|tag| tag.outer == self.inside())?;
+        let rest = self.text.as_bytes()[self.at + 1..].strip_prefix(tag.raw.as_bytes())?;
+        let end = match rest {
+            [b'>', ..] => 1,
+            [b'/', b'>', ..] => 2,
+            _ => return None,
+        };
+        self.empty = end == 2;
+        self.at += 1 + tag.raw.len() + end;
+        self.last = place;
+        Some(Rc::clone(tag))
+    }
+
+    /// The tag that stands here, known or not.
+    fn tag(&mut self) -> Result<Rc<Tag>, Error> {
+        let rest = &self.text[self.at + 1..];
+        let Some(end) = ElementParser::default().feed(rest.as_bytes()) else {
+            return Err(self.syntax("a tag has no end"));
+        };
+        let raw = &rest[..end];
+        self.at += end + 2;
+        let stripped = raw.strip_suffix('/');
+        self.empty = stripped.is_some();
+        let raw = stripped.unwrap_or(raw);
+        let outer = self.inside();
+        let first = place(outer, raw);
+        let known = |place: &usize| {
+            self.known[*place].as_ref().is_some_and(|tag| tag.outer == outer && *tag.raw == *raw)
+        };
+        let found = [first, first ^ 1].into_iter().find(known);
+        if let Some(place) = found {
+            self.follow(place);
+        }
+        if let Some(tag) = found.and_then(|place| self.known[place].clone()) {
+            return Ok(tag);
+        }
+        let tag = Rc::new(self.resolved(raw)?);
+        // A slash at the end would be taken for that of an empty element.
+        if raw.len() <= LONGEST && !raw.ends_with('/') {
+            let beside = self.known[first].is_some() && self.known[first ^ 1].is_none();
+            let place = first ^ usize::from(beside);
+            self.known[place] = Some(Rc::clone(&tag));
+            self.follow(place);
         }
         Ok(tag)
     }
 
-    fn close(&mut self) {
-        self.scope.close();
-        if let Some(around) = self.around.pop() {
-            self.inside = around;
-        }
+    fn follow(&mut self, place: usize) {
+        self.behind[self.last] = place;
+        self.last = place;
+    }
+
+    fn close(&mut self) -> Result<Token<'t>, Error> {
+        let Some(tag) = self.open.pop() else {
+            return Err(self.syntax("there is an end tag without a start tag"));
+        };
+        let rest = &self.text.as_bytes()[self.at + 2..];
+        let name = &tag.raw.as_bytes()[..tag.name_length];
+        let length = match rest.strip_prefix(name) {
+            Some([b'>', ..]) => name.len(),
+            _ => {
+                let Some(length) = memchr::memchr(b'>', rest) else {
+                    return Err(self.syntax("a tag has no end"));
+                };
+                let white = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+                let kept = rest[..length].iter().rposition(|byte| !white(byte)).map_or(length, |at| at + 1);
+                if rest[..kept] != *name {
+                    return Err(self.syntax("an end tag has another name than its start tag"));
+                }
+                length
+            }
+        };
+        self.at += length + 3;
+        Ok(Token::Close)
     }
 
     /// What a tag means where it stands.
-    fn resolve(&mut self, start: &BytesStart<'_>, at: u64) -> Result<Tag, Error> {
-        let mut nodes = 1;
+    fn resolved(&mut self, raw: &str) -> Result<Tag, Error> {
+        let at = self.at as u64;
         let left = self.limits.nodes.saturating_sub(self.nodes);
         if left == 0 {
             return Err(Error::Nodes(self.limits.nodes));
         }
+        let name_length = raw.find([' ', '\t', '\r', '\n']).unwrap_or(raw.len());
         let (mut declares, mut others) = (Vec::new(), Vec::new());
-        for (name, value) in attributes(start, at)? {
-            nodes += 1;
+        for (name, value) in attributes(&BytesStart::from_content(raw, name_length), at)? {
             match declared(&name) {
-                Some(prefix) => declares.push((Rc::from(prefix), Ns::read(&value))),
+                Some(prefix) => declares.push((Box::from(prefix), Ns::read(&value))),
                 None => others.push((name, value)),
             }
         }
+        let nodes = 1 + declares.len() + others.len();
         if nodes > left {
             return Err(Error::Nodes(self.limits.nodes));
         }
-        self.scope.open();
-        declares.iter().for_each(|(prefix, ns)| self.scope.bind(Rc::clone(prefix), Ns::clone(ns)));
-        let mut tag = match self.scope.len() > BINDINGS {
-            true => return Err(Error::Nodes(BINDINGS)),
-            false => Tag {
-                name: self.scope.name(start.name().as_ref())?,
-                kind: None,
-                nil: false,
-                attributes: Vec::new(),
-                raw: Box::from(&**start),
-                outer: self.inside,
-                inner: self.inside,
-                declares,
-                nodes,
-            },
+        let around: usize = self.open.iter().map(|tag| tag.declares.len()).sum();
+        // One binding is that of the prefix xml.
+        if 1 + around + declares.len() > BINDINGS {
+            return Err(Error::Nodes(BINDINGS));
+        }
+        let outer = self.inside();
+        let inner = match declares.is_empty() {
+            true => outer,
+            false => {
+                // A number each, also when a tag was forgotten and is resolved again: each is some bytes of the text.
+                self.newest += 1;
+                self.newest
+            }
+        };
+        let name = resolve(&raw[..name_length], |prefix| self.look_up(&declares, prefix))?;
+        let mut tag = Tag {
+            name,
+            kind: None,
+            nil: false,
+            attributes: Vec::new(),
+            raw: Box::from(raw),
+            name_length,
+            outer,
+            inner,
+            declares,
+            nodes,
         };
         for (name, value) in others {
             self.attribute(&mut tag, &name, value)?;
         }
-        self.scope.close();
-        if !tag.declares.is_empty() {
-            // No two scopes have the same number, not even when a tag was forgotten and is resolved again. Each tag that opens
-            // one is some bytes of the text.
-            self.newest += 1;
-            tag.inner = self.newest;
-        }
         Ok(tag)
     }
 
+    /// What a prefix stands for in a tag that declares these.
+    fn look_up(&self, declares: &[(Box<str>, Ns)], prefix: &str) -> Option<Ns> {
+        let around = self.open.iter().rev().flat_map(|tag| tag.declares.iter().rev());
+        let mut all = declares.iter().rev().chain(around);
+        match all.find(|(known, _)| **known == *prefix) {
+            Some((_, ns)) => Some(ns.clone()),
+            None if prefix == "xml" => Some(Ns::Known(XML)),
+            None => prefix.is_empty().then_some(Ns::Known("")),
+        }
+    }
+
     fn attribute(&self, tag: &mut Tag, qualified: &str, value: String) -> Result<(), Error> {
+        let resolve = |name: &str| resolve(name, |prefix| self.look_up(&tag.declares, prefix));
         // The default namespace is not for attributes.
         let name = match qualified.contains(':') {
-            true => self.scope.name(qualified)?,
+            true => resolve(qualified)?,
             false => Name::new("", qualified),
         };
         if name.is(XSI, "type") {
-            tag.kind = Some(self.scope.name(value.trim())?);
+            tag.kind = Some(resolve(value.trim())?);
         } else if name.is(XSI, "nil") {
             tag.nil = matches!(value.trim(), "true" | "1");
         } else {
@@ -244,7 +346,7 @@ impl<'t> Pull<'t> {
     pub(crate) fn root(&mut self) -> Result<Rc<Tag>, Error> {
         match self.next()? {
             Token::Open(tag) => Ok(tag),
-            _ => Err(syntax(self.reader.buffer_position(), "there is no element")),
+            _ => Err(self.syntax("there is no element")),
         }
     }
 

@@ -1,7 +1,5 @@
 //! Text to tree, and what every reader of the text needs: scopes of prefixes, the attributes of a tag.
 
-use std::rc::Rc;
-
 use quick_xml::XmlVersion;
 use quick_xml::events::BytesStart;
 
@@ -23,22 +21,22 @@ pub(super) fn syntax(at: u64, what: &str) -> Error {
 
 /// Which prefix stands for which namespace, innermost last.
 pub(super) struct Scope {
-    bound: Vec<(Rc<str>, Ns)>,
+    bound: Vec<(String, Ns)>,
     /// How many bindings each open element found.
     marks: Vec<usize>,
 }
 
 impl Scope {
     pub(super) fn new() -> Self {
-        Scope { bound: vec![("xml".into(), Ns::Known(XML))], marks: Vec::new() }
+        Scope { bound: vec![("xml".to_owned(), Ns::Known(XML))], marks: Vec::new() }
     }
 
     pub(super) fn open(&mut self) {
         self.marks.push(self.bound.len());
     }
 
-    pub(super) fn bind(&mut self, prefix: impl Into<Rc<str>>, ns: Ns) {
-        self.bound.push((prefix.into(), ns));
+    pub(super) fn bind(&mut self, prefix: &str, ns: Ns) {
+        self.bound.push((prefix.to_owned(), ns));
     }
 
     pub(super) fn close(&mut self) {
@@ -48,7 +46,7 @@ impl Scope {
     }
 
     pub(super) fn look_up(&self, prefix: &str) -> Option<Ns> {
-        let bound = self.bound.iter().rev().find(|(known, _)| **known == *prefix);
+        let bound = self.bound.iter().rev().find(|(known, _)| known == prefix);
         match bound {
             Some((_, ns)) => Some(ns.clone()),
             None => prefix.is_empty().then_some(Ns::Known("")),
@@ -57,15 +55,15 @@ impl Scope {
 
     /// The name behind a name with a prefix; without one, in the default namespace.
     pub(super) fn name(&self, qualified: &str) -> Result<Name, Error> {
-        let (prefix, local) = qualified.split_once(':').unwrap_or(("", qualified));
-        let ns = self.look_up(prefix).ok_or_else(|| Error::Prefix(prefix.chars().take(40).collect()))?;
-        Ok(Name { ns, local: local.to_owned() })
+        resolve(qualified, |prefix| self.look_up(prefix))
     }
+}
 
-    /// Bindings that are in force; each costs something to look through.
-    pub(super) fn len(&self) -> usize {
-        self.bound.len()
-    }
+/// The name behind a name with a prefix.
+pub(super) fn resolve(qualified: &str, look_up: impl Fn(&str) -> Option<Ns>) -> Result<Name, Error> {
+    let (prefix, local) = qualified.split_once(':').unwrap_or(("", qualified));
+    let ns = look_up(prefix).ok_or_else(|| Error::Prefix(prefix.chars().take(40).collect()))?;
+    Ok(Name { ns, local: local.to_owned() })
 }
 
 /// The prefix that an attribute declares, the empty one for the default namespace.

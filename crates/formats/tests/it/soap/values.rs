@@ -71,7 +71,10 @@ pub fn value() -> impl Strategy<Value = Any> {
                 Any::EntityCollection(EntityCollection { more, ..EntityCollection::of("email", rows) })
             }),
             (row, "[a-z_]{1,9}", rows).prop_map(|(row, name, rows)| {
-                let rows = EntityCollection { cookie: Some("<cookie/>".into()), ..EntityCollection::of("email", rows) };
+                let rows = EntityCollection {
+                    cookie: Some("<cookie/>".into()),
+                    ..EntityCollection::of("email", rows)
+                };
                 Any::Entity(Box::new(Entity { related: vec![(name, rows)], ..row }))
             }),
             ("[a-z]{1,9}", inner.clone()).prop_map(|(column, value)| {

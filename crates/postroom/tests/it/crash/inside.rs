@@ -85,8 +85,11 @@ async fn shape(store: Store) {
 
 /// A database that an earlier version made is opened: its indexes have another layout, and one is lacking.
 async fn index(store: Store) {
-    run(&store, Query::delete().from_table("counter").and_where(Expr::col("name").eq("crm_index_layout")).to_owned())
-        .await;
+    run(
+        &store,
+        Query::delete().from_table("counter").and_where(Expr::col("name").eq("crm_index_layout")).to_owned(),
+    )
+    .await;
     let drop = Ddl::DropIndex(Index::drop().name("crm_contact_lastname_ix").if_exists().to_owned());
     let unit = store.write("test.change", move |tx| async move { tx.shape(&drop).await }.boxed());
     let dropped: Result<(), Error> = unit.await;
