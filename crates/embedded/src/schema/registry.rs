@@ -12,7 +12,7 @@ use postroom_store::sql::{ColumnDef, Expr, ExprTrait, Func, Query, Table as SqlT
 use postroom_store::{Error, Insert, Tx};
 
 use super::{Column, GlobalSet, Kind, Schema, Table, Targets, names, shape};
-use crate::definitions::Problem;
+use crate::definitions::{self, Problem};
 use crate::failure::Failure;
 use crate::rules::Refusal;
 use crate::solutions;
@@ -98,7 +98,11 @@ async fn load(tx: &mut Tx, version: i64) -> Result<Schema, Error> {
     }
     tables.sort_by(|a, b| a.name.cmp(&b.name));
     let holds = tables.iter().any(|table| table.name == "solutioncomponent");
-    let managed = if holds { solutions::managed(tx).await? } else { HashSet::new() };
+    let mut managed = if holds { solutions::managed(tx).await? } else { HashSet::new() };
+    // Solutions extend tables that come along; they do not bring them.
+    for table in tables.iter().filter(|table| names::of(&table.name).is_some()) {
+        managed.remove(&definitions::id("table", &table.name));
+    }
     Ok(Schema::new(version, tables).with_option_sets(load_option_sets(tx).await?).with_managed(managed))
 }
 
