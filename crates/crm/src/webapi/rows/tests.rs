@@ -62,7 +62,7 @@ fn read_all(bytes: &[u8]) {
     let _ = Refusal::read(http::StatusCode::BAD_REQUEST, bytes).fault();
     if let Ok(json) = serde_json::from_slice(bytes) {
         let mut known = Metadata::default();
-        metadata::add(&mut known, &json);
+        known.tables.push(metadata::defined(&json).0);
         metadata::add_choices(&mut known, "contact", &json);
         for table in &known.tables {
             let _ = Shape::of(&known, table, &Query::of(&table.logical_name)).read(PAGE.as_bytes());
