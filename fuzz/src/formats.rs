@@ -10,7 +10,7 @@ use postroom_formats::ntlm::spnego::{Opening, Reply};
 use postroom_formats::odata::{MAX_TEXT, batch, options::Options, path, prefer::Preferences};
 use postroom_formats::soap::envelope::Envelope;
 use postroom_formats::soap::operation::{Answer, Operation};
-use postroom_formats::soap::reply::Reply;
+use postroom_formats::soap::reply;
 use postroom_formats::soap::{Generation, crm4, discovery, fault::Fault, metadata, trust};
 use postroom_formats::{dsn, fetchxml, html, tnef, xml};
 
@@ -119,7 +119,7 @@ const SMALL: xml::Limits = xml::Limits { bytes: 1 << 20, nodes: 20_000, depth: 6
 /// A SOAP message of either side: envelope, operations and answers of both services, rows, values, faults, metadata.
 pub fn soap(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
-    let reply = Reply::read(&text, &SMALL);
+    let reply = reply::Reply::read(&text, &SMALL);
     let Ok(envelope) = Envelope::read(&text, &SMALL) else { return };
     let answered = Answer::read(&envelope.body).is_ok();
     assert!(!answered || reply.is_ok(), "what the tree takes, a client reads: {reply:?}");
