@@ -106,7 +106,7 @@ async fn what_is_shared_above_is_shared_below(on: On) {
     let role = town.role(&[(Read, "account", Level::Basic), (Read, "contact", Level::Basic)]).await;
     town.give(role, &town.colleague).await;
     let firm = owned(bench, "account", &town.me);
-    bench.create(&[firm.clone()]).await;
+    bench.create(std::slice::from_ref(&firm)).await;
     let session = bench.crm.session(bench.crm.acting().id);
     let ask = async |name: &str, mut parameters: Vec<(&str, Parameter)>| {
         parameters.push(("Target", Parameter::Reference(firm.at.clone())));
@@ -123,7 +123,7 @@ async fn what_is_shared_above_is_shared_below(on: On) {
     ask("GrantAccess", vec![("PrincipalAccess", access)]).await;
     // Made after the share: nobody shared the contact itself.
     let person = owned(bench, "contact", &town.me).with("parentcustomerid", firm.at.clone());
-    bench.create(&[person.clone()]).await;
+    bench.create(std::slice::from_ref(&person)).await;
     assert_eq!(masks(bench, &person.at).await, [(town.colleague.id, 0, 0x0800_0001)]);
     assert!(sees(&town, &town.colleague, &person.at).await);
     // Revoking takes the shares of both; what came from above goes when the row does.
@@ -196,7 +196,7 @@ async fn whole_branches_move(on: On) {
     let mail = mail.with("ownerid", town.colleague.clone());
     bench.create(&[top.clone(), firm.clone()]).await;
     bench.create(&people).await;
-    bench.create(&[mail.clone()]).await;
+    bench.create(std::slice::from_ref(&mail)).await;
     let before = town.there("principalobjectaccess").await;
     bench.update(&firm.at, "parentaccountid", top.at.clone()).await;
     assert_eq!(town.there("principalobjectaccess").await, before + 1 + 1200 + 1);

@@ -253,7 +253,7 @@ async fn related_rows_come_in_pages(on: On) {
     let bench = SoapBench::new(on).await;
     let own = &bench.bench;
     let firm = own.row("account").with("name", "Firm");
-    own.create(&[firm.clone()]).await;
+    own.create(std::slice::from_ref(&firm)).await;
     let people: Vec<_> = (0..ALL)
         .map(|n| {
             own.row("contact").with("lastname", format!("{n:04}")).with("parentcustomerid", firm.at.clone())
