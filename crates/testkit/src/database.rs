@@ -78,7 +78,10 @@ impl Template {
             let kept = Kept { file: folder.join("template.db"), _guard: Guard::new("KILL", Some(&folder)) };
             fill(format!("sqlite://{}", kept.file.display())).await;
             let closed = || !beside(&kept.file, "-wal").exists();
-            assert!(poll::until_async(PATIENCE, async || closed()).await, "the template is still in use: fill closes it");
+            assert!(
+                poll::until_async(PATIENCE, async || closed()).await,
+                "the template is still in use: fill closes it"
+            );
             kept
         });
         let (kept, copy) = (kept.await, Database::sqlite());
