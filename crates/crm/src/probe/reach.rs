@@ -62,7 +62,7 @@ async fn secured(probe: &Probe<'_>, tls: bool, host: &str, addresses: &[SocketAd
                 Ok(_) => "no answer".to_owned(),
             });
             let text = format!("{host} cannot be connected to: {why}");
-            let fix = "open the firewall to this host and port, or set crm.proxy";
+            let fix = "check crm.org_url, open the firewall to this host and port, or set crm.proxy";
             return Step { state: State::Away, ..Step::failed("tls", text, fix) };
         }
     };

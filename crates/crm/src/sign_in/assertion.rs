@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use postroom_core::{Code, Fault, Secret, Verdict};
+use postroom_formats::x509;
 use ring::rand::SystemRandom;
 use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use rustls::pki_types::pem::PemObject;
@@ -20,6 +21,8 @@ const LIFE: i64 = 600;
 /// A certificate and its RSA key.
 pub struct Certificate {
     key: RsaKeyPair,
+    /// When it ends, where that can be read.
+    ends: Option<Timestamp>,
     sha1: [u8; 20],
     sha256: [u8; 32],
 }
@@ -41,10 +44,10 @@ impl Certificate {
     /// [`Code::CRM_SIGN_IN`], when one of them cannot be used. The text says how to convert it.
     pub fn from_pem(certificate: &str, key: &Secret) -> Result<Self, Fault> {
         let certificate = CertificateDer::from_pem_slice(certificate.as_bytes()).map_err(|_| {
-            wrong("the certificate is not in PEM; convert it: openssl x509 -inform der -outform pem")
+            wrong("the certificate (crm.client_certificate) is not in PEM; convert it: openssl x509 -inform der -outform pem")
         })?;
         let key = PrivateKeyDer::from_pem_slice(key.expose().as_bytes())
-            .map_err(|_| wrong("the certificate's key is not in PEM or has a passphrase; convert it: openssl pkcs8 -topk8 -nodes"))?;
+            .map_err(|_| wrong("the certificate's key (crm.client_private_key) is not in PEM or has a passphrase; convert it: openssl pkcs8 -topk8 -nodes"))?;
         let pair = match &key {
             PrivateKeyDer::Pkcs8(key) => RsaKeyPair::from_pkcs8(key.secret_pkcs8_der()),
             PrivateKeyDer::Pkcs1(key) => RsaKeyPair::from_der(key.secret_pkcs1_der()),
@@ -56,7 +59,8 @@ impl Certificate {
             ))
         })?;
         let sha1 = sha1_smol::Sha1::from(&*certificate).digest().bytes();
-        Ok(Certificate { key: pair, sha1, sha256: Sha256::digest(&*certificate).into() })
+        let ends = x509::Certificate::read(&certificate).not_after;
+        Ok(Certificate { key: pair, ends, sha1, sha256: Sha256::digest(&*certificate).into() })
     }
 
     /// The SHA-1 as the app registration shows it.
@@ -65,6 +69,9 @@ impl Certificate {
     }
 
     /// A signed assertion of `client` for the token endpoint at `audience`.
+    ///
+    /// # Errors
+    /// [`Code::CRM_SIGN_IN`], when the certificate has ended.
     pub(super) fn assertion(
         &self,
         client: &str,
@@ -72,6 +79,13 @@ impl Certificate {
         now: Timestamp,
         id: Uuid,
     ) -> Result<Secret, Fault> {
+        // The provider would only say that the signature is not valid.
+        if let Some(ends) = self.ends.filter(|ends| *ends < now) {
+            return Err(wrong(format!(
+                "the application's certificate ended on {:.0}: make a new one, upload it in the app registration, and set crm.client_certificate and crm.client_private_key",
+                ends
+            )));
+        }
         let from = now.as_second();
         let header = serde_json::json!({
             "alg": "RS256",

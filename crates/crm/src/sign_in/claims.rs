@@ -10,9 +10,9 @@ use postroom_formats::soap::trust::{self, Lifetime, TokenRequest};
 use postroom_formats::xml::Element;
 
 use super::caution::Caution;
-use super::refusal::{nonsense, refused};
+use super::refusal::{naming_authority, nonsense, refused};
 use super::soap::{call, wrong_clock};
-use super::transport::Anonymous;
+use super::transport::ToTokenService;
 
 /// How long a header holds, and how far back it begins, for clocks that differ a little.
 const HOLDS: SignedDuration = SignedDuration::from_mins(5);
@@ -35,7 +35,7 @@ pub trait Signer: Send + Sync {
 
 /// Signs the SOAP calls to one service of one CRM.
 pub struct Claims {
-    client: Anonymous,
+    client: ToTokenService,
     /// `https://sts.example.com/adfs/services/trust/13/usernamemixed`.
     sts: String,
     user: String,
@@ -60,7 +60,7 @@ impl Claims {
         ids: Ids,
     ) -> Self {
         Claims {
-            client: Anonymous(client),
+            client: ToTokenService(client),
             sts: sts.into(),
             user: user.to_owned(),
             password: password.clone(),
@@ -100,7 +100,7 @@ impl Claims {
             ..Headers::request(trust::ISSUE, id, self.sts.as_str())
         };
         let envelope = Envelope::new(Soap::V12, headers, request.body());
-        let answer = call(&self.client, &self.sts, &envelope, None).await?;
+        let answer = call(&self.client, &self.sts, &envelope, None).await.map_err(naming_authority)?;
         let clock = wrong_clock(&answer, self.clock.now());
         match answer.fault {
             Some(fault) if fault.receiver => Err(Fault::retry(
@@ -108,7 +108,7 @@ impl Claims {
                 format!("the token service failed: {}", short(&fault.message)),
             )),
             Some(fault) => Err(refused(&format!(
-                "the token service refused the sign-in: check user and password, and that the CRM is a relying party there{clock} (it said: {})",
+                "the token service refused the sign-in: check crm.username and crm.password, and that the CRM is a relying party there{clock} (it said: {})",
                 short(&fault.message)
             ))),
             None => {

@@ -166,14 +166,16 @@ fn certificate(text: &str) -> Option<&'static str> {
     let lower = text.to_lowercase();
     match () {
         () if lower.contains("unknownissuer") => {
-            Some("name the file of the private CA that issued its certificate")
+            Some("name the file of the private CA that issued its certificate in crm.ca_file")
         }
-        () if lower.contains("pinned") => Some("compare the fingerprint with the server's"),
-        () if lower.contains("expired") && lower.contains("certificate") => {
-            Some("its certificate has run out, or this machine's clock is wrong")
+        () if lower.contains("pinned") => {
+            Some("compare the fingerprint with the server's and set crm.tls_pin")
         }
+        () if lower.contains("expired") && lower.contains("certificate") => Some(
+            "its certificate has run out: let its administrator renew it; or this machine's clock is wrong",
+        ),
         () if lower.contains("notvalidforname") || lower.contains("not valid for") => {
-            Some("use the host name that its certificate names")
+            Some("use the host name that its certificate names, in crm.org_url or crm.authority")
         }
         () if lower.contains("certificate") || lower.contains("handshake") => {
             Some("check its certificate and the TLS versions it speaks")

@@ -66,7 +66,7 @@ impl Endpoint {
         match place.strip_suffix("/authorize") {
             Some(root) if safe => Ok(Endpoint { url: format!("{root}/token"), asks: Asks::Resource }),
             _ => Err(refusal::refused(&format!(
-                "the CRM names {place:?} as the place to sign in, which is not used: set the tenant, or the identity provider's address"
+                "the CRM names {place:?} as the place to sign in, which is not used: set crm.tenant, or crm.authority"
             ))),
         }
     }
@@ -189,7 +189,7 @@ impl AtCrm {
     async fn find(&self) -> Result<OAuth, Fault> {
         let Some(named) = authority(&self.client, &self.org_url).await? else {
             return Err(refusal::refused(
-                "the CRM does not say where to sign in: set the tenant, or the identity provider's address",
+                "the CRM does not say where to sign in: set crm.tenant, or crm.authority",
             ));
         };
         let said = named.resource.clone().unwrap_or_else(|| self.org_url.clone());
@@ -216,7 +216,13 @@ impl Issue for AtCrm {
 impl Issue for OAuth {
     async fn issue(&self) -> Result<Issued, Fault> {
         let request = self.client.post(&self.endpoint.url).form(&self.form()?);
-        let lost = |error| unanswered("the identity provider", error, true);
+        let lost = |error| {
+            refusal::naming_authority(unanswered(
+                &format!("the identity provider ({})", self.endpoint.url),
+                error,
+                true,
+            ))
+        };
         let response = request.header(http::header::ACCEPT, "application/json").send().await.map_err(lost)?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = response.bytes().await.map_err(lost)?;

@@ -1,5 +1,5 @@
-//! How a CRM wants to be signed in to, as it says itself: the policy in the service's WSDL (protocol-annex.md 1.1, 1.2), and
-//! the challenge of the Web API (dataverse.md D1).
+//! How a CRM wants to be signed in to, as it says itself: the policy in the service's WSDL (protocol-annex.md 1.1, 1.2), with
+//! the token service's own description where the policy names it, and the challenge of the Web API (dataverse.md D1).
 
 use bytes::Bytes;
 use http::header::WWW_AUTHENTICATE;
@@ -7,9 +7,10 @@ use http::{HeaderMap, Request, Response, StatusCode, Uri};
 use postroom_core::{Code, Fault, Verdict};
 use postroom_formats::xml::{self, Element};
 
-use super::refusal::{nonsense, retry_after};
+use super::refusal::{no_answer, retry_after};
 use super::soap::{limits, wrong_address};
 use super::transport::{Anonymous, Transport};
+use crate::webapi::config::is_here;
 
 /// Imports that are followed at most.
 const IMPORTS: usize = 8;
@@ -19,8 +20,13 @@ const IMPORTS: usize = 8;
 pub enum Policy {
     /// Windows sign-in.
     ActiveDirectory,
-    /// Claims: the identifier of the token service, such as `http://sts.example.com/adfs/services/trust`.
-    Federation(String),
+    /// Claims.
+    Federation {
+        /// The token service's, such as `http://sts.example.com/adfs/services/trust`.
+        identifier: String,
+        /// Where it describes itself, such as `https://sts.example.com/adfs/services/trust/mex`.
+        metadata: Option<String>,
+    },
     /// Microsoft's cloud: OAuth 2.
     Online,
 }
@@ -42,7 +48,7 @@ pub async fn policy(client: &reqwest::Client, url: &str) -> Result<Policy, Fault
             return Ok(policy);
         }
     }
-    Err(nonsense(&format!("the WSDL of {url} has no authentication policy")))
+    Err(no_answer(&format!("the WSDL of {url} has no authentication policy")))
 }
 
 /// The address of the token service that takes names and passwords, of a CRM with claims.
@@ -55,17 +61,50 @@ pub async fn token_service(client: &reqwest::Client, url: &str) -> Result<String
         Err(Fault::new(Verdict::Hold, Code::CRM_SIGN_IN, message))
     };
     match policy(client, url).await? {
-        Policy::Federation(identifier) => Ok(endpoint(&identifier)),
+        Policy::Federation { identifier, metadata } => {
+            let described = match metadata.filter(|place| is_safe(place)) {
+                Some(place) => described(&Anonymous(client.clone()), &place).await,
+                None => None,
+            };
+            Ok(described.unwrap_or_else(|| endpoint(&identifier)))
+        }
         Policy::ActiveDirectory => other("use the Windows sign-in"),
         Policy::Online => other("use OAuth 2 with a client secret or certificate"),
     }
+}
+
+/// The port of AD FS that takes names and passwords, and how its address ends.
+const PORT: &str = "UserNameWSTrustBinding_IWSTrust13Async";
+const PATH: &str = "/13/usernamemixed";
+
+/// The token service's address as it tells it itself. It may not tell: then its identifier says where it is.
+async fn described(client: &Anonymous, place: &str) -> Option<String> {
+    let description = wsdl(client, place).await.ok()?;
+    let mut ports = Vec::new();
+    gather(&description, "port", &mut ports);
+    let address = |port: &&Element| {
+        let location = port.child("address")?.get("location")?;
+        is_safe(location).then(|| location.to_owned())
+    };
+    let named = ports.iter().find(|port| port.get("name") == Some(PORT)).and_then(address);
+    named.or_else(|| ports.iter().filter_map(address).find(|location| location.ends_with(PATH)))
+}
+
+/// A password goes nowhere without TLS, but to this machine itself.
+fn is_safe(url: &str) -> bool {
+    let uri: Option<Uri> = url.parse().ok();
+    uri.is_some_and(|uri| match uri.scheme_str() {
+        Some("https") => true,
+        Some("http") => uri.host().is_some_and(is_here),
+        _ => false,
+    })
 }
 
 /// AD FS names itself with `http:` and listens on `https:`.
 fn endpoint(identifier: &str) -> String {
     let secure =
         identifier.strip_prefix("http://").map_or(identifier.to_owned(), |rest| format!("https://{rest}"));
-    format!("{}/13/usernamemixed", secure.trim_end_matches('/'))
+    format!("{}{PATH}", secure.trim_end_matches('/'))
 }
 
 async fn wsdl(client: &Anonymous, url: &str) -> Result<Element, Fault> {
@@ -73,14 +112,14 @@ async fn wsdl(client: &Anonymous, url: &str) -> Result<Element, Fault> {
     match answer.status() {
         StatusCode::OK => {
             let text =
-                std::str::from_utf8(answer.body()).map_err(|_| nonsense(&format!("{url} is no UTF-8")))?;
-            xml::read(text, &limits()).map_err(|error| nonsense(&format!("{url} is no WSDL: {error}")))
+                std::str::from_utf8(answer.body()).map_err(|_| no_answer(&format!("{url} is no UTF-8")))?;
+            xml::read(text, &limits()).map_err(|error| no_answer(&format!("{url} is no WSDL: {error}")))
         }
         status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
             let verdict = Verdict::Retry { after: retry_after(answer.headers()) };
             Err(Fault::new(verdict, Code::CRM_AWAY, format!("{url} is busy or failing ({status})")))
         }
-        status => Err(nonsense(&format!("{url} answers {status}"))),
+        status => Err(no_answer(&format!("{url} answers {status}"))),
     }
 }
 
@@ -96,11 +135,22 @@ fn read(wsdl: &Element) -> Option<Policy> {
         "ActiveDirectory" => Some(Policy::ActiveDirectory),
         "LiveId" | "OnlineFederation" => Some(Policy::Online),
         "Federation" => {
-            let identifier = policy.child("SecureTokenService")?.text_of("Identifier")?;
-            Some(Policy::Federation(identifier.to_owned()))
+            let identifier = policy.child("SecureTokenService")?.text_of("Identifier")?.to_owned();
+            Some(Policy::Federation { identifier, metadata: metadata(wsdl) })
         }
         _ => None,
     })
+}
+
+/// Where the issuer of the tokens that the service wants describes itself (WS-SecurityPolicy 5.4.2: `sp:IssuedToken`).
+fn metadata(wsdl: &Element) -> Option<String> {
+    let (mut issuers, mut references) = (Vec::new(), Vec::new());
+    gather(wsdl, "Issuer", &mut issuers);
+    issuers.into_iter().for_each(|issuer| gather(issuer, "MetadataReference", &mut references));
+    references
+        .into_iter()
+        .find_map(|reference| reference.text_of("Address"))
+        .map(|text| text.trim().to_owned())
 }
 
 fn imports(wsdl: &Element) -> Vec<&str> {
@@ -175,7 +225,7 @@ mod tests {
         check("<m:Authentication>ActiveDirectory</m:Authentication>", Some(Policy::ActiveDirectory));
         check(
             &format!("<m:Authentication>Federation</m:Authentication>{service}"),
-            Some(Policy::Federation(sts.into())),
+            Some(Policy::Federation { identifier: sts.into(), metadata: None }),
         );
         check("<m:Authentication>OnlineFederation</m:Authentication>", Some(Policy::Online));
         check("<m:Authentication>Federation</m:Authentication>", None);

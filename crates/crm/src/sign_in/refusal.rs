@@ -10,25 +10,31 @@ use super::oauth::Answer;
 const STEPS: &[(i64, &str)] = &[
     (
         7_000_215,
-        "the client secret is wrong: set the secret's value, not its id, or make a new one in the app registration",
+        "the client secret is wrong: set the secret's value in crm.client_secret, not its id, or make a new one in the app registration",
     ),
-    (7_000_222, "the client secret has expired: make a new one in the app registration and set it"),
-    (7_000_218, "a secret or certificate is missing: set client_secret or the certificate"),
-    (700_016, "the application is not known in this tenant: check client_id and tenant"),
+    (
+        7_000_222,
+        "the client secret has expired: make a new one in the app registration and set crm.client_secret",
+    ),
+    (7_000_218, "a secret or certificate is missing: set crm.client_secret or crm.client_certificate"),
+    (700_016, "the application is not known in this tenant: check crm.client_id and crm.tenant"),
     (700_024, "the certificate's assertion is outside its time: set this machine's clock"),
     (
         700_027,
-        "the certificate is not the application's: upload it in the app registration, or set the one that is there",
+        "the certificate is not the application's, or has ended: upload it in the app registration, or set the one that is there in crm.client_certificate",
     ),
-    (700_030, "the certificate is not valid: upload a new one in the app registration and set it"),
-    (90_002, "the tenant does not exist: check tenant"),
-    (900_023, "the tenant is neither a domain nor an id: check tenant"),
-    (500_011, "the CRM's address is not known in this tenant: check org_url and tenant"),
+    (
+        700_030,
+        "the certificate is not valid: upload a new one in the app registration and set crm.client_certificate",
+    ),
+    (90_002, "the tenant does not exist: check crm.tenant"),
+    (900_023, "the tenant is neither a domain nor an id: check crm.tenant"),
+    (500_011, "the CRM's address is not known in this tenant: check crm.org_url and crm.tenant"),
     (65_001, "the application has no consent: let an administrator grant it in the app registration"),
-    (50_034, "the user does not exist in this directory: check the user's name"),
-    (50_126, "user or password is wrong"),
+    (50_034, "the user does not exist in this directory: check crm.username"),
+    (50_126, "user or password is wrong: check crm.username and crm.password"),
     (50_053, "the account is locked: wait, or let an administrator unlock it"),
-    (50_055, "the password has expired: set a new one"),
+    (50_055, "the password has expired: change it, and set crm.password"),
     (50_057, "the account is disabled: enable it"),
     (50_076, "the user needs a second factor: sign in as an application with a secret or certificate"),
     (50_079, "the user needs a second factor: sign in as an application with a secret or certificate"),
@@ -42,16 +48,22 @@ const PASSING: &[i64] = &[90_033, 90_006, 90_024, 50_000, 50_196];
 const ERRORS: &[(&str, &str)] = &[
     (
         "invalid_client",
-        "the client is not known or its secret or certificate is wrong: check client_id and secret",
+        "the client is not known or its secret or certificate is wrong: check crm.client_id, and crm.client_secret or crm.client_certificate",
     ),
     ("unauthorized_client", "the client may not sign in like this: allow it in the provider"),
-    ("invalid_grant", "user or password is wrong, or may not be used like this"),
+    (
+        "invalid_grant",
+        "user or password is wrong, or may not be used like this: check crm.username and crm.password",
+    ),
     (
         "invalid_resource",
-        "the CRM's address is not known to the provider: check org_url, with or without a slash at the end",
+        "the CRM's address is not known to the provider: check crm.org_url, or set crm.resource to the address that the provider knows",
     ),
-    ("invalid_scope", "the CRM's address is not known to the provider: check org_url"),
-    ("unsupported_grant_type", "the provider does not sign in services like this: check the kind of sign-in"),
+    (
+        "invalid_scope",
+        "the CRM's address is not known to the provider: check crm.org_url, or set crm.resource",
+    ),
+    ("unsupported_grant_type", "the provider does not sign in services like this: check crm.sign_in"),
 ];
 
 /// The fault for an answer that is no token.
@@ -63,7 +75,8 @@ pub(super) fn explain(status: StatusCode, headers: &HeaderMap, answer: &Answer, 
         let message = format!("the identity provider is busy or failing ({status}){said}");
         return Fault::new(Verdict::Retry { after: retry_after(headers) }, Code::CRM_AWAY, message);
     }
-    let step = step(answer).unwrap_or("check the sign-in settings of the CRM");
+    let step =
+        step(answer).unwrap_or("what answers there issues no tokens: check crm.authority, and crm.tenant");
     let clock = skew(headers, now).map(|skew| format!("; {skew}")).unwrap_or_default();
     let message = format!("the identity provider refused the sign-in ({status}): {step}{clock}{said}");
     Fault::new(Verdict::Hold, Code::CRM_SIGN_IN, message)
@@ -71,8 +84,24 @@ pub(super) fn explain(status: StatusCode, headers: &HeaderMap, answer: &Answer, 
 
 /// The fault for an answer that makes no sense: something else than an identity provider answers there.
 pub(super) fn nonsense(why: &str) -> Fault {
-    let message = format!("the answer of the identity provider cannot be used: {why}; check its address");
+    let message = format!("the answer of the identity provider cannot be used: {why}; check crm.authority");
     Fault::new(Verdict::Hold, Code::CRM_SIGN_IN, message)
+}
+
+/// The same for the CRM's own answer to a question that needs no sign-in.
+pub(super) fn no_answer(why: &str) -> Fault {
+    let message =
+        format!("the CRM does not say how it is signed in to: {why}; check crm.org_url and crm.sign_in");
+    Fault::new(Verdict::Hold, Code::CRM_SIGN_IN, message)
+}
+
+/// The identity provider gave no answer: the fault, with the setting that says where it is.
+pub(super) fn naming_authority(fault: Fault) -> Fault {
+    let message = format!("{}; check crm.authority, the firewall and crm.proxy", fault.message);
+    match fault.code {
+        Code::CRM_AWAY => Fault { message, ..fault },
+        _ => fault,
+    }
 }
 
 /// The CRM itself refused what the identity provider gave, or a name and password.
@@ -156,12 +185,12 @@ mod tests {
             400,
             answer("unauthorized_client", "AADSTS700016: x", &[700_016]),
             Verdict::Hold,
-            "client_id and tenant",
+            "crm.client_id and crm.tenant",
         );
-        check(400, answer("invalid_request", "AADSTS90002", &[90_002]), Verdict::Hold, "check tenant");
+        check(400, answer("invalid_request", "AADSTS90002", &[90_002]), Verdict::Hold, "check crm.tenant");
         check(400, answer("invalid_grant", "MSIS9659: Invalid", &[]), Verdict::Hold, "user or password");
         check(400, answer("something", "new", &[1]), Verdict::Hold, "it said: new");
-        check(404, answer("", "", &[]), Verdict::Hold, "sign-in settings");
+        check(404, answer("", "", &[]), Verdict::Hold, "check crm.authority");
         check(400, answer("invalid_grant", "AADSTS90033: transient", &[90_033]), again, "busy");
         check(503, answer("", "", &[]), again, "busy");
         check(429, answer("", "", &[]), again, "busy");

@@ -62,7 +62,7 @@ pub(super) fn wrong_address(url: &str) -> Fault {
 fn no_soap(url: &str, status: StatusCode, headers: &HeaderMap) -> Fault {
     match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => refusal::refused(&format!(
-            "{url} refused the sign-in ({status}); check user and password, and that this address takes this kind of sign-in"
+            "{url} refused the sign-in ({status}); check crm.username and crm.password, and that this address takes this kind of sign-in (crm.sign_in)"
         )),
         status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => Fault::new(
             Verdict::Retry { after: refusal::retry_after(headers) },

@@ -41,7 +41,7 @@ impl Bearer {
         value.set_sensitive(true);
         let mut headers = request.headers().clone();
         headers.insert(AUTHORIZATION, value);
-        plain(&self.client, request, headers).await
+        plain("the CRM", &self.client, request, headers).await
     }
 }
 
@@ -79,20 +79,22 @@ pub(super) fn repeatable(method: &Method) -> bool {
     method.is_safe()
 }
 
-/// Sends a request as it stands and reads the whole answer.
-pub(super) async fn plain(
+/// Sends a request as it stands and reads the whole answer. `what` names the server in faults.
+async fn plain(
+    what: &str,
     client: &reqwest::Client,
     request: &Request<Bytes>,
     headers: HeaderMap,
 ) -> Result<Response<Bytes>, Fault> {
-    let lost = |error| unanswered("the CRM", error, repeatable(request.method()));
+    let lost = |error| unanswered(what, error, repeatable(request.method()));
     let sent = client.request(request.method().clone(), request.uri().to_string());
     let mut answer = sent.headers(headers).body(request.body().clone()).send().await.map_err(lost)?;
     let (status, headers) = (answer.status(), answer.headers().clone());
     let mut body = Vec::with_capacity(answer.content_length().unwrap_or(0).min(8 << 20) as usize);
     while let Some(part) = answer.chunk().await.map_err(lost)? {
         if body.len() + part.len() > LARGEST {
-            let text = format!("the CRM's answer is larger than {} MB; ask for smaller pages", LARGEST >> 20);
+            let text =
+                format!("the answer of {what} is larger than {} MB; ask for smaller pages", LARGEST >> 20);
             return Err(Fault::reject(Code::CRM_REFUSED, text));
         }
         body.extend_from_slice(&part);
@@ -109,6 +111,17 @@ pub struct Anonymous(pub reqwest::Client);
 #[async_trait]
 impl Transport for Anonymous {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Fault> {
-        plain(&self.0, &request, request.headers().clone()).await
+        plain("the CRM", &self.0, &request, request.headers().clone()).await
+    }
+}
+
+/// The same to the token service.
+pub(super) struct ToTokenService(pub reqwest::Client);
+
+#[async_trait]
+impl Transport for ToTokenService {
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Fault> {
+        let what = format!("the token service ({})", request.uri());
+        plain(&what, &self.0, &request, request.headers().clone()).await
     }
 }

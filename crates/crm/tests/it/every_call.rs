@@ -17,7 +17,7 @@ use crate::road::{Road, Wrong};
 use crate::server::{Mood, On, Server};
 
 /// Calls that a story has at most.
-const CALLS: usize = 60;
+const CALLS: usize = 120;
 /// Calls that go wrong side by side.
 const LANES: usize = 6;
 /// How often work that was put back is tried again.
@@ -84,7 +84,7 @@ async fn told(server: &Server, road: &Road, ids: &Ids, nth: usize, wrong: Wrong)
 
 /// Tries the first, the second, … call, [`LANES`] of them at a time, each lane with an `own` of its own, until one says that
 /// there is none: some ways to go wrong are waited for, and the waits need not stand in a row.
-async fn side_by_side<T>(
+pub async fn side_by_side<T>(
     what: &str,
     least: usize,
     make: impl AsyncFn() -> T,

@@ -133,7 +133,7 @@ fn messages_are_signed_with_a_token_of_the_token_service() {
     says(&found, "user", true, "Postroom Administrator");
     assert_eq!((exit, front.issued()), (0, 1), "{found:#?}");
     let (exit, found) = steps(&signing(&front.origin, &there, "Sommerabend 8"));
-    says(&found, "sign_in", false, "check user and password");
+    says(&found, "sign_in", false, "check crm.username and crm.password");
     assert_eq!(exit, 20);
     // A token alone opens nothing there.
     let (_, found) = steps(&house_at("soap", &front.origin, TOKEN));

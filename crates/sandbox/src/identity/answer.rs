@@ -18,6 +18,8 @@ pub(super) enum Refusal {
     /// Not one of the application's certificates, a bad signature, or used before.
     Assertion,
     AssertionTime,
+    /// The certificate has ended.
+    ExpiredCertificate,
     Resource,
     Grant,
     /// AD FS.
@@ -52,6 +54,12 @@ impl Refusal {
                 "invalid_client",
                 Some(700_024),
                 "Client assertion is not within its valid time range.",
+            ),
+            Refusal::ExpiredCertificate => (
+                denied,
+                "invalid_client",
+                Some(700_027),
+                "Client assertion contains an invalid signature. [Reason - The key used is expired.]",
             ),
             Refusal::Resource => (
                 bad,

@@ -1,7 +1,8 @@
-//! The check of a client's assertion: RS256 by the certificate that its thumbprints name, in its time, used once.
+//! The check of a client's assertion: RS256 by the certificate that its thumbprints name, both in their time, used once.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use postroom_formats::x509;
 use rustls::pki_types::CertificateDer;
 use sha2::{Digest, Sha256};
 use webpki::EndEntityCert;
@@ -26,6 +27,9 @@ pub(super) fn check(
         return Err(Refusal::Assertion);
     }
     let certificate = named(application, &parts).ok_or(Refusal::Assertion)?;
+    if x509::Certificate::read(certificate).not_after.is_some_and(|end| end < state.now()) {
+        return Err(Refusal::ExpiredCertificate);
+    }
     let certificate = CertificateDer::from(certificate.to_vec());
     let certificate = EndEntityCert::try_from(&certificate).map_err(|_| Refusal::Assertion)?;
     certificate

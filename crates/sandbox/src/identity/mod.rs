@@ -4,7 +4,8 @@
 //! * `/TENANT/oauth2/v2.0/token` (scope) and `/TENANT/oauth2/token` (resource): client credentials by secret and by
 //!   certificate, whose assertion is checked with the public key; `/TENANT/v2.0/.well-known/openid-configuration` and
 //!   `/TENANT/discovery/v2.0/keys` beside them. Errors have Microsoft's numbers.
-//! * `/adfs/oauth2/token`: the password grant. `/adfs/services/trust/13/usernamemixed`: tokens for SOAP.
+//! * `/adfs/oauth2/token`: the password grant. `/adfs/services/trust/13/usernamemixed`: tokens for SOAP;
+//!   `/adfs/services/trust/mex` says so.
 //! * [`windows`]: one sign-in for each connection.
 //!
 //! It keeps what it issued, by an injected clock, and can be told to misbehave ([`Trouble`]). Access tokens are JWTs signed
@@ -109,6 +110,12 @@ impl Identity {
     /// `http://127.0.0.1:port`.
     pub fn url(&self) -> String {
         format!("http://{}", self.thread.address)
+    }
+
+    /// The WSDL of a CRM that wants this provider's tokens in its messages. It names the provider by its description
+    /// (`/adfs/services/trust/mex`) only: the identifier beside it is an address inside somebody's network.
+    pub fn policy(&self) -> String {
+        trust::policy(&self.url())
     }
 
     /// From now on misbehaves like this, or no longer.

@@ -24,6 +24,7 @@ pub(super) fn router(state: Arc<State>) -> Router {
         .route("/{tenant}/oauth2/token", post(v1))
         .route("/adfs/services/trust/13/usernamemixed", post(issue))
         .layer(middleware::from_fn_with_state(Arc::clone(&state), troubled))
+        .route("/adfs/services/trust/mex", get(describe))
         .route("/{tenant}/v2.0/.well-known/openid-configuration", get(configuration))
         .route("/{tenant}/discovery/v2.0/keys", get(keys))
         .layer(middleware::from_fn_with_state(Arc::clone(&state), dated))
@@ -45,9 +46,19 @@ async fn issue(Of(state): Of<Arc<State>>, message: String) -> Response {
     trust::issue(&state, &message)
 }
 
-async fn configuration(Path(tenant): Path<String>, headers: HeaderMap) -> Response {
+async fn describe(headers: HeaderMap) -> Response {
+    ([(header::CONTENT_TYPE, "text/xml; charset=utf-8")], trust::description(&origin(&headers)))
+        .into_response()
+}
+
+/// Under which address it was asked.
+fn origin(headers: &HeaderMap) -> String {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
-    Json(oauth::configuration(&format!("http://{host}"), &tenant)).into_response()
+    format!("http://{host}")
+}
+
+async fn configuration(Path(tenant): Path<String>, headers: HeaderMap) -> Response {
+    Json(oauth::configuration(&origin(&headers), &tenant)).into_response()
 }
 
 async fn keys(Of(state): Of<Arc<State>>) -> Response {

@@ -85,6 +85,43 @@ fn token(state: &State, request: &TokenRequest) -> Token {
     Token { lifetime, applies_to: request.applies_to.clone(), token, secret, key }
 }
 
+/// The service's own description, as far as clients read it: a port for each kind of sign-in, with its address.
+pub(super) fn description(origin: &str) -> String {
+    let port = |name: &str, path: &str| {
+        format!(
+            "<wsdl:port name=\"{name}\" binding=\"tns:{name}\">\
+             <soap12:address location=\"{origin}/adfs/services/trust/13/{path}\"/></wsdl:port>"
+        )
+    };
+    format!(
+        "<wsdl:definitions xmlns:wsdl=\"http://schemas.xmlsoap.org/wsdl/\" \
+         xmlns:soap12=\"http://schemas.xmlsoap.org/wsdl/soap12/\" \
+         xmlns:tns=\"http://schemas.microsoft.com/ws/2008/06/identity/securitytokenservice\">\
+         <wsdl:service name=\"SecurityTokenService\">{}{}</wsdl:service></wsdl:definitions>",
+        port("CertificateWSTrustBinding_IWSTrust13Async", "certificatemixed"),
+        port("UserNameWSTrustBinding_IWSTrust13Async", "usernamemixed")
+    )
+}
+
+/// The WSDL of a service that wants this token service's tokens, as far as clients read it: the policy, in the first answer.
+pub(super) fn policy(origin: &str) -> String {
+    format!(
+        "<wsdl:definitions xmlns:wsdl=\"http://schemas.xmlsoap.org/wsdl/\" \
+         xmlns:wsp=\"http://schemas.xmlsoap.org/ws/2004/09/policy\" \
+         xmlns:sp=\"http://docs.oasis-open.org/ws-sx/ws-securitypolicy/200702\" \
+         xmlns:wsa=\"http://www.w3.org/2005/08/addressing\" \
+         xmlns:mex=\"http://schemas.xmlsoap.org/ws/2004/09/mex\"><wsp:Policy><wsp:ExactlyOne><wsp:All>\
+         <ms-xrm:AuthenticationPolicy xmlns:ms-xrm=\"http://schemas.microsoft.com/xrm/2011/Contracts/Services\">\
+         <ms-xrm:Authentication>Federation</ms-xrm:Authentication><ms-xrm:SecureTokenService><ms-xrm:Identifier>\
+         http://sts.contoso.local/adfs/services/trust</ms-xrm:Identifier></ms-xrm:SecureTokenService>\
+         </ms-xrm:AuthenticationPolicy><sp:EndorsingSupportingTokens><wsp:Policy><sp:IssuedToken><sp:Issuer>\
+         <wsa:Address>http://www.w3.org/2005/08/addressing/anonymous</wsa:Address><wsa:Metadata><mex:Metadata>\
+         <mex:MetadataSection><mex:MetadataReference><wsa:Address>{origin}/adfs/services/trust/mex</wsa:Address>\
+         </mex:MetadataReference></mex:MetadataSection></mex:Metadata></wsa:Metadata></sp:Issuer></sp:IssuedToken>\
+         </wsp:Policy></sp:EndorsingSupportingTokens></wsp:All></wsp:ExactlyOne></wsp:Policy></wsdl:definitions>"
+    )
+}
+
 fn soap(status: StatusCode, envelope: &Envelope) -> Response {
     (status, [(header::CONTENT_TYPE, Soap::V12.content_type())], envelope.write()).into_response()
 }

@@ -34,7 +34,7 @@ use line::{Line, Lost, Target};
 /// Lines that are kept while nobody needs them.
 const IDLE: usize = 4;
 
-const WRONG: &str = "the CRM refused user or password (Windows sign-in): check them, and that the account is neither locked nor expired";
+const WRONG: &str = "the CRM refused user or password (Windows sign-in): check crm.username (DOMAIN\\name) and crm.password, and that the account is neither locked nor expired";
 
 /// Requests signed in with a Windows account.
 pub struct Windows {
@@ -159,7 +159,7 @@ impl Windows {
             return Ok(answer);
         }
         Err(refused(
-            "the CRM offers no Windows sign-in with NTLM at this address; use the address inside the network, or sign in through AD FS",
+            "the CRM offers no Windows sign-in with NTLM at this address: set crm.org_url to the address inside the network, or sign in through AD FS (crm.sign_in)",
         ))
     }
 

@@ -93,9 +93,39 @@ async fn the_token_service_is_found_through_the_definitions() {
     let federation = "<m:Authentication>Federation</m:Authentication><m:SecureTokenService><m:Identifier>\
         http://sts.example.com/adfs/services/trust</m:Identifier></m:SecureTokenService>";
     let url = format!("{}/Organization.svc", serve(wsdl(federation)).await);
-    assert_eq!(policy(&client(), &url).await.unwrap(), Policy::Federation(STS.into()));
+    assert_eq!(
+        policy(&client(), &url).await.unwrap(),
+        Policy::Federation { identifier: STS.into(), metadata: None }
+    );
     let found = token_service(&client(), &url).await.unwrap();
     assert_eq!(found, "https://sts.example.com/adfs/services/trust/13/usernamemixed");
+}
+
+/// The policy's issuer says where it describes itself, and that is believed before the identifier; one that does not answer is
+/// passed over.
+#[tokio::test]
+async fn the_token_service_describes_itself() {
+    let identity = provider(&clock(), Vec::new());
+    let text = identity.policy();
+    let wsdl = serve(Router::new().fallback(move || async move { text })).await;
+    let found = token_service(&client(), &format!("{wsdl}/Organization.svc")).await.unwrap();
+    assert_eq!(found, format!("{}/adfs/services/trust/13/usernamemixed", identity.url()));
+    drop(identity);
+    let found = token_service(&client(), &format!("{wsdl}/Organization.svc")).await.unwrap();
+    assert_eq!(found, "https://sts.contoso.local/adfs/services/trust/13/usernamemixed");
+}
+
+/// A password goes nowhere without TLS, whatever a description says.
+#[tokio::test]
+async fn a_description_without_tls_elsewhere_is_not_believed() {
+    let port = "<definitions xmlns='http://schemas.xmlsoap.org/wsdl/'><service><port name='UserNameWSTrustBinding_IWSTrust13Async'>\
+        <address location='http://sts.example.com/adfs/services/trust/13/usernamemixed'/></port></service></definitions>";
+    let mex = serve(Router::new().fallback(move || async move { port })).await;
+    let identity = provider(&clock(), Vec::new());
+    let text = identity.policy().replace(&identity.url(), &mex);
+    let wsdl = serve(Router::new().fallback(move || async move { text })).await;
+    let found = token_service(&client(), &format!("{wsdl}/Organization.svc")).await.unwrap();
+    assert_eq!(found, "https://sts.contoso.local/adfs/services/trust/13/usernamemixed");
 }
 
 #[tokio::test]

@@ -62,7 +62,7 @@ impl Pair {
             "-subj",
             "/CN=postroom",
             "-days",
-            "9",
+            "3650",
         ]);
         run(&["x509", "-in", "pem", "-outform", "der", "-out", "der"]);
         run(&["rsa", "-in", "key", "-traditional", "-out", "pkcs1"]);
