@@ -8,7 +8,7 @@ mod corpus;
 mod crash;
 mod demo;
 mod doors;
-mod federation;
+mod fronts;
 mod hostile;
 mod house;
 mod installed;
@@ -21,6 +21,7 @@ mod privacy;
 mod real_mail;
 mod roundtrip;
 mod sending;
+mod signing;
 mod story;
 mod watching;
 
