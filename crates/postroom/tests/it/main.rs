@@ -9,7 +9,7 @@ mod crash;
 mod delivering;
 mod demo;
 mod doors;
-mod federation;
+mod fronts;
 mod hostile;
 mod house;
 mod installed;
@@ -22,6 +22,7 @@ mod privacy;
 mod real_mail;
 mod roundtrip;
 mod sending;
+mod signing;
 mod story;
 mod watching;
 

@@ -1,5 +1,5 @@
-//! A postroom whose CRM is outside, kept by another one: every way to sign in, TLS, the test of the connection, and what only
-//! the embedded CRM can do.
+//! A postroom whose CRM is outside, kept by another one: the ways to sign in that its doors know, TLS, the test of the
+//! connection, and what only the embedded CRM can do. The other ways to sign in: `signing`.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -7,7 +7,6 @@ use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 
-use crate::federation::Federation;
 use crate::house::House;
 use crate::load::{self, Database};
 use crate::make::{Make, Place};
@@ -51,7 +50,7 @@ const CA: &str = "ca_file = \"FOLDER/ca.pem\"\n";
 const TOKEN: &str = "token = { file = \"FOLDER/secret\" }\n";
 
 /// The steps of `check crm` by name.
-fn steps(house: &House) -> (i32, serde_json::Map<String, Value>) {
+pub fn steps(house: &House) -> (i32, serde_json::Map<String, Value>) {
     let said = house.run(&["check", "crm"]);
     let exit = said.exit;
     let text = String::from_utf8_lossy(&said.out).into_owned();
@@ -64,7 +63,7 @@ fn steps(house: &House) -> (i32, serde_json::Map<String, Value>) {
 }
 
 #[track_caller]
-fn says(steps: &serde_json::Map<String, Value>, name: &str, ok: bool, words: &str) {
+pub fn says(steps: &serde_json::Map<String, Value>, name: &str, ok: bool, words: &str) {
     let step = steps.get(name).unwrap_or_else(|| panic!("{name} is not among {steps:#?}"));
     assert_eq!(step["ok"], json!(ok), "{step}");
     assert!(step.to_string().contains(words), "{words:?} is not in {step}");
@@ -113,38 +112,13 @@ fn every_step_is_told_over_soap() {
     assert_eq!((exit, steps.len()), (0, 10), "{steps:#?}");
 }
 
-const USER: &str = "username = \"OURS\\\\postroom\"\npassword = { file = \"FOLDER/password\" }\n";
-
-/// A house that signs its messages as this user.
-fn signing(origin: &str, keys: &str, password: &str) -> House {
-    let house = house_at("soap", origin, &format!("sign_in = \"ws_trust\"\n{CA}{USER}{keys}"));
-    let file = house.write("password", password.as_bytes());
-    fs::set_permissions(file, fs::Permissions::from_mode(0o600)).expect("the file is ours");
-    house
-}
-
-#[test]
-fn messages_are_signed_with_a_token_of_the_token_service() {
-    let crm = House::open("");
-    let front = Federation::before(crm.place(), r"OURS\postroom", "Wintermorgen 7");
-    let there = format!("authority = \"{}\"\n", front.token_service());
-    let (exit, found) = steps(&signing(&front.origin, &there, "Wintermorgen 7"));
-    says(&found, "sign_in", true, "takes it");
-    says(&found, "user", true, "Postroom Administrator");
-    assert_eq!((exit, front.issued()), (0, 1), "{found:#?}");
-    let (exit, found) = steps(&signing(&front.origin, &there, "Sommerabend 8"));
-    says(&found, "sign_in", false, "check crm.username and crm.password");
-    assert_eq!(exit, 20);
-    // A token alone opens nothing there.
-    let (_, found) = steps(&house_at("soap", &front.origin, TOKEN));
-    says(&found, "sign_in", false, "");
-}
-
 /// Without an address of the token service the CRM's WSDL is asked for it; ours has no claims.
 #[test]
 fn a_crm_without_a_token_service_says_so() {
-    let (exit, found) = steps(&signing(&origin(), "", "Wintermorgen 7"));
-    says(&found, "sign_in", false, "has no authentication policy");
+    let user = "username = \"OURS\\\\postroom\"\npassword = { file = \"FOLDER/secret\" }\n";
+    let house = house_at("soap", &origin(), &format!("sign_in = \"ws_trust\"\n{CA}{user}"));
+    let (exit, found) = steps(&house);
+    says(&found, "sign_in", false, "has no authentication policy; check crm.org_url and crm.sign_in");
     assert_eq!(exit, 20);
 }
 

@@ -10,7 +10,7 @@ use crate::house::PATIENCE;
 /// An answer.
 pub struct Answer {
     pub status: u16,
-    headers: Vec<(String, String)>,
+    pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
 }
 
@@ -29,6 +29,11 @@ pub fn get(path: impl Into<String>) -> Request<'static> {
 pub fn post(path: impl Into<String>, content_type: &str, body: impl Into<Vec<u8>>) -> Request<'static> {
     let request = Request { method: "POST", path: path.into(), headers: Vec::new(), body: body.into() };
     request.header("Content-Type", content_type)
+}
+
+/// A request with any method.
+pub fn request(method: &str, path: impl Into<String>, body: impl Into<Vec<u8>>) -> Request<'_> {
+    Request { method, path: path.into(), headers: Vec::new(), body: body.into() }
 }
 
 impl Request<'_> {
