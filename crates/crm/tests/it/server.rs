@@ -258,7 +258,12 @@ impl Here {
     async fn reply(&self, asked: Asked) -> Reply {
         let in_soap = asked.url.starts_with("/XRMServices/");
         let describes = match in_soap {
-            true => ["RetrieveEntity", "RetrieveMetadata"].iter().any(|name| holds(&asked.body, name)),
+            // `RetrieveEntityChanges` begins so, too, and is about rows.
+            true => {
+                let named =
+                    ["RetrieveEntity", "RetrieveMetadata"].iter().any(|name| holds(&asked.body, name));
+                named && !holds(&asked.body, "RetrieveEntityChanges")
+            }
             false => asked.method == Method::GET && asked.url.contains("/EntityDefinitions"),
         };
         let key = (asked.url.clone(), asked.body.clone());

@@ -68,12 +68,42 @@ pub(crate) fn own_id(table: &TableInfo, members: &Members) -> Result<Option<Uuid
 
 /// A row that is to be made.
 pub(crate) async fn new_row(call: &Call<'_>, at: RecordRef, members: &Members) -> Result<Given, Problem> {
-    read(call, at, members, true, 0).await
+    read(call, at, members, Purpose::New, 0).await
 }
 
 /// What is to be changed in a row.
 pub(crate) async fn changed_row(call: &Call<'_>, at: RecordRef, members: &Members) -> Result<Given, Problem> {
-    read(call, at, members, false, 0).await
+    read(call, at, members, Purpose::Change, 0).await
+}
+
+/// A row that a message is told of, as it was given: what the message does not take, it refuses itself.
+pub(crate) async fn told_row(call: &Call<'_>, at: RecordRef, members: &Members) -> Result<Given, Problem> {
+    read(call, at, members, Purpose::Message, 0).await
+}
+
+/// What a row is read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    New,
+    Change,
+    Message,
+}
+
+impl Purpose {
+    /// Whether a column that the server keeps in part is taken; others are passed over, as the platform does when a client
+    /// sends back what it read.
+    fn takes(self, column: &ColumnInfo) -> bool {
+        match self {
+            Purpose::New => column.valid_for_create,
+            Purpose::Change => column.valid_for_update,
+            Purpose::Message => true,
+        }
+    }
+
+    /// Rows may stand within the row.
+    fn deep(self) -> bool {
+        self != Purpose::Change
+    }
 }
 
 /// Rows within rows that one body may have, one within the other: each costs stack.
@@ -83,7 +113,7 @@ async fn read(
     call: &Call<'_>,
     at: RecordRef,
     members: &Members,
-    new: bool,
+    purpose: Purpose,
     level: usize,
 ) -> Result<Given, Problem> {
     if level > LEVELS {
@@ -92,7 +122,7 @@ async fn read(
         return Err(Problem::payload(text));
     }
     let given = Given { record: Record::new(at.clone()), more: Vec::new(), parties: None };
-    let mut reader = Reader { call, table: call.table(&at.table)?, at, new, level, given };
+    let mut reader = Reader { call, table: call.table(&at.table)?, at, purpose, level, given };
     for (name, json) in members {
         match name.split_once('@') {
             Some((property, "odata.bind")) => reader.bind(property, json).await?,
@@ -109,7 +139,7 @@ struct Reader<'r, 'c> {
     call: &'r Call<'c>,
     table: &'r TableInfo,
     at: RecordRef,
-    new: bool,
+    purpose: Purpose,
     /// How many rows this one is within.
     level: usize,
     given: Given,
@@ -145,8 +175,7 @@ impl Reader<'_, '_> {
                 _ => Err(self.unknown(name)),
             };
         }
-        let writable = if self.new { column.valid_for_create } else { column.valid_for_update };
-        if !writable || column.is_primary_id {
+        if !self.purpose.takes(column) || column.is_primary_id {
             return Ok(());
         }
         let stored = self.call.schema.table(&table.logical_name)?.column(name);
@@ -183,7 +212,7 @@ impl Reader<'_, '_> {
             (Relation::ManyToOne(_), _) => {
                 Err(Problem::payload(format!("'{name}@odata.bind' takes one URI.")))
             }
-            (_, Json::Array(uris)) if self.new => {
+            (_, Json::Array(uris)) if self.purpose.deep() => {
                 for uri in uris {
                     let uri = uri.as_str().ok_or_else(|| {
                         Problem::payload(format!("'{name}@odata.bind' takes a list of URIs."))
@@ -217,23 +246,27 @@ impl Reader<'_, '_> {
     async fn navigation(&mut self, name: &str, relation: Relation, json: &Json) -> Result<(), Problem> {
         match (&relation, json) {
             (Relation::ManyToOne(relation), Json::Null) => self.point(name, relation, None),
-            (Relation::ManyToOne(relation), Json::Object(members)) if self.new => {
+            (Relation::ManyToOne(relation), Json::Object(members)) if self.purpose.deep() => {
                 let to = self.within(&relation.referenced_table, members, |_, _| {}).await?;
                 self.point(name, relation, Some(to))
             }
-            (Relation::OneToMany(relation), Json::Array(rows)) if is_parties(relation) && !self.new => {
+            (Relation::OneToMany(relation), Json::Array(rows))
+                if is_parties(relation) && !self.purpose.deep() =>
+            {
                 let list = parties::read(self.call, &self.at, relation, rows).await?;
                 self.given.parties = Some(list);
                 Ok(())
             }
-            (Relation::OneToMany(_) | Relation::ManyToMany { .. }, Json::Array(rows)) if self.new => {
+            (Relation::OneToMany(_) | Relation::ManyToMany { .. }, Json::Array(rows))
+                if self.purpose.deep() =>
+            {
                 for row in rows {
                     let members = row.as_object().ok_or_else(|| not_rows(name))?;
                     self.below(&relation, members).await?;
                 }
                 Ok(())
             }
-            (_, Json::Object(_) | Json::Array(_)) if !self.new => Err(no_deep_update(name)),
+            (_, Json::Object(_) | Json::Array(_)) if !self.purpose.deep() => Err(no_deep_update(name)),
             (Relation::ManyToOne(_), _) => Err(Problem::payload(
                 "A 'PrimitiveValue' node with non-null value was found when trying to read the value of a navigation \
                  property; however, a 'StartArray' node, a 'StartObject' node, or a 'PrimitiveValue' node with null \
@@ -289,7 +322,7 @@ fn boxed<'f>(
     members: &'f Members,
     level: usize,
 ) -> BoxFuture<'f, Result<Given, Problem>> {
-    read(call, at, members, true, level).boxed()
+    read(call, at, members, Purpose::New, level).boxed()
 }
 
 /// The table of a row within a row: an activity says which one it is.

@@ -140,7 +140,7 @@ async fn rows(
         },
     };
     let id = input::own_id(table, members)?.unwrap_or_default();
-    let given = input::new_row(call, RecordRef::new(&table.logical_name, id), members).await?;
+    let given = input::told_row(call, RecordRef::new(&table.logical_name, id), members).await?;
     let made = given.more.into_iter().filter_map(|change| match change {
         Change::Create(record) | Change::CreateNew(record) | Change::Upsert(record) => Some(record),
         _ => None,

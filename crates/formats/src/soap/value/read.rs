@@ -93,8 +93,10 @@ impl Any {
     }
 }
 
+type Scalar = fn(&str) -> Result<Any, Error>;
+
 /// How the text of a type of XML Schema is read; `None` for a type that is kept as it stands.
-pub(crate) fn scalar(kind: &str) -> Option<fn(&str) -> Result<Any, Error>> {
+pub(crate) fn scalar(kind: &str) -> Option<Scalar> {
     Some(match kind {
         "string" => |text| Ok(Any::String(text.to_owned())),
         "int" | "short" | "byte" | "unsignedByte" | "unsignedShort" => |text| int(text).map(Any::Int),

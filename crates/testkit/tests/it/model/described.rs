@@ -23,7 +23,8 @@ impl Model {
             tables: wanted.iter().map(|name| self.table_info(name)).collect(),
             ..Metadata::default()
         };
-        if !self.has(Flaw::LookupsAreNotDescribed) && !(all && self.has(Flaw::NoNameLeavesOutLookups)) {
+        let left_out = all && self.has(Flaw::NoNameLeavesOutLookups);
+        if !(left_out || self.has(Flaw::LookupsAreNotDescribed)) {
             found.one_to_many.push(customer());
         }
         if wanted.contains(&"list") {
