@@ -51,7 +51,11 @@ async fn check(server: &Server, client: Arc<dyn Crm>, mood: Mood) {
     let mut left: Vec<IncomingMail> = (0..COUNT).map(|number| mail(number, DESK)).collect();
     left.insert(3, mail(99, "nobody@ours.example"));
     let mut refused = 0;
-    for _ in 0..20 {
+    for round in 0..20 {
+        // When every second call fails, it may always be the same one of a round: the server recovers in the end.
+        if round == 15 {
+            server.mood(Mood::Well);
+        }
         let answers = client.deliver(left.clone(), false).await;
         let still = |(mail, answer): (IncomingMail, Result<Delivery, Fault>)| match answer {
             Ok(Delivery::Delivered(_)) => None,
