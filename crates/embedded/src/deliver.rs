@@ -21,25 +21,9 @@ impl Embedded {
         let (session, ids) = (self.session(self.acting), Ids::random());
         let mut answers = Vec::with_capacity(mails.len());
         for mail in mails {
-            answers.push(match dry_run {
-                true => self.would_deliver(&session, &ids, mail).await,
-                false => self.deliver_one(&session, &ids, mail).await,
-            });
+            answers.push(self.deliver_one(&session, &ids, mail, dry_run).await);
         }
         answers
-    }
-
-    async fn would_deliver(
-        &self,
-        session: &Session,
-        ids: &Ids,
-        mail: &IncomingMail,
-    ) -> Result<Delivery, Fault> {
-        if let Some(email) = self.delivered_before(mail).await? {
-            return Ok(delivered(email, false));
-        }
-        let (taken, reason) = incoming::consider(session, ids, mail).await?;
-        Ok(if taken { Delivery::Accepted(reason) } else { Delivery::Refused(reason) })
     }
 
     async fn deliver_one(
@@ -47,9 +31,14 @@ impl Embedded {
         session: &Session,
         ids: &Ids,
         mail: &IncomingMail,
+        dry_run: bool,
     ) -> Result<Delivery, Fault> {
         if let Some(email) = self.delivered_before(mail).await? {
             return Ok(delivered(email, false));
+        }
+        if dry_run {
+            let (taken, reason) = incoming::consider(session, ids, mail).await?;
+            return Ok(if taken { Delivery::Accepted(reason) } else { Delivery::Refused(reason) });
         }
         let taken = match incoming::hand_in(session, ids, mail).await? {
             Ok(taken) => taken,
