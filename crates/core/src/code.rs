@@ -121,6 +121,9 @@ codes! {
     CRM_OTHER = 2010, Operator, false, "Only the embedded CRM does that",
         "The configuration names a CRM outside, which keeps its records, users and doors itself. Nothing was done.",
         "Do it in the CRM itself; for a CRM of postroom's own set [crm] kind = \"embedded\"";
+    CRM_SOLUTION = 2011, CrmAdmin, false, "The solution cannot be put into this CRM",
+        "Another connector works on the organisation, or its tables belong to another solution, or the solution is there unmanaged or newer. Nothing was written.",
+        "Do what the message says; how it stands: postroom solution status";
     CRM_SIGN_IN = 2101, CrmAdmin, false, "The CRM or its identity provider refused the sign-in",
         "A name, secret, certificate or permission is wrong or has run out. Nothing is written to the CRM; it is tried again at growing intervals, so that no account is locked.",
         "Do what the message says, then run: postroom check crm";

@@ -1,6 +1,9 @@
 //! The port to a CRM: tables, keys, queries and change sets, in no API's words.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
+use bytes::Bytes;
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -169,6 +172,25 @@ pub trait Crm: Send + Sync {
         Ok(Capabilities::default())
     }
 
+    /// Takes in a solution file by the CRM's own import, which makes what is missing and keeps the data. `job` is the id of the
+    /// row `importjob` in which the CRM tells how far it is. The same file again changes nothing, so a run that was cut is
+    /// made again.
+    ///
+    /// # Errors
+    /// [`Verdict::Unknown`](crate::Verdict::Unknown) when no answer came: the import may be going on, and the job tells.
+    async fn import_solution(&self, _file: Bytes, _job: Uuid) -> Result<(), Fault> {
+        Err(Fault::reject(Code::CRM_REFUSED, "this CRM takes no solution files"))
+    }
+
+    /// The same CRM in the name of this user: it finds what that user may see, conditions on *the current user* mean that one,
+    /// and what it writes that one wrote. Nothing is asked yet: whether the user is there and enabled, and whether the caller
+    /// may stand in for others, is the first call's to say.
+    ///
+    /// `None` when this CRM cannot; then nothing may be asked in another one's place.
+    fn acting_for(&self, _user: Uuid) -> Option<Arc<dyn Crm>> {
+        None
+    }
+
     /// Ties a row to others by a many-to-many relationship (its schema name). Pairs that are tied already stay so.
     async fn associate(
         &self,
@@ -213,7 +235,7 @@ pub trait Crm: Send + Sync {
     }
 
     /// The bytes behind a [`Content`] column of a record, such as an attachment's `body`.
-    async fn read(&self, content: &Content) -> Result<bytes::Bytes, Fault>;
+    async fn read(&self, content: &Content) -> Result<Bytes, Fault>;
 
     /// Proves that the CRM can be reached and signed in to; the text says as what.
     async fn check(&self) -> Result<String, Fault>;

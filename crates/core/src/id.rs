@@ -69,6 +69,8 @@ id!(/// One unit of work in the durable queue.
     JobId, "job");
 id!(/// One API token.
     TokenId, "tok");
+id!(/// One execution of a sync type.
+    RunId, "run");
 
 fn encode(uuid: Uuid) -> String {
     let value = uuid.as_u128();

@@ -106,11 +106,15 @@ impl Value {
     }
 }
 
+/// A column's logical name. Names of up to 24 bytes lie in the value itself: a page of rows has one for each cell, and reading
+/// it would otherwise be mostly allocation.
+pub type ColumnName = compact_str::CompactString;
+
 /// A row, or the part of it that was asked for or is to be written. Column order is kept.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Record {
     pub at: RecordRef,
-    pub columns: Vec<(String, Value)>,
+    pub columns: Vec<(ColumnName, Value)>,
 }
 
 impl Record {
@@ -119,7 +123,7 @@ impl Record {
     }
 
     /// The same record with one more column.
-    pub fn with(mut self, column: impl Into<String>, value: impl Into<Value>) -> Self {
+    pub fn with(mut self, column: impl Into<ColumnName>, value: impl Into<Value>) -> Self {
         self.columns.push((column.into(), value.into()));
         self
     }
@@ -172,7 +176,7 @@ impl Serialize for Record {
     }
 }
 
-struct Columns<'r>(&'r [(String, Value)]);
+struct Columns<'r>(&'r [(ColumnName, Value)]);
 
 impl Serialize for Columns<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {

@@ -12,8 +12,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use postroom_core::{
-    Change, ChangeSet, ChangesAsk, Clock, Code, Content, Crm, Fault, Ids, Query, Record, RecordRef, Secret,
-    Value,
+    Change, ChangeSet, ChangesAsk, Clock, Code, ColumnName, Content, Crm, Fault, Ids, Query, Record,
+    RecordRef, Secret, Value,
 };
 use postroom_crm::sign_in::{Bearer, Connection, Token};
 use postroom_crm::soap::{self, Soap};
@@ -297,7 +297,7 @@ impl Copy {
     }
 }
 
-fn cell((_, value): (String, Value)) -> sql::Value {
+fn cell((_, value): (ColumnName, Value)) -> sql::Value {
     match value {
         Value::Null => sql::Value::String(None),
         Value::Bool(value) => value.into(),

@@ -9,32 +9,37 @@ pub(crate) struct Ask {
     /// The path's form, for limits and the log: `/v2/contacts/{}`.
     pub route: &'static str,
     pub path: String,
+    /// What stands in the route's places, as it is.
+    pub parts: Vec<String>,
     pub query: Vec<(&'static str, String)>,
     pub body: Bytes,
     /// Whether sending it twice does no harm.
     pub repeatable: bool,
     /// A person waits for it, or it must not wait behind a sync.
     pub urgent: bool,
+    /// By REST, also where everything else goes by SOAP.
+    pub by_rest: bool,
 }
 
 impl Ask {
-    fn new(method: Method, route: &'static str, path: String) -> Ask {
+    fn new(method: Method, route: &'static str, path: String, parts: &[&str]) -> Ask {
         let repeatable = method == Method::GET;
         let (query, body) = (Vec::new(), Bytes::new());
-        Ask { method, route, path, query, body, repeatable, urgent: false }
+        let parts = parts.iter().map(|part| (*part).to_owned()).collect();
+        Ask { method, route, path, parts, query, body, repeatable, urgent: false, by_rest: false }
     }
 
     /// A request of this method for a path; `{}` in the route stand for the parts, which are escaped.
     pub(crate) fn of(method: Method, route: &'static str, parts: &[&str]) -> Ask {
         let mut path = String::with_capacity(route.len() + 40);
-        let mut parts = parts.iter();
+        let mut each = parts.iter();
         for (number, text) in route.split("{}").enumerate() {
             if number > 0 {
-                path.push_str(&escaped(parts.next().copied().unwrap_or_default()));
+                path.push_str(&escaped(each.next().copied().unwrap_or_default()));
             }
             path.push_str(text);
         }
-        Ask::new(method, route, path)
+        Ask::new(method, route, path, parts)
     }
 
     pub(crate) fn get(route: &'static str, parts: &[&str]) -> Ask {
@@ -72,6 +77,11 @@ impl Ask {
 
     pub(crate) fn urgent(mut self) -> Ask {
         self.urgent = true;
+        self
+    }
+
+    pub(crate) fn by_rest(mut self) -> Ask {
+        self.by_rest = true;
         self
     }
 

@@ -16,11 +16,12 @@ use tokio::sync::{Mutex as Turn, Semaphore};
 
 use crate::ask::Ask;
 use crate::auth::{Credentials, Keys};
-use crate::config::Settings;
+use crate::config::{Api, Settings};
 use crate::limits::Limits;
 use crate::refusal::Refusal;
 use crate::region;
 use crate::sink::{Sink, Whole, unreadable};
+use crate::soap::{self, Call};
 use crate::wire::Row;
 
 /// Of a refusal.
@@ -52,7 +53,7 @@ impl From<Fault> for Trouble {
 }
 
 /// What one try came to.
-enum Try {
+pub(crate) enum Try {
     Done(StatusCode),
     Again { trouble: Trouble, wait: Option<SignedDuration> },
     Stop(Trouble),
@@ -134,7 +135,11 @@ impl Client {
     async fn ask_endpoint(&self) -> Result<String, Fault> {
         let base = self.settings.base().to_owned();
         let mut sink = Whole::object(ACCOUNT_INFO);
-        let asked = self.send_to(&base, &Ask::get(ACCOUNT_INFO, &[]).urgent(), &mut sink).await;
+        let mut asked = self.send_to(&base, &Ask::get(ACCOUNT_INFO, &[]).urgent().by_rest(), &mut sink).await;
+        // An account that takes SOAP alone says it by SOAP.
+        if self.settings.api == Api::Soap && matches!(asked, Err(Trouble::Refused(_))) {
+            asked = self.send_to(&base, &Ask::get(ACCOUNT_INFO, &[]).urgent(), &mut sink).await;
+        }
         asked.map_err(|trouble| match trouble {
             Trouble::Refused(refusal) if refusal.elsewhere() => elsewhere(),
             other => other.into(),
@@ -209,8 +214,8 @@ impl Client {
     }
 
     async fn once(&self, origin: &str, ask: &Ask, sink: &mut dyn Sink) -> Try {
-        let request = match self.request(origin, ask) {
-            Ok(request) => request,
+        let (call, request) = match self.request(origin, ask) {
+            Ok(ready) => ready,
             Err(fault) => return Try::Stop(Trouble::Fault(fault)),
         };
         let _lane = self.lanes.acquire().await.expect("the semaphore is never closed");
@@ -221,11 +226,14 @@ impl Client {
         let (status, headers) = (answer.status(), answer.headers().clone());
         tracing::debug!(event = "dotdigital.answer", method = %ask.method, route = ask.route, status = status.as_u16());
         self.limits.learn(ask.route, &headers);
+        if let Some(call) = &call {
+            return self.hear(ask, call, answer, sink).await;
+        }
         if !status.is_success() {
             let body = refusal_body(&mut answer).await;
             return self.refused(ask, Refusal::read(status, &body), &headers);
         }
-        self.keys.taken();
+        self.taken();
         sink.begin();
         loop {
             match answer.chunk().await {
@@ -244,7 +252,12 @@ impl Client {
         }
     }
 
-    fn refused(&self, ask: &Ask, refusal: Refusal, headers: &HeaderMap) -> Try {
+    /// The service took the credentials.
+    pub(crate) fn taken(&self) {
+        self.keys.taken();
+    }
+
+    pub(crate) fn refused(&self, ask: &Ask, refusal: Refusal, headers: &HeaderMap) -> Try {
         if refusal.hour_spent() {
             let wait = Some(self.limits.flat());
             return Try::Again { trouble: Trouble::Refused(refusal), wait };
@@ -266,23 +279,36 @@ impl Client {
         }
     }
 
-    fn request(&self, origin: &str, ask: &Ask) -> Result<reqwest::Request, Fault> {
+    /// The request, and the call of the SOAP API that it is, if it is one.
+    fn request(&self, origin: &str, ask: &Ask) -> Result<(Option<Call>, reqwest::Request), Fault> {
         let credentials = self.keys.get()?;
+        let by_soap = self.settings.api == Api::Soap && !ask.by_rest;
+        let call = by_soap.then(|| Call::of(ask)).transpose()?;
+        let (method, url) = match &call {
+            Some(_) => (Method::POST, format!("{origin}{}", soap::PATH)),
+            None => (ask.method.clone(), ask.url(origin)),
+        };
         let mut request = self
             .http
-            .request(ask.method.clone(), ask.url(origin))
+            .request(method, url)
             .timeout(self.settings.timeout)
             .basic_auth(&credentials.user, Some(credentials.password.expose()))
-            .header("accept", "application/json, */*;q=0.5");
-        if !ask.body.is_empty() {
+            .header("accept", if by_soap { "text/xml" } else { "application/json, */*;q=0.5" });
+        if let Some(call) = &call {
+            request = request
+                .header("content-type", "text/xml; charset=utf-8")
+                .header("soapaction", format!("\"{}\"", call.operation.action()))
+                .body(call.envelope.clone());
+        } else if !ask.body.is_empty() {
             request = request.header("content-type", "application/json").body(ask.body.clone());
         } else if ask.method != Method::GET && ask.method != Method::DELETE {
             // Without a body the service still wants to be told that there is none.
             request = request.header("content-length", "0");
         }
-        request.build().map_err(|error| {
+        let request = request.build().map_err(|error| {
             Fault::bug("a request to Dotdigital could not be made").with_source(error.without_url())
-        })
+        })?;
+        Ok((call, request))
     }
 
     /// Full jitter: between nothing and a bound that doubles.
@@ -316,7 +342,7 @@ fn put_back(trouble: Trouble, wait: Option<SignedDuration>) -> Trouble {
 }
 
 /// The answer came, and it cannot be read: for what may be done once only, nobody knows what was done.
-fn unread(ask: &Ask, fault: Fault) -> Try {
+pub(crate) fn unread(ask: &Ask, fault: Fault) -> Try {
     match ask.repeatable {
         true => Try::Again { trouble: Trouble::Fault(fault), wait: None },
         false => Try::Stop(Trouble::Fault(Fault {
@@ -327,7 +353,7 @@ fn unread(ask: &Ask, fault: Fault) -> Try {
     }
 }
 
-fn broken(ask: &Ask, error: reqwest::Error) -> Try {
+pub(crate) fn broken(ask: &Ask, error: reqwest::Error) -> Try {
     // Without the URL: it holds addresses of people.
     let error = error.without_url();
     if let Some(advice) = certificate(&error) {

@@ -10,6 +10,8 @@ pub enum Api {
     V3,
     /// v2 only, for accounts without v3: no identifiers, and imports do not say who is who.
     V2,
+    /// SOAP v2, for accounts that take nothing else: what v2 has, less what is younger than SOAP.
+    Soap,
 }
 
 /// What an administrator sets.

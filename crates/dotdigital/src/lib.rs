@@ -6,6 +6,7 @@
 //!   back. `client`: one request with region, limits and repeats. `port`: the port's words, a file for each of its traits.
 //! * **Two APIs at once.** People go in and out by v3, which knows identifiers and says who is who; everything else is v2.
 //!   An account without v3 is served by v2 alone ([`config::Api::V2`]).
+//!   One that takes SOAP alone is served by that ([`config::Api::Soap`], `soap`).
 //! * **Tolerant reading.** Members are found without regard to case, dates in each spelling that was ever seen, unknown
 //!   words are kept. Pages are split into rows while they arrive; a page is never in memory twice.
 //! * **Pages that shift.** v2 pages by offset while rows come and go. Each page begins a little before the end of the last
@@ -30,6 +31,7 @@ mod port;
 mod refusal;
 mod region;
 mod sink;
+mod soap;
 mod wire;
 
 pub use auth::Credentials;

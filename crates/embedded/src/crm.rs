@@ -16,11 +16,13 @@ use postroom_store::sql::{Expr, Func, Query as Sql};
 use postroom_store::{Error, Tx};
 use uuid::Uuid;
 
+use crate::acting::Acting;
 use crate::failure::Failure;
 use crate::lot::{self, Writer, load};
 use crate::query::{self, Frame, Me, Window, all_visible};
 use crate::schema::registry::Cache;
 use crate::schema::{Schema, Table};
+use crate::solutions::Import;
 use crate::{Embedded, address, content, solutions};
 
 /// The columns that say how a row stands, where its table has them.
@@ -112,6 +114,15 @@ impl Crm for Embedded {
         })
     }
 
+    async fn import_solution(&self, file: Bytes, job: Uuid) -> Result<(), Fault> {
+        let import = Import { file, job, upgrade: false, holding: false };
+        solutions::import(&self.session(self.acting), import).await.map(drop).map_err(Fault::from)
+    }
+
+    fn acting_for(&self, user: Uuid) -> Option<Arc<dyn Crm>> {
+        Some(Arc::new(Acting::new(self.session(user))))
+    }
+
     async fn associate(&self, relationship: &str, at: &RecordRef, others: &[RecordRef]) -> Result<(), Fault> {
         self.tie(relationship, at, others).await
     }
@@ -193,7 +204,7 @@ async fn find_in(tx: &mut Tx, table: &Table, ids: &[Uuid], found: &mut Vec<Recor
     for (id, fields) in load::rows(tx, table, ids, &columns).await? {
         let mut record = Record::new(RecordRef::new(table.name.clone(), id));
         for (place, value) in fields.iter() {
-            record.columns.push((table.columns[place].name.clone(), value.clone()));
+            record.columns.push((table.columns[place].name.as_str().into(), value.clone()));
         }
         found.push(record);
     }

@@ -51,7 +51,7 @@ pub fn columns(table: &Table, id: Uuid, given: &Map<String, Json>) -> Result<Rec
     let mut record = Record::new(RecordRef::new(table.name.clone(), id));
     for (name, value) in given {
         let column = &table.columns[table.known_place(name)?];
-        record.columns.push((name.clone(), value_of(table, column, value)?));
+        record.columns.push((name.into(), value_of(table, column, value)?));
     }
     Ok(record)
 }

@@ -21,6 +21,7 @@
 //! Not here: sockets and signing in.
 
 pub mod access;
+mod acting;
 mod address;
 mod bodies;
 mod changes;

@@ -22,7 +22,7 @@ use crate::schema::Schema;
 use crate::webapi::marks;
 use crate::{Embedded, changes, definitions};
 
-type Marks = Vec<Option<String>>;
+pub(crate) type Marks = Vec<Option<String>>;
 
 /// Where a run through changes stands.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -103,6 +103,9 @@ async fn changed(
 ) -> Result<CrmChanges, Fault> {
     // Before the rows: what is written meanwhile has a higher version and comes the next time.
     let newest = changes::newest(tx).await?;
+    // A version that was never given out: the database was put back to an earlier copy, and nobody can tell what changed.
+    let put_back = run.until.is_none() && run.since.is_some_and(|version| version > newest);
+    let run = if put_back { Run { since: None, ..run } } else { run };
     let until = run.until.unwrap_or(newest);
     let table = schema.table(&ask.table)?.clone();
     let mut query = Query { columns: ask.columns, ..Query::of(&ask.table) };
@@ -142,8 +145,7 @@ async fn part(
     hierarchy::resolve(tx, schema, &mut query).await?;
     let frame = Frame { schema, dialect: tx.dialect(), now, me: Me::default(), visible: &all_visible };
     let size = (!query.computes()).then_some(u64::from(size.max(1)));
-    let texts = |marks: Marks| marks.into_iter().map(|mark| mark.map_or(Value::Null, Value::Text)).collect();
-    let start = after.map_or(Start::First, |marks| Start::After(texts(marks)));
+    let start = after.map_or(Start::First, start);
     let plan = query::plan(&frame, &query, &Window { size: size.map(|size| size + 1), start })?;
     let mut rows = tx.query(&plan.select).await?;
     let shown = size.map_or(rows.len(), |size| rows.len().min(size as usize));
@@ -152,11 +154,16 @@ async fn part(
     Ok((plan.records(schema, rows)?, last.map(|last| marks(&last))))
 }
 
-fn write(what: &impl Serialize) -> String {
+/// Where a page begins that follows the row with these sort keys.
+pub(crate) fn start(marks: Marks) -> Start {
+    Start::After(marks.into_iter().map(|mark| mark.map_or(Value::Null, Value::Text)).collect())
+}
+
+pub(crate) fn write(what: &impl Serialize) -> String {
     BASE64.encode(serde_json::to_vec(what).expect("plain data has a JSON form"))
 }
 
-fn read<T: DeserializeOwned>(text: &str) -> Result<T, Fault> {
+pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Result<T, Fault> {
     let bytes = BASE64.decode(text).map_err(|_| Refusal::Cookie)?;
     Ok(serde_json::from_slice(&bytes).map_err(|_| Refusal::Cookie)?)
 }

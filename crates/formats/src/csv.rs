@@ -1,5 +1,5 @@
 //! Tables as text (RFC 4180, and what programs make of it): a byte order mark, lone LF, rows that are shorter or longer than
-//! the head. Reading only; what the columns mean is for who asked.
+//! the head. What the columns mean is for who asked.
 
 /// Rows by the names of their columns, as the head writes them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,6 +33,28 @@ impl Table {
     }
 }
 
+/// A line with its end, for people. A cell that a spreadsheet would compute begins with an apostrophe.
+pub fn line(cells: &[&str]) -> String {
+    let mark = |cell: &str| if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
+    joined(cells.iter().map(|cell| written(mark(cell), cell)).collect())
+}
+
+/// A line with its end, for a program: the cells are what they are.
+pub fn row(cells: &[&str]) -> String {
+    joined(cells.iter().map(|cell| written("", cell)).collect())
+}
+
+fn joined(cells: Vec<String>) -> String {
+    format!("{}\r\n", cells.join(","))
+}
+
+fn written(mark: &str, cell: &str) -> String {
+    match cell.contains([',', '"', '\n', '\r']) {
+        true => format!("\"{mark}{}\"", cell.replace('"', "\"\"")),
+        false => format!("{mark}{cell}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -60,6 +82,14 @@ mod tests {
         let cells: Vec<&str> = table.rows.iter().map(|row| table.cell(row, "EMAIL")).collect();
         assert_eq!(cells, ["", "o'brien+x@example.com"]);
         assert_eq!(table.cell(&table.rows[0], "phone"), "");
+    }
+
+    #[test]
+    fn lines_read_back() {
+        let cells = ["o'brien+x@example.com", "a, \"b\"\nc", "", "x"];
+        let table = Table::read(line(&cells).as_bytes());
+        assert_eq!(table.head, cells);
+        assert_eq!(line(&["=1+1", "-2", "@x", "a=b"]), "'=1+1,'-2,'@x,a=b\r\n");
     }
 
     proptest! {

@@ -13,7 +13,7 @@ use crate::peers::Postgres;
 use crate::poll;
 
 /// How long the connections that filled a database may take to close on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A new, empty database. A file goes with this value, one on PostgreSQL with the process's own cluster.
 pub struct Database {

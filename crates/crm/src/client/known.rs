@@ -1,6 +1,6 @@
 //! Definitions: asked for by name and kept, until what the server says against a write shows that they have changed.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use postroom_core::Fault;
 use postroom_core::metadata::Metadata;
@@ -9,40 +9,70 @@ use tokio::sync::Mutex as Turn;
 use super::{Client, Defined, Words};
 use crate::promises::limits::{Limits, ask};
 
+/// Readings that were overtaken by a change before the newest one is believed.
+const OVERTAKEN: u32 = 3;
+
 #[derive(Default)]
 pub(super) struct Known {
-    tables: Mutex<Arc<Metadata>>,
+    kept: Mutex<Kept>,
     /// Definitions are read by one task at a time.
     turn: Turn<()>,
 }
 
+#[derive(Clone, Default)]
+struct Kept {
+    tables: Arc<Metadata>,
+    /// How often all was forgotten: what was being read at that time may be from before the change.
+    forgotten: u64,
+}
+
 impl Known {
-    fn now(&self) -> Arc<Metadata> {
-        Arc::clone(&self.tables.lock().unwrap_or_else(PoisonError::into_inner))
+    fn now(&self) -> Kept {
+        self.lock().clone()
     }
 
-    fn set(&self, metadata: Arc<Metadata>) {
-        *self.tables.lock().unwrap_or_else(PoisonError::into_inner) = metadata;
+    /// Keeps what a reading brought; `false` when all was forgotten since it began.
+    fn keep(&self, read: Kept) -> bool {
+        let mut kept = self.lock();
+        let current = kept.forgotten == read.forgotten;
+        if current {
+            *kept = read;
+        }
+        current
+    }
+
+    fn forget(&self) {
+        let mut kept = self.lock();
+        *kept = Kept { forgotten: kept.forgotten + 1, ..Kept::default() };
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<W: Words> Client<W> {
     /// The definitions of these tables, with others perhaps; read when they are not known yet.
     pub(crate) async fn metadata(&self, tables: &[&str]) -> Result<Arc<Metadata>, Fault> {
-        let known = self.known.now();
+        let known = self.known.now().tables;
         if missing(&known, tables).is_empty() {
             return Ok(known);
         }
         let _turn = self.known.turn.lock().await;
-        let known = self.known.now();
-        let wanted = missing(&known, tables);
-        let mut more = Metadata::clone(&known);
-        for defined in self.words.define(&wanted).await? {
-            add(&mut more, defined);
+        let mut overtaken = 0;
+        loop {
+            let Kept { tables: known, forgotten } = self.known.now();
+            let wanted = missing(&known, tables);
+            let mut more = Metadata::clone(&known);
+            for defined in self.words.define(&wanted).await? {
+                add(&mut more, defined);
+            }
+            let more = Arc::new(more);
+            if self.known.keep(Kept { tables: Arc::clone(&more), forgotten }) || overtaken == OVERTAKEN {
+                return Ok(more);
+            }
+            overtaken += 1;
         }
-        let more = Arc::new(more);
-        self.known.set(Arc::clone(&more));
-        Ok(more)
     }
 
     /// The definitions of these tables alone, of all when none is named, with everything that the server says of them.
@@ -66,7 +96,7 @@ impl<W: Words> Client<W> {
 
     /// Definitions have changed, it seems: they are read again when they are needed.
     pub(crate) fn forget_definitions(&self) {
-        self.known.set(Arc::default());
+        self.known.forget();
     }
 
     /// What this organisation takes no attachments of; asked once.
@@ -100,5 +130,20 @@ fn add(known: &mut Metadata, (table, one_to_many, many_to_many): Defined) {
         if !known.many_to_many.iter().any(|known| known.schema_name == many.schema_name) {
             known.many_to_many.push(many);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_read_before_a_change_is_not_kept_after_it() {
+        let known = Known::default();
+        let read = known.now();
+        assert!(known.keep(read.clone()));
+        known.forget();
+        assert!(!known.keep(read), "a reading from before");
+        assert!(known.keep(known.now()));
     }
 }

@@ -130,6 +130,11 @@ impl Line {
         Line { transport, rules, lanes, ids, seen: Mutex::default(), batch }
     }
 
+    /// Another line of the same caller, with lanes of its own.
+    pub(crate) fn beside(&self) -> Line {
+        Line::new(Arc::clone(&self.transport), self.rules.clone(), self.ids.clone())
+    }
+
     /// What the last answer said beside itself.
     pub(crate) fn seen(&self) -> Seen {
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner)

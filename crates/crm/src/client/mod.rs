@@ -18,6 +18,7 @@ mod read;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use postroom_core::Value;
 use postroom_core::metadata::{ColumnInfo, ManyToMany, Metadata, OneToMany, TableInfo};
 use postroom_core::{
@@ -76,6 +77,11 @@ pub(crate) trait Words: Delivers + 'static {
     type Run: Serialize + DeserializeOwned + Send;
 
     fn line(&self) -> &Line;
+
+    /// The same server in the name of another user: each request says so.
+    fn acting_for(&self, user: Uuid) -> Self
+    where
+        Self: Sized;
 
     /// The organisation's address.
     fn org_url(&self) -> &str;
@@ -137,6 +143,9 @@ pub(crate) trait Words: Delivers + 'static {
         others: &[RecordRef],
         tie: bool,
     ) -> Result<(), Fault>;
+
+    /// Takes in a solution file (`ImportSolution`).
+    async fn import_solution(&self, file: Bytes, job: Uuid) -> Result<(), Trouble>;
 
     /// [`crate::promises::Writes::manner`].
     fn manner(&self) -> Manner;

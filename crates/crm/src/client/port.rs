@@ -1,14 +1,17 @@
 //! The CRM outside as the port asks for it, whatever is spoken.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use postroom_core::metadata::{ColumnInfo, Metadata, TableInfo};
 use postroom_core::{
     AddressHit, Capabilities, ChangeSet, ChangesAsk, Code, Content, Crm, CrmChanges, CrmPage, Delivery,
-    Fault, IncomingMail, Outcome, Query, Record, RecordRef, Value,
+    Fault, IncomingMail, Outcome, Query, Record, RecordRef, Value, Verdict,
 };
 use uuid::Uuid;
 
+use super::line::Trouble;
 use super::{Client, Organization, Words};
 use crate::outside::{Held, Outside, Seen, Who};
 use crate::promises::limits::Limits;
@@ -72,6 +75,23 @@ impl<W: Words> Crm for Organization<W> {
             max_page: self.client.words.page_size(),
             ..self.client.words.can()
         })
+    }
+
+    async fn import_solution(&self, file: Bytes, job: Uuid) -> Result<(), Fault> {
+        let client = self.client.ready().await?;
+        let done = client.words.import_solution(file, job).await;
+        // Whatever came of it: tables may be others now.
+        client.forget_definitions();
+        done.map_err(|trouble| match trouble {
+            Trouble::Lost(fault) => Fault { verdict: Verdict::Unknown, ..fault },
+            trouble => trouble.into(),
+        })
+    }
+
+    /// `prvActOnBehalfOfAnotherUser` lets a caller do so; the server answers with what both may see.
+    fn acting_for(&self, user: Uuid) -> Option<Arc<dyn Crm>> {
+        let words = self.client.words.acting_for(user);
+        Some(Arc::new(Organization::of(words, Arc::clone(&self.bodies), self.clock.clone())))
     }
 
     async fn associate(&self, relationship: &str, at: &RecordRef, others: &[RecordRef]) -> Result<(), Fault> {

@@ -78,11 +78,13 @@ async fn privileges(probe: &Probe<'_>, who: Who, defined: &[Defined<'_>]) -> Ste
         Err(fault) => return Step::fault("privileges", &fault),
     };
     let (mut lacks, mut narrow, mut count) = (Vec::new(), Vec::new(), 0);
+    let mut closed = Vec::new();
     for (need, known) in defined {
         for wanted in known.iter().filter(|known| need.kinds.contains(&known.kind)) {
             count += 1;
             match held.get(&wanted.id) {
                 None if need.optional.is_none() => lacks.push(wanted.name.clone()),
+                None if wanted.kind == PrivilegeKind::Read => closed.extend(without(need)),
                 Some(false) if wanted.kind == PrivilegeKind::Read && wanted.levels => {
                     narrow.push(wanted.name.clone());
                 }
@@ -95,14 +97,15 @@ async fn privileges(probe: &Probe<'_>, who: Who, defined: &[Defined<'_>]) -> Ste
     narrow.sort();
     narrow.dedup();
     if !lacks.is_empty() {
-        let text = format!("the user lacks {}", lacks.join(", "));
+        let text = format!("the user lacks {}{}", lacks.join(", "), unreached(&closed));
         return Step::failed(
             "privileges",
             text,
             "give the user's security role these privileges, at the level Organization",
         );
     }
-    let step = Step::well("privileges", format!("the user has all {count} that are needed"));
+    let all = format!("the user has all {} that are needed{}", count - closed.len(), unreached(&closed));
+    let step = Step::well("privileges", all);
     match narrow.is_empty() {
         true => step,
         false => step.with_fix(format!(
@@ -112,18 +115,33 @@ async fn privileges(probe: &Probe<'_>, who: Who, defined: &[Defined<'_>]) -> Ste
     }
 }
 
+/// A table that the work goes on without, and what is lost.
+fn without(need: &Need) -> Option<String> {
+    need.optional.map(|lost| format!("{} ({lost})", need.table))
+}
+
+fn unreached(tables: &[String]) -> String {
+    if tables.is_empty() { String::new() } else { format!("; out of reach: {}", tables.join(", ")) }
+}
+
 /// The server does not tell: one row of each table is asked for.
 async fn by_reading(probe: &Probe<'_>, defined: &[Defined<'_>]) -> Step {
-    let mut closed = Vec::new();
+    let (mut closed, mut lost) = (Vec::new(), Vec::new());
     for (need, _) in defined.iter().filter(|(need, _)| need.kinds.contains(&PrivilegeKind::Read)) {
         if let Err(fault) = probe.crm.query(&Query::of(&need.table).select(&[]).top(1)).await {
-            closed.push(format!("{} ({})", need.table, fault.message));
+            match without(need) {
+                Some(without) => lost.push(without),
+                None => closed.push(format!("{} ({})", need.table, fault.message)),
+            }
         }
     }
     match closed.is_empty() {
         true => Step::well(
             "privileges",
-            "this server does not list them; every table that is needed can be read, writing was not tried",
+            format!(
+                "this server does not list them; every table that is needed can be read, writing was not tried{}",
+                unreached(&lost)
+            ),
         ),
         false => Step::failed(
             "privileges",

@@ -126,7 +126,9 @@ pub(crate) fn wanted(
             continue;
         }
         let columns = to.entry(at.clone()).or_default();
-        columns.extend(record(change).into_iter().flat_map(|row| &row.columns).map(|(name, _)| name.clone()));
+        columns.extend(
+            record(change).into_iter().flat_map(|row| &row.columns).map(|(name, _)| name.to_string()),
+        );
         columns.extend(STATE.map(str::to_owned));
         if !manner.atomic {
             columns.extend(TIMES.map(str::to_owned));

@@ -22,7 +22,7 @@ pub(super) fn entity(metadata: &Metadata, record: &Record) -> Result<Entity, Fau
     let table = table(metadata, &record.at.table)?;
     let mut entity = Entity::new(record.at.table.as_str(), record.at.id);
     for (name, value) in &record.columns {
-        entity.attributes.push((name.clone(), any(table, column(table, name)?, value)?));
+        entity.attributes.push((name.to_string(), any(table, column(table, name)?, value)?));
     }
     Ok(entity)
 }

@@ -175,7 +175,7 @@ fn attachment(metadata: &Metadata, row: &Record) -> Result<Entity, Fault> {
     let mut entity = Entity::new(FILE, Uuid::nil());
     for (name, value) in &row.columns {
         if let Some(column) = table.column(name).filter(|column| column.valid_for_create) {
-            entity.attributes.push((name.clone(), body::any(table, column, value)?));
+            entity.attributes.push((name.to_string(), body::any(table, column, value)?));
         }
     }
     Ok(entity)

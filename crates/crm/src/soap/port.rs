@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use postroom_core::metadata::{ColumnInfo, ManyToMany, Metadata, TableInfo};
 use postroom_core::{
     Capabilities, ChangeSet, ChangesAsk, Clock, Code, CrmChanges, Fault, Ids, Query, RecordRef, Value,
@@ -74,6 +75,10 @@ impl Words for Service {
 
     fn line(&self) -> &Line {
         &self.line
+    }
+
+    fn acting_for(&self, user: Uuid) -> Service {
+        self.in_the_name_of(user)
     }
 
     fn org_url(&self) -> &str {
@@ -180,6 +185,15 @@ impl Words for Service {
             }
         }
         Ok(())
+    }
+
+    async fn import_solution(&self, file: Bytes, job: Uuid) -> Result<(), Trouble> {
+        let request = Request::new("ImportSolution")
+            .with("OverwriteUnmanagedCustomizations", Any::Boolean(true))
+            .with("PublishWorkflows", Any::Boolean(false))
+            .with("CustomizationFile", Any::Binary(file.to_vec()))
+            .with("ImportJobId", Any::Guid(job));
+        self.execute(request, false).await.map(drop)
     }
 
     fn manner(&self) -> Manner {

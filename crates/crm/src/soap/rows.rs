@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use postroom_core::metadata::{ColumnKind, Metadata, TableInfo};
 use postroom_core::query::{Join, Link};
-use postroom_core::{Content, Query, Record, RecordRef, Value};
+use postroom_core::{ColumnName, Content, Query, Record, RecordRef, Value};
 use postroom_formats::soap::reply::{Row, Rows};
 use uuid::Uuid;
 
@@ -18,7 +18,7 @@ pub(super) struct Shape {
     table: String,
     key: String,
     /// The names of the record's columns, and whether one holds a file.
-    fields: Vec<(String, bool)>,
+    fields: Vec<(ColumnName, bool)>,
     /// Columns that were named are answered when null, too.
     named: bool,
 }
@@ -31,7 +31,7 @@ impl Shape {
         if query.computes() {
             let aliases = query.groups.iter().map(|group| &group.alias);
             let aliases = aliases.chain(query.aggregates.iter().map(|one| &one.alias));
-            fields.extend(aliases.map(|alias| (alias.clone(), false)));
+            fields.extend(aliases.map(|alias| (alias.as_str().into(), false)));
         } else {
             fields.extend(columns(table, query.columns.as_deref(), ""));
             links(metadata, &query.links, &mut fields);
@@ -94,7 +94,7 @@ fn columns(
     table: &TableInfo,
     wanted: Option<&[String]>,
     alias: &str,
-) -> impl Iterator<Item = (String, bool)> {
+) -> impl Iterator<Item = (ColumnName, bool)> {
     let names: Vec<&str> = match wanted {
         Some(names) => names.iter().map(String::as_str).collect(),
         None => table
@@ -106,13 +106,13 @@ fn columns(
             .collect(),
     };
     let full = |name: &str| match alias {
-        "" => name.to_owned(),
-        alias => format!("{alias}.{name}"),
+        "" => ColumnName::from(name),
+        alias => format!("{alias}.{name}").into(),
     };
     names.into_iter().map(|name| (full(name), is_file(table, name))).collect::<Vec<_>>().into_iter()
 }
 
-fn links(metadata: &Metadata, of: &[Link], fields: &mut Vec<(String, bool)>) {
+fn links(metadata: &Metadata, of: &[Link], fields: &mut Vec<(ColumnName, bool)>) {
     for link in of.iter().filter(|link| matches!(link.join, Join::Inner | Join::Outer)) {
         if let Some(table) = metadata.table(&link.table) {
             fields.extend(columns(table, link.columns.as_deref(), &link.alias));
@@ -150,7 +150,7 @@ mod tests {
         let shape = Shape {
             table: "contact".into(),
             key: "contactid".into(),
-            fields: ["contactid", "b", "a", "file"].map(|name| (name.to_owned(), name == "file")).into(),
+            fields: ["contactid", "b", "a", "file"].map(|name| (name.into(), name == "file")).into(),
             named: true,
         };
         let names = rows.iter().map(|(name, _)| (*name).to_owned()).collect();

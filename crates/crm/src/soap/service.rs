@@ -33,6 +33,8 @@ pub struct Service {
     /// Who signs messages in their headers.
     pub(super) claims: Option<Arc<dyn Signer>>,
     pub(super) settings: Settings,
+    /// In whose name messages are sent, when it is not the one who signed in.
+    pub(super) caller: Option<Uuid>,
     pub(super) abilities: Abilities,
     /// Asked once.
     version: OnceCell<String>,
@@ -42,7 +44,13 @@ pub struct Service {
 impl Service {
     pub(super) fn new(line: Line, settings: Settings) -> Service {
         let (abilities, version) = (Abilities::new(), OnceCell::new());
-        Service { line, claims: None, settings, abilities, version, generation: OnceLock::new() }
+        let generation = OnceLock::new();
+        Service { line, claims: None, settings, caller: None, abilities, version, generation }
+    }
+
+    pub(super) fn in_the_name_of(&self, user: Uuid) -> Service {
+        let claims = self.claims.clone();
+        Service { claims, caller: Some(user), ..Service::new(self.line.beside(), self.settings.clone()) }
     }
 
     /// How this server is written to; the first question is asked as every server understands it.

@@ -70,25 +70,25 @@ impl Service {
     }
 
     async fn request(&self, operation: &Operation, generation: Generation) -> Result<Request<Bytes>, Fault> {
-        let (service, body, action) =
-            (self.settings.service(), operation.write(generation), operation.action());
-        let (url, envelope) = match &self.claims {
-            None => (format!("{service}/web"), Envelope::new(Soap::V11, self.headers(generation), body)),
+        let (service, action) = (self.settings.service(), operation.action());
+        let (url, soap, headers) = match &self.claims {
+            None => (format!("{service}/web"), Soap::V11, self.headers(generation)),
             Some(claims) => {
                 let id = format!("urn:uuid:{}", self.line.ids.next());
                 let headers = Headers {
                     security: Some(claims.header().await?),
                     client_version: self.headers(generation).client_version,
+                    caller: self.caller,
                     ..Headers::request(action.as_str(), id, service.as_str())
                 };
-                (service, Envelope::new(Soap::V12, headers, body))
+                (service, Soap::V12, headers)
             }
         };
-        let mut request = Request::post(url).header(CONTENT_TYPE, envelope.soap.content_type());
-        if envelope.soap == Soap::V11 {
+        let mut request = Request::post(url).header(CONTENT_TYPE, soap.content_type());
+        if soap == Soap::V11 {
             request = request.header("soapaction", format!("\"{action}\""));
         }
-        let made = request.body(Bytes::from(envelope.write()));
+        let made = request.body(Bytes::from(Envelope::request(soap, &headers, operation, generation)));
         made.map_err(|error| Fault::bug("a request to the CRM could not be made").with_source(error))
     }
 
@@ -99,7 +99,8 @@ impl Service {
             Generation::Crm2016 => Some("8.2.0.0"),
             Generation::Dataverse => Some("9.2.0.0"),
         };
-        Headers { client_version: version.map(str::to_owned), ..Headers::default() }
+        let client_version = version.map(str::to_owned);
+        Headers { client_version, caller: self.caller, ..Headers::default() }
     }
 
     fn refused(

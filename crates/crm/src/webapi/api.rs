@@ -10,6 +10,7 @@ use postroom_core::{Code, Fault, Verdict};
 use postroom_formats::odata::batch::{self, BatchAnswer, BatchItem, Request, Response};
 use serde_json::Value as Json;
 use tokio::sync::OnceCell;
+use uuid::Uuid;
 
 use super::config::Settings;
 use super::metadata;
@@ -32,7 +33,7 @@ pub(crate) struct Can {
 }
 
 /// What is known of a server once it has answered.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Connected {
     root: String,
     pub version: String,
@@ -43,6 +44,8 @@ pub struct Api {
     pub(super) line: Line,
     pub(super) settings: Settings,
     pub(super) can: Can,
+    /// In whose name requests are made, when it is not the one who signed in.
+    pub(super) caller: Option<Uuid>,
     /// The root of all URLs and the server's own version (`9.2.24044.200`).
     connected: OnceCell<Connected>,
 }
@@ -50,7 +53,14 @@ pub struct Api {
 impl Api {
     pub(super) fn new(line: Line, settings: Settings) -> Api {
         let can = Can { batch: AtomicBool::new(true), multiple: AtomicBool::new(true) };
-        Api { line, settings, can, connected: OnceCell::new() }
+        Api { line, settings, can, caller: None, connected: OnceCell::new() }
+    }
+
+    pub(super) fn in_the_name_of(&self, user: Uuid) -> Api {
+        let has = |ability: &AtomicBool| AtomicBool::new(ability.load(Ordering::Relaxed));
+        let can = Can { batch: has(&self.can.batch), multiple: has(&self.can.multiple) };
+        let (line, settings, connected) = (self.line.beside(), self.settings.clone(), self.connected.clone());
+        Api { line, settings, can, caller: Some(user), connected }
     }
 
     /// Finds out which version of the Web API there is, once.
@@ -173,6 +183,7 @@ impl Api {
         if !prefer.is_empty() {
             headers.push(("Prefer".to_owned(), prefer.to_owned()));
         }
+        headers.extend(self.caller.map(|user| (super::wire::CALLER.to_owned(), user.to_string())));
         if !body.is_empty() {
             headers.push(("Content-Type".to_owned(), "application/json; type=entry".to_owned()));
         }

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use http::Method;
 use postroom_core::metadata::{ColumnInfo, ManyToMany, Metadata, TableInfo};
@@ -73,6 +75,10 @@ impl Words for Api {
 
     fn line(&self) -> &Line {
         &self.line
+    }
+
+    fn acting_for(&self, user: Uuid) -> Api {
+        self.in_the_name_of(user)
     }
 
     fn org_url(&self) -> &str {
@@ -177,6 +183,21 @@ impl Words for Api {
             }
         }
         Ok(())
+    }
+
+    async fn import_solution(&self, file: Bytes, job: Uuid) -> Result<(), Trouble> {
+        let body = serde_json::json!({
+            "OverwriteUnmanagedCustomizations": true, "PublishWorkflows": false, "ImportJobId": job,
+            "CustomizationFile": BASE64.encode(&file),
+        });
+        let ask = Ask {
+            method: Method::POST,
+            url: self.url("ImportSolution"),
+            headers: vec![("content-type", "application/json".to_owned())],
+            body: body.to_string().into(),
+            repeatable: false,
+        };
+        self.exchange(&ask).await.map(drop)
     }
 
     fn manner(&self) -> Manner {

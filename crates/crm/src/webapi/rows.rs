@@ -1,7 +1,10 @@
 //! Rows in JSON straight into records: no tree is built, and no name is looked up twice.
 //!
-//! A [`Shape`] says once for a query which property is which column and of what kind; reading a row then costs one hash a
-//! property. Lookups that may name several tables need the annotation [`LOOKUP`].
+//! A [`Shape`] says once for a query which property is which column and of what kind. Rows of a page name the same properties
+//! in the same order, so the one that came behind a property before is the first that is looked for behind it, and most
+//! names are found without a hash or an allocation. Lookups that may name several tables need the annotation [`LOOKUP`].
+
+mod row;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -13,11 +16,12 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use postroom_core::metadata::{ColumnInfo, ColumnKind, Metadata, TableInfo};
 use postroom_core::query::{Join, Link};
-use postroom_core::{Content, Query, Record, RecordRef, Value};
+use postroom_core::{ColumnName, Content, Query, Record, RecordRef, Value};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use self::row::{RowSeed, Scratch};
 use crate::promises::{is_file, is_lookup};
 
 /// The annotation that says which table a lookup names.
@@ -28,19 +32,27 @@ pub(crate) struct Shape {
     table: String,
     key: String,
     /// The names of the record's columns.
-    names: Vec<String>,
-    places: HashMap<String, Place>,
+    names: Vec<ColumnName>,
+    properties: Vec<(String, Place)>,
+    /// Where each name is in `properties`.
+    known: HashMap<String, usize>,
     /// Columns that were named are answered when null, too.
     named: bool,
     /// Some lookup may name several tables.
     pub annotated: bool,
 }
 
+#[derive(Debug, Clone)]
 enum Place {
     Column(usize, Form),
     /// The annotation of the lookup at this place.
     TableOf(usize),
     Key,
+    /// Of a row that went: its id, and that it was deleted.
+    Gone,
+    Reason,
+    /// What every row says and nobody asked for.
+    Other,
 }
 
 /// How a value stands in JSON.
@@ -79,11 +91,12 @@ impl Shape {
             table: table.logical_name.clone(),
             key: table.primary_id.clone(),
             names: Vec::new(),
-            places: HashMap::new(),
+            properties: Vec::new(),
+            known: HashMap::new(),
             named: query.columns.is_some() || query.computes(),
             annotated: false,
         };
-        shape.places.insert(table.primary_id.clone(), Place::Key);
+        shape.put(&table.primary_id, Place::Key);
         if query.computes() {
             let aliases = query.groups.iter().map(|group| (&group.alias, Some(&group.column)));
             for (alias, column) in aliases.chain(query.aggregates.iter().map(|one| (&one.alias, None))) {
@@ -94,13 +107,29 @@ impl Shape {
                     shape.add(alias, &format!("_{}_value", column.logical_name), form(table, column));
                 }
             }
-            return shape;
+        } else {
+            for column in columns(table, &query.columns) {
+                shape.column(table, column, "");
+            }
+            shape.links(metadata, &query.links);
         }
-        for column in columns(table, &query.columns) {
-            shape.column(table, column, "");
+        for (name, place) in [("@odata.etag", Place::Other), ("id", Place::Gone), ("reason", Place::Reason)] {
+            if !shape.known.contains_key(name) {
+                shape.put(name, place);
+            }
         }
-        shape.links(metadata, &query.links);
         shape
+    }
+
+    /// Says what a property is; the last word counts.
+    fn put(&mut self, property: &str, place: Place) {
+        match self.known.get(property) {
+            Some(&at) => self.properties[at].1 = place,
+            None => {
+                self.known.insert(property.to_owned(), self.properties.len());
+                self.properties.push((property.to_owned(), place));
+            }
+        }
     }
 
     fn links(&mut self, metadata: &Metadata, links: &[Link]) {
@@ -125,7 +154,7 @@ impl Shape {
             self.add(&named, &named, form.clone());
             // How servers before 9 write the dot.
             let place = self.names.len() - 1;
-            self.places.insert(format!("{alias}_x002e_{name}"), Place::Column(place, form));
+            self.put(&format!("{alias}_x002e_{name}"), Place::Column(place, form));
         }
     }
 
@@ -133,17 +162,17 @@ impl Shape {
         let place = match self.names.iter().position(|known| known == name) {
             Some(place) => place,
             None => {
-                self.names.push(name.to_owned());
+                self.names.push(name.into());
                 self.names.len() - 1
             }
         };
         if let Form::Lookup(None) = form {
             self.annotated = true;
-            self.places.insert(format!("{property}@{LOOKUP}"), Place::TableOf(place));
+            self.put(&format!("{property}@{LOOKUP}"), Place::TableOf(place));
         }
         // The key stands in the record's place too.
         if property != self.key {
-            self.places.insert(property.to_owned(), Place::Column(place, form));
+            self.put(property, Place::Column(place, form));
         }
     }
 
@@ -152,7 +181,9 @@ impl Shape {
     /// # Errors
     /// What is no JSON, or holds a value that does not fit its column.
     pub(crate) fn read(&self, body: &[u8]) -> Result<Rows, serde_json::Error> {
-        let mut json = serde_json::Deserializer::from_slice(body);
+        // Checked once for all, and not string by string.
+        let body = std::str::from_utf8(body).map_err(<serde_json::Error as serde::de::Error>::custom)?;
+        let mut json = serde_json::Deserializer::from_str(body);
         let rows = PageSeed(self).deserialize(&mut json)?;
         json.end()?;
         Ok(rows)
@@ -247,7 +278,8 @@ impl<'de> Visitor<'de> for ListSeed<'_, '_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        while let Some(row) = list.next_element_seed(RowSeed(self.0))? {
+        let mut scratch = Scratch::of(self.0);
+        while let Some(row) = list.next_element_seed(RowSeed(self.0, &mut scratch))? {
             match row {
                 Row::There(record) => self.1.records.push(record),
                 Row::Gone(id) => self.1.gone.push(id),
@@ -262,70 +294,21 @@ enum Row {
     Gone(Uuid),
 }
 
-struct RowSeed<'s>(&'s Shape);
-
-impl<'de> DeserializeSeed<'de> for RowSeed<'_> {
-    type Value = Row;
-
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Row, D::Error> {
-        json.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for RowSeed<'_> {
-    type Value = Row;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a row")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Row, A::Error> {
-        let shape = self.0;
-        let mut values: Vec<Option<Value>> = vec![None; shape.names.len()];
-        let mut tables: Vec<(usize, String)> = Vec::new();
-        let (mut id, mut gone, mut deleted) = (None, None, false);
-        while let Some(name) = members.next_key::<Cow<'de, str>>()? {
-            match shape.places.get(&*name) {
-                Some(Place::Column(place, form)) => values[*place] = Some(members.next_value_seed(form)?),
-                Some(Place::TableOf(place)) => {
-                    if let Some(table) = members.next_value()? {
-                        tables.push((*place, table));
-                    }
-                }
-                Some(Place::Key) => {
-                    let key: Option<Uuid> = members.next_value()?;
-                    id = key;
-                    if let Some(place) = shape.names.iter().position(|name| *name == shape.key) {
-                        values[place] = key.map(Value::Guid);
-                    }
-                }
-                None => match &*name {
-                    "reason" => deleted = members.next_value::<Cow<'de, str>>()? == "deleted",
-                    "id" => gone = members.next_value::<&RawValue>()?.get().trim_matches('"').parse().ok(),
-                    _ => drop(members.next_value::<IgnoredAny>()?),
-                },
-            }
-        }
-        if let (true, Some(gone)) = (deleted, gone) {
-            return Ok(Row::Gone(gone));
-        }
-        for (place, table) in tables {
-            if let Some(Value::Lookup(to)) = &mut values[place] {
-                to.table = table;
-            }
-        }
-        let mut record = Record::new(RecordRef::new(shape.table.as_str(), id.unwrap_or_default()));
+impl Shape {
+    /// Takes the values of one row.
+    fn record(&self, id: Option<Uuid>, values: &mut [Option<Value>]) -> Record {
+        let mut record = Record::new(RecordRef::new(self.table.as_str(), id.unwrap_or_default()));
         record.columns.reserve_exact(values.len());
-        for (name, value) in shape.names.iter().zip(values) {
-            match value {
-                Some(value) if shape.named || value != Value::Null => {
+        for (name, value) in self.names.iter().zip(values) {
+            match value.take() {
+                Some(value) if self.named || value != Value::Null => {
                     record.columns.push((name.clone(), value))
                 }
-                None if shape.named => record.columns.push((name.clone(), Value::Null)),
+                None if self.named => record.columns.push((name.clone(), Value::Null)),
                 _ => {}
             }
         }
-        Ok(Row::There(record))
+        record
     }
 }
 
@@ -345,10 +328,7 @@ impl<'de> DeserializeSeed<'de> for &Form {
                 "null" => Value::Null,
                 digits => Value::Decimal(plain(digits.trim_matches('"'))),
             },
-            Form::Time => match Option::<Cow<'de, str>>::deserialize(json)? {
-                None => Value::Null,
-                Some(text) => Value::Time(time(&text).ok_or_else(|| wrong("a time", &text))?),
-            },
+            Form::Time => json.deserialize_option(TimeVisitor)?,
             Form::Bytes => match Option::<Cow<'de, str>>::deserialize(json)? {
                 None => Value::Null,
                 Some(text) => {
@@ -362,6 +342,33 @@ impl<'de> DeserializeSeed<'de> for &Form {
             },
             Form::Any => any(<&RawValue>::deserialize(json)?.get()),
         })
+    }
+}
+
+/// A time or nothing; its text is not kept.
+struct TimeVisitor;
+
+impl<'de> Visitor<'de> for TimeVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a time")
+    }
+
+    fn visit_none<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, json: D) -> Result<Value, D::Error> {
+        json.deserialize_str(self)
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Value, E> {
+        time(text).map(Value::Time).ok_or_else(|| wrong("a time", text))
     }
 }
 

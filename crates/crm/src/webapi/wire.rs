@@ -5,10 +5,15 @@
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request};
 use postroom_core::{Code, Fault};
+use uuid::Uuid;
 
 use super::api::Api;
 use super::refusal::Refusal;
 use crate::client::line::{Miss, Trouble, retry_after};
+
+/// Whose name a request is made in, by `systemuserid`; every version knows it (dataverse.md A1). A batch says it in its parts,
+/// too.
+pub(super) const CALLER: &str = "MSCRMCallerID";
 
 /// One request.
 pub(crate) struct Ask {
@@ -57,7 +62,7 @@ impl Api {
     }
 
     async fn once(&self, ask: &Ask) -> Result<Reply, Miss> {
-        let request = request(ask).map_err(|fault| Miss::Stop(Trouble::Fault(fault)))?;
+        let request = request(ask, self.caller).map_err(|fault| Miss::Stop(Trouble::Fault(fault)))?;
         let answer = self.line.exchange(request, ask.repeatable).await?;
         // A batch that stopped at a request that failed answers 400 with the parts.
         let parts =
@@ -82,7 +87,7 @@ pub(crate) fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> 
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-fn request(ask: &Ask) -> Result<Request<Bytes>, Fault> {
+fn request(ask: &Ask, caller: Option<Uuid>) -> Result<Request<Bytes>, Fault> {
     let unfit = || Fault::bug("a request to the CRM could not be made");
     // Written as RFC 3986 has it: what people and records are called may hold anything.
     let url = reqwest::Url::parse(&ask.url).map_err(|_| unfit())?;
@@ -92,6 +97,9 @@ fn request(ask: &Ask) -> Result<Request<Bytes>, Fault> {
         .header("accept", "application/json")
         .header("odata-maxversion", "4.0")
         .header("odata-version", "4.0");
+    if let Some(user) = caller {
+        request = request.header(CALLER, user.to_string());
+    }
     for (name, value) in &ask.headers {
         request = request.header(*name, value);
     }

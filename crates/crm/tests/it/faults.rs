@@ -39,7 +39,7 @@ pub fn answer(first: &[Change], mut second: Vec<Change>) -> Vec<Change> {
     if let [Change::Create(parent), ..] = first
         && let [Change::Create(email), ..] = second.as_mut_slice()
     {
-        email.columns.push(("parentactivityid".to_owned(), Value::Lookup(parent.at.clone())));
+        email.columns.push(("parentactivityid".into(), Value::Lookup(parent.at.clone())));
     }
     second
 }

@@ -271,7 +271,13 @@ impl Here {
         if let Some(reply) = known {
             return reply;
         }
-        let session = self.embedded.session(seed::ADMINISTRATOR);
+        let session = match asked.headers.get("mscrmcallerid") {
+            Some(user) => {
+                let user = user.to_str().unwrap().parse().unwrap();
+                self.embedded.session_as(seed::ADMINISTRATOR, user)
+            }
+            None => self.embedded.session(seed::ADMINISTRATOR),
+        };
         let soap = self.soap.lock().unwrap().clone();
         let reply = match in_soap {
             true => soap.answer(&session, asked).await,

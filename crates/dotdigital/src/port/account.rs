@@ -46,6 +46,11 @@ impl Accounts for Dotdigital {
     async fn capabilities(&self) -> Result<Capabilities, Fault> {
         let mut missing = Vec::new();
         for (feature, route, paged) in PROBES {
+            // It has none of them: there is nothing to ask.
+            if self.soap() {
+                missing.push(feature);
+                continue;
+            }
             let ask = Ask::get(route, &[]);
             let ask = if paged { ask.query("select", 1) } else { ask };
             match self.try_done(&ask).await {

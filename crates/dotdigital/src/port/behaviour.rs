@@ -52,6 +52,10 @@ impl Behaviour for Dotdigital {
     ) -> Result<Page<Click>, Fault> {
         const ALL: &str = "/v2/campaigns/{}/clicks";
         const SINCE: &str = "/v2/campaigns/{}/clicks/since-date/{}";
+        if self.soap() {
+            let all = question(ALL, SINCE, campaign, None);
+            return self.soap_report(all, since, ask, click, |click| click.at).await;
+        }
         self.page(question(ALL, SINCE, campaign, since), ask, PAGE, click).await
     }
 
@@ -63,6 +67,10 @@ impl Behaviour for Dotdigital {
     ) -> Result<Page<Open>, Fault> {
         const ALL: &str = "/v2/campaigns/{}/opens";
         const SINCE: &str = "/v2/campaigns/{}/opens/since-date/{}";
+        if self.soap() {
+            let all = question(ALL, SINCE, campaign, None);
+            return self.soap_report(all, since, ask, open, |open| open.at).await;
+        }
         self.page(question(ALL, SINCE, campaign, since), ask, PAGE, open).await
     }
 

@@ -22,6 +22,9 @@ const CAMPAIGN: &str = "/v2/campaigns/{}";
 #[async_trait]
 impl Campaigns for Dotdigital {
     async fn campaigns(&self, which: &CampaignAsk, ask: &Part) -> Result<Page<Campaign>, Fault> {
+        if self.soap() {
+            return self.soap_campaigns(which, ask, campaign).await;
+        }
         let statuses = which.statuses.iter().map(CampaignStatus::as_str).collect::<Vec<_>>().join(",");
         let question = || {
             let mut ask = Ask::get("/v2/campaigns/filtered", &[]);

@@ -16,6 +16,7 @@ use super::rows::{Document, Members};
 use super::suppression::id_or_email;
 use crate::ask::Ask;
 use crate::client::Trouble;
+use crate::config::Api;
 use crate::date;
 use crate::wire::{Piece, Row, people, plain};
 
@@ -37,10 +38,17 @@ impl Contacts for Dotdigital {
         wanted: &[Person],
         include: &Include,
     ) -> Result<Vec<Option<Contact>>, Fault> {
-        if self.v3() { self.v3_find(wanted).await } else { self.v2_find(wanted, include).await }
+        match self.client.settings.api {
+            Api::V3 => self.v3_find(wanted).await,
+            Api::V2 => self.v2_find(wanted, include).await,
+            Api::Soap => self.soap_find(wanted).await,
+        }
     }
 
     async fn count_contacts(&self) -> Result<u64, Fault> {
+        if self.soap() {
+            return self.soap_count().await;
+        }
         let (_, body) = self.client.whole(&Ask::get("/v2/contacts/count", &[])).await.map_err(Fault::from)?;
         serde_json::from_slice(&body).map_err(|_| crate::sink::unreadable("/v2/contacts/count"))
     }

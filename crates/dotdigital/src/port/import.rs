@@ -22,6 +22,9 @@ const V2_STATUS: &str = "/v2/contacts/import/{}";
 
 impl Dotdigital {
     pub(super) async fn begin_import(&self, order: &ImportOrder<'_>) -> Result<Started, Fault> {
+        if self.soap() {
+            return self.soap_import(order).await;
+        }
         let Some(first) = order.rows.first() else {
             return Err(Fault::bug("an import of nobody was asked for"));
         };
@@ -66,6 +69,9 @@ impl Dotdigital {
         if let Some(id) = id.0.strip_prefix("v2/") {
             return self.read_v2_import(id).await;
         }
+        if let Some(ids) = id.0.strip_prefix("soap/") {
+            return self.read_soap_import(ids).await;
+        }
         let ask = Ask::get(V3_STATUS, &[&id.0]);
         let mut sink: Members<Document3> = Members::new(V3_STATUS);
         self.client.send(&ask, &mut sink).await?;
@@ -78,7 +84,7 @@ impl Dotdigital {
         Ok(Import { status, report: finished.then_some(report) })
     }
 
-    async fn read_v2_import(&self, id: &str) -> Result<Import, Fault> {
+    pub(super) async fn read_v2_import(&self, id: &str) -> Result<Import, Fault> {
         let status: ImportStatus =
             self.one(Ask::get(V2_STATUS, &[id]), |row| Some(row.word("status"))).await?;
         if status != ImportStatus::Finished {

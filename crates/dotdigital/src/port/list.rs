@@ -14,7 +14,7 @@ use crate::ask::Ask;
 use crate::date;
 use crate::wire::Row;
 
-const LISTS: &str = "/v2/address-books";
+pub(super) const LISTS: &str = "/v2/address-books";
 const LIST: &str = "/v2/address-books/{}";
 /// Rows of a page of v2.
 pub(super) const PAGE: u32 = 1000;
@@ -22,10 +22,16 @@ pub(super) const PAGE: u32 = 1000;
 #[async_trait]
 impl Lists for Dotdigital {
     async fn lists(&self, ask: &Part) -> Result<Page<List>, Fault> {
+        if self.soap() {
+            return self.soap_lists(ask).await;
+        }
         self.page(|| Ask::get(LISTS, &[]), ask, PAGE, list).await
     }
 
     async fn list(&self, id: &ListId) -> Result<Option<List>, Fault> {
+        if self.soap() {
+            return self.soap_list(id).await;
+        }
         self.one_or_none(Ask::get(LIST, &[&id.to_string()]), list).await
     }
 
@@ -52,6 +58,9 @@ impl Lists for Dotdigital {
         if people.is_empty() {
             return Ok(None);
         }
+        if self.soap() {
+            return self.soap_remove(list, people).await.map(Some);
+        }
         const ROUTE: &str = "/v2/address-books/{}/contacts/delete";
         let ids: Value = people.iter().map(|person| Value::from(person.0)).collect();
         let ask = Ask::post(ROUTE, &[&list.to_string()]).json(&ids).repeatable();
@@ -77,7 +86,7 @@ impl Lists for Dotdigital {
     }
 }
 
-fn list(row: &Row<'_>) -> Option<List> {
+pub(super) fn list(row: &Row<'_>) -> Option<List> {
     Some(List {
         id: ListId(row.id("id")?),
         name: row.string("name"),

@@ -13,6 +13,7 @@ mod program;
 mod rows;
 mod score;
 mod send;
+mod soap;
 mod suppression;
 
 use http::StatusCode;

@@ -49,6 +49,9 @@ impl Suppressions for Dotdigital {
     }
 
     async fn suppress(&self, people: &[Person]) -> Result<Suppressed, Fault> {
+        if self.soap() {
+            return self.soap_suppress(people).await;
+        }
         let mut all = Suppressed::default();
         for lot in people.chunks(LOT) {
             let body = lot.iter().map(id_or_email).collect::<Result<Value, Fault>>()?;
@@ -87,19 +90,26 @@ impl Suppressions for Dotdigital {
 
 impl Dotdigital {
     /// Who is out already stays out: the refusal that says so (of the account, or of this list) is success.
-    async fn unsubscribed(&self, ask: Ask, email: &str, already: Code) -> Result<Suppression, Fault> {
+    pub(super) async fn unsubscribed(
+        &self,
+        ask: Ask,
+        email: &str,
+        already: Code,
+    ) -> Result<Suppression, Fault> {
         let ask = ask.json(&json!({ "email": email })).repeatable().urgent();
-        match self.try_one(&ask, suppression).await {
+        let plainly =
+            || Suppression { contact: None, email: email.to_owned(), reason: Status::default(), at: None };
+        let answer = match self.soap() {
+            // Success says nothing more.
+            true => self.try_done(&ask).await.map(|_| plainly()),
+            false => self.try_one(&ask, suppression).await,
+        };
+        match answer {
             Ok(found) => Ok(found),
             Err(Trouble::Refused(refusal))
                 if refusal.code() == already || refusal.code() == Code::MARKETING_SUPPRESSED =>
             {
-                Ok(Suppression {
-                    contact: None,
-                    email: email.to_owned(),
-                    reason: Status::default(),
-                    at: None,
-                })
+                Ok(plainly())
             }
             Err(trouble) => Err(trouble.into()),
         }

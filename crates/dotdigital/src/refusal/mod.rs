@@ -8,6 +8,7 @@ mod table;
 use http::StatusCode;
 use jiff::SignedDuration;
 use postroom_core::{Code, Fault, Verdict};
+use postroom_formats::soap::fault as soap;
 
 use crate::wire::Row;
 pub(crate) use table::Act;
@@ -35,6 +36,27 @@ impl Refusal {
             constant: constant.or_else(|| constant_in(&text)).unwrap_or_default(),
             about: about.take(5).collect(),
         }
+    }
+
+    /// The refusal that a fault of the SOAP API is. HTTP's status is 500 for all of them: what REST would have said is in the
+    /// constant, or in who is to blame.
+    pub(crate) fn of_fault(fault: &soap::Fault) -> Refusal {
+        let constant = constant_in(&fault.message).unwrap_or_default();
+        let unauthorised = ["FailedAuthentication", "InvalidSecurity"];
+        let status = match (constant.as_str(), fault.subcode.as_deref()) {
+            ("ERROR_INVALID_LOGIN" | "ERROR_APIUSER_INVALID", _) => 401,
+            ("ERROR_ACCOUNT_INVALID" | "ERROR_UNKNOWN_ACCOUNT", _) => 403,
+            ("ERROR_UNKNOWN", _) => 500,
+            ("", Some(code)) if unauthorised.contains(&code) => 401,
+            ("", _) if fault.receiver => 500,
+            _ => 400,
+        };
+        Refusal { status, constant, about: Vec::new() }
+    }
+
+    /// An answer that holds nothing where one row must stand: what was asked for is not there.
+    pub(crate) fn nothing() -> Refusal {
+        Refusal { status: 404, constant: String::new(), about: Vec::new() }
     }
 
     /// A failure of one mail or row inside an answer that is a success.
@@ -189,6 +211,28 @@ mod tests {
         check(400, v3, Code::MARKETING_DATA, Verdict::Reject, "about contacts[0].identifiers.email");
         let odd = r#"{"errorCode":"ann@x.example","details":[{"item":"bob@x.example"}]}"#;
         check(400, odd, Code::MARKETING_REFUSED, Verdict::Reject, "answered 400");
+    }
+
+    #[test]
+    fn faults_of_soap_say_what_rest_says() {
+        let check = |text: &str, receiver: bool, code: Code, verdict: Verdict| {
+            let fault = soap::Fault { receiver, ..soap::Fault::new(0, text) };
+            let fault = Refusal::of_fault(&fault).fault();
+            assert_eq!((fault.code, fault.verdict), (code, verdict), "{text}");
+            assert!(!fault.message.contains('@'), "{}", fault.message);
+        };
+        let gone = "The address book of ann@x.example is gone. ERROR_ADDRESSBOOK_NOT_FOUND";
+        check(gone, false, Code::MARKETING_NOT_FOUND, Verdict::Reject);
+        check("Error: ERROR_CONTACT_SUPPRESSED", true, Code::MARKETING_SUPPRESSED, Verdict::Reject);
+        check("Error: ERROR_INVALID_LOGIN", false, Code::MARKETING_SIGN_IN, Verdict::Hold);
+        check("The server broke down", true, Code::MARKETING_AWAY, Verdict::Retry { after: None });
+        check("ann@x.example is no number", false, Code::MARKETING_REFUSED, Verdict::Reject);
+        let elsewhere = soap::Fault::new(0, "Error: ERROR_ACCOUNT_INVALID");
+        assert!(Refusal::of_fault(&elsewhere).elsewhere());
+        let unknown = soap::Fault::new(0, "Error: ERROR_UNKNOWN");
+        assert!(Refusal::of_fault(&unknown).broke_down(), "nobody knows what was done");
+        let signed = soap::Fault { subcode: Some("FailedAuthentication".into()), ..soap::Fault::default() };
+        assert_eq!(Refusal::of_fault(&signed).status, 401);
     }
 
     #[test]

@@ -7,5 +7,6 @@ mod contract;
 mod faults;
 mod imports;
 mod server;
+mod soap;
 mod stand_in;
 mod story;

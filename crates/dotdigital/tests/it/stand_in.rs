@@ -17,14 +17,14 @@ use crate::contract::{Prism, Tap};
 use crate::story::{ODD, draft};
 
 pub const USER: &str = "apiuser-demo@apiconnector.com";
-const PASSWORD: &str = "demo";
+pub const PASSWORD: &str = "demo";
 
-fn stand_in() -> (StandIn, Clock) {
+pub fn stand_in() -> (StandIn, Clock) {
     let clock = Clock::manual("2026-03-10T08:00:00Z".parse().unwrap());
     (StandIn::start(Options::one_account(PASSWORD), clock.clone()), clock)
 }
 
-fn client(url: &str, change: impl FnOnce(&mut Settings)) -> Dotdigital {
+pub fn client(url: &str, change: impl FnOnce(&mut Settings)) -> Dotdigital {
     client_by(Clock::system(), url, change)
 }
 
@@ -39,7 +39,7 @@ fn client_by(clock: Clock, url: &str, change: impl FnOnce(&mut Settings)) -> Dot
     Dotdigital::new(settings, http, credentials, clock, postroom_core::Ids::random())
 }
 
-fn row(email: &str) -> ContactRow {
+pub fn row(email: &str) -> ContactRow {
     ContactRow {
         names: Names { email: Some(email.into()), ..Names::default() },
         email_type: Some(EmailType::Html),
@@ -49,7 +49,7 @@ fn row(email: &str) -> ContactRow {
 }
 
 /// Imports rows and waits for the report; the books balance.
-async fn import(service: &Dotdigital, rows: &[ContactRow]) -> ImportReport {
+pub async fn import(service: &Dotdigital, rows: &[ContactRow]) -> ImportReport {
     let mut whole = ImportReport::default();
     let mut from = 0;
     while from < rows.len() {
@@ -60,7 +60,13 @@ async fn import(service: &Dotdigital, rows: &[ContactRow]) -> ImportReport {
         whole.created.extend(report.created);
         whole.updated.extend(report.updated);
         whole.faults.extend(report.faults);
-        whole.counts = report.counts;
+        let ImportCounts { created, updated, suppressed, invalid, duplicates, refused } = report.counts;
+        whole.counts.created += created;
+        whole.counts.updated += updated;
+        whole.counts.suppressed += suppressed;
+        whole.counts.invalid += invalid;
+        whole.counts.duplicates += duplicates;
+        whole.counts.refused += refused;
         from += started.taken;
     }
     whole
@@ -97,7 +103,7 @@ async fn people_of(service: &Dotdigital, scope: Scope) -> BTreeMap<String, Conta
 }
 
 /// A list, people on it with fields, opt-outs, a campaign, a send, and what people do.
-async fn story(service: &Dotdigital, world: &StandIn, v3: bool) {
+pub async fn story(service: &Dotdigital, world: &StandIn, api: Api) {
     let since = service.server_time().await.unwrap();
     for (name, kind) in [("RANK", FieldType::Number), ("VIP", FieldType::Bool), ("DUE", FieldType::Date)] {
         let field = DataField { name: name.into(), kind, visibility: Visibility::Private, default: None };
@@ -110,10 +116,12 @@ async fn story(service: &Dotdigital, world: &StandIn, v3: bool) {
     let reserved = service.create_list("Test", &Visibility::Private).await.unwrap_err();
     assert!([Code::MARKETING_RESERVED, Code::MARKETING_DUPLICATE].contains(&reserved.code), "{reserved}");
     assert_eq!(service.find_list("crm - spring").await.unwrap().unwrap().id, list.id);
-    people(service, &list, v3).await;
-    opt_outs(service, &list, since).await;
+    people(service, &list, api == Api::V3).await;
+    opt_outs(service, &list, since, api).await;
     campaign(service, world, &list, since).await;
-    others(service, world, v3).await;
+    if api != Api::Soap {
+        others(service, world, api == Api::V3).await;
+    }
     service.delete_list(&list.id).await.unwrap();
     service.delete_list(&list.id).await.unwrap();
     assert_eq!(service.list(&list.id).await.unwrap(), None);
@@ -159,7 +167,7 @@ async fn people(service: &Dotdigital, list: &List, v3: bool) {
     assert_eq!(people_of(service, Scope::List(list.id.clone())).await.len(), 7);
 }
 
-async fn opt_outs(service: &Dotdigital, list: &List, since: Timestamp) {
+async fn opt_outs(service: &Dotdigital, list: &List, since: Timestamp, api: Api) {
     service.unsubscribe("p0@x.example").await.unwrap();
     service.unsubscribe("p0@x.example").await.unwrap();
     service.unsubscribe("never-seen@x.example").await.unwrap();
@@ -185,8 +193,10 @@ async fn opt_outs(service: &Dotdigital, list: &List, since: Timestamp) {
         report.faults.iter().filter(|fault| fault.class == FaultClass::Consent).collect();
     assert_eq!(refused.len(), 1, "{:?}", report.faults);
     assert_eq!(refused[0].names.email.as_deref(), Some("p0@x.example"));
-    let quietly = Resubscribe { email: "p0@x.example".into(), list: None, challenge: Challenge::None };
-    assert_eq!(service.resubscribe(&quietly).await.unwrap(), Resubscribed::Added);
+    if api != Api::Soap {
+        let quietly = Resubscribe { email: "p0@x.example".into(), list: None, challenge: Challenge::None };
+        assert_eq!(service.resubscribe(&quietly).await.unwrap(), Resubscribed::Added);
+    }
     let challenge = Challenge::Ask { locale: Some("de-DE".into()), return_to: None };
     let asked = Resubscribe { email: "never-seen@x.example".into(), list: None, challenge };
     assert_eq!(service.resubscribe(&asked).await.unwrap(), Resubscribed::Challenged);
@@ -360,7 +370,7 @@ async fn check(api: Api) {
     let (world, _clock) = stand_in();
     let prism = Prism::before(&world.url(Region::R1)).await;
     let (tap, url) = Tap::before(&prism, &world.url(Region::R1)).await;
-    story(&client(&url, |settings| settings.api = api), &world, api == Api::V3).await;
+    story(&client(&url, |settings| settings.api = api), &world, api).await;
     let refused = tap.refused.lock().unwrap();
     assert!(refused.is_empty(), "{refused:#?}");
 }

@@ -113,7 +113,9 @@ impl<'s> Draft<'s> {
     }
 
     fn take(&mut self, mut revision: Revision) -> Result<(), Refusal> {
-        revision.tables.retain(|table| self.now.table(&table.name).map_or(true, |have| !same(have, table)));
+        revision
+            .tables
+            .retain(|table| self.now.find(&table.name).is_none_or(|at| !same(self.now.at(at), table)));
         revision.option_sets.retain(|set| !self.now.option_sets.contains(set));
         if revision.is_empty() {
             // What was described of the definitions so far still holds.
@@ -138,7 +140,7 @@ impl<'s> Draft<'s> {
     /// All of it at once.
     pub(crate) fn finish(self) -> Revision {
         let have = self.have;
-        let changed = |table: &Table| have.table(&table.name).map_or(true, |known| !same(known, table));
+        let changed = |table: &Table| have.find(&table.name).is_none_or(|at| !same(have.at(at), table));
         Revision {
             tables: self.tables.into_values().filter(changed).collect(),
             option_sets: self.sets.into_values().filter(|set| !have.option_sets.contains(set)).collect(),

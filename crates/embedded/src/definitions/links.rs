@@ -3,7 +3,7 @@
 use postroom_core::metadata::{Cascade, CascadeType, ColumnInfo, ColumnKind, End, ManyToMany, OneToMany};
 use postroom_store::sql::{Expr, ExprTrait, Query, UpdateStatement};
 
-use super::{Problem, accept, metadata, naming, relations, tables};
+use super::{Problem, accept, naming, relations, tables};
 use crate::rules::Refusal;
 use crate::schema::registry::Revision;
 use crate::schema::{Column, Intersect, Kind, Link, Schema, Side, Table, Targets};
@@ -54,7 +54,7 @@ pub(super) fn create(
     let mut table = Table::clone(schema.table(&first.referencing_table)?);
     let mut place = None;
     for (count, relation) in relations.iter().enumerate() {
-        naming::logical(&relation.schema_name)?;
+        naming::relationship(&relation.schema_name)?;
         free_name(schema, &relation.schema_name)?;
         let same = |other: &OneToMany| other.schema_name.eq_ignore_ascii_case(&relation.schema_name);
         if relations[..count].iter().any(same) {
@@ -113,8 +113,8 @@ pub(super) fn update(schema: &Schema, relation: &OneToMany) -> Result<Revision, 
             Ok(Revision { tables: vec![table], ..Revision::default() })
         }
         None => {
-            let all = metadata(schema);
-            let have = all.one_to_many.iter().find(|known| known.schema_name == relation.schema_name);
+            let all = relations::one_to_many(schema);
+            let have = all.iter().find(|known| known.schema_name == relation.schema_name);
             match have.is_some_and(|have| have.cascade == relation.cascade) {
                 true => Ok(Revision::default()),
                 false => {
@@ -154,11 +154,12 @@ fn add_target(column: &mut Column, target: &str, relation: &OneToMany) -> Result
     Ok(())
 }
 
-/// A relationship's name is its own among both kinds.
+/// A relationship's name is its own among both kinds. Not asked of [`super::metadata`]: in a lot of definitions each makes a
+/// schema of its own, and describing the whole of it for one name takes most of the time.
 fn free_name(schema: &Schema, name: &str) -> Result<(), Problem> {
-    let all = metadata(schema);
-    let one = all.one_to_many.iter().any(|relation| relation.schema_name.eq_ignore_ascii_case(name));
-    let many = all.many_to_many.iter().any(|relation| relation.schema_name.eq_ignore_ascii_case(name));
+    let same = |known: &str| known.eq_ignore_ascii_case(name);
+    let one = relations::one_to_many(schema).iter().any(|relation| same(&relation.schema_name));
+    let many = relations::many_to_many(schema).iter().any(|relation| same(&relation.schema_name));
     match one || many {
         true => Err(Problem::Taken { what: "relationship", name: name.to_owned() }),
         false => Ok(()),
@@ -211,11 +212,11 @@ pub(super) fn delete(schema: &Schema, name: &str) -> Result<Revision, Refusal> {
     if let Some(table) = pairs {
         return Ok(Revision { gone: vec![table.name.clone()], ..Revision::default() });
     }
-    let all = metadata(schema);
-    let relation = all.one_to_many.iter().find(|relation| relation.schema_name.eq_ignore_ascii_case(name));
+    let all = relations::one_to_many(schema);
+    let relation = all.iter().find(|relation| relation.schema_name.eq_ignore_ascii_case(name));
     let Some(relation) = relation else {
-        let standard =
-            all.many_to_many.iter().any(|relation| relation.schema_name.eq_ignore_ascii_case(name));
+        let pairs = relations::many_to_many(schema);
+        let standard = pairs.iter().any(|relation| relation.schema_name.eq_ignore_ascii_case(name));
         return Err(match standard {
             true => Problem::Standard { what: "relationship", name: name.to_owned() },
             false => Problem::missing("relationship", name),
@@ -270,9 +271,11 @@ pub(super) fn emptied(table: &Table, column: &str, target: &str, untyped: bool) 
 
 /// What happens to a lookup when the table it names goes: only one that may lose its link lets go of it.
 pub(super) fn lets_go(schema: &Schema, table: &Table, column: &Column, target: &str) -> bool {
-    let all = metadata(schema);
-    let relation = all
-        .many_to_one_of(&table.name)
-        .find(|relation| relation.referencing_column == column.name && relation.referenced_table == target);
+    let all = relations::one_to_many(schema);
+    let relation = all.iter().find(|relation| {
+        relation.referencing_table == table.name
+            && relation.referencing_column == column.name
+            && relation.referenced_table == target
+    });
     relation.is_some_and(|relation| relation.cascade.delete == CascadeType::RemoveLink) && !column.required
 }

@@ -16,7 +16,7 @@ use crate::schema::Schema;
 use crate::schema::registry::{self, Revision};
 
 impl Embedded {
-    async fn revise<T, F>(&self, plan: F) -> Result<T, Failure>
+    pub(super) async fn revise<T, F>(&self, plan: F) -> Result<T, Failure>
     where
         T: Send + 'static,
         F: FnOnce(&Schema) -> Result<(Revision, T), Refusal> + Send + 'static,

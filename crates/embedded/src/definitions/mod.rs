@@ -28,12 +28,13 @@ mod tests;
 
 use std::sync::Arc;
 
-use postroom_core::metadata::Metadata;
+use postroom_core::metadata::{Metadata, OptionSet, TableInfo};
 use postroom_core::{Filter, Query, Value};
 use uuid::Uuid;
 
 pub use options::Options;
 pub use problem::Problem;
+pub(crate) use relations::{many_to_many, one_to_many};
 
 use crate::rules::Refusal;
 use crate::schema::{Key, Schema, Table};
@@ -54,6 +55,17 @@ fn describe(schema: &Schema) -> Metadata {
         option_sets: schema.option_sets.iter().map(columns::global).collect(),
         managed: schema.managed.clone(),
     }
+}
+
+/// One table of [`metadata`].
+pub(crate) fn table(schema: &Schema, name: &str) -> Option<TableInfo> {
+    schema.find(name).map(|place| tables::describe(schema, schema.at(place)))
+}
+
+/// One global option set of [`metadata`], whatever the case of its name.
+pub(crate) fn option_set(schema: &Schema, name: &str) -> Option<OptionSet> {
+    let set = schema.option_sets.iter().find(|set| set.name.eq_ignore_ascii_case(name))?;
+    Some(columns::global(set))
 }
 
 /// The `MetadataId` of what is called so: `table:contact`, `column:contact.firstname`.

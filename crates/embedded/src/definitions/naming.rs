@@ -6,12 +6,24 @@ use super::Problem;
 /// Room for what the database adds, see `schema::registry`.
 const LONGEST: usize = 58;
 
+/// The name of a relationship is no name of the database.
+const LONGEST_RELATIONSHIP: usize = 100;
+
 /// The logical name for a schema name.
 pub(super) fn logical(schema_name: &str) -> Result<String, Problem> {
+    within(schema_name, LONGEST)
+}
+
+/// Checks the schema name of a relationship that has no table of its own.
+pub(super) fn relationship(schema_name: &str) -> Result<(), Problem> {
+    within(schema_name, LONGEST_RELATIONSHIP).map(drop)
+}
+
+fn within(schema_name: &str, longest: usize) -> Result<String, Problem> {
     let name = || schema_name.to_owned();
     let letters = |text: &str| text.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
-    if schema_name.len() > LONGEST || !letters(schema_name) {
-        return Err(Problem::Name { name: name(), longest: LONGEST });
+    if schema_name.len() > longest || !letters(schema_name) {
+        return Err(Problem::Name { name: name(), longest });
     }
     match schema_name.split_once('_') {
         Some((prefix, rest)) if is_prefix(prefix) && !rest.is_empty() => Ok(schema_name.to_ascii_lowercase()),
@@ -62,6 +74,8 @@ mod tests {
         check("new_a b", None);
         check(&format!("new_{}", "x".repeat(54)), Some(&format!("new_{}", "x".repeat(54))));
         check(&format!("new_{}", "x".repeat(55)), None);
+        assert!(relationship(&format!("new_{}", "x".repeat(96))).is_ok());
+        assert!(relationship(&format!("new_{}", "x".repeat(97))).is_err());
         assert!(agreed("new_Thing", "new_other").is_err());
         assert_eq!(agreed("", "new_thing").unwrap(), ("new_thing".into(), "new_thing".into()));
     }

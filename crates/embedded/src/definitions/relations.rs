@@ -60,7 +60,7 @@ pub(super) fn is_end(table: &Table, column: &Column) -> bool {
     }
 }
 
-pub(super) fn one_to_many(schema: &Schema) -> Vec<OneToMany> {
+pub(crate) fn one_to_many(schema: &Schema) -> Vec<OneToMany> {
     let mut all = Vec::new();
     let mut taken = HashSet::new();
     for table in schema.tables() {
@@ -192,7 +192,7 @@ pub(super) fn cascade_words(cascade: Cascade) -> Vec<String> {
     kinds.map(|kind| kind.name().to_owned()).into()
 }
 
-pub(super) fn many_to_many(schema: &Schema) -> Vec<ManyToMany> {
+pub(crate) fn many_to_many(schema: &Schema) -> Vec<ManyToMany> {
     let standard = PAIRS.iter().filter(|(_, intersect, _)| schema.find(intersect).is_some());
     let own = schema.tables().filter_map(|table| table.intersect.as_ref().map(|sides| (table, sides)));
     standard

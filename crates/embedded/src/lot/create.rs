@@ -51,7 +51,7 @@ impl Lot {
             let place = table.known_place(&name)?;
             let column = &table.columns[place];
             if column.read_only {
-                return Err(Refusal::ReadOnly { table: table.name.clone(), column: name });
+                return Err(Refusal::ReadOnly { table: table.name.clone(), column: name.into() });
             }
             let value = match coerce(&table, column, value)? {
                 Value::Lookup(at) => Value::Lookup(self.refer(scope, &table, column, &at)?),
@@ -61,7 +61,7 @@ impl Lot {
                 fields.set(place, value);
             } else if value != Value::Guid(key.1) {
                 let what = "another id than the row's own";
-                return Err(Refusal::Use { table: table.name.clone(), column: name, what });
+                return Err(Refusal::Use { table: table.name.clone(), column: name.into(), what });
             }
         }
         Ok(fields)

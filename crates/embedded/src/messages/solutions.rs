@@ -34,10 +34,10 @@ async fn run(ask: &Ask<'_>, file: &str, upgrade: bool) -> Result<Uuid, Failure> 
         return Err(refuse(codes::NOT_SUPPORTED, text));
     }
     let Parameter::Binary(bytes) = ask.need(file)? else { return Err(ask.unfit(file, "bytes in base64")) };
-    let job = ask.guid("ImportJobId")?.filter(|id| !id.is_nil());
+    let job = ask.guid("ImportJobId")?.filter(|id| !id.is_nil()).unwrap_or_else(|| ask.ids.next());
     let holding = !upgrade && ask.flag("HoldingSolution")? == Some(true);
     let import = Import { file: bytes.clone(), job, upgrade, holding };
-    solutions::import(ask.session, ask.ids, import).await
+    solutions::import(ask.session, import).await
 }
 
 pub(super) async fn promote(ask: &Ask<'_>) -> Result<Prepared, Failure> {

@@ -116,7 +116,7 @@ impl Plan {
         for (output, column) in self.outputs.iter().zip(columns) {
             let value = output.read(*column, &mut row)?;
             if self.named || value != Value::Null {
-                record.columns.push((output.name.clone(), value));
+                record.columns.push((output.name.as_str().into(), value));
             }
         }
         Ok(record)

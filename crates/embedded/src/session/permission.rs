@@ -358,7 +358,7 @@ pub(super) fn hide(caller: &Caller, schema: &Schema, query: &Query, records: &mu
         return;
     }
     for (_, value) in
-        records.iter_mut().flat_map(|row| &mut row.columns).filter(|(name, _)| hidden.contains(name))
+        records.iter_mut().flat_map(|row| &mut row.columns).filter(|(name, _)| hidden.contains(name.as_str()))
     {
         *value = Value::Null;
     }

@@ -66,7 +66,7 @@ pub(super) async fn row(call: &Call<'_>, at: RecordRef, entity: &Entity, new: bo
 pub(super) fn put(record: &mut Record, name: &str, value: Value) {
     match record.columns.iter_mut().find(|(known, _)| known == name) {
         Some((_, old)) => *old = value,
-        None => record.columns.push((name.to_owned(), value)),
+        None => record.columns.push((name.into(), value)),
     }
 }
 

@@ -108,10 +108,16 @@ impl Settings {
     }
 }
 
-/// What goes back: the element of the body, and the action that says what it is.
+/// What goes back: what stands in the body, and the action that says what it is.
 struct Said {
     action: String,
-    body: Element,
+    body: Body,
+}
+
+enum Body {
+    /// Written straight to text: it may hold thousands of rows.
+    Answer(Answer),
+    Element(Element),
 }
 
 impl Door {
@@ -147,7 +153,12 @@ impl Door {
         match answered {
             Ok(said) => {
                 let answer = self.headers(session, soap, &headers, &said.action);
-                written(StatusCode::OK, &Envelope::new(soap, answer, said.body))
+                let wire = self.settings.generation.wire();
+                let text = match said.body {
+                    Body::Answer(said) => Envelope::answer(soap, &answer, &said, wire),
+                    Body::Element(body) => Envelope::new(soap, answer, body).write(),
+                };
+                written(StatusCode::OK, soap, text)
             }
             Err((action, stop)) => self.refuse(session, soap, headers, &action, &stop),
         }
@@ -195,7 +206,7 @@ impl Door {
             execute::operation(&call, operation).await
         };
         let answer: Answer = answered.await.map_err(|stop| (action, stop))?;
-        Ok(Said { action: answer.action(), body: answer.write(self.settings.generation.wire()) })
+        Ok(Said { action: answer.action(), body: Body::Answer(answer) })
     }
 
     /// A server cannot read a message of a class that it does not have.
@@ -223,7 +234,7 @@ impl Door {
         let question = discovery::Question::read(body).map_err(|error| failed(error.into()))?;
         let call = Call::new(self, session, place, &request.origin).await.map_err(failed)?;
         let body = organization::answer(&call, &question).await.map_err(failed)?;
-        Ok(Said { action: discovery::ANSWER_ACTION.to_owned(), body })
+        Ok(Said { action: discovery::ANSWER_ACTION.to_owned(), body: Body::Element(body) })
     }
 
     /// The headers of an answer: SOAP 1.1 has none.
@@ -247,7 +258,7 @@ impl Door {
         if action == organization::FAULT_ACTION {
             organization::name_fault(&mut envelope.body);
         }
-        let reply = written(stop.status(), &envelope);
+        let reply = written(stop.status(), soap, envelope.write());
         match fault.retry_after {
             Some(wait) => reply.header("retry-after", &wait.as_secs().to_string()),
             None => reply,
@@ -269,8 +280,8 @@ fn fault_action(body: &Element) -> String {
     format!("{}/IOrganizationService/{}OrganizationServiceFaultFault", names::SERVICES, body.name.local)
 }
 
-fn written(status: StatusCode, envelope: &Envelope) -> Reply {
-    let mut reply = Reply::empty(status).header("content-type", envelope.soap.content_type());
-    reply.body = envelope.write().into();
+fn written(status: StatusCode, soap: Soap, text: String) -> Reply {
+    let mut reply = Reply::empty(status).header("content-type", soap.content_type());
+    reply.body = text.into();
     reply
 }

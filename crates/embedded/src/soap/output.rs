@@ -192,7 +192,7 @@ pub(super) async fn bodies(call: &Call<'_>, records: &mut [Record]) -> Result<()
 pub(super) fn loose(call: &Call<'_>, record: &Record) -> Entity {
     let at = &record.at;
     let Ok(table) = call.table(&at.table) else { return Entity::new(at.table.as_str(), at.id) };
-    let columns: Vec<String> = record.columns.iter().map(|(name, _)| name.clone()).collect();
+    let columns: Vec<String> = record.columns.iter().map(|(name, _)| name.to_string()).collect();
     let shape = Shape::new(call, table, &columns, &HashMap::new(), &[]);
     let mut entity = entity(call, &shape, record, &Names::new(), Vec::new());
     if at.id != Uuid::nil() && entity.get(&table.primary_id).is_none() {

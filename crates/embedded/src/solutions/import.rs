@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use postroom_core::{Change, ChangeSet, Ids, Record, RecordRef, Value};
+use postroom_core::{Change, ChangeSet, Record, RecordRef, Value};
 use postroom_formats::solution::{self as format, Limits, Manifest, Missing, Package, Solution, component};
 use postroom_store::sql::{Expr, ExprTrait, Query as Sql};
 use postroom_store::{Error, Tx};
@@ -31,8 +31,8 @@ const NEWEST: Package = Package { major: 9, minor: 2 };
 #[derive(Debug, Clone)]
 pub(crate) struct Import {
     pub(crate) file: Bytes,
-    /// The `importjobid`; a fresh one when there is none.
-    pub(crate) job: Option<Uuid>,
+    /// The `importjobid`.
+    pub(crate) job: Uuid,
     /// Takes away what the version that is there holds and the file does not.
     pub(crate) upgrade: bool,
     /// Stands beside the version that is there until it is promoted.
@@ -51,7 +51,7 @@ pub(super) struct Report {
 ///
 /// # Errors
 /// The platform's numbers, with the component in the text. Then nothing was changed but the job's row.
-pub(crate) async fn import(session: &Session, ids: &Ids, ask: Import) -> Result<Uuid, Failure> {
+pub(crate) async fn import(session: &Session, ask: Import) -> Result<Uuid, Failure> {
     session.check_misc("prvImportCustomization").await?;
     let file = ask.file.clone();
     let read = tokio::task::spawn_blocking(move || format::read(&file, &Limits::default())).await;
@@ -63,7 +63,7 @@ pub(crate) async fn import(session: &Session, ids: &Ids, ask: Import) -> Result<
         solution.manifest.unique_name.push_str(HOLDING);
     }
     let solution = Arc::new(solution);
-    let job = job::Job::begin(session, ask.job.unwrap_or_else(|| ids.next()), &solution).await?;
+    let job = job::Job::begin(session, ask.job, &solution).await?;
     let done = put(session, solution.clone(), ask.upgrade).await;
     job.close(&solution, &done).await?;
     done.map(|_| job.id())

@@ -147,7 +147,7 @@ pub(super) fn rows(solution: &Solution, metadata: &Metadata, at: Uuid) -> Vec<Re
             .with("sitemapxml", xml::write(&map.body))
     }));
     for row in &mut all {
-        row.columns.push(("ismanaged".to_owned(), managed.into()));
+        row.columns.push(("ismanaged".into(), managed.into()));
     }
     for app in &solution.apps {
         all.extend(app_rows(app, metadata, managed));

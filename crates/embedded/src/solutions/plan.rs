@@ -3,9 +3,7 @@
 //! Order: option sets, new tables, columns, options, relationships with their lookups, tables of pairs, keys, texts of
 //! tables. Each step names the component that it is about, for the error.
 
-use postroom_core::metadata::{
-    ColumnInfo, ColumnKind, KeyInfo, ManyToMany, Metadata, OneToMany, OptionSet, TableInfo,
-};
+use postroom_core::metadata::{ColumnInfo, ColumnKind, KeyInfo, ManyToMany, OneToMany, OptionSet, TableInfo};
 use postroom_formats::solution::{Package, Solution};
 
 use super::codes;
@@ -96,16 +94,17 @@ struct Plan<'s> {
 }
 
 impl Plan<'_> {
-    fn known(&self) -> std::sync::Arc<Metadata> {
-        definitions::metadata(self.draft.schema())
+    /// One table as it is by now. Not by way of [`definitions::metadata`]: each step makes a schema of its own, and
+    /// describing the whole of it for one table takes most of the time.
+    fn known(&self, table: &str) -> Option<TableInfo> {
+        definitions::table(self.draft.schema(), table)
     }
 
     fn option_set(&mut self, set: &OptionSet) -> Result<(), Refusal> {
-        let known = self.known();
-        let have = known.option_sets.iter().find(|have| have.name.eq_ignore_ascii_case(&set.name));
+        let have = definitions::option_set(self.draft.schema(), &set.name);
         let Some(have) = have else { return self.draft.create_option_set(set) };
         self.draft.update_option_set(&OptionSet { name: have.name.clone(), ..set.clone() })?;
-        self.options(&Options::Global(have.name.clone()), have, set)
+        self.options(&Options::Global(have.name.clone()), &have, set)
     }
 
     /// Options are added and renamed; those that only the organisation has stay.
@@ -158,8 +157,7 @@ impl Plan<'_> {
     }
 
     fn texts(&mut self, table: &TableInfo) -> Result<(), Refusal> {
-        let known = self.known();
-        let have = known.table(&table.logical_name).expect("found in the same schema");
+        let have = self.known(&table.logical_name).expect("found in the same schema");
         // Packages before 7.1 say nothing of change tracking.
         let silent = self.solution.manifest.package < Package::V7_1;
         let change_tracking = if silent { have.change_tracking } else { table.change_tracking };
@@ -169,17 +167,23 @@ impl Plan<'_> {
     fn columns(&mut self) -> Result<(), Stop> {
         for entity in &self.solution.entities {
             let table = &entity.table;
+            // A step says nothing of other columns than its own.
+            let known = self.known(&table.logical_name);
             for column in &table.columns {
                 let name = format!("the column {}.{}", table.logical_name, column.logical_name);
-                self.column(table, column).map_err(Stop::of(name))?;
+                let have = known.as_ref().and_then(|known| known.column(&column.logical_name));
+                self.column(table, column, have).map_err(Stop::of(name))?;
             }
         }
         Ok(())
     }
 
-    fn column(&mut self, table: &TableInfo, column: &ColumnInfo) -> Result<(), Refusal> {
-        let known = self.known();
-        let there = known.table(&table.logical_name).and_then(|have| have.column(&column.logical_name));
+    fn column(
+        &mut self,
+        table: &TableInfo,
+        column: &ColumnInfo,
+        there: Option<&ColumnInfo>,
+    ) -> Result<(), Refusal> {
         let of = Options::Column { table: table.logical_name.clone(), column: column.logical_name.clone() };
         let Some(have) = there else {
             return match own(table, column) && !is_lookup(column) {
@@ -208,6 +212,7 @@ impl Plan<'_> {
 
     /// Lookups come with their relationships; several for one that may name several tables.
     fn relationships(&mut self) -> Result<(), Stop> {
+        let mut known = definitions::one_to_many(self.draft.schema());
         let mut done: Vec<(&str, &str)> = Vec::new();
         for relation in &self.solution.one_to_many {
             let at = (relation.referencing_table.as_str(), relation.referencing_column.as_str());
@@ -223,17 +228,24 @@ impl Plan<'_> {
                 .cloned()
                 .collect();
             let name = format!("the relationship {}", relation.schema_name);
-            self.lookup(at, group).map_err(Stop::of(name))?;
+            self.lookup(at, &group, &known).map_err(Stop::of(name))?;
+            // A lookup made now says so to the next one of this name.
+            known.extend(group);
         }
         self.orphans()
     }
 
-    fn lookup(&mut self, (table, column): (&str, &str), group: Vec<OneToMany>) -> Result<(), Refusal> {
-        let known = self.known();
+    fn lookup(
+        &mut self,
+        (table, column): (&str, &str),
+        group: &[OneToMany],
+        relations: &[OneToMany],
+    ) -> Result<(), Refusal> {
+        let known = self.known(table);
         let entity = self.solution.entities.iter().find(|entity| entity.table.logical_name == table);
         let given =
             entity.and_then(|entity| entity.table.column(column).filter(|column| own(&entity.table, column)));
-        let have = known.table(table).and_then(|have| have.column(column));
+        let have = known.as_ref().and_then(|have| have.column(column));
         // Owners, creators and their like come with the table; so do what jobs, notes and mails have to do with it. Names of
         // columns made at run time have a prefix.
         if given.is_none() && have.map_or(!column.contains('_'), |have| !have.is_custom) {
@@ -243,14 +255,14 @@ impl Plan<'_> {
             .or(have)
             .ok_or_else(|| Problem::Missing { what: "column", name: format!("{table}.{column}") })?;
         let there = |relation: &OneToMany| {
-            known.one_to_many.iter().find(|have| have.schema_name.eq_ignore_ascii_case(&relation.schema_name))
+            relations.iter().find(|have| have.schema_name.eq_ignore_ascii_case(&relation.schema_name))
         };
         let mut new = Vec::new();
         for relation in group {
-            match there(&relation) {
-                None => new.push(relation),
+            match there(relation) {
+                None => new.push(relation.clone()),
                 Some(have) if have.referencing_table != table => {
-                    let name = relation.schema_name;
+                    let name = relation.schema_name.clone();
                     return Err(Problem::Taken { what: "relationship", name }.into());
                 }
                 Some(have) => {
@@ -289,9 +301,9 @@ impl Plan<'_> {
     }
 
     fn pairs(&mut self, relation: &ManyToMany) -> Result<(), Refusal> {
-        let known = self.known();
+        let known = definitions::many_to_many(self.draft.schema());
         let same = |have: &&ManyToMany| have.schema_name.eq_ignore_ascii_case(&relation.schema_name);
-        match known.many_to_many.iter().find(same) {
+        match known.iter().find(same) {
             None => self.draft.create_pairs(relation),
             Some(have) => {
                 let ends = |of: &ManyToMany| [of.first.table.clone(), of.second.table.clone()];
@@ -308,9 +320,9 @@ impl Plan<'_> {
 
     fn key(&mut self, table: &TableInfo, key: &KeyInfo) -> Result<(), Refusal> {
         let name = table.logical_name.as_str();
-        let known = self.known();
+        let known = self.known(name);
         let have = known
-            .table(name)
+            .as_ref()
             .and_then(|have| have.keys.iter().find(|known| known.logical_name == key.logical_name));
         match have {
             Some(have) if have.columns == key.columns => Ok(()),

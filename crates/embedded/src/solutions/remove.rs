@@ -299,24 +299,27 @@ fn take_one(
     definition: Definition<'_>,
     tables: &HashSet<&str>,
 ) -> Result<(), Refusal> {
-    let known = definitions::metadata(draft.schema());
+    let known = |table: &str| definitions::table(draft.schema(), table);
     match definition {
         Definition::ManyToMany(relation) => draft.delete_relationship(&relation.schema_name),
         Definition::OneToMany(relation) => {
-            let column = known.table(&relation.referencing_table);
-            let column = column.and_then(|table| table.column(&relation.referencing_column));
-            let there = known.one_to_many.iter().any(|have| have.schema_name == relation.schema_name);
+            let table = known(&relation.referencing_table);
+            let column = table.as_ref().and_then(|table| table.column(&relation.referencing_column));
             // Those of columns that every table has go with their table.
-            match there && column.is_some_and(|column| column.is_custom && !column.is_primary_id) {
+            match column.is_some_and(|column| column.is_custom && !column.is_primary_id)
+                && definitions::one_to_many(draft.schema())
+                    .iter()
+                    .any(|have| have.schema_name == relation.schema_name)
+            {
                 true => draft.delete_relationship(&relation.schema_name),
                 false => Ok(()),
             }
         }
         Definition::Key(table, key) => draft.delete_key(&table.logical_name, &key.logical_name),
         Definition::Column(table, column) => {
-            let there = known.table(&table.logical_name).and_then(|have| have.column(&column.logical_name));
-            match there.is_some() && !tables.contains(table.logical_name.as_str()) && !column.is_primary_name
-            {
+            let have = known(&table.logical_name);
+            let there = have.is_some_and(|have| have.column(&column.logical_name).is_some());
+            match there && !tables.contains(table.logical_name.as_str()) && !column.is_primary_name {
                 true => draft.delete_column(&table.logical_name, &column.logical_name),
                 false => Ok(()),
             }

@@ -345,7 +345,7 @@ pub(crate) fn put(record: &mut Record, name: &str, value: Value) {
     match record.columns.iter_mut().find(|(known, _)| known == name) {
         Some((_, old)) if value != Value::Null => *old = value,
         Some(_) => {}
-        None => record.columns.push((name.to_owned(), value)),
+        None => record.columns.push((name.into(), value)),
     }
 }
 

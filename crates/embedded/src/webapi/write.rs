@@ -235,7 +235,7 @@ async fn update(call: &Call<'_>, place: &Place<'_>, row: &Row) -> Result<Prepare
 pub(crate) fn fill(record: &mut Record, columns: Vec<(String, Value)>) {
     for (name, value) in columns {
         if record.get(&name).is_none() {
-            record.columns.push((name, value));
+            record.columns.push((name.into(), value));
         }
     }
 }

@@ -190,6 +190,6 @@ async fn nulls_of_named_columns(on: On) {
     let rows = bench.crm.query(&Query::of("contact").select(&["jobtitle", "contactid"])).await.unwrap();
     assert_eq!(
         rows[0].columns,
-        [("jobtitle".to_owned(), Value::Null), ("contactid".to_owned(), Value::Guid(contact.at.id))]
+        [("jobtitle".into(), Value::Null), ("contactid".into(), Value::Guid(contact.at.id))]
     );
 }

@@ -4,9 +4,11 @@ use uuid::Uuid;
 
 use super::fault::Fault;
 use super::names::{ADDRESSING, ANONYMOUS, DIAGNOSTICS, SECEXT, SOAP11, SOAP12, UTILITY, XRM};
-use super::value::guid;
+use super::operation::{Answer, Operation};
+use super::value::{guid, members};
 use super::{Error, Generation, missing};
-use crate::xml::{self, Element, Limits};
+use crate::xml::sink::{Sink, Start};
+use crate::xml::{self, Element, Limits, Writer};
 
 /// The two versions of SOAP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,17 +92,34 @@ impl Envelope {
     }
 
     pub fn write(&self) -> String {
-        let ns = self.soap.ns();
-        let mut root = Element::new(ns, "Envelope");
-        if self.soap == Soap::V12 {
-            root = root.declare(ADDRESSING).declare(UTILITY);
-        }
-        let headers = self.headers.write(ns);
-        if !headers.is_empty() || self.soap == Soap::V12 {
-            root = root.with(Element::new(ns, "Header").with_all(headers));
-        }
-        xml::write(&root.with(Element::new(ns, "Body").with(self.body.clone())))
+        around(self.soap, &self.headers, |to| to.element(&self.body))
     }
+
+    /// The text of a message with this answer; there is never a tree of it.
+    pub fn answer(soap: Soap, headers: &Headers, answer: &Answer, generation: Generation) -> String {
+        around(soap, headers, |to| answer.say(to, generation))
+    }
+
+    /// The text of a message with this request; there is never a tree of it.
+    pub fn request(soap: Soap, headers: &Headers, operation: &Operation, generation: Generation) -> String {
+        around(soap, headers, |to| operation.say(to, generation))
+    }
+}
+
+/// The text of a message whose body holds what `body` says.
+pub(crate) fn around(soap: Soap, headers: &Headers, body: impl FnOnce(&mut Writer)) -> String {
+    let ns = soap.ns();
+    let mut writer = Writer::default();
+    let root = Start::new(ns, "Envelope");
+    let root = if soap == Soap::V12 { root.declares(&[ADDRESSING, UTILITY]) } else { root };
+    writer.within(root, |to| {
+        let headers = headers.write(ns);
+        if !headers.is_empty() || soap == Soap::V12 {
+            members(to, Start::new(ns, "Header"), &headers);
+        }
+        to.within(Start::new(ns, "Body"), body);
+    });
+    writer.finish()
 }
 
 impl Headers {

@@ -6,6 +6,7 @@
 //! * [`query`]: `QueryExpression` and `QueryByAttribute` to and from the query tree.
 //! * [`metadata`]: definitions of tables, columns and relationships.
 //! * [`discovery`], [`crm4`]: where an organisation lives; [`trust`]: tokens and signed headers of claims deployments.
+//! * [`dotdigital`]: another service, the marketing service's own, in the same envelopes.
 //!
 //! Reading takes members in any order and ignores what it does not know. Writing keeps the order of the data contracts
 //! (alphabetical, base class first), because WCF's readers drop what stands out of order.
@@ -13,6 +14,7 @@
 
 pub mod crm4;
 pub mod discovery;
+pub mod dotdigital;
 pub mod envelope;
 pub mod fault;
 pub mod metadata;

@@ -5,9 +5,10 @@ use uuid::Uuid;
 use super::names::{SERVICES, XRM};
 use super::query::{AnyQuery, ColumnSet};
 use super::request::{Request, Response};
-use super::value::{Entity, EntityCollection, EntityReference, Relationship, guid};
+use super::value::{Entity, EntityCollection, EntityReference, Relationship, guid, members, say_guid};
 use super::{Error, Generation, missing};
 use crate::xml::Element;
+use crate::xml::sink::{self, Sink, Start};
 
 /// The end of every action, in front of the operation's name.
 const ACTION: &str = "http://schemas.microsoft.com/xrm/2011/Contracts/Services/IOrganizationService/";
@@ -55,8 +56,8 @@ fn text(at: &Element, name: &str) -> Result<String, Error> {
     at.text_of(name).map(str::to_owned).ok_or_else(|| missing(name))
 }
 
-fn leaf(name: &'static str, text: impl Into<String>) -> Element {
-    Element::leaf(SERVICES, name, text)
+fn at(name: &str) -> Start<'_> {
+    Start::new(SERVICES, name)
 }
 
 impl Operation {
@@ -108,26 +109,29 @@ impl Operation {
 
     /// The element of a body.
     pub fn write(&self, generation: Generation) -> Element {
-        let at = Element::new(SERVICES, self.name()).plain();
-        match self {
+        sink::element(|to| self.say(to, generation))
+    }
+
+    pub(crate) fn say(&self, to: &mut impl Sink, generation: Generation) {
+        to.within(at(self.name()).plain(), |to| match self {
             Operation::Create(entity) | Operation::Update(entity) => {
-                at.with(Element::new(SERVICES, "entity").declare(XRM).with_all(entity.members(generation)))
+                entity.say(to, at("entity").declares(&[XRM]), generation);
             }
-            Operation::Retrieve { table, id, columns } => at
-                .with(leaf("entityName", table.as_str()))
-                .with(leaf("id", id.to_string()))
-                .with(Element::new(SERVICES, "columnSet").declare(XRM).with_all(columns.members())),
+            Operation::Retrieve { table, id, columns } => {
+                to.leaf(at("entityName"), table);
+                say_guid(to, at("id"), *id);
+                members(to, at("columnSet").declares(&[XRM]), &columns.members());
+            }
             Operation::Delete { table, id } => {
-                at.with(leaf("entityName", table.as_str())).with(leaf("id", id.to_string()))
+                to.leaf(at("entityName"), table);
+                say_guid(to, at("id"), *id);
             }
             Operation::RetrieveMultiple(query) => {
-                at.with(query.fill(Element::new(SERVICES, "query").declare(XRM)))
+                to.element(&query.fill(at("query").declares(&[XRM]).element()));
             }
-            Operation::Associate(tie) | Operation::Disassociate(tie) => at.with_all(tie.members(generation)),
-            Operation::Execute(request) => {
-                at.with(request.fill(Element::new(SERVICES, "request"), generation))
-            }
-        }
+            Operation::Associate(tie) | Operation::Disassociate(tie) => tie.say(to, generation),
+            Operation::Execute(request) => request.say(to, at("request"), generation),
+        });
     }
 }
 
@@ -143,14 +147,15 @@ impl Association {
         })
     }
 
-    fn members(&self, generation: Generation) -> Vec<Element> {
-        let related = self.related.iter().map(|row| row.write(XRM, "EntityReference", generation));
-        vec![
-            leaf("entityName", self.table.as_str()),
-            leaf("entityId", self.id.to_string()),
-            Element::new(SERVICES, "relationship").declare(XRM).with_all(self.relationship.members()),
-            Element::new(SERVICES, "relatedEntities").declare(XRM).with_all(related),
-        ]
+    fn say(&self, to: &mut impl Sink, generation: Generation) {
+        to.leaf(at("entityName"), &self.table);
+        say_guid(to, at("entityId"), self.id);
+        self.relationship.say(to, at("relationship").declares(&[XRM]));
+        to.within(at("relatedEntities").declares(&[XRM]), |to| {
+            for row in &self.related {
+                row.say(to, Start::new(XRM, "EntityReference"), generation);
+            }
+        });
     }
 }
 
@@ -194,20 +199,18 @@ impl Answer {
 
     /// The element of a body.
     pub fn write(&self, generation: Generation) -> Element {
-        let at = Element::new(SERVICES, self.name()).plain();
-        match self {
-            Answer::Create(id) => at.with(leaf("CreateResult", id.to_string())),
-            Answer::Retrieve(entity) => at.with(
-                Element::new(SERVICES, "RetrieveResult").declare(XRM).with_all(entity.members(generation)),
-            ),
+        sink::element(|to| self.say(to, generation))
+    }
+
+    pub(crate) fn say(&self, to: &mut impl Sink, generation: Generation) {
+        to.within(at(self.name()).plain(), |to| match self {
+            Answer::Create(id) => say_guid(to, at("CreateResult"), *id),
+            Answer::Retrieve(entity) => entity.say(to, at("RetrieveResult").declares(&[XRM]), generation),
             Answer::RetrieveMultiple(rows) => {
-                let result = Element::new(SERVICES, "RetrieveMultipleResult").declare(XRM);
-                at.with(result.with_all(rows.members(generation)))
+                rows.say(to, at("RetrieveMultipleResult").declares(&[XRM]), generation);
             }
-            Answer::Execute(response) => {
-                at.with(response.fill(Element::new(SERVICES, "ExecuteResult"), generation))
-            }
-            Answer::Update | Answer::Delete | Answer::Associate | Answer::Disassociate => at,
-        }
+            Answer::Execute(response) => response.say(to, at("ExecuteResult"), generation),
+            Answer::Update | Answer::Delete | Answer::Associate | Answer::Disassociate => {}
+        });
     }
 }

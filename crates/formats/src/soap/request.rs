@@ -6,10 +6,10 @@
 use uuid::Uuid;
 
 use super::fault::Fault;
-use super::names::{XRM, XRM_2012, of_message};
-use super::value::{Any, boolean, guid, int};
+use super::names::{GENERIC, XRM, XRM_2012, of_message};
+use super::value::{Any, boolean, guid, int, members, pairs, say_guid, say_pairs};
 use super::{Error, Generation, missing};
-use crate::soap::value::pairs;
+use crate::xml::sink::{Sink, Start};
 use crate::xml::{Element, Name};
 
 /// A message to the server.
@@ -77,16 +77,35 @@ impl Request {
         Ok(Request { name, id, parameters: pairs(at.child("Parameters"), Any::read)?, bare })
     }
 
-    pub(crate) fn fill(&self, at: Element, generation: Generation) -> Element {
-        let at = at.declare(XRM);
-        let at = match of_message(&self.name).filter(|_| !self.bare) {
-            Some(ns) => at.kind(ns, format!("{}Request", self.name)),
-            None => at,
-        };
-        let parameters = Element::new(XRM, "Parameters");
-        at.with(super::value::write_pairs(parameters, XRM, &self.parameters, generation))
-            .with(Element::maybe(XRM, "RequestId", self.id.map(|id| id.to_string())))
-            .with(Element::leaf(XRM, "RequestName", self.name.as_str()))
+    pub(crate) fn say(&self, to: &mut impl Sink, at: Start<'_>, generation: Generation) {
+        classed(to, at, &self.name, "Request", self.bare, |to| {
+            say_pairs(to, PARAMETERS, XRM, &self.parameters, generation);
+            match self.id {
+                Some(id) => say_guid(to, Start::new(XRM, "RequestId"), id),
+                None => to.maybe(Start::new(XRM, "RequestId"), None),
+            }
+            to.leaf(Start::new(XRM, "RequestName"), &self.name);
+        });
+    }
+}
+
+const PARAMETERS: Start<'static> = Start { declares: &[GENERIC], ..Start::new(XRM, "Parameters") };
+const RESULTS: Start<'static> = Start { declares: &[GENERIC], ..Start::new(XRM, "Results") };
+
+/// An element of the class of a message.
+fn classed<S: Sink>(
+    to: &mut S,
+    at: Start<'_>,
+    name: &str,
+    ending: &str,
+    bare: bool,
+    content: impl FnOnce(&mut S),
+) {
+    let class = format!("{name}{ending}");
+    let at = at.declares(&[XRM]);
+    match of_message(name).filter(|_| !bare) {
+        Some(ns) => to.within(at.kind(ns, &class), content),
+        None => to.within(at, content),
     }
 }
 
@@ -129,19 +148,11 @@ impl Response {
         Ok(Response { name, results: pairs(at.child("Results"), Any::read)?, bare: false })
     }
 
-    pub(crate) fn fill(&self, at: Element, generation: Generation) -> Element {
-        let at = at.declare(XRM);
-        let at = match of_message(&self.name).filter(|_| !self.bare) {
-            Some(ns) => at.kind(ns, format!("{}Response", self.name)),
-            None => at,
-        };
-        let results = Element::new(XRM, "Results");
-        at.with(Element::leaf(XRM, "ResponseName", self.name.as_str())).with(super::value::write_pairs(
-            results,
-            XRM,
-            &self.results,
-            generation,
-        ))
+    pub(crate) fn say(&self, to: &mut impl Sink, at: Start<'_>, generation: Generation) {
+        classed(to, at, &self.name, "Response", self.bare, |to| {
+            to.leaf(Start::new(XRM, "ResponseName"), &self.name);
+            say_pairs(to, RESULTS, XRM, &self.results, generation);
+        });
     }
 }
 
@@ -172,16 +183,18 @@ impl ResponseItem {
         })
     }
 
-    pub(crate) fn write(&self, generation: Generation) -> Element {
-        let fault = match &self.fault {
-            Some(fault) => Element::new(XRM_2012, "Fault").with_all(fault.members(generation)),
-            None => Element::null(XRM_2012, "Fault"),
-        };
-        let response = match &self.response {
-            Some(response) => response.fill(Element::new(XRM_2012, "Response"), generation),
-            None => Element::null(XRM_2012, "Response"),
-        };
-        let index = Element::leaf(XRM_2012, "RequestIndex", self.index.to_string());
-        Element::new(XRM_2012, "ExecuteMultipleResponseItem").with(fault).with(index).with(response)
+    pub(crate) fn say(&self, to: &mut impl Sink, generation: Generation) {
+        let at = |name| Start::new(XRM_2012, name);
+        to.within(at("ExecuteMultipleResponseItem"), |to| {
+            match &self.fault {
+                Some(fault) => members(to, at("Fault"), &fault.members(generation)),
+                None => to.maybe(at("Fault"), None),
+            }
+            to.leaf(at("RequestIndex"), &self.index.to_string());
+            match &self.response {
+                Some(response) => response.say(to, at("Response"), generation),
+                None => to.maybe(at("Response"), None),
+            }
+        });
     }
 }

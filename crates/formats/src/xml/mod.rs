@@ -8,12 +8,14 @@
 mod canonical;
 pub(crate) mod pull;
 mod read;
+pub(crate) mod sink;
 mod write;
 
 use std::sync::Arc;
 
 pub use canonical::canonical;
 pub use read::read;
+pub(crate) use write::Writer;
 pub use write::write;
 
 /// `xsi`: the namespace of `type` and `nil`.

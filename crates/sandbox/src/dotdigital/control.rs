@@ -8,6 +8,7 @@
 //! | `POST arrange` | `{"arrange":"program","name":…}` | `{"id":…}` |
 //! | `GET log` | | every mail that was asked for |
 //! | `GET calls` | | calls by operation |
+//! | `GET received` | | bytes of bodies by operation |
 //! | `POST faults`, `DELETE faults` | a switch | 204 |
 //! | `PUT behaviour` | the rates | 204 |
 //! | `GET person/{email}` | | the contact |
@@ -15,6 +16,7 @@
 //! `account` in a body, or `account/{id}/` before the path, names the account; without it, the first.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::Json;
 use axum::http::StatusCode;
@@ -26,10 +28,12 @@ use serde_json::{Value, json};
 
 use super::account::Account;
 use super::account::behaviour::{Act, Behaviour};
+use super::account::campaign::{Campaign, CampaignStatus, Version};
 use super::account::contact::{Key, OptIn, Score, Status};
 use super::account::form::Form;
 use super::account::list::{Rule, Segment};
 use super::account::program::{Program, ProgramStatus};
+use super::account::report::Recipient;
 use super::fault::Switch;
 use super::rest::lists::meeting;
 use super::world::World;
@@ -71,6 +75,12 @@ pub enum Arrangement {
         campaign: i32,
         tags: Vec<String>,
     },
+    /// A campaign that went to the first contacts, so many; each clicked a link, a millisecond after the one before, the last
+    /// one now.
+    Clicked {
+        people: usize,
+        url: String,
+    },
 }
 
 impl Arrangement {
@@ -100,16 +110,55 @@ impl Arrangement {
             }
             Arrangement::Triggered { campaign } => {
                 let known = account.campaigns.get_mut(&campaign).ok_or("there is no such campaign")?;
-                known.status = super::account::campaign::CampaignStatus::Triggered;
+                known.status = CampaignStatus::Triggered;
                 return Ok(campaign);
             }
             Arrangement::Tags { campaign, tags } => {
                 account.campaigns.get_mut(&campaign).ok_or("there is no such campaign")?.tags = tags;
                 return Ok(campaign);
             }
+            Arrangement::Clicked { people, url } => clicked(account, id, people, &url, now)?,
         }
         Ok(id)
     }
+}
+
+fn clicked(
+    account: &mut Account,
+    id: i32,
+    people: usize,
+    url: &str,
+    now: Timestamp,
+) -> Result<(), &'static str> {
+    let before = |count: usize| {
+        let age = SignedDuration::from_millis(i64::try_from(count).unwrap_or(i64::MAX));
+        now.checked_sub(age).unwrap_or(Timestamp::UNIX_EPOCH)
+    };
+    let sent = before(people);
+    let version = Version { subject: "Clicked".to_owned(), ..Version::default() };
+    let mut campaign = Campaign {
+        id,
+        name: format!("Clicked {id}"),
+        versions: vec![version],
+        status: CampaignStatus::Sent,
+        sent: Some(sent),
+        ..Campaign::default()
+    };
+    let reached = account.contacts.iter().filter_map(|contact| Some((contact.id, contact.email.clone()?)));
+    let reached: Vec<(i32, Arc<str>)> = reached.take(people).collect();
+    for (contact, email) in &reached {
+        campaign.report.add(Recipient::new(*contact, Arc::clone(email), sent));
+    }
+    account.campaigns.insert(id, campaign);
+    for (place, (_, email)) in reached.iter().enumerate() {
+        account.act(
+            before(reached.len() - 1 - place),
+            email,
+            Some(id),
+            Act::Click { url: url.to_owned() },
+        )?;
+    }
+    Ok(())
 }
 
 fn add_form(account: &mut Account, id: i32, mut form: Form, now: Timestamp) -> i32 {
@@ -244,6 +293,7 @@ fn answered(
             Json(log.unwrap_or_default()).into_response()
         }
         ("GET", ["calls"]) => Json(world.with(|state| state.calls.clone())).into_response(),
+        ("GET", ["received"]) => Json(world.with(|state| state.received.clone())).into_response(),
         ("GET", ["person", email]) => {
             let account = first(None);
             let person = world.settled(|state, _| Person::of(state.account(account)?, email));

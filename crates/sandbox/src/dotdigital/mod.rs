@@ -13,9 +13,10 @@
 //! | preferences | `/v2/preferences…`, `…/with-preference/…` | `writing` |
 //! | campaigns, sends, reports | `/v2/campaigns…` | `campaign`, `sending`, `report` |
 //! | forms, programs | `/v2/surveys…`, `/v2/programs…` | `form`, `program` |
+//! | the same by SOAP, as far as it goes | `/v2/api.svc` | `soap` |
 //! | single mails | `/v2/email…`, `/marketing-email/v3…` | `sending` |
 //!
-//! `rest::routes` is the whole list. Not here: SOAP, insight data, events, webhooks, firehose, SMS, documents, images,
+//! `rest::routes` is the whole list. Not here: SOAP's v1 (`api.asmx`), insight data, events, webhooks, firehose, SMS, documents, images,
 //! templates, e-commerce, provisioning, XLS files, TLS.
 //!
 //! # How it works
@@ -36,6 +37,7 @@ mod fault;
 mod limit;
 mod rest;
 mod serve;
+mod soap;
 mod world;
 
 use std::collections::BTreeMap;

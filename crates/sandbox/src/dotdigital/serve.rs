@@ -25,6 +25,7 @@ use super::fault::{self, Ordeal};
 use super::limit::Ruling;
 use super::rest::call::{Call, Refusal, Reply};
 use super::rest::{Found, Tier, find};
+use super::soap;
 use super::world::{State, World};
 
 /// The largest body that is read: v3's imports may have 50 MB.
@@ -69,7 +70,14 @@ async fn answer(
         let response = control::answer(&world, parts.method.as_str(), rest, &body);
         return Ok(kept(&world, response));
     }
-    let served = world.settled(|state, now| serve(&world, state, now, region, &parts, &segments, &body));
+    let served = if soap::is_door(&segments) {
+        by_soap(&world, region, &parts, &body).await
+    } else {
+        let query = query(parts.uri.query().unwrap_or_default());
+        let (method, path) = (parts.method.as_str(), parts.uri.path());
+        let asked = Question { method, path, segments: &segments, query, body: &body, operation: None };
+        world.settled(|state, now| serve(&world, state, now, region, &parts.headers, asked))
+    };
     let served = if parts.method == "GET" {
         served
     } else {
@@ -82,6 +90,44 @@ async fn answer(
         None => Err(Lost),
         Some(response) if served.cut => Ok(cut(response).await),
         Some(response) => Ok(response),
+    }
+}
+
+/// A question of REST, or a call that was made one.
+struct Question<'q> {
+    method: &'q str,
+    path: &'q str,
+    segments: &'q [String],
+    query: Vec<(String, String)>,
+    body: &'q [u8],
+    /// The operation of SOAP that it is.
+    operation: Option<&'static str>,
+}
+
+/// A call of the older door.
+async fn by_soap(world: &World, region: Region, parts: &Parts, body: &Bytes) -> Served {
+    if parts.method == "GET" {
+        let address = format!("{}/v2/api.svc", world.endpoint(region));
+        return Served::plainly(soap::described(parts.uri.query(), &address));
+    }
+    let action = parts.headers.get("soapaction").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let (operation, asked) = match soap::read(body, action) {
+        Ok(read) => read,
+        Err(response) => return Served::plainly(*response),
+    };
+    let path = asked.path();
+    let question = Question {
+        method: asked.method,
+        path: &path,
+        segments: &asked.segments,
+        query: asked.query.clone(),
+        body: &asked.body,
+        operation: Some(operation.name),
+    };
+    let served = world.settled(|state, now| serve(world, state, now, region, &parts.headers, question));
+    match served.response {
+        Some(response) => Served { response: Some(soap::said(operation, &asked, response).await), ..served },
+        None => served,
     }
 }
 
@@ -134,13 +180,12 @@ fn serve(
     state: &mut State,
     now: Timestamp,
     region: Region,
-    parts: &Parts,
-    segments: &[String],
-    body: &Bytes,
+    headers: &HeaderMap,
+    question: Question<'_>,
 ) -> Served {
-    let (method, path) = (parts.method.as_str(), parts.uri.path());
+    let Question { method, path, segments, query, body, operation } = question;
     let v3 = segments.get(1).is_some_and(|segment| segment == "v3");
-    let Some(user) = signed_in(state, &parts.headers, now) else {
+    let Some(user) = signed_in(state, headers, now) else {
         return Served::plainly(unauthorised(v3));
     };
     let account = state.users[user].account;
@@ -152,10 +197,12 @@ fn serve(
         );
     }
     let found = find(method, segments);
-    let name = match &found {
-        Found::Route(route, _) => format!("{method} {}", route.pattern),
+    let name = match (operation, &found) {
+        (Some(name), _) => format!("SOAP {name}"),
+        (None, Found::Route(route, _)) => format!("{method} {}", route.pattern),
         _ => format!("{method} (unknown)"),
     };
+    *state.received.entry(name.clone()).or_default() += body.len() as u64;
     *state.calls.entry(name).or_default() += 1;
     let ordeal = fault::take(&mut state.switches, method, path, account);
     let served = |response| Served { response, slow: ordeal.slow, cut: ordeal.cut };
@@ -175,8 +222,7 @@ fn serve(
     if let Some(response) = limited(&ruling, v3) {
         return served(Some(with_limit(response, &ruling, route.tier)));
     }
-    let text =
-        |name: HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let State { kept, behaviour, .. } = state;
     let Some(account) = kept.accounts.get_mut(&account) else { return Served::plainly(unauthorised(v3)) };
     let mut call = Call {
@@ -185,7 +231,7 @@ fn serve(
         ids: &world.ids,
         now,
         captures,
-        query: query(parts.uri.query().unwrap_or_default()),
+        query,
         content_type: text(header::CONTENT_TYPE),
         body,
         endpoint: world.endpoint(home),

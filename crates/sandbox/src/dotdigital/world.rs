@@ -38,6 +38,8 @@ pub(super) struct State {
     pub behaviour: Behaviour,
     pub pace: Pace,
     pub calls: BTreeMap<String, u64>,
+    /// Bytes of bodies, by operation.
+    pub received: BTreeMap<String, u64>,
 }
 
 /// What survives in the file.
@@ -145,6 +147,7 @@ impl World {
             behaviour: options.behaviour,
             pace: options.pace,
             calls: BTreeMap::new(),
+            received: BTreeMap::new(),
         };
         World { ids: Ids::random(), clock, file, endpoints: OnceLock::new(), state: Mutex::new(state) }
     }

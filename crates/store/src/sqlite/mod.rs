@@ -116,7 +116,8 @@ impl Sqlite {
             })?;
         }
         let writer = Writer::start(open_writer(path)?)?;
-        Ok(Sqlite { path: path.to_owned(), writer, readers: Readers::new(path, readers) })
+        let readers = Readers::new(path, readers, writer.clone());
+        Ok(Sqlite { path: path.to_owned(), writer, readers })
     }
 
     /// Copies the whole database to `target` while others go on reading and writing.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Semaphore;
 
-use crate::sqlite::{SqliteTx, open_reader};
+use crate::sqlite::{SqliteTx, Writer, open_reader};
 use crate::tx::Driver;
 use crate::{Error, Tx};
 
@@ -17,14 +17,18 @@ struct Pool {
     path: PathBuf,
     room: Arc<Semaphore>,
     idle: Mutex<Vec<Tx>>,
+    /// Keeps the writer until the connections above are closed (fields are dropped in their order): two connections that close
+    /// at once both think that the other one is the last, and the write-ahead log stays behind.
+    _until_closed: Writer,
 }
 
 impl Readers {
-    pub(crate) fn new(path: &Path, count: usize) -> Self {
+    pub(crate) fn new(path: &Path, count: usize, writer: Writer) -> Self {
         Readers(Arc::new(Pool {
             path: path.to_owned(),
             room: Arc::new(Semaphore::new(count)),
             idle: Mutex::default(),
+            _until_closed: writer,
         }))
     }
 

@@ -1,6 +1,7 @@
 //! One suite for both databases, and what only one of them can show.
 
 mod bodies;
+mod closing;
 mod counters;
 mod doomed;
 mod full;

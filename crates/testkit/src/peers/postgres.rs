@@ -17,7 +17,7 @@ use crate::guard::{self, Guard};
 use crate::{net, peers, poll};
 
 /// How long a start may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Whether a commit reaches the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

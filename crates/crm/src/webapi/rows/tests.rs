@@ -56,6 +56,43 @@ fn numbers_without_an_end_are_none() {
     }
 }
 
+/// The members of a row, some twice over, in an order of its own.
+fn row() -> impl Strategy<Value = Vec<(usize, String)>> {
+    let members = [
+        r#""@odata.etag":"W/\"5\"""#,
+        r#""contactid":"70bf4d48-34cb-ed11-b596-0022481d68cd""#,
+        r#""lastname":"O'Brien""#,
+        r#""numberofchildren":3"#,
+        r#""createdon":"2026-11-02T08:00:00Z""#,
+        r#""_parentcustomerid_value":"78914942-34cb-ed11-b596-0022481d68cd""#,
+        r#""_parentcustomerid_value@Microsoft.Dynamics.CRM.lookuplogicalname":"account""#,
+        r#""last\u006eame@unknown":{"a":[]}"#,
+    ];
+    let all: Vec<(usize, String)> = members.iter().map(|member| (*member).to_owned()).enumerate().collect();
+    prop::sample::subsequence(all, 0..=members.len()).prop_shuffle()
+}
+
+proptest! {
+    /// What a row says does not depend on the rows before it, nor on its own order.
+    #[test]
+    fn a_row_means_the_same_behind_any_other(rows in prop::collection::vec(row(), 1..6)) {
+        let text = |row: &[(usize, String)]| {
+            let members: Vec<&str> = row.iter().map(|(_, text)| text.as_str()).collect();
+            format!("{{{}}}", members.join(","))
+        };
+        let read = |rows: &[String]| {
+            shape().read(format!(r#"{{"value":[{}]}}"#, rows.join(",")).as_bytes()).unwrap().records
+        };
+        let all = read(&rows.iter().map(|row| text(row)).collect::<Vec<_>>());
+        prop_assert_eq!(all.len(), rows.len());
+        for (found, mut row) in all.iter().zip(rows) {
+            row.sort();
+            prop_assert_eq!(found, &read(&[text(&row)])[0]);
+            prop_assert_eq!(found.get("lastname").is_some(), row.iter().any(|(at, _)| *at == 2));
+        }
+    }
+}
+
 /// Everything that reads a server's bytes.
 fn read_all(bytes: &[u8]) {
     let _ = shape().read(bytes);

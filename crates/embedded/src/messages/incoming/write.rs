@@ -64,7 +64,7 @@ pub(super) fn put_body(prepared: &mut Prepared, email: &RecordRef, body: &Conten
             && row.at == *email
         {
             row.columns.retain(|(name, _)| name != "description");
-            row.columns.push(("description".to_owned(), Value::Content(body.clone())));
+            row.columns.push(("description".into(), Value::Content(body.clone())));
         }
     }
 }
@@ -107,7 +107,7 @@ pub(super) async fn promoted(
     if let Some(Change::CreateNew(person)) = changes.first().filter(|change| is_person(change)) {
         let own = parties.iter_mut().find(|party| party.int("participationtypemask") == Some(mail::FROM));
         if let Some(party) = own {
-            party.columns.push(("partyid".to_owned(), Value::Lookup(person.at.clone())));
+            party.columns.push(("partyid".into(), Value::Lookup(person.at.clone())));
         }
     }
     changes.extend(parties.into_iter().map(Change::CreateNew));

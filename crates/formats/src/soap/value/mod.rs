@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 pub use read::{boolean, guid, int, time};
 pub(crate) use read::{decimal, pairs, scalar};
-pub(crate) use write::pairs as write_pairs;
+pub(crate) use write::{guid as say_guid, members, pairs as say_pairs};
 
 use super::query::{AnyQuery, ColumnSet};
 use super::request::{Request, Response, ResponseItem, Settings};

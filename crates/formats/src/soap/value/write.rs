@@ -1,115 +1,142 @@
 //! Typed values to elements, members in the order of the data contracts.
+//!
+//! Each is said to a [`Sink`], so that an answer's rows become text without a tree of elements.
+
+use std::fmt::{Display, Write};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use uuid::Uuid;
 
 use super::{Aliased, Any, Entity, EntityCollection, EntityReference, Relationship};
 use crate::soap::Generation;
 use crate::soap::names::{ARRAYS, GENERIC, SERIALIZATION, XRM, XRM_71, XRM_90, XRM_2012, XSD};
 use crate::xml::Element;
-
-/// Members of a class in [`XRM`], under whatever name the value gets.
-type Members = Vec<Element>;
+use crate::xml::sink::{self, Sink, Start};
 
 impl Any {
     /// The value as an element of that name, with its type.
     pub fn write(&self, ns: &'static str, name: &str, generation: Generation) -> Element {
-        let at = Element::new(ns, name);
-        let scalar = |kind: &'static str, text: String| {
-            let mut leaf = Element::leaf(ns, name, text);
-            leaf = leaf.kind(XSD, kind);
-            leaf
-        };
+        sink::element(|to| self.say(to, Start::new(ns, name), generation))
+    }
+
+    pub(crate) fn say(&self, to: &mut impl Sink, at: Start<'_>, generation: Generation) {
         match self {
-            Any::Null => Element::null(ns, name),
-            Any::String(text) => scalar("string", text.clone()),
-            Any::Int(number) => scalar("int", number.to_string()),
-            Any::Long(number) => scalar("long", number.to_string()),
-            Any::Decimal(text) => scalar("decimal", text.clone()),
-            Any::Double(number) => scalar("double", double(*number)),
-            Any::Boolean(value) => scalar("boolean", value.to_string()),
-            Any::DateTime(time) => scalar("dateTime", time.to_string()),
-            Any::Binary(bytes) => scalar("base64Binary", STANDARD.encode(bytes)),
-            Any::Guid(id) => Element::leaf(ns, name, id.to_string()).kind(SERIALIZATION, "guid"),
-            Any::Raw(element) => element.clone().renamed(ns, name),
-            class => class.class(at, generation),
+            Any::Null => to.maybe(at, None),
+            Any::String(text) => to.leaf(at.kind(XSD, "string"), text),
+            Any::Int(number) => shown(to, at.kind(XSD, "int"), number),
+            Any::Long(number) => shown(to, at.kind(XSD, "long"), number),
+            Any::Decimal(text) => to.leaf(at.kind(XSD, "decimal"), text),
+            Any::Double(number) => to.leaf(at.kind(XSD, "double"), &double(*number)),
+            Any::Boolean(value) => to.leaf(at.kind(XSD, "boolean"), truth(*value)),
+            Any::DateTime(time) => shown(to, at.kind(XSD, "dateTime"), time),
+            Any::Binary(bytes) => to.leaf(at.kind(XSD, "base64Binary"), &STANDARD.encode(bytes)),
+            Any::Guid(id) => guid(to, at.kind(SERIALIZATION, "guid"), *id),
+            Any::Raw(element) => to.tree(&at.ns.into(), at.local, element),
+            class => class.class(to, at, generation),
         }
     }
 
-    fn class(&self, at: Element, generation: Generation) -> Element {
-        let item = |name: &'static str| move |text: String| Element::leaf(ARRAYS, name, text);
+    fn class(&self, to: &mut impl Sink, at: Start<'_>, generation: Generation) {
         match self {
-            Any::EntityReference(to) => at.kind(XRM, "EntityReference").with_all(to.members(generation)),
-            Any::OptionSetValue(value) => at.kind(XRM, "OptionSetValue").with(number(*value)),
-            Any::Money(amount) => at.kind(XRM, "Money").with(Element::leaf(XRM, "Value", amount.as_str())),
+            Any::EntityReference(row) => row.say(to, at.kind(XRM, "EntityReference"), generation),
+            Any::OptionSetValue(value) => number(to, at.kind(XRM, "OptionSetValue"), *value),
+            Any::Money(amount) => to.within(at.kind(XRM, "Money"), |to| to.leaf(xrm("Value"), amount)),
             Any::OptionSetCollection(choices) => {
-                let option = |value: &i32| Element::new(XRM, "OptionSetValue").with(number(*value));
-                at.kind(XRM_90, "OptionSetValueCollection").with_all(choices.iter().map(option))
+                let option = |to: &mut _, value: &i32| number(to, xrm("OptionSetValue"), *value);
+                each(to, at.kind(XRM_90, "OptionSetValueCollection"), choices, option);
             }
-            Any::Aliased(value) => at.kind(XRM, "AliasedValue").with_all(value.members(generation)),
-            Any::Entity(entity) => at.kind(XRM, "Entity").with_all(entity.members(generation)),
-            Any::EntityCollection(rows) => {
-                at.kind(XRM, "EntityCollection").with_all(rows.members(generation))
+            Any::Aliased(value) => value.say(to, at.kind(XRM, "AliasedValue"), generation),
+            Any::Entity(entity) => entity.say(to, at.kind(XRM, "Entity"), generation),
+            Any::EntityCollection(rows) => rows.say(to, at.kind(XRM, "EntityCollection"), generation),
+            Any::Entities(rows) => each(to, at.kind(XRM, "ArrayOfEntity"), rows, |to, row| {
+                row.say(to, xrm("Entity"), generation);
+            }),
+            Any::References(rows) => {
+                each(to, at.kind(XRM, "EntityReferenceCollection"), rows, |to, row| {
+                    row.say(to, xrm("EntityReference"), generation);
+                });
             }
-            Any::Entities(rows) => {
-                at.kind(XRM, "ArrayOfEntity").with_all(rows.iter().map(|row| row.write(generation)))
-            }
-            Any::References(to) => {
-                let to = to.iter().map(|to| to.write(XRM, "EntityReference", generation));
-                at.kind(XRM, "EntityReferenceCollection").with_all(to)
-            }
-            Any::Relationship(relationship) => at.kind(XRM, "Relationship").with_all(relationship.members()),
-            Any::Strings(texts) => {
-                at.kind(ARRAYS, "ArrayOfstring").with_all(texts.iter().cloned().map(item("string")))
-            }
-            Any::Guids(ids) => {
-                at.kind(ARRAYS, "ArrayOfguid").with_all(ids.iter().map(ToString::to_string).map(item("guid")))
-            }
-            Any::Ints(numbers) => at
-                .kind(ARRAYS, "ArrayOfint")
-                .with_all(numbers.iter().map(ToString::to_string).map(item("int"))),
-            Any::Values(values) => {
-                let values = values.iter().map(|value| value.write(ARRAYS, "anyType", generation));
-                at.kind(ARRAYS, "ArrayOfanyType").with_all(values)
-            }
-            other => other.message(at, generation),
+            Any::Relationship(relationship) => relationship.say(to, at.kind(XRM, "Relationship")),
+            Any::Strings(texts) => each(to, at.kind(ARRAYS, "ArrayOfstring"), texts, |to, text| {
+                to.leaf(Start::new(ARRAYS, "string"), text);
+            }),
+            Any::Guids(ids) => each(to, at.kind(ARRAYS, "ArrayOfguid"), ids, |to, id| {
+                guid(to, Start::new(ARRAYS, "guid"), *id);
+            }),
+            Any::Ints(numbers) => each(to, at.kind(ARRAYS, "ArrayOfint"), numbers, |to, number| {
+                shown(to, Start::new(ARRAYS, "int"), number);
+            }),
+            Any::Values(values) => each(to, at.kind(ARRAYS, "ArrayOfanyType"), values, |to, value| {
+                value.say(to, Start::new(ARRAYS, "anyType"), generation);
+            }),
+            other => other.message(to, at, generation),
         }
     }
 
     /// What belongs to queries and requests.
-    fn message(&self, at: Element, generation: Generation) -> Element {
+    fn message(&self, to: &mut impl Sink, at: Start<'_>, generation: Generation) {
         match self {
-            Any::ColumnSet(columns) => at.kind(XRM, "ColumnSet").with_all(columns.members()),
-            Any::Query(query) => query.fill(at),
-            Any::Request(request) => request.fill(at, generation),
+            Any::ColumnSet(columns) => members(to, at.kind(XRM, "ColumnSet"), &columns.members()),
+            Any::Query(query) => to.element(&query.fill(at.element())),
+            Any::Request(request) => request.say(to, at, generation),
             Any::Requests(requests) => {
-                let one = |request: &crate::soap::request::Request| {
-                    request.fill(Element::new(XRM_2012, "OrganizationRequest"), generation)
-                };
-                at.kind(XRM_2012, "OrganizationRequestCollection").with_all(requests.iter().map(one))
+                each(to, at.kind(XRM_2012, "OrganizationRequestCollection"), requests, |to, one| {
+                    one.say(to, Start::new(XRM_2012, "OrganizationRequest"), generation);
+                });
             }
             Any::Responses(responses) => {
                 // Of ExecuteTransaction, which came with 7.1.
-                let one = |response: &crate::soap::request::Response| {
-                    response.fill(Element::new(XRM_71, "OrganizationResponse"), generation)
-                };
-                at.kind(XRM_71, "OrganizationResponseCollection").with_all(responses.iter().map(one))
+                each(to, at.kind(XRM_71, "OrganizationResponseCollection"), responses, |to, one| {
+                    one.say(to, Start::new(XRM_71, "OrganizationResponse"), generation);
+                });
             }
             Any::ResponseItems(items) => {
-                let items = items.iter().map(|item| item.write(generation));
                 // The name in the published contracts; the SDK's class has another.
-                at.kind(XRM_2012, "OrganizationResponseCollection").with_all(items)
+                each(to, at.kind(XRM_2012, "OrganizationResponseCollection"), items, |to, one| {
+                    one.say(to, generation);
+                });
             }
             Any::Settings(settings) => {
-                at.kind(XRM_2012, "ExecuteMultipleSettings").with_all(settings.members())
+                members(to, at.kind(XRM_2012, "ExecuteMultipleSettings"), &settings.members());
             }
-            _ => at,
+            _ => to.leaf(at, ""),
         }
     }
 }
 
-fn number(value: i32) -> Element {
-    Element::leaf(XRM, "Value", value.to_string())
+fn xrm(name: &str) -> Start<'_> {
+    Start::new(XRM, name)
+}
+
+/// An element with one thing in it for each of these.
+fn each<S: Sink, T>(to: &mut S, at: Start<'_>, all: &[T], mut say: impl FnMut(&mut S, &T)) {
+    to.within(at, |to| all.iter().for_each(|one| say(to, one)));
+}
+
+/// An element with these in it.
+pub(crate) fn members(to: &mut impl Sink, at: Start<'_>, members: &[Element]) {
+    each(to, at, members, |to, member| to.element(member));
+}
+
+/// A leaf with a short value.
+fn shown(to: &mut impl Sink, at: Start<'_>, value: impl Display) {
+    let mut text = compact_str::CompactString::default();
+    // Nothing that is shown here fails to be.
+    let _ = write!(text, "{value}");
+    to.leaf(at, &text);
+}
+
+pub(crate) fn guid(to: &mut impl Sink, at: Start<'_>, id: Uuid) {
+    to.leaf(at, id.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
+}
+
+fn number(to: &mut impl Sink, at: Start<'_>, value: i32) {
+    to.within(at, |to| shown(to, xrm("Value"), value));
+}
+
+fn truth(value: bool) -> &'static str {
+    if value { "true" } else { "false" }
 }
 
 fn double(number: f64) -> String {
@@ -121,116 +148,110 @@ fn double(number: f64) -> String {
 }
 
 /// A collection of typed pairs; their elements are in `ns`, key and value always in [`GENERIC`].
-pub(crate) fn pairs(
-    at: Element,
+pub(crate) fn pairs<K: AsRef<str>>(
+    to: &mut impl Sink,
+    at: Start<'_>,
     ns: &'static str,
-    pairs: &[(String, Any)],
+    pairs: &[(K, Any)],
     generation: Generation,
-) -> Element {
-    let pair = |(key, value): &(String, Any)| {
-        Element::new(ns, "KeyValuePairOfstringanyType")
-            .with(Element::leaf(GENERIC, "key", key.as_str()))
-            .with(value.write(GENERIC, "value", generation))
-    };
-    at.declare(GENERIC).with_all(pairs.iter().map(pair))
+) {
+    each(to, at, pairs, |to, (key, value)| {
+        to.within(Start::new(ns, "KeyValuePairOfstringanyType"), |to| {
+            to.leaf(Start::new(GENERIC, "key"), key.as_ref());
+            value.say(to, Start::new(GENERIC, "value"), generation);
+        });
+    });
 }
 
 /// A collection of pairs of texts.
-fn texts(at: Element, pairs: &[(String, String)]) -> Element {
-    let pair = |(key, value): &(String, String)| {
-        Element::new(XRM, "KeyValuePairOfstringstring")
-            .with(Element::leaf(GENERIC, "key", key.as_str()))
-            .with(Element::leaf(GENERIC, "value", value.as_str()))
-    };
-    at.declare(GENERIC).with_all(pairs.iter().map(pair))
+fn texts(to: &mut impl Sink, at: Start<'_>, pairs: &[(String, String)]) {
+    each(to, at.declares(&[GENERIC]), pairs, |to, (key, value)| {
+        to.within(xrm("KeyValuePairOfstringstring"), |to| {
+            to.leaf(Start::new(GENERIC, "key"), key);
+            to.leaf(Start::new(GENERIC, "value"), value);
+        });
+    });
 }
 
-fn keys(keys: &[(String, Any)], generation: Generation) -> Option<Element> {
-    let newer = generation >= Generation::Crm2016;
-    newer.then(|| pairs(Element::new(XRM, "KeyAttributes").declare(XRM_71), XRM_71, keys, generation))
+fn keys(to: &mut impl Sink, keys: &[(String, Any)], generation: Generation) {
+    if generation >= Generation::Crm2016 {
+        pairs(to, xrm("KeyAttributes").declares(&[XRM_71, GENERIC]), XRM_71, keys, generation);
+    }
 }
 
-fn version(version: Option<&str>, generation: Generation) -> Option<Element> {
-    (generation >= Generation::Crm2016).then(|| Element::maybe(XRM, "RowVersion", version))
+fn version(to: &mut impl Sink, version: Option<&str>, generation: Generation) {
+    if generation >= Generation::Crm2016 {
+        to.maybe(xrm("RowVersion"), version);
+    }
 }
 
 impl EntityReference {
-    /// As an element of that name, without a type.
-    pub fn write(&self, ns: &'static str, name: &str, generation: Generation) -> Element {
-        Element::new(ns, name).with_all(self.members(generation))
-    }
-
-    fn members(&self, generation: Generation) -> Members {
-        let mut members = vec![Element::leaf(XRM, "Id", self.id.to_string())];
-        members.extend(keys(&self.keys, generation));
-        members.push(Element::leaf(XRM, "LogicalName", self.table.as_str()));
-        members.push(Element::maybe(XRM, "Name", self.name.as_deref()));
-        members.extend(version(self.row_version.as_deref(), generation));
-        members
+    pub(crate) fn say(&self, to: &mut impl Sink, at: Start<'_>, generation: Generation) {
+        to.within(at, |to| {
+            guid(to, xrm("Id"), self.id);
+            keys(to, &self.keys, generation);
+            to.leaf(xrm("LogicalName"), &self.table);
+            to.maybe(xrm("Name"), self.name.as_deref());
+            version(to, self.row_version.as_deref(), generation);
+        });
     }
 }
 
 impl Relationship {
-    pub(crate) fn members(&self) -> Members {
-        vec![
-            Element::maybe(XRM, "PrimaryEntityRole", self.role.as_deref()),
-            Element::leaf(XRM, "SchemaName", self.schema_name.as_str()),
-        ]
+    pub(crate) fn say(&self, to: &mut impl Sink, at: Start<'_>) {
+        to.within(at, |to| {
+            to.maybe(xrm("PrimaryEntityRole"), self.role.as_deref());
+            to.leaf(xrm("SchemaName"), &self.schema_name);
+        });
     }
 }
 
 impl Aliased {
-    fn members(&self, generation: Generation) -> Members {
-        vec![
-            Element::leaf(XRM, "AttributeLogicalName", self.column.as_str()),
-            Element::leaf(XRM, "EntityLogicalName", self.table.as_str()),
-            self.value.write(XRM, "Value", generation),
-        ]
+    fn say(&self, to: &mut impl Sink, at: Start<'_>, generation: Generation) {
+        to.within(at, |to| {
+            to.leaf(xrm("AttributeLogicalName"), &self.column);
+            to.leaf(xrm("EntityLogicalName"), &self.table);
+            self.value.say(to, xrm("Value"), generation);
+        });
     }
 }
 
 impl Entity {
-    /// As a `b:Entity`, the item of a collection.
-    pub fn write(&self, generation: Generation) -> Element {
-        Element::new(XRM, "Entity").with_all(self.members(generation))
+    pub(crate) fn say(&self, to: &mut impl Sink, at: Start<'_>, generation: Generation) {
+        to.within(at, |to| {
+            pairs(to, xrm("Attributes").declares(&[GENERIC]), XRM, &self.attributes, generation);
+            to.maybe(xrm("EntityState"), self.state.as_deref());
+            texts(to, xrm("FormattedValues"), &self.formatted);
+            guid(to, xrm("Id"), self.id);
+            keys(to, &self.keys, generation);
+            to.leaf(xrm("LogicalName"), &self.logical_name);
+            self.say_related(to, generation);
+            version(to, self.row_version.as_deref(), generation);
+        });
     }
 
-    pub(crate) fn members(&self, generation: Generation) -> Members {
-        let mut members = vec![
-            pairs(Element::new(XRM, "Attributes"), XRM, &self.attributes, generation),
-            Element::maybe(XRM, "EntityState", self.state.as_deref()),
-            texts(Element::new(XRM, "FormattedValues"), &self.formatted),
-            Element::leaf(XRM, "Id", self.id.to_string()),
-        ];
-        members.extend(keys(&self.keys, generation));
-        members.push(Element::leaf(XRM, "LogicalName", self.logical_name.as_str()));
-        members.push(self.related(generation));
-        members.extend(version(self.row_version.as_deref(), generation));
-        members
-    }
-
-    fn related(&self, generation: Generation) -> Element {
-        let pair = |(relationship, rows): &(String, EntityCollection)| {
+    fn say_related(&self, to: &mut impl Sink, generation: Generation) {
+        let at = xrm("RelatedEntities").declares(&[GENERIC]);
+        each(to, at, &self.related, |to, (relationship, rows)| {
             let relationship = Relationship { schema_name: relationship.clone(), role: None };
-            Element::new(XRM, "KeyValuePairOfRelationshipEntityCollectionX_PsK4FkN")
-                .with(Element::new(GENERIC, "key").with_all(relationship.members()))
-                .with(Element::new(GENERIC, "value").with_all(rows.members(generation)))
-        };
-        Element::new(XRM, "RelatedEntities").declare(GENERIC).with_all(self.related.iter().map(pair))
+            to.within(xrm("KeyValuePairOfRelationshipEntityCollectionX_PsK4FkN"), |to| {
+                relationship.say(to, Start::new(GENERIC, "key"));
+                rows.say(to, Start::new(GENERIC, "value"), generation);
+            });
+        });
     }
 }
 
 impl EntityCollection {
-    pub(crate) fn members(&self, generation: Generation) -> Members {
-        let rows = self.entities.iter().map(|row| row.write(generation));
-        vec![
-            Element::new(XRM, "Entities").with_all(rows),
-            Element::maybe(XRM, "EntityName", self.table.as_deref()),
-            Element::maybe(XRM, "MinActiveRowVersion", self.min_row_version.as_deref()),
-            Element::leaf(XRM, "MoreRecords", self.more.to_string()),
-            Element::maybe(XRM, "PagingCookie", self.cookie.as_deref()),
-            Element::leaf(XRM, "TotalRecordCount", self.total.to_string()),
-            Element::leaf(XRM, "TotalRecordCountLimitExceeded", self.total_exceeded.to_string()),
-        ]
+    pub(crate) fn say(&self, to: &mut impl Sink, at: Start<'_>, generation: Generation) {
+        to.within(at, |to| {
+            each(to, xrm("Entities"), &self.entities, |to, row| row.say(to, xrm("Entity"), generation));
+            to.maybe(xrm("EntityName"), self.table.as_deref());
+            to.maybe(xrm("MinActiveRowVersion"), self.min_row_version.as_deref());
+            to.leaf(xrm("MoreRecords"), truth(self.more));
+            to.maybe(xrm("PagingCookie"), self.cookie.as_deref());
+            shown(to, xrm("TotalRecordCount"), self.total);
+            to.leaf(xrm("TotalRecordCountLimitExceeded"), truth(self.total_exceeded));
+        });
     }
 }

@@ -3,6 +3,7 @@
 
 mod captures;
 mod doors;
+mod dotdigital;
 mod metadata;
 mod query;
 mod reply;

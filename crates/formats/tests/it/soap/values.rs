@@ -87,7 +87,28 @@ pub fn value() -> impl Strategy<Value = Any> {
     })
 }
 
+/// The same message by way of its tree, and straight from what it says.
+fn both(soap: Soap, value: &Any, generation: Generation) -> [(String, String); 2] {
+    let headers = Headers::request("urn:action", "urn:uuid:1", "https://crm/");
+    let answer = Answer::Execute(Response::new("RetrieveMultiple").with("Value", value.clone()));
+    let request = Operation::Execute(Request::new("CreateMultiple").with("Value", value.clone()));
+    let by_tree = |body: Element| Envelope::new(soap, headers.clone(), body).write();
+    [
+        (by_tree(answer.write(generation)), Envelope::answer(soap, &headers, &answer, generation)),
+        (by_tree(request.write(generation)), Envelope::request(soap, &headers, &request, generation)),
+    ]
+}
+
 proptest! {
+    #[test]
+    fn messages_without_a_tree_are_written_as_their_trees(value in value()) {
+        for (soap, generation) in [(Soap::V11, Generation::Crm2011), (Soap::V12, Generation::Dataverse)] {
+            for (tree, straight) in both(soap, &value, generation) {
+                prop_assert_eq!(tree, straight);
+            }
+        }
+    }
+
     #[test]
     fn what_is_written_reads_as_it_was(value in value()) {
         for generation in GENERATIONS {

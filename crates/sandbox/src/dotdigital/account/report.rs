@@ -36,6 +36,32 @@ pub struct Recipient {
     pub changed: Timestamp,
 }
 
+impl Recipient {
+    /// A mail that went out, of which nothing has been heard.
+    pub fn new(contact: i32, email: Arc<str>, sent: Timestamp) -> Self {
+        Recipient {
+            contact,
+            email,
+            sent,
+            version: 0,
+            text: false,
+            opens: 0,
+            page_views: 0,
+            clicks: 0,
+            forwards: 0,
+            replies: 0,
+            first_open: None,
+            last_open: None,
+            first_ip: None,
+            unsubscribed: false,
+            soft_bounced: false,
+            hard_bounced: false,
+            complained: false,
+            changed: sent,
+        }
+    }
+}
+
 /// Something that a person did.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Row<T> {

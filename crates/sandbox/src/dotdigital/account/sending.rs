@@ -246,26 +246,8 @@ impl Account {
             && mailing.mailed
             && mailing.contact != 0
         {
-            campaign.report.add(Recipient {
-                contact: mailing.contact,
-                email: Arc::clone(&mailing.email),
-                sent: mailing.at,
-                version,
-                text: text == Some(EmailType::PlainText),
-                opens: 0,
-                page_views: 0,
-                clicks: 0,
-                forwards: 0,
-                replies: 0,
-                first_open: None,
-                last_open: None,
-                first_ip: None,
-                unsubscribed: false,
-                soft_bounced: false,
-                hard_bounced: false,
-                complained: false,
-                changed: mailing.at,
-            });
+            let to = Recipient::new(mailing.contact, Arc::clone(&mailing.email), mailing.at);
+            campaign.report.add(Recipient { version, text: text == Some(EmailType::PlainText), ..to });
             self.plan(&mailing, behaviour);
         }
         let mailed = mailing.mailed;

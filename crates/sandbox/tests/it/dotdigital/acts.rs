@@ -224,3 +224,18 @@ fn other_programs_play_through_the_door() {
     assert_eq!(service.ask("GET", "/v2/server-time", &Value::Null).unwrap().status, 503);
     assert_eq!(service.sandbox.now(), super::monday() + SignedDuration::from_hours(1));
 }
+
+#[test]
+fn a_crowd_clicks_a_millisecond_apart() {
+    let service = start();
+    for email in ["a@x.io", "b@x.io", "c@x.io"] {
+        service.member(service.list(&format!("L{email}")), email);
+    }
+    let clicked = Arrangement::Clicked { people: 2, url: "https://a.example".into() };
+    let campaign = service.sandbox.arrange(1, clicked).unwrap();
+    let clicks = service.get(&format!("/v2/campaigns/{campaign}/clicks"));
+    assert_eq!(pluck(&clicks, "email"), ["a@x.io", "b@x.io"]);
+    assert_eq!(pluck(&clicks, "dateClicked"), ["2026-03-02T08:59:59.999Z", "2026-03-02T09:00:00.000Z"]);
+    let path = format!("/v2/campaigns/{campaign}/activities/since-date/2026-03-02T08:00:00Z");
+    assert_eq!(service.get(&path).as_array().unwrap().len(), 2);
+}

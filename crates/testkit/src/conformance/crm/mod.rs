@@ -92,6 +92,7 @@ fn all() -> Vec<(&'static str, Run)> {
         query::filters_on_null,
         query::order_and_top,
         query::columns_wanted,
+        query::a_user_asks_in_person,
         pages::pages_bring_every_row_once,
         pages::pages_have_no_gap_under_writes,
         pages::a_run_brings_what_changed,

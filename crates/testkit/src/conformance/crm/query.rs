@@ -1,11 +1,11 @@
 //! Queries: every kind of filter, order, a limit, the columns wanted.
 
 use jiff::Timestamp;
-use postroom_core::query::Comparison;
 use postroom_core::query::Comparison::{Contains, EndsWith, Eq, Ge, Gt, Le, Lt, Ne, StartsWith};
+use postroom_core::query::{Comparison, Operator};
 use postroom_core::{Filter, Query, Record, Value};
 
-use super::{Bench, Verdict, ensure};
+use super::{Bench, Verdict, ensure, ids};
 
 /// Five contacts: their first letters are how a case names them.
 async fn people(bench: &Bench) -> Result<Vec<Record>, String> {
@@ -187,5 +187,32 @@ pub(super) async fn columns_wanted(bench: Bench) -> Verdict {
         "of all columns, jobtitle is {:?}",
         all[0].get("jobtitle")
     );
+    Ok(())
+}
+
+/// Rows that a user owns, asked for as *mine*: the owner finds them, the service user does not.
+pub(super) async fn a_user_asks_in_person(bench: Bench) -> Verdict {
+    let user = bench.user().await?;
+    let Some(acting) = bench.crm.acting_for(user.at.id) else { return Ok(()) };
+    bench.create(std::slice::from_ref(&user)).await?;
+    let own = bench.contact("Anna").with("ownerid", user.at.clone());
+    bench.create(&[own.clone(), bench.contact("Bert")]).await?;
+    let all = Query::of("contact").select(&["firstname"]).filter(Filter::eq("lastname", bench.mark.as_str()));
+    let mine = Filter::Operator("ownerid".into(), Operator::EqualUserId, Vec::new());
+    let mine = Query { filter: Filter::All(vec![all.filter.clone(), mine]), ..all.clone() };
+    // Nobody yet gave the user a role: that is a refusal, not an empty answer.
+    ensure!(acting.query(&mine).await.is_err(), "a user without a role was answered");
+    let role = Query::of("role").select(&["roleid"]).filter(Filter::eq("name", "Basic User")).top(1);
+    let role = bench.rows(role).await?.pop().ok_or("the organisation has no role Basic User")?;
+    let tied = bench.crm.associate("systemuserroles_association", &user.at, &[role.at]).await;
+    tied.map_err(|fault| format!("giving a role: {fault}"))?;
+    let found = acting.query(&mine).await.map_err(|fault| format!("as the owner: {fault}"))?;
+    ensure!(ids(&found) == [own.at.id], "the owner's own rows are {found:?}");
+    let page = acting.page(&all, 1, None).await.map_err(|fault| format!("a page: {fault}"))?;
+    ensure!(ids(&page.records) == [own.at.id] && page.next.is_none(), "a page is {page:?}");
+    // The other row is the service user's own where that is a user of the CRM.
+    let of_service = ids(&bench.rows(mine).await?);
+    ensure!(!of_service.contains(&own.at.id), "the owner's rows are the service user's too");
+    ensure!(bench.rows(all).await?.len() == 2, "the service user sees both");
     Ok(())
 }

@@ -117,7 +117,7 @@ impl Row {
 
     fn set(&mut self, column: &str, value: Value) {
         self.0.columns.retain(|(name, _)| name != column);
-        self.0.columns.push((column.to_owned(), value));
+        self.0.columns.push((column.into(), value));
     }
 }
 
@@ -390,7 +390,7 @@ impl Model {
         let wanted = query.columns.as_ref().filter(|_| !self.has(Flaw::AllColumns));
         let cut = |Row(mut row)| {
             row.columns
-                .retain(|(name, _): &(String, Value)| wanted.is_none_or(|wanted| wanted.contains(name)));
+                .retain(|(name, _)| wanted.is_none_or(|wanted| wanted.iter().any(|wanted| wanted == name)));
             row
         };
         rows.into_iter().map(cut).collect()
