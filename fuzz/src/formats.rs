@@ -11,7 +11,7 @@ use postroom_formats::odata::{MAX_TEXT, batch, options::Options, path, prefer::P
 use postroom_formats::soap::envelope::Envelope;
 use postroom_formats::soap::operation::{Answer, Operation};
 use postroom_formats::soap::reply;
-use postroom_formats::soap::{Generation, crm4, discovery, fault::Fault, metadata, trust};
+use postroom_formats::soap::{Generation, crm4, discovery, dotdigital, fault::Fault, metadata, trust};
 use postroom_formats::{dsn, fetchxml, html, tnef, xml};
 
 /// What the fuzzer calls with its bytes.
@@ -116,9 +116,13 @@ pub fn fetch(data: &[u8]) {
 /// Limits of a fuzzer: large inputs find nothing that small ones do not.
 const SMALL: xml::Limits = xml::Limits { bytes: 1 << 20, nodes: 20_000, depth: 64 };
 
-/// A SOAP message of either side: envelope, operations and answers of both services, rows, values, faults, metadata.
+/// A SOAP message of either side: envelope, operations and answers of both services, rows, values, faults, metadata; those of the marketing service.
 pub fn soap(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
+    let _ = dotdigital::read_request(&text, &SMALL);
+    for operation in dotdigital::OPERATIONS {
+        let _ = dotdigital::read_answer(operation, &text, &SMALL);
+    }
     let reply = reply::Reply::read(&text, &SMALL);
     let Ok(envelope) = Envelope::read(&text, &SMALL) else { return };
     let answered = Answer::read(&envelope.body).is_ok();

@@ -68,6 +68,11 @@ impl Key {
         definitions::id(&format!("row:{table}:{}", self.0))
     }
 
+    /// A key as it was kept.
+    pub fn kept(text: &str) -> Self {
+        Key(text.to_owned())
+    }
+
     /// The one row of the connector's settings.
     pub fn configuration() -> Self {
         Key::new("config")
@@ -155,6 +160,13 @@ impl Account {
         self.of(format_args!("roi:{hash}:{n}"))
     }
 
+    /// Something that a person did of which the CRM has no row; `kind` keeps the kinds apart, `n` counts as in [`Account::click`].
+    pub fn behaviour(&self, kind: &str, campaign: i64, contact: i64, parts: &[&str], n: u32) -> Key {
+        let (campaign, contact) = (campaign.to_string(), contact.to_string());
+        let hash = hash([kind, &campaign, &contact].into_iter().chain(parts.iter().copied()));
+        self.of(format_args!("{kind}:{hash}:{n}"))
+    }
+
     pub fn bookmark(&self, campaign: i64, contact: i64, name: &str) -> Key {
         self.of(format_args!("c:{campaign}:k:{contact}:sb:{name}"))
     }
@@ -165,6 +177,11 @@ impl Account {
 
     pub fn list_unsubscribe(&self, list: i64, address: &str) -> Key {
         self.of(format_args!("ab:{list}:un:{}", normal(address)))
+    }
+
+    /// Somebody whom only the service knew.
+    pub fn person(&self, address: &str) -> Key {
+        self.of(format_args!("person:{}", normal(address)))
     }
 
     pub fn preference(&self, id: i64) -> Key {

@@ -149,12 +149,14 @@ pub struct Actor {
     pub name: String,
     pub role: Role,
     pub door: Door,
+    /// A person who signed in under this name, to the pages or through them to the API. Names of API tokens are free.
+    pub signed_in: bool,
 }
 
 impl Actor {
     /// Whoever can run commands on the configuration and its database may do everything.
     pub fn console() -> Self {
-        Actor { name: "console".into(), role: Role::Owner, door: Door::Cli }
+        Actor { name: "console".into(), role: Role::Owner, door: Door::Cli, signed_in: false }
     }
 
     /// `PR-8003` unless the role has the permission.

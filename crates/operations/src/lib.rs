@@ -19,6 +19,7 @@ mod doors;
 mod find;
 mod gauges;
 mod mailboxes;
+pub mod marketing;
 mod messages;
 mod openings;
 mod outgoing;
@@ -30,6 +31,7 @@ mod review;
 mod schema;
 mod sessions;
 mod shelf;
+mod solution;
 mod stamp;
 mod status;
 mod timeline;
@@ -63,13 +65,14 @@ pub use postroom_tracking::sending::verbs::Wanted as OutgoingWanted;
 pub use postroom_tracking::verify::Books;
 pub use postroom_tracking::why::Why;
 pub use postroom_tracking::writing::File as NewFile;
-pub use privacy::Privacy;
+pub use privacy::{Erased, Privacy};
 pub use records::{ImportReport, RecordView, Rejected};
 pub use replay::{Replay, Standing, Turn};
 pub use review::{Proposal, ReviewItem};
 pub use schema::MIGRATIONS;
 pub use sessions::Session;
 pub use shelf::ShelfItem;
+pub use solution::{SolutionAsk, SolutionView};
 pub use status::{Health, Today};
 pub use timeline::{Activity, Attachment, PartyView};
 pub use tokens::{NewToken, TokenOrder, TokenView};
@@ -99,6 +102,8 @@ struct Parts {
     writing: Writing,
     /// The embedded CRM's doors, when it is the CRM.
     doors: Option<Arc<doors::Doors>>,
+    /// What keeps CRM and marketing service in step.
+    marketing: Option<postroom_marketing::Engine>,
 }
 
 impl Operations {
@@ -107,7 +112,7 @@ impl Operations {
         let (store, clock) = (filing.store.clone(), filing.clock.clone());
         let (ids, crm) = (filing.ids.clone(), filing.crm.clone());
         let (stamper, watched, writing, privacy) = (None, BTreeSet::new(), Writing::default(), None);
-        let doors = None;
+        let (doors, marketing) = (None, None);
         Operations(Arc::new(Parts {
             store,
             clock,
@@ -121,6 +126,7 @@ impl Operations {
             writing,
             privacy,
             doors,
+            marketing,
         }))
     }
 

@@ -1,4 +1,4 @@
-//! Privacy: purging bodies now, and erasing a person. Both are audited; no entry names whom it was about.
+//! Privacy: purging bodies now, and erasing a person, mail and marketing data together. Both are audited; no entry names whom it was about.
 
 use std::sync::Arc;
 
@@ -8,7 +8,9 @@ use postroom_store::doomed::Holder;
 use postroom_tracking::privacy::Bodies;
 use postroom_tracking::privacy::erasing::{Erasing, Receipt};
 use postroom_tracking::privacy::purging::{Purged, Purging};
+use serde::Serialize;
 
+use crate::marketing::MarketingErased;
 use crate::{Actor, Operations, Permission, audit};
 
 /// What privacy depends on besides the store.
@@ -25,6 +27,23 @@ impl Privacy {
     fn all(&self) -> Arc<[Arc<dyn Holder>]> {
         let ours: Arc<dyn Holder> = Arc::new(Bodies);
         std::iter::once(ours).chain(self.holders.iter().cloned()).collect()
+    }
+}
+
+/// What erasing a person did, or would do.
+#[derive(Debug, Clone, Serialize)]
+pub struct Erased {
+    /// Mail, here and in the CRM.
+    #[serde(flatten)]
+    pub mail: Receipt,
+    /// At the service, in the connector's rows of the CRM, and here; null where no account is configured.
+    pub marketing: Option<MarketingErased>,
+}
+
+impl Erased {
+    /// Whether nothing is left to be asked for again, or to be done by hand in the CRM.
+    pub fn is_whole(&self) -> bool {
+        self.mail.refusals.is_empty() && self.marketing.as_ref().is_none_or(|half| half.done.is_some())
     }
 }
 
@@ -64,9 +83,10 @@ impl Operations {
         purging.run(dry_run).await
     }
 
-    /// Erases all mail from or to an address; the receipt says how much, and what the CRM refused. With `dry_run` it says
-    /// what would go. Stopped half-way, a repeat finishes it.
-    pub async fn erase_person(&self, actor: &Actor, person: &str, dry_run: bool) -> Result<Receipt, Fault> {
+    /// Erases a person by address: all mail from or to it, and everything of the marketing half but the opt-out, which is
+    /// said first. The receipt says how much, and what was refused. With `dry_run` it says what would go. Stopped half-way, a
+    /// repeat finishes it.
+    pub async fn erase_person(&self, actor: &Actor, person: &str, dry_run: bool) -> Result<Erased, Fault> {
         actor.needs(Permission::Administer)?;
         let privacy = self.privacy()?;
         let person = address::normal(person);
@@ -90,9 +110,12 @@ impl Operations {
             holders: privacy.all(),
         };
         if dry_run {
-            return erasing.erase(&person, true).await;
+            let mail = erasing.erase(&person, true).await?;
+            return Ok(Erased { mail, marketing: self.erase_marketing(actor, &person, true).await? });
         }
         self.audit_erasure(actor, "person", "asked for").await?;
+        // First: from here on nobody mails the address again.
+        let marketing = self.erase_marketing(actor, &person, false).await?;
         let receipt = erasing.erase(&person, false).await?;
         let counts = &receipt.counts;
         let detail = format!(
@@ -102,7 +125,7 @@ impl Operations {
             receipt.refusals.len()
         );
         self.audit_erasure(actor, &receipt.id.to_string(), &detail).await?;
-        Ok(receipt)
+        Ok(Erased { mail: receipt, marketing })
     }
 
     async fn audit_erasure(&self, actor: &Actor, object: &str, detail: &str) -> Result<(), Fault> {

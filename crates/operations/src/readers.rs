@@ -69,7 +69,7 @@ mod tests {
 
     #[track_caller]
     fn check(mailbox: &Mailbox, name: &str, role: Role, door: Door, expected: bool) {
-        let actor = Actor { name: name.into(), role, door };
+        let actor = Actor { name: name.into(), role, door, signed_in: door == Door::Page };
         assert_eq!(opens(mailbox, &actor), expected);
     }
 

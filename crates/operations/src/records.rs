@@ -92,7 +92,7 @@ impl Operations {
                 }
                 value => json!(value),
             };
-            columns.insert(name.clone(), shown);
+            columns.insert(name.to_string(), shown);
         }
         Ok(columns)
     }

@@ -132,6 +132,6 @@ impl Operations {
 fn session_of(row: &Row) -> Result<(Session, Timestamp, Timestamp), Error> {
     let role: String = row.at(1)?;
     let role = role.parse().unwrap_or(Role::Viewer);
-    let actor = Actor { name: row.at(0)?, role, door: Door::Page };
+    let actor = Actor { name: row.at(0)?, role, door: Door::Page, signed_in: true };
     Ok((Session { actor, csrf: row.at(2)? }, row.at(3)?, row.at(4)?))
 }

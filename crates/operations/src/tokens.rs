@@ -184,7 +184,7 @@ impl Operations {
             return Err(refused());
         }
         self.touch_token(&found, now).await?;
-        Ok(Actor { name: found.shown_name(), role: scope.role(), door: Door::Api })
+        Ok(Actor { name: found.shown_name(), role: scope.role(), door: Door::Api, signed_in: false })
     }
 
     /// The token with this text, good or not. It is found by its hash, so the time that takes says nothing about the text.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use postroom_core::{Clock, Code, Fault, Ids, address};
 use postroom_jobs::{Options as JobOptions, Runner, Worker};
+use postroom_marketing::Engine;
 use postroom_operations::{Operations, Privacy, Writing};
 use postroom_store::doomed::Holder;
 use postroom_store::{Options as StoreOptions, Store, migrate::Migration};
@@ -35,6 +36,8 @@ pub struct App {
     pub filing: Filing,
     pub operations: Operations,
     pub signer: Arc<Signer>,
+    /// What keeps CRM and marketing service in step, once [`App::with_marketing`] made it.
+    pub engine: Option<Engine>,
 }
 
 /// Fills a buffer with unguessable bytes.
@@ -81,7 +84,20 @@ impl App {
             }
             None => operations,
         };
-        Ok(App { config, clock, ids, store, crm, intake, filing, operations, signer })
+        Ok(App { config, clock, ids, store, crm, intake, filing, operations, signer, engine: None })
+    }
+
+    /// With the marketing half: its secrets are read now, so only what needs it asks for it.
+    pub async fn with_marketing(self) -> Result<App, CliError> {
+        let engine = wiring::marketing::engine(&self).await?;
+        Ok(self.with_engine(engine))
+    }
+
+    /// With this marketing half.
+    pub fn with_engine(mut self, engine: Engine) -> App {
+        self.operations = self.operations.with_marketing(engine.clone());
+        self.engine = Some(engine);
+        self
     }
 
     /// The way out, when one is configured. Reads its secrets.
@@ -125,6 +141,7 @@ impl App {
             ..JobOptions::with_lease(jobs.lease.get())
         };
         let mut workers: Vec<Arc<dyn Worker>> = vec![Arc::new(self.filing.clone())];
+        workers.extend(self.engine.iter().flat_map(Engine::workers));
         workers.extend(sending.map(|sending| Arc::new(sending) as Arc<dyn Worker>));
         workers.extend(self.operations.purging().map(|purging| Arc::new(purging) as Arc<dyn Worker>));
         Runner::new(self.store.clone(), self.clock.clone(), self.ids.clone(), workers, options)
@@ -140,8 +157,12 @@ impl App {
 
 /// The tables of this database: the embedded CRM's only when it is the CRM.
 pub fn areas(kind: config::CrmKind) -> Vec<&'static [Migration]> {
-    let mut areas =
-        vec![postroom_jobs::MIGRATIONS, postroom_tracking::MIGRATIONS, postroom_operations::MIGRATIONS];
+    let mut areas = vec![
+        postroom_jobs::MIGRATIONS,
+        postroom_tracking::MIGRATIONS,
+        postroom_operations::MIGRATIONS,
+        postroom_marketing::MIGRATIONS,
+    ];
     areas.extend((kind == config::CrmKind::Embedded).then_some(postroom_embedded::MIGRATIONS));
     areas
 }

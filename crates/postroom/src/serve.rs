@@ -38,7 +38,7 @@ const GAUGES: Duration = Duration::from_secs(15);
 
 pub async fn run(config: Config, out: &mut Output) -> Result<Exit, CliError> {
     arm();
-    let app = App::open(config).await?;
+    let app = App::open(config).await?.with_marketing().await?;
     let services = Services::start(&app).await?;
     for line in services.addresses() {
         out.note(&line)?;
@@ -104,6 +104,9 @@ impl Services {
                 tracing::error!(event = "jobs.stopped", code = "PR-7001", "The workers stopped: {error}");
             }
         });
+        if let Some(engine) = app.engine.clone().filter(|engine| !engine.accounts.is_empty()) {
+            services.work.spawn(engine.watch(services.stop_doors.clone()));
+        }
         if let Some(embedded) = app.crm.embedded() {
             services.work.spawn(go_on_deleting(embedded.clone(), services.stop_work.clone()));
         }

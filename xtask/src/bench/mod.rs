@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: how fast the product is, in tables of one run each. [`crm`] measures the CRM's doors and makes; the
-//! rest is `bench mail`: how fast mail is accepted and filed, sent, watched and stamped.
+//! `cargo xtask bench`: how fast the product is, in tables of one run each. [`crm`] measures the CRM's doors and makes,
+//! [`marketing`] people in step with the marketing service; the rest is `bench mail`: how fast mail is accepted and filed, sent, watched and stamped.
 //!
 //! Beside each rate stands a peer's for the same mail on the same disk: Postfix for accepting, SQLite itself for the
 //! whole way, Postfix' smtp-source for sending. It measures the release build as a process of its own; nothing of the product is linked in here. How to
@@ -21,6 +21,7 @@ mod load;
 mod look;
 mod machine;
 mod mails;
+mod marketing;
 mod outgoing;
 mod postfix;
 mod process;
@@ -53,6 +54,8 @@ pub enum Bench {
     Mail(Mail),
     /// The CRM: a million contacts copied, written, changed and asked for over the embedded CRM's doors
     Crm(crm::Crm),
+    /// Marketing: a million contacts, a list and clicks in step with the service, beside the least that its limits allow
+    Marketing(marketing::Marketing),
 }
 
 /// `bench mail`
@@ -145,6 +148,7 @@ pub fn run(bench: &Bench) -> Result<()> {
     match bench {
         Bench::Mail(options) => mail(options),
         Bench::Crm(options) => crm::run(options),
+        Bench::Marketing(options) => marketing::run(options),
     }
 }
 

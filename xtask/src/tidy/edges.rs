@@ -29,10 +29,11 @@ const UNDER_TESTKIT: &[&str] = &["core", "formats", "sandbox", "testkit"];
 /// What a crate's tests may use besides: the faces are tested on a real store and CRM, not on a mock of thirty methods.
 /// The outside CRM's makes are tested against the embedded CRM's doors, the marketing client against its stand-in.
 const IN_TESTS: &[(&str, &[&str])] = &[
-    ("web", &["embedded", "formats", "jobs", "store", "tracking"]),
+    ("web", &["dotdigital", "embedded", "formats", "jobs", "marketing", "sandbox", "store", "tracking"]),
     ("mail", &["sandbox"]),
     ("crm", &["embedded", "store", "sandbox"]),
     ("dotdigital", &["sandbox"]),
+    ("marketing", &["embedded", "sandbox", "dotdigital"]),
 ];
 
 /// A crate from outside, and the crates that may use it outside their tests. What is not listed is free.

@@ -172,6 +172,15 @@ fn date(text: &str) -> Option<Field> {
     at.map(Field::Moment).or_else(|| text.parse::<Date>().ok().map(Field::Day))
 }
 
+/// The moment that a text names as the service and its exports write dates; a day begins at midnight, UTC.
+pub(crate) fn moment(text: &str) -> Option<Timestamp> {
+    match date(text.trim())? {
+        Field::Moment(at) => Some(at),
+        Field::Day(day) => day.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp()),
+        _ => None,
+    }
+}
+
 /// The CRM's value of a field, for a column of this kind.
 ///
 /// # Errors

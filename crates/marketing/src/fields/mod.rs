@@ -6,10 +6,12 @@
 //!   says why it cannot: no value is ever made up, and an empty one is an empty one.
 //! * [`merge`] compares three: what both sides had when they last agreed, and what each has now. One side's change goes to
 //!   the other; a change on both is a conflict that a stated winner decides. What was cleared is cleared on the other side.
+//! * [`base`] keeps what both sides last agreed on.
 //! * [`digest`] of all fields of a person tells whether anything is to be sent at all.
 //!
 //! Sources: marketing-sync.md 4.5 (M7, M9, M10) and 5; dotdigital.md (value rules).
 
+pub mod base;
 pub mod convert;
 pub mod merge;
 

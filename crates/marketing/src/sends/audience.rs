@@ -42,7 +42,12 @@ pub struct Audience {
     pub left_out: BTreeMap<LeftOut, u64>,
     /// Members in all: `mailed` and `left_out` add up to it.
     pub members: u64,
+    /// Some of those who are left out for each reason, with the address as the record has it.
+    pub samples: Vec<(RecordRef, String, LeftOut)>,
 }
+
+/// People who are shown for each reason.
+const SHOWN: u64 = 3;
 
 /// Why a send does not go.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -84,7 +89,13 @@ pub fn audience(
             () => blocks(&known(&address, &member), Purpose::Marketing).first().map(group),
         };
         match reason {
-            Some(reason) => *audience.left_out.entry(reason).or_default() += 1,
+            Some(reason) => {
+                let number = audience.left_out.entry(reason).or_default();
+                *number += 1;
+                if *number <= SHOWN {
+                    audience.samples.push((member.at, member.address, reason));
+                }
+            }
             None => {
                 taken.insert(address.clone());
                 audience.mailed.push((member.at, address));
@@ -101,16 +112,23 @@ impl Audience {
     /// # Errors
     /// [`Refusal`]; nothing was sent.
     pub fn admit(&self, expected: Option<u64>, tolerance: u64) -> Result<(), Refusal> {
-        let found = self.mailed.len() as u64;
-        if found == 0 {
-            return Err(Refusal::Nobody(self.members));
+        admit(self.mailed.len() as u64, self.members, expected, tolerance)
+    }
+}
+
+/// The same over counts that were kept.
+///
+/// # Errors
+/// [`Refusal`].
+pub fn admit(found: u64, members: u64, expected: Option<u64>, tolerance: u64) -> Result<(), Refusal> {
+    if found == 0 {
+        return Err(Refusal::Nobody(members));
+    }
+    match expected {
+        Some(expected) if found.abs_diff(expected) * 100 > expected * tolerance => {
+            Err(Refusal::Unexpected { found, expected })
         }
-        match expected {
-            Some(expected) if found.abs_diff(expected) * 100 > expected * tolerance => {
-                Err(Refusal::Unexpected { found, expected })
-            }
-            _ => Ok(()),
-        }
+        _ => Ok(()),
     }
 }
 
@@ -162,6 +180,8 @@ mod tests {
         assert_eq!(audience.left_out, left_out.iter().copied().collect());
         let all = audience.mailed.len() as u64 + audience.left_out.values().sum::<u64>();
         assert_eq!(all, audience.members, "the counts add up");
+        let shown = left_out.iter().map(|(_, number)| (*number).min(SHOWN)).sum::<u64>();
+        assert_eq!(audience.samples.len() as u64, shown, "{:?}", audience.samples);
     }
 
     #[test]

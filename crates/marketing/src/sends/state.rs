@@ -114,6 +114,31 @@ impl State {
         }
     }
 
+    /// The word that is kept.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            State::Requested => "requested",
+            State::Validated => "validated",
+            State::Snapshot => "snapshot",
+            State::Importing => "importing",
+            State::Imported => "imported",
+            State::Due => "due",
+            State::Intent => "intent",
+            State::Submitted => "submitted",
+            State::Scheduled => "scheduled",
+            State::Sending => "sending",
+            State::Sent => "sent",
+            State::Unknown => "unknown",
+            State::Failed => "failed",
+            State::Cancelled => "cancelled",
+        }
+    }
+
+    /// A word that nobody knows may have been sent.
+    pub fn of(word: &str) -> State {
+        State::ALL.into_iter().find(|state| state.as_str() == word).unwrap_or(State::Unknown)
+    }
+
     /// Nobody can have been mailed yet.
     pub fn is_harmless(self) -> bool {
         self < State::Intent
@@ -173,6 +198,14 @@ mod tests {
         Event::SaidFailed,
         Event::Cancel,
     ];
+
+    #[test]
+    fn words_read_back() {
+        for state in State::ALL {
+            assert_eq!(State::of(state.as_str()), state);
+        }
+        assert_eq!(State::of("novel"), State::Unknown);
+    }
 
     #[test]
     fn the_whole_way() {

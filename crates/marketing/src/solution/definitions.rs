@@ -10,7 +10,7 @@ use postroom_core::metadata::{
 use uuid::Uuid;
 
 use super::options::Set;
-use super::{Column, Era, Kind, PAIRINGS, Pairing, Table, extended, tables};
+use super::{By, Column, Era, Kind, PAIRINGS, Pairing, Table, extended, tables};
 
 /// The name space of every id that the solution gives; it never changes, as organisations hold these ids.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6f5d_2c9a_41b7_5e08_9d13_7a2e_8c64_f0b1);
@@ -40,8 +40,15 @@ pub fn metadata(era: Era) -> Metadata {
             .collect(),
         one_to_many,
         many_to_many: PAIRINGS.iter().map(pairing).collect(),
-        option_sets: Set::ALL.iter().map(|set| option_set(*set)).collect(),
+        option_sets: Set::ALL.iter().filter(|set| is_used(**set, era)).map(|set| option_set(*set)).collect(),
     }
+}
+
+/// Whether a column of this generation has the choices: a CRM tells of no others.
+fn is_used(set: Set, era: Era) -> bool {
+    let of_made = tables::all().filter(|table| table.is_in(era)).flat_map(Table::columns);
+    let of_gained = extended::all().iter().flat_map(|extension| extension.columns);
+    of_made.chain(of_gained).any(|column| matches!(column.kind, Kind::Choice(used) if used == set))
 }
 
 fn table_info(table: &Table, era: Era) -> TableInfo {
@@ -59,6 +66,7 @@ fn table_info(table: &Table, era: Era) -> TableInfo {
         description: Label::english(table.about),
         primary_id: table.id(),
         primary_name: Some(NAME.name.to_owned()),
+        entity_set: set_name(table.name),
         is_custom: true,
         columns,
         keys: (table.keyed && era.has_keys()).then(|| key(table.name)).into_iter().collect(),
@@ -67,7 +75,16 @@ fn table_info(table: &Table, era: Era) -> TableInfo {
     }
 }
 
-const NAME: Column = Column::new("esc_name", "Name", Kind::Text(200)).required();
+/// The entity set, as the platform makes it of the name.
+fn set_name(table: &str) -> String {
+    match (table.strip_suffix('y'), table.ends_with('s')) {
+        (Some(stem), _) => format!("{stem}ies"),
+        (None, true) => format!("{table}es"),
+        (None, false) => format!("{table}s"),
+    }
+}
+
+pub(super) const NAME: Column = Column::new("esc_name", "Name", Kind::Text(200)).required();
 
 fn extended_info(extension: &extended::Extension) -> TableInfo {
     let columns = extension.columns.iter().map(|column| column_info(extension.table, column)).collect();
@@ -121,7 +138,11 @@ fn column_info(table: &str, column: &Column) -> ColumnInfo {
         label: Label::english(column.label),
         description: Label::default(),
         kind: kind(column.kind),
-        required: if column.required { RequiredLevel::ApplicationRequired } else { RequiredLevel::None },
+        required: match column.required && column.by != By::Connector {
+            true => RequiredLevel::ApplicationRequired,
+            // A form would insist that a user fills in what only the connector knows.
+            false => RequiredLevel::None,
+        },
         valid_for_create: true,
         valid_for_update: true,
         valid_for_read: true,
@@ -175,9 +196,11 @@ fn option_set(set: Set) -> OptionSet {
 
 /// The relationship that a lookup column belongs to. What people did outlives person, list and campaign; only an account of
 /// the service takes what is its own with it (marketing-entities.md 7).
-fn relation(table: &str, column: &Column) -> Option<OneToMany> {
+fn relation(table: &'static str, column: &Column) -> Option<OneToMany> {
     let Kind::Lookup(target) = column.kind else { return None };
-    let name = format!("{table}_{}", column.name);
+    // Short enough for every database that names an index by it (58 letters).
+    let bare = |name: &'static str| name.strip_prefix("esc_").unwrap_or(name);
+    let name = format!("esc_{}_{}", bare(table), bare(column.name));
     let owned = target == "esc_emailaccount" && table.starts_with("esc_");
     let delete = if owned { CascadeType::Cascade } else { CascadeType::RemoveLink };
     Some(OneToMany {

@@ -7,6 +7,9 @@
 //! spells these names. From here come
 //!
 //! * [`definitions`]: the same in the words of `core::metadata`, which the port and the solution file speak;
+//! * [`faces`]: views, forms, buttons, navigation and the app;
+//! * [`package`]: all of it as a solution file, for each generation, managed and unmanaged;
+//! * [`install`]: that file put into a CRM by the CRM's own import, and [`plan`]: what that would change;
 //! * what a generation of the platform cannot have or no longer has ([`Era`]): the message queue ends before 9.0,
 //!   marketing preferences begin after 2011.
 //!
@@ -17,9 +20,16 @@
 //! The set of tables and their names are those of seed 004; columns are those of marketing-entities.md, whose names are
 //! proposals. Publisher: prefix `esc`, choices are numbered from [`OPTION_PREFIX`] × 10,000.
 
+pub mod definition;
 pub mod definitions;
 pub mod extended;
+pub mod faces;
+pub mod install;
+pub mod look;
+pub mod mark;
 pub mod options;
+pub mod package;
+pub mod plan;
 pub mod roles;
 pub mod tables;
 
@@ -136,9 +146,44 @@ pub const PAIRINGS: &[Pairing] = &[
 impl Era {
     pub const ALL: [Era; 5] = [Era::Crm2011, Era::Crm2013, Era::Crm2015, Era::Crm2016, Era::Dynamics365];
 
+    /// The generation of a server that says of itself that it has this version, such as `8.1.0.359`. What has no number is
+    /// ours, and of the newest.
+    pub fn of_version(version: &str) -> Era {
+        let mut parts = version.split('.').map(|part| part.parse::<u32>().ok());
+        match (parts.next().flatten(), parts.next().flatten()) {
+            (Some(..=5), _) => Era::Crm2011,
+            (Some(6), _) => Era::Crm2013,
+            (Some(7), None | Some(0)) => Era::Crm2015,
+            (Some(7 | 8), _) => Era::Crm2016,
+            _ => Era::Dynamics365,
+        }
+    }
+
     /// From 2015 Update 1 on.
     pub fn has_keys(self) -> bool {
         self >= Era::Crm2016
+    }
+}
+
+/// As the command line names generations: the year of a server, or `365`.
+impl std::fmt::Display for Era {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(match self {
+            Era::Crm2011 => "2011",
+            Era::Crm2013 => "2013",
+            Era::Crm2015 => "2015",
+            Era::Crm2016 => "2016",
+            Era::Dynamics365 => "365",
+        })
+    }
+}
+
+impl std::str::FromStr for Era {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = Era::ALL.into_iter().find(|era| era.to_string() == text);
+        known.ok_or_else(|| format!("{text:?} is no generation; use 2011, 2013, 2015, 2016 or 365"))
     }
 }
 

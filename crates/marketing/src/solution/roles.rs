@@ -7,7 +7,10 @@ use postroom_core::metadata::PrivilegeKind::{
     self, Append, AppendTo, Assign, Create, Delete, Read, Share, Write,
 };
 
-use super::{Era, tables};
+use postroom_formats::solution as format;
+use uuid::Uuid;
+
+use super::{Era, definitions, tables};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Role {
@@ -102,6 +105,17 @@ const SERVICE_STANDARD: &[Grant] = &[
     Grant { table: "team", kinds: SEE },
     Grant { table: "businessunit", kinds: SEE },
     Grant { table: "activitypointer", kinds: SEE },
+    Grant { table: "asyncoperation", kinds: SEE },
+];
+
+/// What the connector's own user needs besides: definitions, and to ask as the owner of a list (`MSCRMCallerID`), as personal
+/// queries find nothing for anybody else.
+const MISCELLANEOUS: &[&str] = &[
+    "prvReadEntity",
+    "prvReadAttribute",
+    "prvReadRelationship",
+    "prvReadOptionSet",
+    "prvActOnBehalfOfAnotherUser",
 ];
 
 const MARKETER_STANDARD: &[Grant] =
@@ -125,6 +139,21 @@ impl Role {
 
     pub fn of_name(name: &str) -> Option<Role> {
         Role::ALL.into_iter().find(|role| role.name() == name)
+    }
+
+    /// The same in every organisation.
+    pub fn id(self) -> Uuid {
+        definitions::id(&format!("role:{}", self.name()))
+    }
+
+    /// The role as a solution file has it: privileges by the platform's names.
+    pub fn in_file(self, era: Era) -> format::Role {
+        let granted = self.grants(era).into_iter().flat_map(|grant| {
+            grant.kinds.iter().map(move |kind| format!("prv{}{}", kind.name(), noun(grant.table)))
+        });
+        let others = MISCELLANEOUS.iter().filter(|_| self == Role::Service).map(|name| (*name).to_owned());
+        let privileges = granted.chain(others).map(|name| (name, "Global".to_owned())).collect();
+        format::Role { id: self.id(), name: self.name().to_owned(), privileges }
     }
 
     /// Every privilege that the role brings to an organisation of this generation.
@@ -165,6 +194,23 @@ impl Role {
             Duty::Suppress => self.rights(Group::Suppression).contains(&Create),
             Duty::Prefer => self.rights(Group::Preference).contains(&Write),
         }
+    }
+}
+
+/// The table's part of a privilege's name.
+fn noun(table: &'static str) -> &'static str {
+    match table {
+        "contact" => "Contact",
+        "lead" => "Lead",
+        "account" => "Account",
+        "list" => "List",
+        "campaign" => "Campaign",
+        "systemuser" => "User",
+        "team" => "Team",
+        "businessunit" => "BusinessUnit",
+        "activitypointer" => "Activity",
+        "asyncoperation" => "AsyncOperation",
+        own => own,
     }
 }
 

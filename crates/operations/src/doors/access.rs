@@ -82,7 +82,8 @@ impl Operations {
             Err(NoAccess::Fault(fault)) => Err(NoAccess::Fault(fault)),
             Err(denied) => self.denied(grant, denied).await,
             Ok((token, access)) => {
-                let actor = Actor { name: token.shown_name(), role: Role::Viewer, door: Door::Crm };
+                let actor =
+                    Actor { name: token.shown_name(), role: Role::Viewer, door: Door::Crm, signed_in: false };
                 self.note(&actor, "door.sign_in", token.id.to_string(), grant).await.map(|()| access)
             }
         }
@@ -125,7 +126,7 @@ impl Operations {
         if let Some(seconds) = wait {
             return Err(NoAccess::TooMany(seconds));
         }
-        let actor = Actor { name: "unknown".into(), role: Role::Viewer, door: Door::Crm };
+        let actor = Actor { name: "unknown".into(), role: Role::Viewer, door: Door::Crm, signed_in: false };
         self.note(&actor, "door.sign_in_refused", grant.from.to_string(), grant).await?;
         Err(denied)
     }

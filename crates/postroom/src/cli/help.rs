@@ -4,7 +4,7 @@
 
 use clap::{Command, CommandFactory};
 
-use super::Cli;
+use super::{Cli, marketing, person};
 use crate::report::Exit;
 
 /// One command's examples, and the exit codes that it can end with besides 0, 1, 2 and 3.
@@ -30,7 +30,7 @@ fn decorate(command: Command, path: &str) -> Command {
         let path = format!("{path} {name}").trim_start().to_owned();
         command = command.mut_subcommand(name, |sub| decorate(sub, &path));
     }
-    match HELP.iter().find(|help| help.path == path) {
+    match all().find(|help| help.path == path) {
         Some(help) => command.before_help(examples(help.examples)).after_help(exits(help.exits)),
         None => command,
     }
@@ -51,7 +51,16 @@ fn exits(own: &[Exit]) -> String {
     format!("Exit codes:\n{}\n\nError codes: postroom explain PR-nnnn", lines.join("\n"))
 }
 
-const fn help(path: &'static str, examples: &'static [&'static str], exits: &'static [Exit]) -> Help {
+/// The entries of every file.
+fn all() -> impl Iterator<Item = &'static Help> {
+    HELP.iter().chain(marketing::help::HELP).chain(person::HELP)
+}
+
+pub(super) const fn help(
+    path: &'static str,
+    examples: &'static [&'static str],
+    exits: &'static [Exit],
+) -> Help {
     Help { path, examples, exits }
 }
 
@@ -370,13 +379,37 @@ pub(super) const HELP: &[Help] = &[
         &[Exit::NotFound, Exit::Conflict, Exit::Unreachable, Exit::Refused],
     ),
     help(
-        "person erase",
+        "solution export",
         &[
-            "postroom person erase anna@customer.example --dry-run",
-            "postroom person erase anna@customer.example --yes --expect-count 12",
-            "postroom person erase anna@customer.example --yes --json",
+            "postroom solution export --managed",
+            "postroom solution export --managed --generation 2015 --output esc.zip",
+            "postroom solution export --output -",
         ],
-        &[Exit::Unreachable, Exit::PartlyDone, Exit::Refused],
+        &[],
+    ),
+    help(
+        "solution install",
+        &[
+            "postroom solution install --dry-run",
+            "postroom solution install",
+            "postroom solution install --take-over --json",
+        ],
+        &[Exit::NotAllowed, Exit::Conflict, Exit::Unreachable, Exit::Unknown],
+    ),
+    help(
+        "solution upgrade",
+        &["postroom solution upgrade --dry-run", "postroom solution upgrade"],
+        &[Exit::NotAllowed, Exit::NotFound, Exit::Conflict, Exit::Unreachable, Exit::Unknown],
+    ),
+    help(
+        "solution status",
+        &["postroom solution status", "postroom solution status --json"],
+        &[Exit::NotAllowed, Exit::Unreachable],
+    ),
+    help(
+        "solution uninstall",
+        &["postroom solution uninstall --dry-run", "postroom solution uninstall --yes"],
+        &[Exit::NotAllowed, Exit::Conflict, Exit::Unreachable, Exit::Refused],
     ),
     help(
         "token make",
@@ -476,11 +509,11 @@ mod tests {
         let mut paths = Vec::new();
         leaves(&command(), "", &mut paths);
         for path in &paths {
-            let help = HELP.iter().find(|help| help.path == path);
+            let help = all().find(|help| help.path == path);
             let count = help.map_or(0, |help| help.examples.len());
             assert!((2..=4).contains(&count), "{path:?} has {count} examples");
         }
-        for help in HELP.iter().filter(|help| !help.path.is_empty()) {
+        for help in all().filter(|help| !help.path.is_empty()) {
             assert!(paths.iter().any(|path| path == help.path), "{:?} is no command", help.path);
         }
     }
@@ -501,7 +534,7 @@ mod tests {
 
     #[test]
     fn every_example_parses_and_is_of_its_own_command() {
-        for help in HELP {
+        for help in all() {
             for example in help.examples {
                 assert!(example.starts_with(&format!("postroom {}", help.path)), "{example}");
                 if let Err(usage) = parse(words(example)) {

@@ -128,7 +128,7 @@ pub enum Protection {
     None,
 }
 
-fn moment(text: &str) -> Result<Timestamp, String> {
+pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
     let midnight = || text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
     let moment = text.parse::<Timestamp>().ok().or_else(midnight);
     moment.ok_or_else(|| format!("{text:?} is no time: write it as 2026-01-31 or 2026-01-31T08:00:00Z"))
@@ -143,7 +143,7 @@ fn address(text: &str) -> Result<String, String> {
 }
 
 /// A key of TOML that needs no quotes.
-fn name(text: &str) -> Result<String, String> {
+pub(super) fn name(text: &str) -> Result<String, String> {
     let fits = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
     match fits {
         true => Ok(text.to_owned()),

@@ -8,11 +8,13 @@ mod globals;
 mod help;
 mod mail;
 mod mailbox;
+mod marketing;
 mod parse;
 mod person;
 mod queue;
 mod record;
 mod service;
+mod solution;
 mod work;
 mod writing;
 
@@ -27,8 +29,16 @@ pub use mail::{
 pub use mailbox::{
     AddMailboxArgs, MailboxCommand, OrderArgs, Protection, RemoveMailboxArgs, RescanArgs, TestMailboxArgs,
 };
+pub use marketing::{
+    AccountCommand, AccountOfMap, AddAccountArgs, AddSuppressionArgs, Answer, AudienceArgs, CampaignCommand,
+    CancelArgs, CheckAccountArgs, CheckSuppressionArgs, CompareListArgs, ConfirmArgs, DryRunArgs, ExportArgs,
+    ExportForm, FormCommand, ImportSuppressionsArgs, InTheNameOf, LiftArgs, ListCommand,
+    ListSuppressionsArgs, MapCommand, MarketingCommand, PauseArgs, RejectedArgs, RemoveMappingArgs,
+    ReplayRejectedArgs, ReportArgs, RunArgs, RunsArgs, SampleArgs, SendArgs, SendOrderArgs, SendsArgs,
+    SetMappingArgs, ShowFormArgs, SuppressCommand, SyncCommand, SyncListNowArgs, TestArgs,
+};
 pub use parse::{Usage, parse};
-pub use person::{ErasePersonArgs, PersonCommand};
+pub use person::{ErasePersonArgs, MergePeopleArgs, PersonCommand, ProveArgs};
 pub use queue::{FailArgs, ListQueueArgs, QueueArgs, QueueCommand, ReleaseArgs};
 pub use record::{
     Condition, FindRecordsArgs, ImportRecordsArgs, ListRecordsArgs, RecordCommand, ShowRecordArgs,
@@ -36,6 +46,9 @@ pub use record::{
 pub use service::{
     BackupArgs, CheckArgs, ConfigCommand, ConfigShowArgs, DemoArgs, ExplainArgs, InitArgs, Part,
     ReconcileArgs, RestoreArgs,
+};
+pub use solution::{
+    ExportSolutionArgs, InstallSolutionArgs, SolutionCommand, StatusSolutionArgs, UninstallSolutionArgs,
 };
 pub use work::{
     ApitokenCommand, CreateTokenArgs, DropArgs, LinkArgs, PageRole, ReplayArgs, SessionCommand, ShelfCommand,
@@ -93,9 +106,15 @@ pub enum Command {
     /// Outgoing mail
     #[command(subcommand)]
     Queue(QueueCommand),
-    /// People: erase on request
+    /// Lists, campaigns and opt-outs, in step with the marketing service
+    #[command(subcommand)]
+    Marketing(MarketingCommand),
+    /// People: show, prove consent, erase on request
     #[command(subcommand)]
     Person(PersonCommand),
+    /// The e-mail marketing solution in the CRM
+    #[command(subcommand)]
+    Solution(SolutionCommand),
     /// Tracking tokens
     #[command(subcommand)]
     Token(TokenCommand),

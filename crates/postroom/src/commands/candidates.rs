@@ -83,6 +83,13 @@ pub fn mailboxes() -> Candidates {
     config.mailboxes.iter().map(offer).collect()
 }
 
+/// Accounts of the marketing service, from the configuration alone.
+pub fn accounts() -> Candidates {
+    let Some(config) = configured() else { return Vec::new() };
+    let offer = |(name, account): (&String, &config::ServiceAccount)| candidate(name, &account.user);
+    config.marketing.accounts.iter().map(offer).collect()
+}
+
 /// The CRM's tables.
 pub fn tables() -> Candidates {
     look(async |app| {

@@ -58,6 +58,11 @@ fn needs(config: &Config) -> Vec<Need> {
         let optional = (table == "lead").then_some("no sender is found among leads");
         all.push(Need { optional, ..Need::new(table, &[Read, AppendTo]) });
     }
+    // What e-mail marketing needs besides (the seed: contacts, leads, accounts, campaigns and marketing lists).
+    for table in ["list", "campaign"] {
+        let optional = Some("e-mail marketing needs it");
+        all.push(Need { optional, ..Need::new(table, &[Read]) });
+    }
     for table in config.token.tables.iter().map(|table| table.as_str()) {
         want(&mut all, table, &[Read, AppendTo]);
     }

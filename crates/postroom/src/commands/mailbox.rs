@@ -134,7 +134,7 @@ fn told(tested: &Tested<'_>, out: &mut Output) -> Result<(), CliError> {
 }
 
 /// A step for a person: a tick or a cross, what was found, and what to do.
-fn lines(step: &Step) -> Vec<String> {
+pub(super) fn lines(step: &Step) -> Vec<String> {
     let mark = if step.ok { '✓' } else { '✗' };
     let mut lines = vec![format!("  {mark} {:<12}  {}", step.name, one_line(&step.text))];
     lines.extend(step.fix.iter().map(|fix| format!("      do: {}", one_line(fix))));

@@ -4,14 +4,17 @@ mod apitoken;
 pub mod candidates;
 mod crm;
 mod mailbox;
+mod marketing;
 pub mod message;
 mod person;
 mod queue;
 mod record;
 mod round_trip;
+mod section;
 mod service;
 mod session;
 mod shelf;
+mod solution;
 mod token;
 mod trial;
 
@@ -21,7 +24,7 @@ use postroom_core::Code;
 use postroom_operations::Actor;
 
 use crate::app::App;
-use crate::cli::{Cli, Command, Globals};
+use crate::cli::{Cli, Command, Globals, SolutionCommand};
 use crate::config::{self, Config};
 use crate::report::{CliError, Exit, Output};
 use crate::{demo, explain, serve};
@@ -38,6 +41,14 @@ pub fn run(cli: &Cli, out: &mut Output) -> Result<Exit, CliError> {
         Command::Serve => block_on(serve::run(load_checked(globals)?, out)),
         Command::Restore(arguments) => block_on(service::restore(arguments, &load(globals)?, globals, out)),
         Command::Message(command) => message::run(command, globals, out),
+        // A file needs neither a configuration nor a CRM.
+        Command::Solution(SolutionCommand::Export(arguments)) => solution::export(arguments, out),
+        Command::Marketing(command) => {
+            with_app(globals, async |app| Box::pin(marketing::run(app, command, globals, out)).await)
+        }
+        Command::Person(command) => {
+            with_app(globals, async |app| Box::pin(person::run(app, command, globals, out)).await)
+        }
         other => with_app(globals, async |app| match other {
             Command::Check(arguments) => service::check(&app, arguments, out).await,
             Command::Doctor => service::doctor(&app, out).await,
@@ -47,7 +58,7 @@ pub fn run(cli: &Cli, out: &mut Output) -> Result<Exit, CliError> {
             Command::Record(command) => record::run(&app, command, out).await,
             Command::Mailbox(command) => mailbox::run(&app, command, globals, out).await,
             Command::Queue(command) => queue::run(&app, command, globals, out).await,
-            Command::Person(command) => person::run(&app, command, globals, out).await,
+            Command::Solution(command) => solution::run(&app, command, globals, out).await,
             Command::Token(command) => token::run(&app, command, out).await,
             Command::Shelf(command) => shelf::run(&app, command, globals, out).await,
             Command::Apitoken(command) => apitoken::run(&app, command, out).await,

@@ -46,7 +46,9 @@ impl Writer<'_> {
         }
         for one in &inside.keys {
             if let Some(inner) = &one.inside {
-                self.section(&join(key, one.name), true, inner);
+                let path = join(key, one.name);
+                let path = inner.named.map_or(path.clone(), |shown| join(&path, shown));
+                self.section(&path, true, inner);
             }
         }
     }

@@ -16,6 +16,7 @@ mod jobs;
 mod logs;
 mod mail_in;
 mod mailbox;
+mod marketing;
 mod origin;
 mod relay;
 mod rules;
@@ -42,6 +43,10 @@ pub use jobs::Jobs;
 pub use logs::{Level, Logs, Moment, Pii};
 pub use mail_in::{LmtpIn, SmtpIn};
 pub use mailbox::{Imap, Mailbox, OAuth, OnUnmatched, SignIn, StartAt, Tls, Touch, Track};
+pub use marketing::{
+    ConsentWord, EventKind, EventRules, Every, FormRules, Hours, ImportPolling, IpWord, Marketing,
+    OnSuppressWord, OnUnknown, ScopeWord, ServiceAccount, ServiceApi, Zone,
+};
 pub use origin::{Origin, Place, Problem};
 pub use relay::Relay;
 use setting::{Check, Inside, Leaf, Reading, Setting, default, optional};
@@ -121,6 +126,8 @@ sections! {
     tracking: Tracking = None;
     /// The tracked mailboxes by name.
     mailboxes: BTreeMap<String, Mailbox> = default(BTreeMap::new());
+    /// Lists, campaigns and opt-outs, in step with the marketing service.
+    marketing: Marketing = None;
     /// Notes names.
     directory: Directory = None;
     /// Stored work.

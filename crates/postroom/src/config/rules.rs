@@ -72,6 +72,10 @@ pub(super) fn check_files(config: &Config, cx: &mut Reading) {
         let Some(path) = path else { continue };
         check_tls_file(key, path, cx);
     }
+    for (name, account) in &config.marketing.accounts {
+        let Some(path) = &account.ca_file else { continue };
+        check_tls_file(&format!("marketing.accounts.{name}.ca_file"), path, cx);
+    }
     let tls = [
         ("http", &config.http.tls_cert, &config.http.tls_key),
         ("smtp_in", &config.smtp_in.tls_cert, &config.smtp_in.tls_key),
@@ -114,6 +118,11 @@ fn secrets(config: &Config) -> Vec<(String, &SecretRef)> {
         let oauth = mailbox.imap.as_ref().and_then(|imap| imap.oauth.as_ref());
         (format!("mailboxes.{name}.imap.oauth.client_secret"), oauth.map(|oauth| &oauth.client_secret))
     });
+    let accounts = config.marketing.accounts.iter().flat_map(|(name, account)| {
+        let key = format!("marketing.accounts.{name}");
+        let password = (format!("{key}.password"), Some(&account.password));
+        [password, (format!("{key}.proxy_password"), account.proxy_password.as_ref())]
+    });
     let fixed = fixed.into_iter().map(|(key, secret)| (key.to_owned(), secret));
-    fixed.chain(imap).chain(oauth).filter_map(|(key, secret)| Some((key, secret?))).collect()
+    fixed.chain(imap).chain(oauth).chain(accounts).filter_map(|(key, secret)| Some((key, secret?))).collect()
 }

@@ -8,6 +8,9 @@ use super::tree::{Node, Table, Value, join};
 
 /// A type that a key may have.
 pub trait Setting: Sized {
+    /// Under which name the example shows a table of these, where the user chooses the name.
+    const SHOWN_AS: &'static str = "support";
+
     /// What a value looks like, for messages and the example: `a duration such as "30s"`.
     fn expects() -> String;
 
@@ -187,11 +190,12 @@ pub fn nearest<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> Option<&
     (distance <= candidate.len().div_ceil(3).max(1)).then_some(candidate)
 }
 
-/// Defines a section: the struct, its reading, its keys. `KEY: TYPE = DEFAULT, EXAMPLE;`
+/// Defines a section: the struct, its reading, its keys. `KEY: TYPE = DEFAULT, EXAMPLE;` A section whose name the user chooses
+/// may say `as "main"`: so the example calls it.
 macro_rules! section {
     (
         $(#[doc = $doc:literal])+
-        pub struct $type:ident {
+        pub struct $type:ident $(as $shown:literal)? {
             $( $(#[doc = $key_doc:literal])+ pub $name:ident : $kind:ty = $default:expr, $example:literal; )+
         }
     ) => {
@@ -200,6 +204,8 @@ macro_rules! section {
         pub struct $type { $( $(#[doc = $key_doc])+ pub $name: $kind, )+ }
 
         impl $crate::config::setting::Setting for $type {
+            $( const SHOWN_AS: &'static str = $shown; )?
+
             fn expects() -> String {
                 "a table".to_owned()
             }

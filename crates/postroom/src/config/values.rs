@@ -379,6 +379,6 @@ impl<T: Setting> Setting for BTreeMap<String, T> {
     }
 
     fn inside() -> Option<Inside> {
-        T::inside().map(|inside| Inside { named: Some("support"), ..inside })
+        T::inside().map(|inside| Inside { named: Some(T::SHOWN_AS), ..inside })
     }
 }

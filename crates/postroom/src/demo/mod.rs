@@ -2,9 +2,12 @@
 //!
 //! An embedded CRM with a small organisation, SMTP and LMTP intake and the pages, all on loopback, in a folder that goes
 //! with the process unless `--dir` names one; and the mail servers of the [`world`] around it. Then [`story`] plays over
-//! real SMTP and [`answers`] over SMTP and IMAP, or `--mail` files the user's own mail.
+//! real SMTP, [`answers`] over SMTP and IMAP, [`marketing`] and [`newsletter`] at the stand-in for the service, or `--mail`
+//! files the user's own mail.
 
 mod answers;
+mod marketing;
+mod newsletter;
 mod stage;
 mod story;
 mod world;
@@ -29,7 +32,7 @@ pub async fn run(arguments: &DemoArgs, out: &mut Output) -> Result<Exit, CliErro
     let world = World::start();
     let config = configuration(&folder.path, &world, usual)?;
     crate::logs::install(&config.logs, postroom_core::Clock::system(), None);
-    let mut app = App::open(config).await?;
+    let mut app = marketing::hurried(App::open(config).await?.with_marketing().await?);
     organisation(&app).await?;
     let services = match Services::start(&app).await {
         // Another program took a port between our look and our use.
@@ -128,7 +131,7 @@ async fn organisation(app: &App) -> Result<(), Fault> {
     for answer in app.filing.crm.apply(postroom_embedded::demo::organisation()).await {
         answer?;
     }
-    Ok(())
+    marketing::install(app).await
 }
 
 async fn own_mail(app: &App, path: &Path, out: &mut Output) -> Result<(), CliError> {
@@ -136,7 +139,7 @@ async fn own_mail(app: &App, path: &Path, out: &mut Output) -> Result<(), CliErr
     message::import::run(app, &arguments, out).await.map(drop)
 }
 
-/// Plays both acts and says where each mail ended. Answers what did not end where it should.
+/// Plays all acts and says where each mail ended. Answers what did not end where it should.
 async fn tell(
     app: &App,
     world: &World,
@@ -156,6 +159,11 @@ async fn tell(
     stage.out.text("Now they write from the CRM, and the world answers:")?;
     stage.out.text("")?;
     answers::play(&mut stage).await?;
+    stage.out.text("")?;
+    stage.out.text("And the marketing service, where people come and go:")?;
+    stage.out.text("")?;
+    marketing::play(&mut stage).await?;
+    newsletter::play(&mut stage).await?;
     stage.out.text("")?;
     stage.out.flush()?;
     Ok(stage.wrong)

@@ -92,8 +92,12 @@ impl Exit {
             Code::API_INPUT => Some(Exit::Usage),
             Code::API_TOKEN | Code::API_DENIED => Some(Exit::NotAllowed),
             Code::API_NOT_FOUND | Code::CRM_NOT_FOUND | Code::MAIL_SOURCE => Some(Exit::NotFound),
-            Code::API_CONFLICT | Code::STORE_CONFLICT | Code::CRM_OTHER => Some(Exit::Conflict),
-            Code::SAFE_MODE => Some(Exit::Refused),
+            Code::API_CONFLICT
+            | Code::STORE_CONFLICT
+            | Code::CRM_OTHER
+            | Code::CRM_SOLUTION
+            | Code::MARKETING_STATE => Some(Exit::Conflict),
+            Code::SAFE_MODE | Code::MARKETING_AUDIENCE => Some(Exit::Refused),
             Code::CRM_AWAY | Code::STORE_AWAY => Some(Exit::Unreachable),
             Code::CONFIG_INVALID | Code::CONFIG_MISSING | Code::SECRET_FILE | Code::LISTEN_OPEN => {
                 Some(Exit::ConfigInvalid)

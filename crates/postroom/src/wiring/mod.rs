@@ -4,6 +4,7 @@ pub mod crm;
 pub mod directory;
 pub mod doors;
 pub mod issuers;
+pub mod marketing;
 pub mod outgoing;
 pub mod relay;
 pub mod watched;

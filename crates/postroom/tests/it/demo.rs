@@ -21,8 +21,9 @@ fn demo(folder: &Path, options: &[&str]) -> (i32, String) {
     (status.code().unwrap_or(-1), said)
 }
 
-/// How each step ended, in order: the eight mails that came in, then what sales wrote and what came of it.
-const OUTCOMES: [&str; 16] = [
+/// How each step ended, in order: the eight mails that came in, then what sales wrote and what came of it, then who left,
+/// then the letter to 500 people.
+const OUTCOMES: [&str; 30] = [
     "filed on case \"Mash pump leaks at the shaft\"",
     "filed on case \"Mash pump leaks at the shaft\"",
     "filed without a record, queue item made",
@@ -39,6 +40,20 @@ const OUTCOMES: [&str; 16] = [
     "shown on the outgoing e-mail: post.old@fjordbad.example bounced",
     "filed on opportunity \"Three pumps for the outdoor pool\"",
     "filed on opportunity \"Three pumps for the outdoor pool\"",
+    "she left",
+    "her contact in the CRM allows no bulk e-mail any more",
+    "the service will mail him nothing, whoever imports him there again",
+    "500 members",
+    "488 of 500 would get it; nothing is written and nobody is mailed",
+    "refused: another number than was counted",
+    "its people are at the service, and it is held here until its time",
+    "one person less",
+    "handed over once, to 487 people",
+    "the service mailed 487 people, and not the one who left",
+    "done at the service",
+    "180 opens by people and 60 by machines, 45 clicks, 4 orders for 798.00, as the service counts them",
+    "who left allows no bulk e-mail in the CRM any more",
+    "the service mailed 486 people, and not those who left",
 ];
 
 #[test]

@@ -15,6 +15,7 @@ mod house;
 mod installed;
 mod load;
 mod make;
+mod marketing;
 mod outside;
 mod peers;
 mod power;
@@ -23,6 +24,7 @@ mod real_mail;
 mod roundtrip;
 mod sending;
 mod signing;
+mod solution;
 mod story;
 mod watching;
 

@@ -4,6 +4,7 @@
 //! is written out is the operations' own serialisation; [`schema`] describes it, and a test compares the two.
 
 mod mailboxes;
+mod marketing;
 mod messages;
 mod outgoing;
 mod people;
@@ -15,6 +16,12 @@ mod status;
 mod tokens;
 mod writing;
 
+pub(crate) use marketing::campaigns::{
+    after as campaigns_after, cursor as campaigns_cursor, send_order, send_state,
+};
+pub(crate) use marketing::mapping::record as record_named;
+pub(crate) use marketing::suppressions::{after as suppressions_after, cursor as suppressions_cursor};
+pub(crate) use marketing::sync::{run_state, sync_type};
 pub(crate) use records::{table as table_name, value as filter_value};
 
 use axum::Router;
@@ -68,6 +75,9 @@ fn operations(max_message: u64) -> OpenApiRouter<App> {
         .routes(routes!(writing::write))
         .routes(routes!(writing::answer))
         .layer(DefaultBodyLimit::max(encoded.saturating_add(JSON_BODY)));
+    let with_lists = OpenApiRouter::new()
+        .routes(routes!(marketing::suppressions::import))
+        .layer(DefaultBodyLimit::max(marketing::suppressions::IMPORT));
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(messages::show))
         .routes(routes!(messages::raw))
@@ -78,7 +88,10 @@ fn operations(max_message: u64) -> OpenApiRouter<App> {
         .routes(routes!(messages::replay))
         .routes(routes!(messages::replay_review))
         .routes(routes!(messages::undo))
+        .routes(routes!(people::show))
+        .routes(routes!(people::prove))
         .routes(routes!(people::erase))
+        .routes(routes!(people::merge))
         .routes(routes!(review::list))
         .routes(routes!(records::find))
         .routes(routes!(records::list))
@@ -102,10 +115,50 @@ fn operations(max_message: u64) -> OpenApiRouter<App> {
         .routes(routes!(shelf::replay))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::revoke))
+        .merge(of_marketing())
         .layer(DefaultBodyLimit::max(JSON_BODY))
         .merge(with_mail)
         .merge(with_records)
         .merge(with_files)
+        .merge(with_lists)
+}
+
+/// Those of the marketing half, but for the import of suppressions.
+fn of_marketing() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(marketing::accounts::list))
+        .routes(routes!(marketing::accounts::check))
+        .routes(routes!(marketing::accounts::pause))
+        .routes(routes!(marketing::accounts::resume))
+        .routes(routes!(marketing::sync::list))
+        .routes(routes!(marketing::sync::run))
+        .routes(routes!(marketing::sync::dry_run))
+        .routes(routes!(marketing::sync::runs))
+        .routes(routes!(marketing::sync::show))
+        .routes(routes!(marketing::sync::confirm))
+        .routes(routes!(marketing::sync::rejected))
+        .routes(routes!(marketing::sync::replay))
+        .routes(routes!(marketing::campaigns::list))
+        .routes(routes!(marketing::campaigns::show))
+        .routes(routes!(marketing::campaigns::report))
+        .routes(routes!(marketing::campaigns::audience))
+        .routes(routes!(marketing::campaigns::test))
+        .routes(routes!(marketing::campaigns::send))
+        .routes(routes!(marketing::campaigns::sends))
+        .routes(routes!(marketing::campaigns::show_send))
+        .routes(routes!(marketing::campaigns::order))
+        .routes(routes!(marketing::mapping::list, marketing::mapping::set))
+        .routes(routes!(marketing::mapping::remove))
+        .routes(routes!(marketing::mapping::sample))
+        .routes(routes!(marketing::lists::list))
+        .routes(routes!(marketing::lists::show))
+        .routes(routes!(marketing::lists::sync))
+        .routes(routes!(marketing::lists::compare))
+        .routes(routes!(marketing::forms::list))
+        .routes(routes!(marketing::forms::show))
+        .routes(routes!(marketing::suppressions::list, marketing::suppressions::add))
+        .routes(routes!(marketing::suppressions::lift))
+        .routes(routes!(marketing::suppressions::check))
 }
 
 /// The routes below `/api/v1`.

@@ -2,14 +2,20 @@
 //! `answers_are_as_described` reads real ones against this.
 #![expect(dead_code, reason = "these types describe JSON and are never made")]
 
+mod campaigns;
 mod mailflow;
+mod marketing;
+mod people;
 mod writing;
 
 use std::collections::BTreeMap;
 
 use utoipa::ToSchema;
 
+pub use campaigns::*;
 pub use mailflow::*;
+pub use marketing::*;
+pub use people::*;
 pub use writing::*;
 
 /// A row of the CRM.
@@ -417,6 +423,9 @@ pub struct Erasure {
     bodies_kept: u64,
     /// What the CRM did not let go.
     refusals: Vec<ErasureRefusal>,
+    /// Null where no account of the marketing service is configured.
+    #[schema(required)]
+    marketing: Option<MarketingErasure>,
 }
 
 /// A change that the CRM refused.

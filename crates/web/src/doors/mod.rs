@@ -28,6 +28,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use postroom_core::{DoorKind, DoorRefusal, DoorReply, DoorRequest, Fault};
 use postroom_operations::{DoorUser, Stranger};
 use tower::ServiceExt;
+use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::Predicate;
 use tracing::Instrument;
@@ -61,7 +62,9 @@ mod codes {
 
 /// Everything behind the doors' paths.
 pub(crate) fn router(app: App) -> Router {
-    let compression = CompressionLayer::new().compress_when(WorthIt);
+    // The quickest level shrinks a page of rows to an eighth in JSON and to a thirtieth in XML; the usual one takes four to six
+    // times the CPU, half of what a page takes in all, to make that a twelfth and a ninetieth.
+    let compression = CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(WorthIt);
     Router::new().fallback(answer).layer(compression).with_state(app)
 }
 

@@ -6,6 +6,7 @@
 
 mod assets;
 mod mailboxes;
+mod marketing;
 mod message;
 mod messages;
 mod outgoing;
@@ -68,6 +69,35 @@ pub(crate) fn routes() -> Router<App> {
         .route("/shelf", get(shelf::list))
         .route("/shelf/{id}/replay", post(shelf::replay))
         .route("/shelf/{id}/give-up", post(shelf::give_up))
+        .route("/sync", get(marketing::sync::overview))
+        .route("/sync/runs", get(marketing::sync::runs))
+        .route("/sync/runs/{id}", get(marketing::sync::show))
+        .route("/sync/runs/{id}/confirm", post(marketing::sync::confirm))
+        .route("/sync/runs/{id}/replay", post(marketing::sync::replay))
+        .route("/sync/accounts/{name}/pause", post(marketing::sync::pause))
+        .route("/sync/accounts/{name}/resume", post(marketing::sync::resume))
+        .route("/sync/accounts/{account}/{type}/run", post(marketing::sync::run_now))
+        .route("/campaigns", get(marketing::campaigns::list))
+        .route("/campaigns/{account}/{id}", get(marketing::campaigns::show))
+        .route("/campaigns/{account}/{id}/audience", get(marketing::campaigns::audience))
+        .route("/campaigns/{account}/{id}/send", post(marketing::campaigns::send))
+        .route("/sends", get(marketing::sends::list))
+        .route("/sends/{id}", get(marketing::sends::show))
+        .route("/sends/{id}/{order}", post(marketing::sends::order))
+        .route("/mappings", get(marketing::mapping::show))
+        .route("/mappings/set", post(marketing::mapping::set))
+        .route("/mappings/remove", post(marketing::mapping::remove))
+        .route("/lists", get(marketing::lists::list))
+        .route("/lists/{id}", get(marketing::lists::show))
+        .route("/lists/{id}/sync", post(marketing::lists::sync))
+        .route("/people", get(marketing::people::show))
+        .route("/people/erase", post(marketing::people::erase))
+        .route("/people/merge", post(marketing::people::merge))
+        .route("/forms", get(marketing::forms::list))
+        .route("/forms/{account}/{number}", get(marketing::forms::show))
+        .route("/suppressions", get(marketing::suppressions::list))
+        .route("/suppressions/add", post(marketing::suppressions::add))
+        .route("/suppressions/lift", post(marketing::suppressions::lift))
         .route("/assets/{name}", get(assets::serve))
         .layer(DefaultBodyLimit::max(FORM))
 }
@@ -120,6 +150,21 @@ fn done_sentence(done: Option<&str>) -> Option<&'static str> {
         "written-before" => Some("This mail was written before: it is not sent twice."),
         "tried" => Some("It will be tried again in a moment."),
         "given-up" => Some("Given up. The mail itself is kept."),
+        "asked" => Some("Asked for: it begins in a moment."),
+        "account-paused" => Some("Paused. What is under way ends; nothing else begins."),
+        "account-resumed" => Some("Resumed. What is due begins in a moment."),
+        "confirmed" => Some("Confirmed. It begins again and does not ask."),
+        "put-back" => Some("Those rows get another try in a moment."),
+        "suppressed" => Some("Held back from now on. Both sides are told in a moment."),
+        "lifted" => Some("Lifted. Both sides are told in a moment."),
+        "lifted-partly" => Some("Lifted, but something else holds mail back: see below."),
+        "send-asked" => Some("Asked for. It is prepared in a moment, and held here until its time."),
+        "send-ordered" => Some("Ordered. The CRM's row will say so in a moment."),
+        "mapped" => Some("Mapped. Everybody is looked at again by the next run of contacts."),
+        "unmapped" => Some("Not mapped any more. What both sides have stays."),
+        "merged" => Some("Given to the other record. The CRM hears of it in the next runs."),
+        "erased" => Some("Erased. What is left is below; nobody mails the address again."),
+        "erased-partly" => Some("Begun, and not done yet: erase once more in a while."),
         "signed-out" => Some("You are signed out."),
         _ => None,
     }

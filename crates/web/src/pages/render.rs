@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::problem::Problem;
 
 /// All templates, inside the binary.
-pub(crate) const TEMPLATES: [(&str, &str); 19] = [
+pub(crate) const TEMPLATES: [(&str, &str); 34] = [
     ("base.html", include_str!("../../templates/base.html")),
     ("parts.html", include_str!("../../templates/parts.html")),
     ("today.html", include_str!("../../templates/today.html")),
@@ -32,6 +32,21 @@ pub(crate) const TEMPLATES: [(&str, &str); 19] = [
     ("outgoing_mail.html", include_str!("../../templates/outgoing_mail.html")),
     ("mailboxes.html", include_str!("../../templates/mailboxes.html")),
     ("mailbox.html", include_str!("../../templates/mailbox.html")),
+    ("sync.html", include_str!("../../templates/sync.html")),
+    ("sync_runs.html", include_str!("../../templates/sync_runs.html")),
+    ("sync_run.html", include_str!("../../templates/sync_run.html")),
+    ("mappings.html", include_str!("../../templates/mappings.html")),
+    ("lists.html", include_str!("../../templates/lists.html")),
+    ("list.html", include_str!("../../templates/list.html")),
+    ("people.html", include_str!("../../templates/people.html")),
+    ("forms.html", include_str!("../../templates/forms.html")),
+    ("form.html", include_str!("../../templates/form.html")),
+    ("suppressions.html", include_str!("../../templates/suppressions.html")),
+    ("campaigns.html", include_str!("../../templates/campaigns.html")),
+    ("campaign.html", include_str!("../../templates/campaign.html")),
+    ("campaign_send.html", include_str!("../../templates/campaign_send.html")),
+    ("sends.html", include_str!("../../templates/sends.html")),
+    ("send.html", include_str!("../../templates/send.html")),
     ("write.html", include_str!("../../templates/write.html")),
     ("find_record.html", include_str!("../../templates/find_record.html")),
     ("sign_in.html", include_str!("../../templates/sign_in.html")),
@@ -88,6 +103,7 @@ pub(super) fn page(
         ("may_decide", json!(may(Permission::Decide))),
         ("may_open", json!(may(Permission::ReadBodies))),
         ("may_write", json!(may(Permission::WriteRecords))),
+        ("marketing", json!(app.operations.has_marketing())),
         ("now", json!(app.clock.now())),
     ];
     for (key, value) in common {

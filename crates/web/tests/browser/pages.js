@@ -1,4 +1,4 @@
-// Opens each page in light and dark, wide and narrow: no axe violation, no horizontal scroll, no script out of mail, and the
+// Opens each page light and wide, then dark and narrow: no axe violation, no horizontal scroll, no script out of mail, and the
 // main actions by keyboard alone. Facts come in PAGES_… variables; screenshots go to the folder PAGES_SHOTS, when it is set. Exit code 1 lists what failed.
 import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -50,15 +50,13 @@ async function audit(where) {
 }
 
 async function examine(name, path) {
-  for (const scheme of ["light", "dark"]) {
-    for (const width of [1280, 390]) {
-      await page.emulateMedia({ colorScheme: scheme });
-      await page.setViewportSize({ width, height: width === 390 ? 844 : 900 });
-      await page.goto(base + path);
-      const where = `${name} ${scheme} ${width}`;
-      await audit(where);
-      await shoot(`${name}-${scheme}-${width}`);
-    }
+  for (const [scheme, width] of [["light", 1280], ["dark", 390]]) {
+    await page.emulateMedia({ colorScheme: scheme });
+    await page.setViewportSize({ width, height: width === 390 ? 844 : 900 });
+    await page.goto(base + path);
+    const where = `${name} ${scheme} ${width}`;
+    await audit(where);
+    await shoot(`${name}-${scheme}-${width}`);
   }
 }
 
@@ -153,6 +151,50 @@ async function letter() {
   if (!(await page.textContent("main")).includes("A letter by hand")) fault("the new mail is not on its record");
 }
 
+/** A lifting without newer proof is refused in place, with the typed words; with it, the page says so. */
+async function lifting() {
+  await page.setViewportSize({ width: 1280, height: 900 });
+  await page.goto(`${base}/suppressions?address=${encodeURIComponent("anna@customer.example")}`);
+  await page.click("details.lifting summary");
+  await page.fill("#proof", "ticket 4711");
+  await page.fill("#at", "2020-01-01");
+  await page.click("details.lifting button");
+  await page.waitForSelector("#lift-wrong");
+  if ((await page.inputValue("#proof")) !== "ticket 4711") fault("the typed proof is lost");
+  for (const width of [1280, 390]) {
+    await page.setViewportSize({ width, height: 900 });
+    await audit(`lift-refused ${width}`);
+    await shoot(`lift-refused-${width}`);
+  }
+  await page.fill("#at", "");
+  await page.click("details.lifting button");
+  await page.waitForURL(/done=lifted/);
+  if (!(await page.textContent("main")).includes("ticket 4711")) fault("the proof is not in the ledger");
+}
+
+/** From a campaign to a send by keyboard: lists, the count, a wrong number refused in place, the right one. */
+async function sending() {
+  await page.setViewportSize({ width: 1280, height: 900 });
+  await page.goto(base + fact("CAMPAIGN"));
+  if (!(await tabTo("input[name=list]", 25))) return;
+  await page.keyboard.press("Space");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/audience\?list=/);
+  await page.fill("#expected", "7");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("#send-wrong");
+  if ((await page.inputValue("#expected")) !== "7") fault("the typed number is lost");
+  for (const width of [1280, 390]) {
+    await page.setViewportSize({ width, height: 900 });
+    await audit(`campaign-send-refused ${width}`);
+    await shoot(`campaign-send-refused-${width}`);
+  }
+  await page.fill("#expected", "1");
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/done=send-asked/);
+}
+
 async function hostile() {
   await page.goto(`${base}/messages/${fact("EVIL")}`);
   await page.click("details.formatted summary");
@@ -168,7 +210,7 @@ async function hostile() {
 
 async function targets() {
   await page.setViewportSize({ width: 390, height: 844 });
-  for (const path of ["/", "/messages", `/messages/${fact("MAIL")}`, "/records", "/shelf", "/review", "/outgoing", `/outgoing/${fact("DOUBT")}`, "/mailboxes", "/mailboxes/support"]) {
+  for (const path of ["/", "/messages", `/messages/${fact("MAIL")}`, "/records", "/shelf", "/review", "/outgoing", `/outgoing/${fact("DOUBT")}`, "/mailboxes", "/mailboxes/support", "/sync", `/sync/runs/${fact("PARTLY")}`, "/suppressions", "/campaigns", fact("CAMPAIGN"), `${fact("CAMPAIGN")}/audience?list=${fact("LIST")}`, "/sends", `/sends/${fact("LOST")}`]) {
     await page.goto(base + path);
     const small = await page.evaluate(() => [...document.querySelectorAll("button, .button, nav a, summary, input:not([type=hidden])")]
       .filter((element) => element.checkVisibility()).map((element) => [element.textContent.trim() || element.name, element.getBoundingClientRect()])
@@ -202,6 +244,38 @@ try {
   await examine("mailbox", "/mailboxes/support?since=2026-03-01");
   await examine("mailbox-refused", "/mailboxes/support?since=2999-01-01");
   await examine("shelf", "/shelf");
+  await examine("sync", "/sync");
+  await examine("sync-runs", "/sync/runs");
+  await examine("sync-runs-none", "/sync/runs?state=failed");
+  await examine("sync-run", `/sync/runs/${fact("PARTLY")}`);
+  await examine("sync-held", `/sync/runs/${fact("HELD")}`);
+  await examine("mappings", "/mappings");
+  await examine("mappings-sample", `/mappings?record=contact/${fact("PERSON")}`);
+  await examine("mappings-found", "/mappings?record=brien");
+  await examine("lists", "/lists");
+  await examine("list", `/lists/${fact("LISTED")}`);
+  await examine("list-compared", `/lists/${fact("LISTED")}?compare=yes`);
+  await examine("people-none", "/people");
+  await examine("people", `/people?address=${encodeURIComponent("o'brien+x@example.com")}&on=2026-03-01&erase=yes`);
+  await examine("people-refused", "/people?address=nobody");
+  await examine("forms", "/forms");
+  await examine("form", `/forms/main/${fact("FORM")}`);
+  await examine("suppressions", "/suppressions");
+  await examine("suppressions-why", `/suppressions?address=${encodeURIComponent("o'brien+x@example.com")}`);
+  await examine("suppressions-refused", "/suppressions?address=nobody&q=zebra");
+  await lifting();
+  await examine("campaigns", "/campaigns");
+  await examine("campaign", fact("CAMPAIGN"));
+  await examine("campaign-never-sent", "/campaigns/main/12");
+  await examine("campaign-audience", `${fact("CAMPAIGN")}/audience?list=${fact("LIST")}`);
+  await examine("campaign-audience-none", `${fact("CAMPAIGN")}/audience`);
+  await examine("sends", "/sends");
+  await examine("sends-none", "/sends?state=paused");
+  await examine("send-approval", `/sends/${fact("APPROVAL")}`);
+  await examine("send-question", `/sends/${fact("QUESTION")}`);
+  await examine("send-lost", `/sends/${fact("LOST")}`);
+  await examine("send-sent", `/sends/${fact("WENT")}`);
+  await sending();
   await examine("problem", "/messages/msg_00000000000000000000000000");
   await hostile();
   await targets();

@@ -8,7 +8,7 @@ use postroom_operations::Role;
 use tokio::process::Command;
 
 use crate::house::House;
-use crate::{pages_in, pages_out};
+use crate::{campaigns, marketing, pages_in, pages_out, people};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/browser");
 const CHROMIUM: &str = "/usr/bin/chromium";
@@ -74,7 +74,11 @@ async fn pages_in_chromium() {
         &format!("{FOLDER}/node_modules/playwright-core"),
         "run npm ci --ignore-scripts in crates/web/tests/browser",
     );
-    let house = House::with_way_out().await;
+    let world = people::world();
+    let house = people::house(&world).await;
+    let known = people::furnish(&house, &world).await;
+    let [partly, held] = marketing::furnish(&house).await.map(|run| run.to_string());
+    let sends = campaigns::furnish(&house).await;
     let [tracked, evil] = furnish(&house).await;
     pages_in::watch(&house, WatchState::Stopped, Some("PR-3103")).await;
     pages_in::resembling(&house).await;
@@ -88,6 +92,17 @@ async fn pages_in_chromium() {
         ("PAGES_EVIL", evil),
         ("PAGES_SENT", sent),
         ("PAGES_DOUBT", doubt),
+        ("PAGES_PARTLY", partly),
+        ("PAGES_HELD", held),
+        ("PAGES_CAMPAIGN", format!("/campaigns/main/{}", campaigns::CAMPAIGN)),
+        ("PAGES_LIST", campaigns::LIST.to_owned()),
+        ("PAGES_APPROVAL", sends.approval.to_string()),
+        ("PAGES_QUESTION", sends.question.to_string()),
+        ("PAGES_LOST", sends.lost.to_string()),
+        ("PAGES_WENT", sends.sent.to_string()),
+        ("PAGES_PERSON", known.person.to_string()),
+        ("PAGES_LISTED", known.list.to_string()),
+        ("PAGES_FORM", known.form.to_string()),
         ("PAGES_RECORD", house.story.case_pump.to_string()),
         ("PAGES_CHROMIUM", CHROMIUM.to_owned()),
     ];

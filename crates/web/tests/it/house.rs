@@ -10,6 +10,7 @@ use postroom_core::{Clock, Crm, CrmDoors, Direction, Envelope, Ids, MailId};
 use postroom_embedded::Embedded;
 use postroom_embedded::demo::{self, Story};
 use postroom_jobs::{NewJob, Runner};
+use postroom_marketing::Engine;
 use postroom_operations::{
     Actor, DoorSettings, Operations, Posted, Privacy, Role, Scope, TokenOrder, Writing,
 };
@@ -39,6 +40,7 @@ pub struct House {
     pub clock: Clock,
     runner: Runner,
     sending: Sending,
+    pub engine: Engine,
     sign_in_url: String,
     _stop: DropGuard,
     _folder: TempDir,
@@ -55,12 +57,14 @@ struct Plan {
     mailbox: Option<Mailbox>,
     doors: Option<(Arc<dyn CrmDoors>, DoorSettings)>,
     clock: Clock,
+    /// Where the account of the marketing service is, when one is configured.
+    marketing: Option<String>,
 }
 
 impl Default for Plan {
     fn default() -> Self {
         let (writing, clock) = (Writing::NoWayOut, Clock::system());
-        Plan { tls: None, watched: &[], writing, mailbox: None, doors: None, clock }
+        Plan { tls: None, watched: &[], writing, mailbox: None, doors: None, clock, marketing: None }
     }
 }
 
@@ -97,6 +101,20 @@ impl House {
         House::furnished(Plan { clock, watched: &["support"], writing, ..Plan::default() }).await
     }
 
+    /// The way out, and an account `main` of a marketing service that nobody runs.
+    pub async fn with_marketing() -> House {
+        let writing = Writing::Ready { senders: vec!["demo.example".into()] };
+        let marketing = Some("http://127.0.0.1:1".to_owned());
+        House::furnished(Plan { watched: &["support"], writing, marketing, ..Plan::default() }).await
+    }
+
+    /// The way out, and an account `main` at a stand-in that answers at this address.
+    pub async fn with_service(url: String) -> House {
+        let writing = Writing::Ready { senders: vec!["demo.example".into()] };
+        let marketing = Some(url);
+        House::furnished(Plan { watched: &["support"], writing, marketing, ..Plan::default() }).await
+    }
+
     /// With another mailbox.
     pub async fn with_mailbox(mailbox: Mailbox) -> House {
         House::furnished(Plan { mailbox: Some(mailbox), ..Plan::default() }).await
@@ -110,13 +128,14 @@ impl House {
     }
 
     async fn furnished(plan: Plan) -> House {
-        let Plan { tls, watched, writing, mailbox, doors, clock } = plan;
+        let Plan { tls, watched, writing, mailbox, doors, clock, marketing } = plan;
         let folder = tempfile::tempdir().unwrap();
         let ids = Ids::random();
-        let areas = [
+        let areas: [&[postroom_store::migrate::Migration]; 5] = [
             postroom_jobs::MIGRATIONS,
             postroom_tracking::MIGRATIONS,
             postroom_operations::MIGRATIONS,
+            postroom_marketing::MIGRATIONS,
             postroom_embedded::MIGRATIONS,
         ];
         let url = format!("sqlite://{}", folder.path().join("postroom.db").display());
@@ -140,11 +159,13 @@ impl House {
             signer: None,
             directory: None,
         };
+        let engine = crate::marketing::engine(&filing, marketing.as_deref());
         let intake = Arc::new(Intake::new(store.clone(), clock.clone(), ids.clone()));
         let operations = Operations::new(filing.clone(), intake, random)
             .with_watched(watched.iter().map(|name| (*name).to_owned()))
             .with_privacy(privacy)
-            .with_writing(writing);
+            .with_writing(writing)
+            .with_marketing(engine.clone());
         let operations = match doors {
             Some((port, settings)) => operations.with_doors(port, settings),
             None => operations,
@@ -154,7 +175,7 @@ impl House {
             store.clone(),
             clock.clone(),
             ids.clone(),
-            vec![Arc::new(filing), Arc::new(sending.clone())],
+            vec![Arc::new(filing), Arc::new(sending.clone()), Arc::new(engine.clone())],
             postroom_jobs::Options::default(),
         );
         let options = Options {
@@ -178,6 +199,7 @@ impl House {
             clock,
             runner,
             sending,
+            engine,
             sign_in_url,
             _stop: stop.drop_guard(),
             _folder: folder,

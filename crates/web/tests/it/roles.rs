@@ -43,6 +43,32 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("GET", "/api/v1/today", "OPVA"),
     ("POST", "/api/v1/verify", "OPVA"),
     ("GET", "/api/v1/audit?object=x", "OPVA"),
+    ("GET", "/api/v1/marketing/accounts", "OPVA"),
+    ("POST", "/api/v1/marketing/accounts/main/check", "O"),
+    ("POST", "/api/v1/marketing/accounts/main/pause", "O"),
+    ("POST", "/api/v1/marketing/accounts/main/resume", "O"),
+    ("GET", "/api/v1/marketing/sync", "OPVA"),
+    ("POST", "/api/v1/marketing/sync/main/suppressions/run", "OPA"),
+    ("POST", "/api/v1/marketing/sync/main/suppressions/dry-run", "OPA"),
+    ("GET", "/api/v1/marketing/runs", "OPVA"),
+    ("GET", "/api/v1/marketing/runs/run_00000000000000000000000000", "OPVA"),
+    ("POST", "/api/v1/marketing/runs/run_00000000000000000000000000/confirm", "OPA"),
+    ("GET", "/api/v1/marketing/rejected", "OPVA"),
+    ("POST", "/api/v1/marketing/rejected/replay", "OPA"),
+    ("GET", "/api/v1/marketing/suppressions", "OPVA"),
+    ("POST", "/api/v1/marketing/suppressions", "OPA"),
+    ("POST", "/api/v1/marketing/suppressions/lift", "OPA"),
+    ("GET", "/api/v1/marketing/suppressions/check?address=a@b.example", "OPVA"),
+    ("POST", "/api/v1/marketing/suppressions/import?dry_run=true", "OPA"),
+    ("GET", "/api/v1/marketing/campaigns", "OPVA"),
+    ("GET", "/api/v1/marketing/campaigns/main/1", "OPVA"),
+    ("GET", "/api/v1/marketing/campaigns/main/1/report", "OPVA"),
+    ("POST", "/api/v1/marketing/campaigns/main/1/audience", "OPA"),
+    ("POST", "/api/v1/marketing/campaigns/main/1/test?dry_run=true", "OPA"),
+    ("POST", "/api/v1/marketing/campaigns/main/1/send?dry_run=true", "O"),
+    ("GET", "/api/v1/marketing/sends", "OPVA"),
+    ("GET", "/api/v1/marketing/sends/00000000-0000-0000-0000-000000000009", "OPVA"),
+    ("POST", "/api/v1/marketing/sends/00000000-0000-0000-0000-000000000009/pause", "O"),
     ("GET", "/", "OPV"),
     ("GET", "/messages", "OPV"),
     ("GET", "/messages/{mail}", "OPV"),
@@ -54,6 +80,24 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("GET", "/records/{record}", "OPV"),
     ("GET", "/attachments/00000000-0000-0000-0000-000000000009", "OP"),
     ("GET", "/shelf", "OPV"),
+    ("GET", "/sync", "OPV"),
+    ("GET", "/sync/runs", "OPV"),
+    ("GET", "/sync/runs/run_00000000000000000000000000", "OPV"),
+    ("POST", "/sync/runs/run_00000000000000000000000000/confirm", "OP"),
+    ("POST", "/sync/runs/run_00000000000000000000000000/replay", "OP"),
+    ("POST", "/sync/accounts/main/pause", "O"),
+    ("POST", "/sync/accounts/main/resume", "O"),
+    ("POST", "/sync/accounts/main/suppressions/run", "OP"),
+    ("GET", "/campaigns", "OPV"),
+    ("GET", "/campaigns/main/1", "OPV"),
+    ("GET", "/campaigns/main/1/audience?list=x", "OPV"),
+    ("POST", "/campaigns/main/1/send", "O"),
+    ("GET", "/sends", "OPV"),
+    ("GET", "/sends/00000000-0000-0000-0000-000000000009", "OPV"),
+    ("POST", "/sends/00000000-0000-0000-0000-000000000009/cancel", "O"),
+    ("GET", "/suppressions", "OPV"),
+    ("POST", "/suppressions/add", "OP"),
+    ("POST", "/suppressions/lift", "OP"),
     ("POST", "/messages/{mail}/attach", "OP"),
     ("POST", "/messages/{mail}/reject", "OP"),
     ("POST", "/messages/{mail}/skip", "OP"),
@@ -95,6 +139,23 @@ async fn ask(
             "/api/v1/tokens" => call.body("application/json", r#"{"scope":"api"}"#),
             path if path.contains("/people/erase") => {
                 call.body("application/json", r#"{"address":"somebody@elsewhere.example"}"#)
+            }
+            "/api/v1/marketing/rejected/replay" => call.body("application/json", "{}"),
+            "/api/v1/marketing/suppressions" => call.body("application/json", r#"{"address":"a@b.example"}"#),
+            "/api/v1/marketing/suppressions/lift" => {
+                call.body("application/json", r#"{"address":"a@b.example","proof":"ticket 1"}"#)
+            }
+            "/api/v1/marketing/suppressions/import?dry_run=true" => {
+                call.body("text/csv", "email\na@b.example\n")
+            }
+            path if path.ends_with("/audience") => call.body("application/json", r#"{"lists":["x"]}"#),
+            path if path.contains("/test?") => call.body("application/json", r#"{"to":["a@b.example"]}"#),
+            path if path.contains("/send?") => {
+                call.body("application/json", r#"{"lists":["x"],"expected_count":1}"#)
+            }
+            path if path.starts_with("/api/v1/marketing/sends/") => call.body("application/json", "{}"),
+            "/campaigns/main/1/send" => {
+                call.body("application/x-www-form-urlencoded", format!("csrf={csrf}&expected=1"))
             }
             path if path.ends_with("/rescan") => {
                 call.body("application/json", r#"{"since":"2026-01-31T00:00:00Z"}"#)

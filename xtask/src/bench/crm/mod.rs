@@ -8,7 +8,7 @@
 mod asking;
 mod copying;
 mod peer;
-mod people;
+pub mod people;
 mod reader;
 mod table;
 

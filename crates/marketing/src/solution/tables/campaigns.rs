@@ -145,7 +145,10 @@ const EMAIL_SEND: &[Column] = &[
 ];
 
 const SINGLE_SEND: &[Column] = &[
-    Column::new("esc_emailcampaignid", "Email Campaign", Lookup("esc_emailcampaign")).required().by(User),
+    // Either a campaign, or a program of the service that the person is put into.
+    Column::new("esc_emailcampaignid", "Email Campaign", Lookup("esc_emailcampaign")).by(User),
+    Column::new("esc_isprogram", "Add to Program", YesNo(false)).by(User),
+    Column::new("esc_programid", "Program Id", Whole).by(User),
     Column::new("esc_toemailaddress", "To Address", Email),
     // [{"label": …, "value": …}], filled by a workflow.
     Column::new("esc_personalisation", "Personalisation", Memo(100_000)).by(User),

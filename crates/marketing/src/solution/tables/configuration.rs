@@ -96,6 +96,9 @@ const CONFIGURATION: &[Column] = &[
     Column::new("esc_retentionmonths", "Retention (Months)", Whole).by(User),
     Column::new("esc_usermap", "User Map", Memo(100_000)).by(Both),
     Column::new("esc_heartbeaton", "Heartbeat", Moment).required(),
+    // Which connector works on this organisation: there is never a second one.
+    Column::new("esc_installationid", "Installation Id", Text(36)).required(),
+    Column::new("esc_installationname", "Installation", Text(200)),
 ];
 
 const CRM_FIELD: &[Column] = &[

@@ -1,7 +1,6 @@
 //! `postroom mailbox add`: where an address's mailbox may be, whether it can be signed in to, and its section.
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use postroom_core::{Code, Secret};
 use postroom_mail::imap::{self, Account, Auth, Candidate, SystemNames, Tls, TlsMode};
@@ -10,9 +9,10 @@ use serde_json::json;
 use super::lines;
 use crate::app::App;
 use crate::cli::{AddMailboxArgs, Globals, Protection};
+use crate::commands::section;
 use crate::commands::trial::{self, Step};
 use crate::config::secret::SecretRef;
-use crate::config::{self, Config, quoted};
+use crate::config::{Config, quoted};
 use crate::report::{CliError, Exit, Output, one_line};
 
 pub async fn run(
@@ -61,7 +61,7 @@ pub async fn run(
     }
     let section = Section { name: &name, arguments, at, user }.text();
     let file = match arguments.write && !arguments.dry_run.dry_run {
-        true => Some(append(&section, globals)?),
+        true => Some(section::append(&section, globals)?),
         false => None,
     };
     said(&Found { name: &name, section, steps, candidates: &candidates, file }, arguments, out)
@@ -200,45 +200,6 @@ impl Section<'_> {
             quoted(&file.display().to_string()),
         )
     }
-}
-
-/// Appends a section to the configuration file, once the whole was found to hold together with it.
-fn append(section: &str, globals: &Globals) -> Result<PathBuf, CliError> {
-    let sources = globals.sources();
-    let loaded = config::load(&sources).map_err(CliError::from)?;
-    let file = loaded.files.first().ok_or_else(|| {
-        CliError::new(
-            Code::CONFIG_MISSING,
-            "there is no file to write to: all keys come from the environment",
-        )
-    })?;
-    // Beside the file, so that its conf.d counts too.
-    let draft = file.with_extension("toml.new");
-    let failed =
-        |error: std::io::Error| CliError::new(Code::CONFIG_INVALID, format!("{}: {error}", draft.display()));
-    let text = std::fs::read_to_string(file).map_err(failed)?;
-    let gap = if text.ends_with('\n') || text.is_empty() { "\n" } else { "\n\n" };
-    let written = write_draft(file, &draft, &format!("{text}{gap}{section}")).map_err(failed);
-    let checked = written.and_then(|()| {
-        let sources = config::Sources { file: Some(draft.clone()), ..sources };
-        let loaded = config::load(&sources).map_err(CliError::from)?;
-        let (problems, _) = loaded.check_files();
-        if problems.is_empty() { Ok(()) } else { Err(problems.into()) }
-    });
-    match checked.and_then(|()| std::fs::rename(&draft, file).map_err(failed)) {
-        Ok(()) => Ok(file.clone()),
-        Err(error) => {
-            let _ = std::fs::remove_file(&draft);
-            Err(error)
-        }
-    }
-}
-
-fn write_draft(file: &Path, draft: &Path, text: &str) -> std::io::Result<()> {
-    let mut written = std::fs::File::create_new(draft)?;
-    written.set_permissions(std::fs::metadata(file)?.permissions())?;
-    written.write_all(text.as_bytes())?;
-    written.sync_all()
 }
 
 /// What came of it.

@@ -1,0 +1,324 @@
+//! From the service to the CRM: people who changed since the mark, less an overlap.
+//!
+//! The CRM is written first and the mark moves with what was agreed: after a crash between the two both sides are equal, and
+//! the second look says so. Our own writes come back as changes of the other side and are equal, too: echoes end by value.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use futures_util::FutureExt;
+use postroom_core::address::normal;
+use postroom_core::marketing::{Contact, ContactAsk, Include};
+use postroom_core::{Change, ChangeSet, Record, RecordRef, Value, Verdict};
+use postroom_store::{Error, Tx};
+
+use super::identity::{self, Identity};
+use super::merging::{self, Merged};
+use super::outgoing::{Leaving, leave, touch};
+use super::who::{self, Person, speaker};
+use super::{created, returned};
+use crate::fields::base;
+use crate::mapping::book::{self, Book, Names};
+use crate::people::links::{self, Link};
+use crate::sync::cursor::{self, Cursor};
+use crate::sync::run::Reject;
+use crate::sync::since::Since;
+use crate::sync::{Halt, Turn};
+
+pub(super) async fn run(turn: &mut Turn, book: &Book, identity: &Identity) -> Result<(), Halt> {
+    let account = turn.account.name.clone();
+    let mut cursor: Cursor<Since> =
+        turn.read(move |tx| async move { cursor::read(tx, &account, "contacts").await }.boxed()).await?;
+    let since = cursor.place.begin(turn.engine.rules.overlap);
+    let latest = turn.account.service.server_time().await?;
+    let include = Include { fields: book.labels_in(), channels: true, ..Include::default() };
+    let which = ContactAsk { modified_since: since, include, ..ContactAsk::default() };
+    let mut names = Names::new();
+    loop {
+        let ask = cursor.place.ask();
+        let page = turn.account.service.contacts(&which, &ask).await?;
+        // An account that gives no moments has been read as of the beginning.
+        let moments = page.rows.iter().map(|row| row.updated.unwrap_or(latest));
+        let more = cursor.place.pass(moments, latest, page.next);
+        cursor = take(turn, book, *identity, page.rows, &mut names, cursor).await?;
+        if !more {
+            return Ok(());
+        }
+    }
+}
+
+/// What is known here about the people of a page.
+struct Scene {
+    people: HashMap<RecordRef, Person>,
+    links: HashMap<RecordRef, Link>,
+    by_contact: HashMap<i64, Vec<RecordRef>>,
+    by_address: HashMap<String, Vec<RecordRef>>,
+}
+
+async fn scene(
+    tx: &mut Tx,
+    account: &str,
+    page: &[(i64, String, Option<RecordRef>)],
+) -> Result<Scene, Error> {
+    let ids: Vec<i64> = page.iter().map(|(id, ..)| *id).collect();
+    let addresses: Vec<String> = page.iter().map(|(_, address, _)| address.clone()).collect();
+    let linked = links::of_contacts(tx, account, &ids).await?;
+    let named = page.iter().filter_map(|(.., record)| record.clone());
+    let mut people: HashMap<RecordRef, Person> = HashMap::new();
+    let records: Vec<RecordRef> = linked.iter().map(|link| link.record.clone()).chain(named).collect();
+    for person in who::of_records(tx, &records).await? {
+        people.insert(person.at.clone(), person);
+    }
+    let mut by_address: HashMap<String, Vec<RecordRef>> = HashMap::new();
+    for person in who::of_addresses(tx, &addresses).await? {
+        by_address.entry(person.address()).or_default().push(person.at.clone());
+        people.insert(person.at.clone(), person);
+    }
+    let all: Vec<RecordRef> = people.keys().cloned().collect();
+    let links = links::of_records(tx, account, &all).await?;
+    let mut by_contact: HashMap<i64, Vec<RecordRef>> = HashMap::new();
+    for link in &linked {
+        by_contact
+            .entry(link.contact.as_ref().map_or(0, |contact| contact.0))
+            .or_default()
+            .push(link.record.clone());
+    }
+    Ok(Scene { people, links, by_contact, by_address })
+}
+
+impl Scene {
+    /// The records that a person is: by number, by our identifier, by address.
+    fn records(&self, contact: &Contact, address: &str) -> Vec<&Person> {
+        let by_number = self.by_contact.get(&contact.id.0).into_iter().flatten();
+        let by_address = self.by_address.get(address).filter(|_| !address.is_empty()).into_iter().flatten();
+        let mut records: Vec<RecordRef> = by_number.chain(by_address).cloned().collect();
+        // Who is known otherwise needs no name.
+        if records.is_empty() {
+            records.extend(identity::record(&contact.names));
+        }
+        records.sort();
+        records.dedup();
+        records.iter().filter_map(|record| self.people.get(record)).filter(|person| !person.gone).collect()
+    }
+}
+
+/// What a page comes to.
+#[derive(Default)]
+struct Found {
+    updates: Vec<Update>,
+    links: Vec<Link>,
+    again: HashSet<String>,
+    conflicts: u64,
+    unknown: Vec<Contact>,
+    moved: u64,
+    leaving: Vec<Leaving>,
+    rejects: Vec<Reject>,
+}
+
+/// A record that the CRM changes, and the links that hold once it has.
+struct Update {
+    record: Record,
+    link: Option<Link>,
+}
+
+async fn take(
+    turn: &mut Turn,
+    book: &Book,
+    identity: Identity,
+    page: Vec<Contact>,
+    names: &mut Names,
+    cursor: Cursor<Since>,
+) -> Result<Cursor<Since>, Halt> {
+    let read = page.len() as u64;
+    let keys: Vec<_> = page
+        .iter()
+        .map(|contact| (contact.id.0, address(contact), identity::record(&contact.names)))
+        .collect();
+    let account = turn.account.name.clone();
+    let scene = turn.read(move |tx| async move { scene(tx, &account, &keys).await }.boxed()).await?;
+    let wanted = scene.people.values().flat_map(|person| book.wanted(&person.at.table, &person.columns));
+    book::names(turn.engine.crm.as_ref(), wanted.collect(), names).await?;
+    let mut found = Found::default();
+    for contact in &page {
+        compare(&scene, book, identity, contact, names, &mut found);
+    }
+    returned::look(turn, &page).await?;
+    let unknown = std::mem::take(&mut found.unknown);
+    created::make(turn, book, unknown).await?;
+    write(turn, &mut found).await?;
+    note(turn, found, read, cursor).await
+}
+
+fn address(contact: &Contact) -> String {
+    normal(contact.names.email.as_deref().unwrap_or_default())
+}
+
+fn compare(
+    scene: &Scene,
+    book: &Book,
+    identity: Identity,
+    contact: &Contact,
+    names: &Names,
+    found: &mut Found,
+) {
+    let at = address(contact);
+    let records = scene.records(contact, &at);
+    let Some(speaking) = speaker(&records).or_else(|| records.first().copied()) else {
+        found.unknown.push(contact.clone());
+        return;
+    };
+    let link = scene.links.get(&speaking.at);
+    // Two people of the service for one record: the one with its address is the one.
+    if let Some(other) = link.and_then(|link| link.contact.clone()).filter(|own| *own != contact.id) {
+        if at != speaking.address() {
+            return;
+        }
+        let address = link.map(|link| link.address.clone()).unwrap_or_default();
+        found.leaving.push(Leaving { contact: other, address, record: speaking.at.clone() });
+    }
+    // The CRM's address is the one that counts; the next thing that is sent brings it there.
+    found.moved += u64::from(speaking.address() != at && link.is_some_and(|link| link.address != at));
+    let (here, _) = book.fields(&speaking.at.table, &speaking.columns, names);
+    let before = link.and_then(|link| link.base.as_deref()).map(base::read);
+    let merged = merging::merge(book, &speaking.at.table, here, &contact.fields, before.as_ref());
+    let rejected = merged.problems.iter().map(|problem| Reject {
+        subject: speaking.at.to_string(),
+        code: Some(postroom_core::Code::MARKETING_DATA),
+        reason: format!("{}: {}", problem.label, problem.reason),
+        sent: String::new(),
+        received: format!("{:?}", contact.fields.get(&problem.label)),
+    });
+    found.rejects.extend(rejected);
+    found.conflicts += merged.conflicts;
+    let unnamed = identity.named && identity::record(&contact.names).as_ref() != Some(&speaking.at);
+    let next = after(book, speaking, link, contact, &merged, unnamed);
+    if merged.resend && link.is_some_and(|link| link.digest.is_some()) {
+        found.again.insert(speaking.address());
+    }
+    let opt_in = contact.email.as_ref().map(|channel| &channel.opt_in);
+    let columns = |person: &Person| {
+        let raised = opt_in.and_then(|opt_in| merging::raised(&person.columns, opt_in));
+        raised.map(|value| ("esc_optintype".to_owned(), Value::from(value)))
+    };
+    let own = merged.columns.iter().cloned().chain(columns(speaking)).collect();
+    put(found, speaking, own, Some(next));
+    for other in records.iter().filter(|other| other.at != speaking.at) {
+        let shared = scene.links.get(&other.at);
+        let known = shared.is_some_and(|link| link.contact.as_ref() == Some(&contact.id));
+        let fresh = Link {
+            record: other.at.clone(),
+            address: other.address(),
+            contact: Some(contact.id.clone()),
+            digest: None,
+            base: None,
+        };
+        put(found, other, columns(other).into_iter().collect(), (!known).then_some(fresh));
+    }
+}
+
+fn put(found: &mut Found, person: &Person, columns: Vec<(String, Value)>, link: Option<Link>) {
+    if columns.is_empty() {
+        found.links.extend(link);
+        return;
+    }
+    let record = columns
+        .into_iter()
+        .fold(Record::new(person.at.clone()), |record, (column, value)| record.with(column, value));
+    found.updates.push(Update { record, link });
+}
+
+/// The link after both sides agreed. When nothing is to be sent back, what was agreed counts as sent.
+fn after(
+    book: &Book,
+    person: &Person,
+    link: Option<&Link>,
+    contact: &Contact,
+    merged: &Merged,
+    unnamed: bool,
+) -> Link {
+    let address = person.address();
+    let same_address = self::address(contact) == address;
+    let digest = book.digest(&person.at, &address, &merged.fields).to_vec();
+    // What was refused for what it holds stays refused; what is at the service as it is here need not be sent.
+    let sent = match (merged.resend || unnamed || !same_address, link.and_then(|link| link.digest.clone())) {
+        (true, _) if merged.resend => None,
+        (true, kept) => kept,
+        (false, _) => Some(digest),
+    };
+    Link {
+        record: person.at.clone(),
+        address: link.map_or_else(|| self::address(contact), |link| link.address.clone()),
+        contact: Some(contact.id.clone()),
+        digest: sent,
+        base: Some(base::write(&merged.base)),
+    }
+}
+
+/// Writes the CRM; a record that is refused leaves its neighbours alone, and its link as it was.
+async fn write(turn: &mut Turn, found: &mut Found) -> Result<(), Halt> {
+    let updates = std::mem::take(&mut found.updates);
+    let side = &mut turn.counts.to_crm;
+    if turn.dry {
+        let number = updates.len() as u64;
+        (side.sent, side.changed) = (side.sent + number, side.changed + number);
+        return Ok(());
+    }
+    let sets =
+        updates.iter().map(|update| ChangeSet { changes: vec![Change::Update(update.record.clone())] });
+    let answers = match updates.is_empty() {
+        true => Vec::new(),
+        false => turn.engine.crm.apply(sets.collect()).await,
+    };
+    for (update, answer) in updates.into_iter().zip(answers) {
+        match answer {
+            Ok(_) => {
+                turn.counts.to_crm.sent += 1;
+                turn.counts.to_crm.changed += 1;
+                found.links.extend(update.link);
+            }
+            Err(fault) if fault.verdict == Verdict::Reject => {
+                turn.counts.to_crm.sent += 1;
+                turn.counts.to_crm.rejected += 1;
+                let sent = serde_json::to_string(&update.record).unwrap_or_default();
+                found.rejects.push(crate::sync::turn::rejected(update.record.at.to_string(), &fault, sent));
+            }
+            Err(fault) => return Err(fault.into()),
+        }
+    }
+    Ok(())
+}
+
+async fn note(
+    turn: &mut Turn,
+    found: Found,
+    read: u64,
+    mut cursor: Cursor<Since>,
+) -> Result<Cursor<Since>, Halt> {
+    let (account, now, dry) = (turn.account.name.clone(), turn.now().as_microsecond(), turn.dry);
+    let Found { links, again, conflicts, moved, leaving, rejects, .. } = found;
+    turn.reject(rejects).await?;
+    let stored = turn.page("marketing.contacts_read", move |tx, counts| {
+        async move {
+            counts.read += read;
+            counts.conflicts += conflicts;
+            counts.skip("address changed in the service", moved);
+            links::put(tx, &account, links).await?;
+            leave(tx, &account, now, &leaving).await?;
+            let again: Vec<String> = again.into_iter().collect();
+            touch(tx, &again).await?;
+            if !dry {
+                cursor.write(tx).await?;
+            }
+            Ok(cursor)
+        }
+        .boxed()
+    });
+    Ok(stored.await?)
+}
+
+/// The fields that an unknown person gives a new record of a table.
+pub(super) fn first_columns(book: &Book, table: &str, contact: &Contact) -> BTreeMap<String, Value> {
+    let nothing = BTreeMap::new();
+    let (empty, _) = book.fields(table, &nothing, &Names::new());
+    let merged = merging::merge(book, table, empty, &contact.fields, None);
+    merged.columns.into_iter().filter(|(_, value)| *value != Value::Null).collect()
+}

@@ -1,0 +1,140 @@
+//! What becomes of people afterwards: a lead is qualified, records are merged, and somebody turns up in the CRM whose mail was
+//! opened before. Rows that are about them are told again; ids stay, so their lookups change and nothing is doubled.
+
+use futures_util::FutureExt;
+use jiff::Timestamp;
+use postroom_core::Value;
+use postroom_store::sql::{Expr, ExprTrait, Order, Query};
+use postroom_store::{Error, Insert, Tx};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::settings::Settings;
+use crate::people::stored;
+use crate::sync::cursor::{self, Cursor};
+use crate::sync::{Halt, Turn};
+
+/// People of one page.
+const PAGE: u64 = 500;
+/// The column of a contact that names the lead that it was.
+const ORIGIN: &str = "originatingleadid";
+
+/// How far the people have been looked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+struct Seq(i64);
+
+/// A person that changed.
+struct Changed {
+    seq: i64,
+    record: Uuid,
+    lead: Option<Uuid>,
+    merged: bool,
+}
+
+/// Looks at everybody who changed since the last time.
+///
+/// # Errors
+/// The store's.
+pub async fn run(turn: &mut Turn) -> Result<(), Halt> {
+    let account = turn.account.name.clone();
+    let mut cursor: Cursor<Seq> =
+        turn.read(move |tx| async move { cursor::read(tx, &account, "events/people").await }.boxed()).await?;
+    loop {
+        let after = cursor.place.0;
+        let found = turn.read(move |tx| async move { changed(tx, after).await }.boxed()).await?;
+        let Some(last) = found.iter().map(|one| one.seq).max() else { return Ok(()) };
+        let (account, dry, now) = (turn.account.name.clone(), turn.dry, turn.now());
+        let settings = turn.account.settings.events.clone();
+        cursor.place = Seq(last);
+        let stored = turn.page("marketing.events_followed", move |tx, _| {
+            async move {
+                follow(tx, &account, &settings, now, &found).await?;
+                if !dry {
+                    cursor.write(tx).await?;
+                }
+                Ok(cursor)
+            }
+            .boxed()
+        });
+        cursor = stored.await?;
+    }
+}
+
+async fn changed(tx: &mut Tx, after: i64) -> Result<Vec<Changed>, Error> {
+    let select = Query::select()
+        .columns(["seq", "record", "record_table", "master", "fields"])
+        .from("person")
+        .and_where(Expr::col("seq").gt(after))
+        .order_by("seq", Order::Asc)
+        .limit(PAGE)
+        .to_owned();
+    let one = |row: &postroom_store::Row| {
+        let (table, master, fields): (String, Option<Uuid>, String) = (row.at(2)?, row.at(3)?, row.at(4)?);
+        let names = table == "contact" && fields.contains(ORIGIN);
+        let lead = names.then(|| stored::read(&fields).remove(ORIGIN)).flatten();
+        let lead = lead.as_ref().and_then(Value::as_lookup).map(|lead| lead.id);
+        Ok(Changed { seq: row.at(0)?, record: row.at(1)?, lead, merged: master.is_some() })
+    };
+    tx.query(&select).await?.iter().map(one).collect()
+}
+
+async fn follow(
+    tx: &mut Tx,
+    account: &str,
+    settings: &Settings,
+    now: Timestamp,
+    changed: &[Changed],
+) -> Result<(), Error> {
+    let mut again: Vec<Uuid> = changed.iter().filter(|one| one.merged).map(|one| one.record).collect();
+    for (contact, lead) in changed.iter().filter_map(|one| Some((one.record, one.lead?))) {
+        origin(tx, lead, contact).await?;
+        again.push(lead);
+    }
+    retell(tx, account, settings, now, Expr::col("record").is_in(again)).await?;
+    let records: Vec<Uuid> = changed.iter().map(|one| one.record).collect();
+    let addresses = addresses(tx, &records).await?;
+    let unknown = Expr::col("address").is_in(addresses).and(Expr::col("record").is_null());
+    retell(tx, account, settings, now, unknown).await
+}
+
+/// Notes what a lead became. The run of another account may have done so.
+async fn origin(tx: &mut Tx, lead: Uuid, contact: Uuid) -> Result<(), Error> {
+    let mut row = Insert::into("lead_contact", &["lead", "contact"]).or_skip();
+    row.row([lead.into(), contact.into()]);
+    tx.insert(&row).await.map(drop)
+}
+
+async fn addresses(tx: &mut Tx, records: &[Uuid]) -> Result<Vec<String>, Error> {
+    let select = Query::select()
+        .column("address")
+        .distinct()
+        .from("person_address")
+        .and_where(Expr::col("record").is_in(records.iter().copied()))
+        .to_owned();
+    tx.query(&select).await?.iter().map(|row| row.at(0)).collect()
+}
+
+/// Marks rows to be told again, of kinds that the CRM is told.
+async fn retell(
+    tx: &mut Tx,
+    account: &str,
+    settings: &Settings,
+    now: Timestamp,
+    which: Expr,
+) -> Result<(), Error> {
+    let kinds = settings.to_crm.iter().filter(|kind| settings.tells(**kind)).map(|kind| kind.as_str());
+    let mut update = Query::update();
+    update
+        .table("event")
+        .value("told_crm", false)
+        .value("version", Expr::col("version").add(1))
+        .and_where(Expr::col("account").eq(account))
+        .and_where(Expr::col("kind").is_in(kinds))
+        .and_where(which);
+    // What was too old for the CRM is so still.
+    if let Some(limit) = settings.keep_in_crm.and_then(|kept| now.checked_sub(kept).ok()) {
+        update.and_where(Expr::col("at").gte(limit.as_microsecond()));
+    }
+    tx.execute(&update).await.map(drop)
+}

@@ -1,0 +1,33 @@
+//! The tables of the marketing half. Microseconds since 1970, as everywhere; addresses in normal form.
+//!
+//! Each room of the crate has its own file here; together they are the steps of the area `marketing`.
+
+mod build;
+mod consent;
+mod contacts;
+mod events;
+mod imports;
+mod lists;
+mod people;
+mod sends;
+mod sync;
+
+use postroom_store::migrate::{Ddl, Migration};
+
+/// The area's steps, for [`postroom_store::Store::open`].
+pub const MIGRATIONS: &[Migration] =
+    &[Migration { area: "marketing", number: 1, name: "marketing", statements: first }];
+
+fn first() -> Vec<Ddl> {
+    let rooms: &[fn() -> Vec<Ddl>] = &[
+        sync::tables,
+        people::tables,
+        consent::tables,
+        contacts::tables,
+        events::tables,
+        imports::tables,
+        lists::tables,
+        sends::tables,
+    ];
+    rooms.iter().flat_map(|tables| tables()).collect()
+}

@@ -1,0 +1,218 @@
+//! What the CRM says: rows of `esc_emailsupression` that somebody made there, and records that want no mail.
+
+use std::collections::HashMap;
+
+use futures_util::FutureExt;
+use jiff::{SignedDuration, Timestamp};
+use postroom_core::address::normal;
+use postroom_core::marketing::Status;
+use postroom_core::{ChangesAsk, Record, RecordRef, Value};
+use postroom_store::sql::{Expr, ExprTrait, Order, Query};
+use postroom_store::{Error, Tx};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::rows::{self, Origin, SaidOut};
+use crate::people::Flags;
+use crate::solution::options::Set;
+use crate::sync::cursor::{self, Cursor};
+use crate::sync::{Halt, Turn};
+
+const TABLE: &str = "esc_emailsupression";
+/// Rows of one page.
+const PAGE: u32 = 500;
+
+/// How far `esc_emailsupression` has been read.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+struct Token(Option<String>);
+
+/// How far the people have been looked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+struct Seq(i64);
+
+/// Rows that users and workflows made. What the connector wrote itself says nothing new.
+pub async fn rows(turn: &mut Turn) -> Result<(), Halt> {
+    let account = turn.account.name.clone();
+    let mut cursor: Cursor<Token> = turn
+        .read(move |tx| async move { cursor::read(tx, &account, "crm/suppressions").await }.boxed())
+        .await?;
+    let columns =
+        ["esc_emailaddress", "esc_reason", "esc_isactive", "esc_emailaccountid", "createdon", "createdby"];
+    loop {
+        let ask = ChangesAsk {
+            table: TABLE.to_owned(),
+            columns: Some(columns.map(str::to_owned).into()),
+            since: cursor.place.0.clone(),
+            size: PAGE,
+        };
+        let page = turn.engine.crm.changes(&ask).await?;
+        let own = turn.connected.row().id;
+        let said: Vec<SaidOut> = page.records.iter().filter_map(|row| said(row, own, turn.now())).collect();
+        cursor.place = Token(Some(page.token));
+        cursor = take(turn, page.records.len() as u64, said, cursor).await?;
+        if !page.more {
+            return Ok(());
+        }
+    }
+}
+
+/// An active row of this account, or of none.
+fn said(row: &Record, own: Uuid, now: Timestamp) -> Option<SaidOut> {
+    let address = normal(row.text("esc_emailaddress").unwrap_or_default());
+    let active = row.get("esc_isactive").and_then(Value::as_bool) != Some(false);
+    let ours = row.lookup("esc_emailaccountid").is_none_or(|account| account.id == own);
+    if address.is_empty() || !active || !ours {
+        return None;
+    }
+    let reason = row.int("esc_reason").and_then(|value| i32::try_from(value).ok());
+    let status =
+        reason.and_then(|value| Set::ContactStatus.option(value)).map_or(Status::Suppressed, Status::from);
+    let at = match row.get("createdon") {
+        Some(Value::Time(at)) => *at,
+        _ => now,
+    };
+    Some(SaidOut {
+        address,
+        status,
+        at,
+        contact: None,
+        source: row.at.to_string(),
+        actor: row.lookup("createdby").map(ToString::to_string).unwrap_or_default(),
+    })
+}
+
+async fn take<P: Serialize + Send + 'static>(
+    turn: &mut Turn,
+    read: u64,
+    said: Vec<SaidOut>,
+    mut cursor: Cursor<P>,
+) -> Result<Cursor<P>, Error> {
+    let (ids, now, account, dry) = (turn.engine.ids.clone(), turn.now(), turn.account.name.clone(), turn.dry);
+    let stored = turn.page("marketing.opted_out", move |tx, counts| {
+        async move {
+            counts.read += read;
+            let written = rows::take(tx, &ids, now, &account, Origin::Crm, &said).await?;
+            counts.skip("known already", written.same);
+            if !dry {
+                cursor.write(tx).await?;
+            }
+            Ok(cursor)
+        }
+        .boxed()
+    });
+    stored.await
+}
+
+/// Records that changed since the last look: those that want no marketing mail say so for all their addresses, and those that
+/// have a suppressed address and do not say so yet are to be told.
+pub async fn flags(turn: &mut Turn) -> Result<(), Halt> {
+    let account = turn.account.name.clone();
+    let mut cursor: Cursor<Seq> =
+        turn.read(move |tx| async move { cursor::read(tx, &account, "crm/flags").await }.boxed()).await?;
+    loop {
+        let after = cursor.place.0;
+        let changed = turn.read(move |tx| async move { changed(tx, after).await }.boxed()).await?;
+        let Some(last) = changed.iter().map(|person| person.seq).max() else { return Ok(()) };
+        cursor.place = Seq(last);
+        follow(turn, &changed).await?;
+        let now = turn.now();
+        let said = changed.iter().filter(|person| person.flags.any()).flat_map(|person| person.said(now));
+        let (said, read) = (since_told(turn, said.collect()).await?, changed.len() as u64);
+        cursor = take(turn, read, said, cursor).await?;
+    }
+}
+
+/// A record that says no after it was told that its address was let back said so afterwards, whatever the clocks say: one that was
+/// set back does not make a new opt-out an old one.
+async fn since_told(turn: &Turn, mut said: Vec<SaidOut>) -> Result<Vec<SaidOut>, Error> {
+    if said.is_empty() || turn.account.settings.on_suppress.columns().is_empty() {
+        return Ok(said);
+    }
+    let account = turn.account.name.clone();
+    let addresses: Vec<String> = said.iter().map(|said| said.address.clone()).collect();
+    let rows = turn.read(move |tx| async move { rows::load(tx, &account, &addresses).await }.boxed()).await?;
+    for said in &mut said {
+        let back = rows.get(&said.address).filter(|row| !row.active && row.told_crm);
+        if let Some(back) = back.filter(|row| said.at <= row.since) {
+            said.at = back.since.checked_add(SignedDuration::from_micros(1)).unwrap_or(back.since);
+        }
+    }
+    Ok(said)
+}
+
+/// A suppression follows its address: to a record made later, and to one whose address was changed.
+async fn follow(turn: &mut Turn, changed: &[Changed]) -> Result<(), Error> {
+    let on = turn.account.settings.on_suppress;
+    let unmarked = changed.iter().filter(|person| !on.is_set(person.flags));
+    let addresses: Vec<String> = unmarked.flat_map(|person| person.addresses.iter().cloned()).collect();
+    if addresses.is_empty() {
+        return Ok(());
+    }
+    let account = turn.account.name.clone();
+    let stored = turn.page("marketing.followed", move |tx, _| {
+        async move { rows::tell_again(tx, &account, &addresses).await }.boxed()
+    });
+    stored.await
+}
+
+/// A record that changed.
+struct Changed {
+    seq: i64,
+    flags: Flags,
+    addresses: Vec<String>,
+    record: RecordRef,
+    modified: Option<Timestamp>,
+}
+
+impl Changed {
+    fn said(&self, now: Timestamp) -> impl Iterator<Item = SaidOut> {
+        self.addresses.iter().map(move |address| SaidOut {
+            address: address.clone(),
+            status: Status::Unsubscribed,
+            at: self.modified.unwrap_or(now).min(now),
+            contact: None,
+            source: self.record.to_string(),
+            actor: String::new(),
+        })
+    }
+}
+
+/// The next people by the number of their change.
+async fn changed(tx: &mut Tx, after: i64) -> Result<Vec<Changed>, Error> {
+    let mut people = Query::select();
+    people
+        .columns(["record_table", "record", "seq", "flags", "modified"])
+        .from("person")
+        .and_where(Expr::col("seq").gt(after))
+        .and_where(Expr::col("gone").eq(false))
+        .order_by("seq", Order::Asc)
+        .limit(u64::from(PAGE));
+    let mut found = Vec::new();
+    for row in tx.query(&people).await? {
+        found.push(Changed {
+            record: RecordRef::new(row.at::<String>(0)?, row.at(1)?),
+            seq: row.at(2)?,
+            flags: Flags::of_bits(row.at(3)?),
+            addresses: Vec::new(),
+            modified: row.at(4)?,
+        });
+    }
+    let records: Vec<Uuid> = found.iter().map(|person| person.record.id).collect();
+    let select = Query::select()
+        .columns(["record_table", "record", "address"])
+        .distinct()
+        .from("person_address")
+        .and_where(Expr::col("record").is_in(records))
+        .to_owned();
+    let mut addresses: HashMap<RecordRef, Vec<String>> = HashMap::new();
+    for row in tx.query(&select).await? {
+        let record = RecordRef::new(row.at::<String>(0)?, row.at(1)?);
+        addresses.entry(record).or_default().push(row.at(2)?);
+    }
+    for person in &mut found {
+        person.addresses = addresses.remove(&person.record).unwrap_or_default();
+    }
+    Ok(found)
+}

@@ -1,0 +1,138 @@
+//! Rows of `esc_listunsubscriber` that users and workflows made. What the connector wrote itself says nothing new.
+
+use futures_util::FutureExt;
+use jiff::Timestamp;
+use postroom_core::address::normal;
+use postroom_core::marketing::Status;
+use postroom_core::{ChangesAsk, Record, RecordRef, Value};
+use postroom_store::{Error, Tx};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::rows;
+use crate::lists::links::Link;
+use crate::people;
+use crate::solution::options::Set;
+use crate::suppressions::rows::{Origin, SaidOut};
+use crate::sync::cursor::{self, Cursor};
+use crate::sync::{Halt, Turn};
+
+const TABLE: &str = "esc_listunsubscriber";
+const COLUMNS: [&str; 11] = [
+    "esc_emailaddress",
+    "esc_listid",
+    "esc_serviceaddressbookid",
+    "esc_reason",
+    "esc_isactive",
+    "esc_emailaccountid",
+    "esc_contactid",
+    "esc_leadid",
+    "esc_accountid",
+    "createdon",
+    "createdby",
+];
+const PAGE: u32 = 500;
+
+/// How far the table has been read.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+struct Token(Option<String>);
+
+/// What a row says: the list's id at the service, and who left it. One with records only is said of all their addresses.
+struct SaidLeft {
+    list: i64,
+    records: Vec<RecordRef>,
+    said: SaidOut,
+}
+
+pub async fn run(turn: &mut Turn, links: &[Link]) -> Result<(), Halt> {
+    let account = turn.account.name.clone();
+    let read =
+        turn.read(move |tx| async move { cursor::read(tx, &account, "crm/unsubscribes").await }.boxed());
+    let mut cursor: Cursor<Token> = read.await?;
+    loop {
+        let ask = ChangesAsk {
+            table: TABLE.to_owned(),
+            columns: Some(COLUMNS.map(str::to_owned).into()),
+            since: cursor.place.0.clone(),
+            size: PAGE,
+        };
+        let page = turn.engine.crm.changes(&ask).await?;
+        let own = turn.connected.row().id;
+        let now = turn.now();
+        let said = page.records.iter().filter_map(|row| said(row, own, links, now)).collect();
+        cursor.place = Token(Some(page.token));
+        cursor = take(turn, page.records.len() as u64, said, cursor).await?;
+        if !page.more {
+            return Ok(());
+        }
+    }
+}
+
+/// An active row of this account, or of none, about a list that is linked.
+fn said(row: &Record, own: Uuid, links: &[Link], now: Timestamp) -> Option<SaidLeft> {
+    let active = row.get("esc_isactive").and_then(Value::as_bool) != Some(false);
+    let ours = row.lookup("esc_emailaccountid").is_none_or(|account| account.id == own);
+    if !active || !ours {
+        return None;
+    }
+    let named = row.lookup("esc_listid").map(|list| list.id);
+    let by_row = links.iter().find(|link| Some(link.list) == named).and_then(|link| link.service.clone());
+    let list = by_row.map(|list| list.0).or_else(|| row.int("esc_serviceaddressbookid"))?;
+    let reason = row.int("esc_reason").and_then(|value| i32::try_from(value).ok());
+    let status =
+        reason.and_then(|value| Set::ContactStatus.option(value)).map_or(Status::Unsubscribed, Status::from);
+    let records = ["esc_contactid", "esc_leadid", "esc_accountid"];
+    let said = SaidOut {
+        address: normal(row.text("esc_emailaddress").unwrap_or_default()),
+        status,
+        at: match row.get("createdon") {
+            Some(Value::Time(at)) => *at,
+            _ => now,
+        },
+        contact: None,
+        source: row.at.to_string(),
+        actor: row.lookup("createdby").map(ToString::to_string).unwrap_or_default(),
+    };
+    let records = records.into_iter().filter_map(|column| row.lookup(column).cloned()).collect();
+    Some(SaidLeft { list, records, said })
+}
+
+async fn take(
+    turn: &mut Turn,
+    read: u64,
+    said: Vec<SaidLeft>,
+    mut cursor: Cursor<Token>,
+) -> Result<Cursor<Token>, Error> {
+    let (ids, now, account, dry) = (turn.engine.ids.clone(), turn.now(), turn.account.name.clone(), turn.dry);
+    let stored = turn.page("marketing.list_opted_out", move |tx, counts| {
+        async move {
+            counts.read += read;
+            for one in said {
+                let list = one.list;
+                let all = everyone(tx, one).await?;
+                let written = rows::take(tx, &ids, now, (&account, list), Origin::Crm, &all).await?;
+                counts.skip("known already", written.same);
+            }
+            if !dry {
+                cursor.write(tx).await?;
+            }
+            Ok(cursor)
+        }
+        .boxed()
+    });
+    stored.await
+}
+
+/// The address of a row, or those of its records.
+async fn everyone(tx: &mut Tx, one: SaidLeft) -> Result<Vec<SaidOut>, Error> {
+    if !one.said.address.is_empty() {
+        return Ok(vec![one.said]);
+    }
+    let mut all = Vec::new();
+    for record in &one.records {
+        let addresses = people::addresses_of(tx, record).await?;
+        all.extend(addresses.into_iter().map(|address| SaidOut { address, ..one.said.clone() }));
+    }
+    Ok(all)
+}

@@ -1,0 +1,225 @@
+//! The rows of `list_opt_out`: who left one list, by what the ledger says of it. They change as suppressions do
+//! ([`crate::suppressions::rows`]), each for one list.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use postroom_core::Ids;
+use postroom_core::marketing::{ContactId, Status};
+use postroom_store::sql::{Expr, ExprTrait, Order, Query};
+use postroom_store::{Error, Insert, Row as Cells, Tx};
+
+use crate::consent::history::{Entry, Said, Scope};
+use crate::consent::ledger::{self, Noted};
+use crate::suppressions::rows::{Origin, Row, SaidOut, Told, Written, fold, noted};
+
+const ASKED: usize = 256;
+const COLUMNS: [&str; 12] = [
+    "account",
+    "address",
+    "active",
+    "status",
+    "since",
+    "known",
+    "contact",
+    "origin",
+    "told_crm",
+    "told_service",
+    "version",
+    "list",
+];
+
+/// Somebody who left a list of the service, or came back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Departure {
+    pub list: i64,
+    pub row: Row,
+}
+
+/// Takes departures from one list (of this account, by its id at the service) into the ledger and the table. `origin` has said it
+/// itself, so only the other side is to be told.
+pub async fn take(
+    tx: &mut Tx,
+    ids: &Ids,
+    now: Timestamp,
+    (account, list): (&str, i64),
+    origin: Origin,
+    said: &[SaidOut],
+) -> Result<Written, Error> {
+    let entries: Vec<Noted> = said.iter().map(|said| noted(account, Scope::List(list), now, said)).collect();
+    ledger::add(tx, ids, &entries).await?;
+    let addresses: Vec<String> = entries.into_iter().map(|noted| noted.address).collect();
+    let mut rows = load(tx, (account, list), &addresses).await?;
+    let (written, changed) = fold(account, origin, now, said, &mut rows);
+    put(tx, (account, list), changed).await?;
+    Ok(written)
+}
+
+/// Explicit, dated consent to one list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SaidIn {
+    pub address: String,
+    pub at: Timestamp,
+    pub source: String,
+    pub actor: String,
+    /// Without it nothing is lifted.
+    pub proof: String,
+}
+
+/// Lifts a departure by consent that is newer; answers whether the address may be on the list now.
+pub async fn lift(
+    tx: &mut Tx,
+    ids: &Ids,
+    now: Timestamp,
+    (account, list): (&str, i64),
+    said: &SaidIn,
+) -> Result<bool, Error> {
+    let entry = Entry {
+        scope: Scope::List(list),
+        said: Said::In,
+        at: said.at,
+        known: now,
+        source: said.source.clone(),
+        actor: said.actor.clone(),
+        proof: said.proof.clone(),
+    };
+    let noted = Noted { account: account.to_owned(), address: said.address.clone(), entry };
+    ledger::add(tx, ids, &[noted]).await?;
+    let found = load(tx, (account, list), std::slice::from_ref(&said.address)).await?;
+    let Some(row) = found.into_values().next().filter(|row| row.active) else { return Ok(true) };
+    if said.at <= row.since || said.proof.trim().is_empty() {
+        return Ok(false);
+    }
+    let lifted = Row {
+        active: false,
+        since: said.at,
+        origin: Origin::Crm,
+        told_crm: false,
+        told_service: false,
+        version: row.version + 1,
+        ..row
+    };
+    put(tx, (account, list), vec![lifted]).await?;
+    Ok(true)
+}
+
+async fn load(
+    tx: &mut Tx,
+    (account, list): (&str, i64),
+    addresses: &[String],
+) -> Result<HashMap<String, Row>, Error> {
+    let mut rows = HashMap::new();
+    for some in addresses.chunks(ASKED) {
+        let select = Query::select()
+            .columns(COLUMNS)
+            .from("list_opt_out")
+            .and_where(Expr::col("account").eq(account))
+            .and_where(Expr::col("list").eq(list))
+            .and_where(Expr::col("address").is_in(some.iter().map(String::as_str)))
+            .to_owned();
+        for cells in tx.query(&select).await? {
+            let found = read(&cells)?;
+            rows.insert(found.row.address.clone(), found.row);
+        }
+    }
+    Ok(rows)
+}
+
+fn read(cells: &Cells) -> Result<Departure, Error> {
+    let (status, origin): (String, String) = (cells.at(3)?, cells.at(7)?);
+    let row = Row {
+        account: cells.at(0)?,
+        address: cells.at(1)?,
+        active: cells.at(2)?,
+        status: Status::from(status.as_str()),
+        since: cells.at(4)?,
+        known: cells.at(5)?,
+        contact: cells.at::<Option<i64>>(6)?.map(ContactId),
+        origin: Origin::of(&origin),
+        told_crm: cells.at(8)?,
+        told_service: cells.at(9)?,
+        version: cells.at(10)?,
+    };
+    Ok(Departure { list: cells.at(11)?, row })
+}
+
+async fn put(tx: &mut Tx, (account, list): (&str, i64), rows: Vec<Row>) -> Result<(), Error> {
+    for some in rows.chunks(ASKED) {
+        let mut delete = Query::delete();
+        delete
+            .from_table("list_opt_out")
+            .and_where(Expr::col("account").eq(account))
+            .and_where(Expr::col("list").eq(list))
+            .and_where(Expr::col("address").is_in(some.iter().map(|row| row.address.as_str())));
+        tx.execute(&delete).await?;
+    }
+    let mut insert = Insert::into("list_opt_out", &COLUMNS);
+    for row in rows {
+        insert.row([
+            row.account.into(),
+            row.address.into(),
+            row.active.into(),
+            row.status.as_str().into(),
+            row.since.as_microsecond().into(),
+            row.known.as_microsecond().into(),
+            row.contact.map(|contact| contact.0).into(),
+            row.origin.as_str().into(),
+            row.told_crm.into(),
+            row.told_service.into(),
+            row.version.into(),
+            list.into(),
+        ]);
+    }
+    tx.insert(&insert).await.map(drop)
+}
+
+/// Rows of which a side has yet to hear, behind a list and address.
+pub async fn untold(
+    tx: &mut Tx,
+    account: &str,
+    side: Told,
+    after: &(i64, String),
+    limit: u64,
+) -> Result<Vec<Departure>, Error> {
+    let behind = Expr::col("list")
+        .gt(after.0)
+        .or(Expr::col("list").eq(after.0).and(Expr::col("address").gt(after.1.as_str())));
+    let select = Query::select()
+        .columns(COLUMNS)
+        .from("list_opt_out")
+        .and_where(Expr::col(side.column()).eq(false))
+        .and_where(Expr::col("account").eq(account))
+        .and_where(behind)
+        .order_by("list", Order::Asc)
+        .order_by("address", Order::Asc)
+        .limit(limit)
+        .to_owned();
+    tx.query(&select).await?.iter().map(read).collect()
+}
+
+/// How many rows a side has yet to hear of.
+pub async fn waiting(tx: &mut Tx, account: &str, side: Told) -> Result<u64, Error> {
+    let select = Query::select()
+        .expr(Expr::col("address").count())
+        .from("list_opt_out")
+        .and_where(Expr::col(side.column()).eq(false))
+        .and_where(Expr::col("account").eq(account))
+        .to_owned();
+    tx.query_one(&select).await?.map_or(Ok(0), |row| row.at(0))
+}
+
+/// Notes that a side was told of these rows as they were.
+pub async fn told(tx: &mut Tx, side: Told, rows: &[Departure]) -> Result<(), Error> {
+    for Departure { list, row } in rows {
+        let mut update = Query::update();
+        update
+            .table("list_opt_out")
+            .value(side.column(), true)
+            .and_where(Expr::col("account").eq(row.account.as_str()))
+            .and_where(Expr::col("list").eq(*list))
+            .and_where(Expr::col("address").eq(row.address.as_str()))
+            .and_where(Expr::col("version").eq(row.version));
+        tx.execute(&update).await?;
+    }
+    Ok(())
+}

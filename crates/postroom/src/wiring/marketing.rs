@@ -1,0 +1,155 @@
+//! `[marketing]` as the engine that keeps the CRM and the marketing service in step, and one account as its client.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+use postroom_core::marketing::{Marketing, Polling};
+use postroom_core::{Clock, Code, Ids, Secret};
+use postroom_crm::sign_in::{Connection, Proxy};
+use postroom_dotdigital::{Api, Credentials, Dotdigital, Settings};
+use postroom_marketing::Engine;
+use postroom_marketing::engine::{self, Rules, Scope};
+use postroom_marketing::lists::reconcile::Guard;
+use postroom_marketing::suppressions::OnSuppress;
+use postroom_marketing::sync::Window;
+use postroom_marketing::{events, forms};
+
+use super::outgoing::{pin, secret};
+use crate::app::App;
+use crate::config::{
+    self, ConsentWord, EventKind, EventRules, FormRules, IpWord, OnSuppressWord, ScopeWord, ServiceAccount,
+    ServiceApi, Span,
+};
+use crate::report::CliError;
+
+/// The engine of this configuration. Reads the accounts' secrets, and asks the service nothing.
+pub async fn engine(app: &App) -> Result<Engine, CliError> {
+    let marketing = &app.config.marketing;
+    let mut accounts = BTreeMap::new();
+    for (name, account) in &marketing.accounts {
+        let password = secret(&account.password).await?;
+        let service = service(account, password, &app.clock, &app.ids).await?;
+        let settings = Arc::new(settings(marketing, account));
+        accounts.insert(name.clone(), engine::Account { name: name.clone(), service, settings });
+    }
+    Ok(Engine {
+        store: app.store.clone(),
+        clock: app.clock.clone(),
+        ids: app.ids.clone(),
+        crm: app.filing.crm.clone(),
+        accounts: Arc::new(accounts),
+        rules: Arc::new(rules(marketing)),
+    })
+}
+
+/// The client of one account.
+pub async fn service(
+    account: &ServiceAccount,
+    password: Secret,
+    clock: &Clock,
+    ids: &Ids,
+) -> Result<Arc<dyn Marketing>, CliError> {
+    let wrong =
+        |error: postroom_dotdigital::ConfigError| CliError::new(Code::CONFIG_INVALID, error.to_string());
+    let mut settings = Settings::new(account.url.as_str()).map_err(wrong)?;
+    settings.api = match account.api {
+        ServiceApi::Rest => Api::V3,
+        ServiceApi::RestV2 => Api::V2,
+        ServiceApi::Soap => Api::Soap,
+    };
+    settings.timeout = account.timeout.get();
+    settings.patience = account.patience.get();
+    let http = connection(account).await?.client()?;
+    let credentials = Credentials { user: account.user.clone(), password };
+    Ok(Arc::new(Dotdigital::new(settings, http, credentials, clock.clone(), ids.clone())))
+}
+
+/// Proxy, certificates and time-outs, as the CRM's client has them.
+async fn connection(account: &ServiceAccount) -> Result<Connection, CliError> {
+    let user = match (&account.proxy_username, &account.proxy_password) {
+        (Some(user), Some(password)) => Some((user.clone(), secret(password).await?)),
+        _ => None,
+    };
+    Ok(Connection {
+        proxy: account.proxy.as_ref().map(|url| Proxy { url: url.to_string(), user }),
+        ca_file: account.ca_file.clone(),
+        pins: pin(account.tls_pin.as_ref())?.into_iter().collect(),
+        timeout: account.timeout.get(),
+    })
+}
+
+fn settings(marketing: &config::Marketing, account: &ServiceAccount) -> engine::Settings {
+    let every = account.every.0.iter().map(|(sync_type, every)| (*sync_type, every.map(signed)));
+    let zone = marketing.zone.get();
+    engine::Settings {
+        every: every.collect(),
+        window: account.window.map(|hours| Window { from: hours.from, to: hours.to, zone }),
+        on_suppress: match account.on_suppress {
+            OnSuppressWord::Nothing => OnSuppress::Nothing,
+            OnSuppressWord::BulkEmail => OnSuppress::BulkEmail,
+            OnSuppressWord::Email => OnSuppress::Email,
+            OnSuppressWord::Both => OnSuppress::Both,
+        },
+        scope: match account.scope {
+            ScopeWord::Lists => Scope::Lists,
+            ScopeWord::Everybody => Scope::Everybody,
+        },
+        events: account.events.as_ref().map(events).unwrap_or_default(),
+        forms: account.forms.as_ref().map(forms).unwrap_or_default(),
+    }
+}
+
+fn events(rules: &EventRules) -> events::Settings {
+    let kind = |word: &EventKind| match word {
+        EventKind::Recipient => events::Kind::Recipient,
+        EventKind::Click => events::Kind::Click,
+        EventKind::Social => events::Kind::Social,
+        EventKind::Roi => events::Kind::Roi,
+    };
+    events::Settings {
+        to_crm: rules.to_crm.iter().map(kind).collect(),
+        keep_in_crm: rules.keep_in_crm.map(signed),
+        keep: rules.keep.map(signed),
+        ip: match rules.ip {
+            IpWord::Keep => events::Ip::Keep,
+            IpWord::Shorten => events::Ip::Shorten,
+            IpWord::Drop => events::Ip::Drop,
+        },
+        user_agents: rules.user_agents,
+    }
+}
+
+fn forms(rules: &FormRules) -> forms::Settings {
+    let question = |word: &ConsentWord| forms::ConsentQuestion {
+        form: word.form,
+        question: word.question,
+        choice: word.choice,
+    };
+    forms::Settings { consent: rules.consent.iter().map(question).collect() }
+}
+
+fn rules(marketing: &config::Marketing) -> Rules {
+    let (polling, questions) = match &marketing.polling {
+        Some(asked) => {
+            let polling = Polling { first: signed(asked.first), longest: signed(asked.longest) };
+            (polling, asked.questions)
+        }
+        None => (Polling::default(), Rules::default().questions),
+    };
+    Rules {
+        guard: Guard { share: u64::from(marketing.guard_share), number: u64::from(marketing.guard_number) },
+        exchange_age: signed(marketing.exchange_age),
+        approval_over: u64::from(marketing.approval_over),
+        tolerance: u64::from(marketing.tolerance),
+        overlap: signed(marketing.overlap),
+        import_age: signed(marketing.import_age),
+        polling,
+        questions,
+        ..Rules::default()
+    }
+}
+
+fn signed(span: Span) -> SignedDuration {
+    SignedDuration::try_from(span.get()).unwrap_or(SignedDuration::MAX)
+}
