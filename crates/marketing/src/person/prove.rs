@@ -83,15 +83,15 @@ fn sentence(on: Timestamp, then: &history::Answer<'_>, truth: &history::Answer<'
             truth.by.map_or_else(|| "nothing forbids it".to_owned(), because)
         ),
     };
-    format!("On {on} the address {could}: {why}{since}.")
+    format!("On {on:.0} the address {could}: {why}{since}.")
 }
 
 fn because(entry: &Entry) -> String {
     let Entry { at, source, actor, proof, .. } = entry;
     let by = if actor.is_empty() { String::new() } else { format!(", by {actor}") };
     match &entry.said {
-        Said::Out(status) => format!("{status} on {at} ({source}{by})"),
-        Said::In => format!("consent on {at} ({source}{by}; {proof})"),
+        Said::Out(status) => format!("{status} on {at:.0} ({source}{by})"),
+        Said::In => format!("consent on {at:.0} ({source}{by}; {proof})"),
     }
 }
 

@@ -35,10 +35,21 @@ page.on("request", (request) => {
   if (!request.url().startsWith(base) && !request.url().startsWith("data:")) fault(`${page.url()} asks for ${request.url()}`);
 });
 
+/** Names in the head of the page that stand on more than one line. */
+function brokenNames() {
+  const lines = (link) => {
+    const range = document.createRange();
+    range.selectNodeContents(link);
+    return new Set([...range.getClientRects()].filter((rect) => rect.width > 0).map((rect) => Math.round(rect.top))).size;
+  };
+  return [...document.querySelectorAll(".top nav a, .top .who button")].filter((link) => lines(link) > 1).map((link) => link.innerText);
+}
+
 /** What must hold of every page, whatever its state. */
 async function audit(where) {
   const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
   if (wide > 0) fault(`${where}: scrolls ${wide} px sideways`);
+  for (const word of await page.evaluate(brokenNames)) fault(`${where}: "${word}" is broken in the middle`);
   await page.evaluate(axe);
   const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
   const found = await page.evaluate((tags) => window.axe.run(document, { runOnly: tags, iframes: false }), tags);

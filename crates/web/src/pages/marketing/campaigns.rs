@@ -92,15 +92,13 @@ pub(in crate::pages) async fn show(
             Err(fault) => (Vec::new(), Some(fault.message)),
         },
     };
-    let steps = plots::steps(&report);
     let values = json!({
         "here": "campaigns",
         "done": done_sentence(opened.done.as_deref()),
         "path": path_of(&account, id),
-        "funnel": plots::funnel(&steps),
-        "steps": steps,
+        "steps": plots::steps(&report),
         "day_plot": plots::days(&report.days),
-        "link_plot": plots::links(&report.links),
+        "links": plots::links(&report.links),
         "report": report,
         "sends": operations.sends(actor, sends).await?,
         "lists": lists,

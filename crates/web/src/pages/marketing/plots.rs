@@ -1,6 +1,7 @@
 //! Plots of a report as shapes for the templates: numbers in, coordinates out, no script and no style in the markup.
 //!
-//! A plot carries no text: the table beside it says every number, and labels below it keep their size on a narrow screen.
+//! A plot carries no text: the table says every number, either beside the plot or in the row in which a lying bar stands, and
+//! labels keep their size on a narrow screen.
 
 use postroom_operations::marketing::{CampaignReport, DayView, LinkView};
 use serde::Serialize;
@@ -8,13 +9,10 @@ use serde::Serialize;
 /// Units of a plot's picture; it is scaled to the room there is.
 const WIDTH: f64 = 640.0;
 const HEIGHT: f64 = 160.0;
-/// Height of a lying bar with the gap below it.
+/// Height of a lying bar.
 const BAR: f64 = 22.0;
-const GAP: f64 = 8.0;
 /// Days that a plot shows; the table has all.
 const DAYS: usize = 31;
-/// Links that are shown.
-const LINKS: usize = 10;
 
 /// A rectangle. `class` says what it counts.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -38,13 +36,42 @@ pub(super) struct Plot {
     text: String,
 }
 
-/// A row of the table beside the funnel.
+/// A row of the funnel.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Step {
     pub name: &'static str,
     pub number: u64,
     /// Of those to whom it went, in per cent with one digit; empty when it went to nobody.
     pub share: String,
+    /// Its part of the highest number of all steps.
+    pub bars: Row,
+}
+
+/// A link with its clicks, those of people first, those of machines behind them.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Link<'a> {
+    #[serde(flatten)]
+    pub link: &'a LinkView,
+    pub bars: Row,
+}
+
+/// Lying bars that stand in a row of a table, one behind the other.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Row {
+    width: f64,
+    height: f64,
+    bars: Vec<Bar>,
+}
+
+fn row(parts: &[(&'static str, u64)], most: u64) -> Row {
+    let mut x = 0.0;
+    let mut bars = Vec::with_capacity(parts.len());
+    for (class, number) in parts {
+        let width = length(*number, most, WIDTH);
+        bars.push(Bar { class, x, y: 0.0, width, height: BAR });
+        x = rounded(x + width);
+    }
+    Row { width: WIDTH, height: BAR, bars }
 }
 
 fn rounded(number: f64) -> f64 {
@@ -64,31 +91,21 @@ pub(super) fn steps(report: &CampaignReport) -> Vec<Step> {
         0 => String::new(),
         sent => format!("{:.1} %", number as f64 * 100.0 / sent as f64),
     };
-    [
+    let steps = [
         ("Sent to", totals.sent),
         ("Opened by", totals.unique_opens),
         ("Clicked by", totals.clickers),
         ("Unsubscribed", totals.unsubscribes),
         ("Hard bounced", totals.hard_bounces),
-    ]
-    .map(|(name, number)| Step { name, number, share: share(number) })
-    .to_vec()
-}
-
-/// The steps as lying bars.
-pub(super) fn funnel(steps: &[Step]) -> Plot {
-    let most = steps.iter().map(|step| step.number).max().unwrap_or(0);
-    let bars = steps.iter().enumerate().map(|(place, step)| Bar {
-        class: "bar-people",
-        x: 0.0,
-        y: place as f64 * (BAR + GAP),
-        width: length(step.number, most, WIDTH),
-        height: BAR,
-    });
-    let told: Vec<String> =
-        steps.iter().map(|step| format!("{} {}", step.name.to_lowercase(), step.number)).collect();
-    let height = steps.len() as f64 * (BAR + GAP);
-    Plot { width: WIDTH, height, bars: bars.collect(), most, text: told.join(", ") }
+    ];
+    let most = steps.iter().map(|(_, number)| *number).max().unwrap_or(0);
+    let step = |(name, number)| Step {
+        name,
+        number,
+        share: share(number),
+        bars: row(&[("bar-people", number)], most),
+    };
+    steps.map(step).to_vec()
 }
 
 /// The newest days, three bars each: opens by people and by machines, clicks by people.
@@ -119,20 +136,14 @@ pub(super) fn days(days: &[DayView]) -> Plot {
     Plot { width: WIDTH, height: HEIGHT, bars, most, text }
 }
 
-/// The most clicked links, those of people first, those of machines behind them.
-pub(super) fn links(links: &[LinkView]) -> Plot {
-    let shown = &links[..links.len().min(LINKS)];
-    let most = shown.iter().map(|link| link.clicks).max().unwrap_or(0);
-    let mut bars = Vec::with_capacity(shown.len() * 2);
-    for (place, link) in shown.iter().enumerate() {
-        let y = place as f64 * (BAR + GAP);
-        let people = length(link.clicks.saturating_sub(link.machine_clicks), most, WIDTH);
-        let machines = length(link.machine_clicks, most, WIDTH);
-        bars.push(Bar { class: "bar-clicks", x: 0.0, y, width: people, height: BAR });
-        bars.push(Bar { class: "bar-machines", x: people, y, width: machines, height: BAR });
-    }
-    let text = format!("{} links; the most clicked has {most} clicks", links.len());
-    Plot { width: WIDTH, height: shown.len() as f64 * (BAR + GAP), bars, most, text }
+/// The links as the report has them, the most clicked first.
+pub(super) fn links(links: &[LinkView]) -> Vec<Link<'_>> {
+    let most = links.iter().map(|link| link.clicks).max().unwrap_or(0);
+    let of = |link: &LinkView| {
+        let people = link.clicks.saturating_sub(link.machine_clicks);
+        row(&[("bar-clicks", people), ("bar-machines", link.machine_clicks)], most)
+    };
+    links.iter().map(|link| Link { link, bars: of(link) }).collect()
 }
 
 #[cfg(test)]
@@ -157,14 +168,17 @@ mod tests {
 
     #[test]
     fn nothing_is_no_bar() {
-        assert!(days(&[]).bars.is_empty() && links(&[]).bars.is_empty());
+        assert!(days(&[]).bars.is_empty() && links(&[]).is_empty());
         assert_eq!(days(&[day(1, 0, 0, 0)]).bars[0].height, 0.0);
     }
 
     #[test]
     fn clicks_of_people_and_machines_add_up() {
-        let one = LinkView { url: "x".into(), people: 3, clicks: 8, machine_clicks: 2 };
-        let plot = links(&[one]);
-        assert_eq!((plot.bars[0].width, plot.bars[1].x, plot.bars[1].width), (480.0, 480.0, 160.0));
+        let link = |clicks, machine_clicks| LinkView { url: "x".into(), people: 3, clicks, machine_clicks };
+        let all = [link(8, 2), link(4, 0)];
+        let of =
+            |nth: usize| links(&all)[nth].bars.bars.iter().map(|bar| (bar.x, bar.width)).collect::<Vec<_>>();
+        assert_eq!(of(0), [(0.0, 480.0), (480.0, 160.0)]);
+        assert_eq!(of(1), [(0.0, 320.0), (320.0, 0.0)]);
     }
 }
