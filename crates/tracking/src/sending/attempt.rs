@@ -32,7 +32,9 @@ impl Sending {
     /// Sends each to whoever has no answer yet.
     pub(super) async fn attempt(&self, items: Vec<Item>, left: &mut Left) {
         let Some(items) = self.unless_safe(items, left).await else { return };
-        let intents = items.into_iter().map(|item| self.intent(item)).collect();
+        // One time for all: mails that change alike share a statement.
+        let now = self.clock.now();
+        let intents = items.into_iter().map(|item| self.intent(item, now)).collect();
         // From here on each row is guarded by the number that the intent wrote.
         let items = self.change("mail.sending", intents, left).await;
         let mut wire = self.on_the_wire(items);
@@ -58,11 +60,11 @@ impl Sending {
         self.conclude(over, left).await;
     }
 
-    fn intent(&self, item: Item) -> Change {
+    fn intent(&self, item: Item, now: Timestamp) -> Change {
         let mut after =
             item.entry.clone().to(MailState::Sending, "Handed to the mail server; no answer yet.");
         after.attempts += 1;
-        (after.sending_at, after.next_try) = (Some(self.clock.now()), None);
+        (after.sending_at, after.next_try) = (Some(now), None);
         let attempt = Some(Attempt::begun(&after, self.sender.host()));
         Change { attempt, ..Change::new(item, after) }
     }

@@ -128,6 +128,12 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// Whether its time has not come. A time that was set before the clock went back does not count: its job has waited for
+    /// as long as it says.
+    pub(super) fn waits(&self, now: Timestamp) -> bool {
+        self.next_try.is_some_and(|due| due > now) && self.sending_at.is_none_or(|at| at <= now)
+    }
+
     /// A wish of the CRM's that was just seen.
     pub(super) fn new(id: MailId, activity: Uuid, subject: String, now: Timestamp) -> Entry {
         Entry {

@@ -90,7 +90,7 @@ impl Sending {
         let (now, mut sorted) = (self.clock.now(), Sorted::default());
         for item in items {
             let entry = &item.entry;
-            let waits = entry.next_try.is_some_and(|due| due > now);
+            let waits = entry.waits(now);
             let place = match entry.state {
                 MailState::Queued | MailState::Unknown if waits => &mut sorted.again,
                 MailState::Queued if entry.body.is_none() => &mut sorted.prepare,
