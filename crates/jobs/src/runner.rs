@@ -311,7 +311,11 @@ async fn pulse(shared: Arc<Shared>, stop: CancellationToken) {
         };
         match looked.await {
             Ok(0) => {}
-            Ok(_) => shared.store.wake(),
+            Ok(_) => {
+                // Whoever held them may have lived under another clock.
+                shared.keep_waits().await;
+                shared.store.wake();
+            }
             Err(error) => StepFailed { step: "jobs.beat", error: &error }.emit(),
         }
     }

@@ -16,7 +16,7 @@ use super::lot::{Change, Item, Left, Then};
 use super::{KIND, Sending, ledger};
 
 /// Mails of one lot. More share their commits; fewer are left in doubt when the process dies with them on the wire.
-const LOT: usize = 32;
+const LOT: usize = 64;
 
 #[async_trait]
 impl Worker for Sending {
