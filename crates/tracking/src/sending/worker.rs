@@ -113,7 +113,7 @@ impl Sending {
     async fn again(&self, items: Vec<Item>, left: &mut Left) {
         let told = self.tell(items, left).await;
         let later = |item: Item| {
-            let (after, due) = (item.entry.clone(), item.entry.next_try.unwrap_or_else(|| self.clock.now()));
+            let (after, due) = (item.entry.clone(), item.entry.due(self.clock.now()));
             Change::new(item, after).then(Then::Again(due))
         };
         self.put_off(told.into_iter().map(later).collect(), left).await;

@@ -26,8 +26,8 @@ const IMAP: &str = "POSTROOM_TEST_IMAP";
 const LMTP: &str = "POSTROOM_TEST_LMTP";
 /// What a process says whose disk is full.
 const FULL: &str = "the disk is full";
-/// E-mails that the CRM wants sent: more than there is room for.
-const MAILS: u64 = 100;
+/// E-mails that the CRM wants sent: more than there is room for, and than are rendered at once.
+const MAILS: u64 = 300;
 
 #[test]
 fn watched_mail_survives_a_full_disk_on_sqlite() {

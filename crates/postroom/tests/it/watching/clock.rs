@@ -119,7 +119,6 @@ fn sends(database: Database) {
     let wall = Wall::of(&mut house.server);
     let (store, crm) = store_of(&house);
     wait_for(bench::furnish(&crm));
-    let account = |number: u64| record_of(number + 1).parse().expect("a GUID");
     catcher.greylist(true);
     house.start();
     for (step, seconds) in (0..).zip(STEPS) {
