@@ -20,6 +20,23 @@ impl LeasesLost {
     }
 }
 
+/// Jobs that were put off under a later clock wait from now on.
+pub(crate) struct ClockSetBack {
+    pub(crate) count: u64,
+}
+
+impl ClockSetBack {
+    pub(crate) fn emit(self) {
+        counter!("postroom_clock_set_back_jobs_total").increment(self.count);
+        warn!(
+            event = "jobs.clock_set_back",
+            jobs = self.count,
+            "The clock was set back: {} jobs that were put off under the later time wait from now on",
+            self.count
+        );
+    }
+}
+
 /// Somebody tried to finish jobs whose lease was no longer theirs.
 pub(crate) struct FenceRejected {
     pub(crate) count: usize,

@@ -10,6 +10,8 @@
 //!   block. Two jobs of a lane never run at once (a unique index sees to it). Jobs without a lane wait for nothing.
 //! * **No wall clock in leases.** Each process bumps a number in its `worker` row; the others watch it with their own
 //!   monotonic clock and take back the jobs of one that stands still ([`Options::lease`]).
+//! * **A clock that is set** neither doubles nor loses work: a step forward makes what waits due, after a step back jobs keep
+//!   their wait (`clock`).
 //! * **Every loop has a bound.** Retries back off with full jitter and end on the shelf ([`shelf`]), and so does a job
 //!   whose process dies again and again. A job that panics or kills is run alone, so that its lot's neighbours go on.
 //! * **Wake-ups only save time.** Losing all of them costs [`Options::poll`] per step, never a job.
@@ -24,6 +26,7 @@
 mod backoff;
 mod brake;
 mod claim;
+mod clock;
 pub mod counts;
 mod events;
 mod job;

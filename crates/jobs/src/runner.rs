@@ -14,7 +14,8 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::claim::{any_claimable, any_ready};
-use crate::events::StepFailed;
+use crate::clock::{self, Hands};
+use crate::events::{ClockSetBack, StepFailed};
 use crate::job::Worker;
 use crate::lease::{Watch, beat, bury, leave};
 use crate::pump::serve;
@@ -103,6 +104,7 @@ impl Runner {
                 () = sleep(shared.options.poll) => {}
             }
         }
+        shared.keep_waits().await;
         let pulse = Pulse::start(&shared);
         let mut loops = self.start(&shared, &stop);
         if !self.plans.is_empty() {
@@ -128,6 +130,7 @@ impl Runner {
     async fn drain_until(&self, until: Until) -> Result<(), Error> {
         let shared = self.shared();
         beat(&shared.store, shared.me, shared.options.name.clone()).await?;
+        shared.keep_waits().await;
         let pulse = Pulse::start(&shared);
         let stop = CancellationToken::new();
         let mut loops = self.start(&shared, &stop);
@@ -206,6 +209,20 @@ pub(crate) struct Shared {
     pub(crate) tally: Arc<Tally>,
 }
 
+impl Shared {
+    /// After the clock was set back, perhaps while nothing ran.
+    async fn keep_waits(&self) {
+        match clock::set_back(&self.store, self.clock.now()).await {
+            Ok(0) => {}
+            Ok(count) => {
+                ClockSetBack { count }.emit();
+                self.store.wake();
+            }
+            Err(error) => StepFailed { step: "jobs.set_back", error: &error }.emit(),
+        }
+    }
+}
+
 /// Counts claims and lots that are under way, so that a drain knows when all is quiet.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
@@ -275,10 +292,14 @@ impl Pulse {
 
 async fn pulse(shared: Arc<Shared>, stop: CancellationToken) {
     let mut watch = Watch::new(shared.options.lease, shared.options.beat);
+    let mut hands = Hands::new(shared.clock.now(), Instant::now());
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             () = sleep(shared.options.beat) => {}
+        }
+        if hands.went_back(shared.clock.now(), Instant::now()) {
+            shared.keep_waits().await;
         }
         let looked = async {
             let beats = beat(&shared.store, shared.me, shared.options.name.clone()).await?;
@@ -290,7 +311,11 @@ async fn pulse(shared: Arc<Shared>, stop: CancellationToken) {
         };
         match looked.await {
             Ok(0) => {}
-            Ok(_) => shared.store.wake(),
+            Ok(_) => {
+                // Whoever held them may have lived under another clock.
+                shared.keep_waits().await;
+                shared.store.wake();
+            }
             Err(error) => StepFailed { step: "jobs.beat", error: &error }.emit(),
         }
     }

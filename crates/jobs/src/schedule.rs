@@ -2,7 +2,8 @@
 //!
 //! A time that a change of clocks skips fires at the next one that exists; a time that comes twice fires once (lines
 //! with `*` or a step in the hour or minute fire in each real hour). After a time in which nothing ran, a schedule fires
-//! once, however many of its times were missed.
+//! once, however many of its times were missed. When the clock is set back by more than an interval, the time that is waited
+//! for is worked out anew.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -51,6 +52,15 @@ impl Schedule {
     }
 }
 
+impl Schedule {
+    /// Whether more than one of its times lies between now and the one that is waited for: the clock was set back since.
+    /// One may, so that a small step never fires a time twice.
+    fn skips(&self, due: Timestamp, now: Timestamp) -> bool {
+        let second = self.next(now).and_then(|first| self.next(first));
+        second.is_some_and(|second| second < due)
+    }
+}
+
 /// A job that a schedule enqueues.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -83,6 +93,10 @@ pub async fn tick(store: &Store, ids: &Ids, now: Timestamp, plans: &[Plan]) -> R
                 continue;
             }
             Some(Stored { due: Some(due), .. }) if *due <= now => *due,
+            Some(Stored { due: Some(due), text }) if plan.schedule.skips(*due, now) => {
+                set(store, plan, Some(text.clone()), now).await?;
+                continue;
+            }
             Some(_) => continue,
         };
         fired += fire(store, ids, now, plan, due).await?;

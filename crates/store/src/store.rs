@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -33,6 +34,10 @@ impl Default for Options {
         Options { readers: 4, connections: 12 }
     }
 }
+
+/// Tries to empty the write-ahead log of SQLite, and the pause between two, in which others may write.
+const SCRUBS: u32 = 10;
+const SCRUB_PAUSE: Duration = Duration::from_millis(200);
 
 /// The database. Cheap to clone; all clones share the connections.
 #[derive(Clone)]
@@ -154,6 +159,22 @@ impl Store {
                 reason: "a PostgreSQL database is backed up with pg_dump or its own replication".into(),
             }),
         }
+    }
+
+    /// Leaves nothing of what was deleted or replaced in the files of the database. SQLite overwrites it in its file as it
+    /// goes; copies in the write-ahead log go here. PostgreSQL keeps dead rows until its own vacuum: nothing is done there.
+    ///
+    /// # Errors
+    /// [`Error::Away`] while another program reads an older state of the file: ask again later.
+    pub async fn scrub(&self) -> Result<(), Error> {
+        let Database::Sqlite(sqlite) = &self.database else { return Ok(()) };
+        for _ in 0..SCRUBS {
+            if sqlite.writer.empty_log().await? {
+                return Ok(());
+            }
+            tokio::time::sleep(SCRUB_PAUSE).await;
+        }
+        Err(Error::Away("another program reads it all the time, so its log cannot be emptied".into()))
     }
 
     /// The database file, when it is one.

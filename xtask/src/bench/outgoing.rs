@@ -141,6 +141,7 @@ fn once(run: &Run, database: &str, number: u32, sink: &Sink, count: usize) -> Re
 fn served(site: &Site, sink: &Sink, count: u64) -> Result<Sent> {
     rustix::fs::sync(); // what was prepared before must not be written out while this is measured
     let (mut look, before) = (site.look()?, sink.count());
+    let database_before = site.database_cpu();
     let server = site.serve()?;
     while stands(&mut look)?[0] == 0 {
         thread::sleep(Duration::from_millis(1));
@@ -162,6 +163,7 @@ fn served(site: &Site, sink: &Sink, count: u64) -> Result<Sent> {
         thread::sleep(LOOK);
     }
     let (server_cpu, database_cpu) = server.cpu()?;
+    let database_cpu = database_cpu.saturating_sub(database_before);
     let taken = sink.count() - before;
     ensure!(taken == count, "{count} mails are sent and smtp-sink took {taken}");
     Ok(Sent { took, server_cpu, database_cpu, peak: server.peak()? })

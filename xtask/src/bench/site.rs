@@ -118,6 +118,14 @@ impl Site {
         Ok(Server { process, smtp, http, database })
     }
 
+    /// The CPU time so far of a database that runs apart.
+    pub fn database_cpu(&self) -> Duration {
+        match &self.database {
+            Database::Sqlite(_) => Duration::ZERO,
+            Database::Postgres(place) => gauge::tree(place.server),
+        }
+    }
+
     /// Removes the data. For PostgreSQL the database goes with its cluster.
     pub fn remove(self) -> Result<()> {
         if let Database::Postgres(place) = &self.database {

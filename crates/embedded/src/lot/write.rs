@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use postroom_core::Value;
-use postroom_store::sql::{Expr, ExprTrait, Func, Query, SelectStatement};
-use postroom_store::{Error, Insert, Tx};
+use postroom_store::sql::{Expr, ExprTrait, Func, Query, SelectStatement, UpdateStatement};
+use postroom_store::{Dialect, Error, Insert, Tx};
 use uuid::Uuid;
 
 use super::load::CHUNK;
@@ -141,27 +141,54 @@ impl Lot {
         insert
     }
 
+    /// Rows of a table in which the same columns changed.
     async fn update_rows(&self, tx: &mut Tx, keys: &[Key]) -> Result<(), Error> {
-        for key in keys {
-            let entry = &self.rows[key];
-            if entry.phase != Phase::Changed {
-                continue;
-            }
-            let table = self.schema.at(key.0);
-            let mut update = Query::update();
-            update.table(table.storage()).and_where(Expr::col(table.primary_key.clone()).eq(key.1));
-            let dirty: BTreeSet<usize> = entry.dirty.iter().copied().collect();
-            for place in dirty {
-                let column = &table.columns[place];
-                for (cell, value) in
-                    shape::cells(column).into_iter().zip(row::cells(column, entry.fields.get(place)))
-                {
-                    update.value(cell, Expr::value(value));
+        let mut alike: BTreeMap<(usize, BTreeSet<usize>), Vec<Key>> = BTreeMap::new();
+        for key in keys.iter().filter(|key| self.rows[key].phase == Phase::Changed) {
+            let dirty = self.rows[key].dirty.iter().copied().collect();
+            alike.entry((key.0, dirty)).or_default().push(*key);
+        }
+        for ((place, dirty), keys) in alike {
+            let table = self.schema.at(place);
+            match (tx.dialect(), keys.as_slice()) {
+                // One way to the server for all: every writer of the CRM waits meanwhile. They are there, and locked.
+                (Dialect::Postgres, [_, _, ..]) => {
+                    tx.insert(&self.rewritten(table, &dirty, &keys)).await?;
+                }
+                _ => {
+                    for key in keys {
+                        tx.execute(&self.update_of(table, &dirty, key)).await?;
+                    }
                 }
             }
-            tx.execute(&update).await?;
         }
         Ok(())
+    }
+
+    /// The new values of these rows, written over the old ones.
+    fn rewritten(&self, table: &Table, dirty: &BTreeSet<usize>, keys: &[Key]) -> Insert {
+        let cells = dirty.iter().flat_map(|place| shape::cells(&table.columns[*place]));
+        let names: Vec<String> = std::iter::once(table.primary_key.clone()).chain(cells).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let mut insert = Insert::into(&table.storage(), &names).or_replace(&table.primary_key);
+        for key in keys {
+            let fields = &self.rows[key].fields;
+            let cells = dirty.iter().flat_map(|place| row::cells(&table.columns[*place], fields.get(*place)));
+            insert.row(std::iter::once(key.1.into()).chain(cells));
+        }
+        insert
+    }
+
+    fn update_of(&self, table: &Table, dirty: &BTreeSet<usize>, key: Key) -> UpdateStatement {
+        let mut update = Query::update();
+        update.table(table.storage()).and_where(Expr::col(table.primary_key.clone()).eq(key.1));
+        for place in dirty {
+            let (column, value) = (&table.columns[*place], self.rows[&key].fields.get(*place));
+            for (cell, value) in shape::cells(column).into_iter().zip(row::cells(column, value)) {
+                update.value(cell, Expr::value(value));
+            }
+        }
+        update
     }
 
     /// Mails that were there before the lot: their attachments are counted where they are.

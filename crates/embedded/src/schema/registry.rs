@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use postroom_core::{Code, Fault};
 use postroom_store::migrate::{Ddl, Migration};
-use postroom_store::sql::{ColumnDef, Expr, ExprTrait, Func, Query, Table as SqlTable, UpdateStatement};
+use postroom_store::sql::{
+    ColumnDef, Expr, ExprTrait, Func, Index, Query, Table as SqlTable, UpdateStatement,
+};
 use postroom_store::{Error, Insert, Tx};
 
 use super::{Column, GlobalSet, Kind, Schema, Table, Targets, names, shape};
@@ -27,6 +29,12 @@ pub const MIGRATIONS: &[Migration] = &[
         statements: option_sets,
     },
     crate::changes::MIGRATION,
+    Migration {
+        area: "embedded",
+        number: 4,
+        name: "the newest description is found at once",
+        statements: newest_first,
+    },
 ];
 
 const COUNTER: &str = "crm_schema";
@@ -46,6 +54,13 @@ fn tables() -> Vec<Ddl> {
         .col(ColumnDef::new("description").text().not_null())
         .to_owned();
     vec![Ddl::CreateTable(list)]
+}
+
+/// Every unit and every read asks for the highest version. The descriptions are large: to look through them took most of
+/// the time of a small question.
+fn newest_first() -> Vec<Ddl> {
+    let index = Index::create().name("crm_table_version").table("crm_table").col("version").to_owned();
+    vec![Ddl::CreateIndex(index)]
 }
 
 fn option_sets() -> Vec<Ddl> {

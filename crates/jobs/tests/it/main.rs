@@ -5,4 +5,5 @@ mod killed;
 mod queue;
 mod running;
 mod schedules;
+mod set_back;
 mod shelved;

@@ -10,6 +10,7 @@ on_both! {
     a_due_schedule_fires_once_over_several_nodes,
     missed_times_fire_once,
     a_changed_schedule_starts_anew,
+    after_the_clock_was_set_back_it_neither_waits_nor_doubles,
 }
 
 const START: Timestamp = Timestamp::UNIX_EPOCH;
@@ -51,4 +52,11 @@ async fn missed_times_fire_once(lab: Lab) {
 async fn a_changed_schedule_starts_anew(lab: Lab) {
     check_fired(&lab, &plan("*/10 * * * *"), &[(0, 0)]).await;
     check_fired(&lab, &plan("*/30 * * * *"), &[(11, 0), (20, 0), (29, 0), (30, 1)]).await;
+}
+
+async fn after_the_clock_was_set_back_it_neither_waits_nor_doubles(lab: Lab) {
+    let plan = plan("*/10 * * * *");
+    check_fired(&lab, &plan, &[(0, 0), (10_000, 1), (15, 0), (20, 1)]).await;
+    // The time at 20 has fired, and comes again.
+    check_fired(&lab, &plan, &[(12, 0), (20, 0), (30, 1)]).await;
 }

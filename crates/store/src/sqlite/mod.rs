@@ -66,6 +66,9 @@ fn open_writer(path: &Path) -> Result<Connection, Error> {
     let mode: String = connection.query_row("PRAGMA journal_mode=WAL", [], |row| row.get(0)).map_err(fail)?;
     connection.pragma_update(None, "synchronous", "FULL").map_err(fail)?;
     connection.pragma_update(None, "foreign_keys", "ON").map_err(fail)?;
+    // What is deleted or replaced is overwritten in the file, whole pages too: an erased mail must not lie in it until its
+    // place is used again. FAST would leave those pages, and bodies fill such.
+    connection.pragma_update(None, "secure_delete", "ON").map_err(fail)?;
     // A larger log between checkpoints: each page is copied home once for many commits.
     connection.pragma_update(None, "wal_autocheckpoint", 8000).map_err(fail)?;
     // 24 MiB of page cache: ids and hashes land anywhere in their indexes, whose upper pages must stay at hand.

@@ -1,14 +1,15 @@
 //! The one thread that writes, and where group commit lives.
 //!
 //! Whatever waits when a transaction begins goes into it, each unit behind its own savepoint, and all are answered after
-//! the one commit. A unit that fails is undone alone.
+//! the one commit. A unit that fails is undone alone. Between two transactions the log is emptied when somebody asks for it:
+//! the writer cannot be in its own way.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
 use postroom_core::kill;
 use rusqlite::{Connection, ErrorCode};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::sqlite::{SqliteTx, bind};
 use crate::tx::Driver;
@@ -20,6 +21,9 @@ const WAITING: usize = 1024;
 const GROUP: usize = 512;
 /// A transaction takes in no further unit after this long, so that the first one in it is not kept waiting.
 const GROUP_TIME: Duration = Duration::from_millis(50);
+
+/// How long the log's emptying waits for another process: whoever wants to write waits with it.
+const EMPTYING: Duration = Duration::from_secs(1);
 
 type Work = dyn FnOnce(Result<&mut Tx, Error>) -> Ran + Send;
 
@@ -36,33 +40,62 @@ pub(crate) struct Ran {
     pub(crate) deliver: Box<dyn FnOnce(Result<(), Error>)>,
 }
 
+/// What the thread is asked for.
+enum Order {
+    Unit(Unit),
+    /// Empty the log; answers whether nobody was in the way.
+    EmptyLog(oneshot::Sender<Result<bool, Error>>),
+}
+
 #[derive(Clone)]
 pub(crate) struct Writer {
-    units: mpsc::Sender<Unit>,
+    orders: mpsc::Sender<Order>,
 }
 
 impl Writer {
     pub(crate) fn start(connection: Connection) -> Result<Self, Error> {
-        let (units, waiting) = mpsc::channel(WAITING);
+        let (orders, waiting) = mpsc::channel(WAITING);
         let tx = Tx::new(Driver::Sqlite(SqliteTx { connection }));
         thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || serve(tx, waiting))
             .map_err(|error| Error::Open { url: "writer thread".into(), reason: error.to_string() })?;
-        Ok(Writer { units })
+        Ok(Writer { orders })
     }
 
     pub(crate) async fn send(&self, unit: Unit) -> Result<(), Error> {
-        self.units.send(unit).await.map_err(|_| Error::Stopped)
+        self.orders.send(Order::Unit(unit)).await.map_err(|_| Error::Stopped)
+    }
+
+    /// Copies the write-ahead log into the file and cuts it to nothing; false when somebody reads an older state.
+    pub(crate) async fn empty_log(&self) -> Result<bool, Error> {
+        let (answer, answered) = oneshot::channel();
+        self.orders.send(Order::EmptyLog(answer)).await.map_err(|_| Error::Stopped)?;
+        answered.await.map_err(|_| Error::Stopped)?
     }
 }
 
-fn serve(mut tx: Tx, mut waiting: mpsc::Receiver<Unit>) {
-    while let Some(first) = waiting.blocking_recv() {
-        if let Err((error, units)) = group(&mut tx, first, &mut waiting) {
-            refuse(units, error);
+fn serve(mut tx: Tx, mut waiting: mpsc::Receiver<Order>) {
+    let mut next = None;
+    while let Some(order) = next.take().or_else(|| waiting.blocking_recv()) {
+        match order {
+            Order::Unit(first) => match group(&mut tx, first, &mut waiting) {
+                Ok(left) => next = left,
+                Err((error, units)) => refuse(units, error),
+            },
+            Order::EmptyLog(answer) => drop(answer.send(empty(&connection(&mut tx).connection))),
         }
     }
+}
+
+fn empty(connection: &Connection) -> Result<bool, Error> {
+    let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
+    let fail = |error| bind::error(error, sql);
+    connection.busy_timeout(EMPTYING).map_err(fail)?;
+    // Its first column says whether somebody was in the way.
+    let emptied = connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map(|busy| busy == 0);
+    connection.busy_timeout(super::BUSY).map_err(fail)?;
+    emptied.map_err(fail)
 }
 
 /// Tells callers whose units did not become durable.
@@ -72,22 +105,28 @@ fn refuse(units: Vec<(&'static str, Ran)>, error: Error) {
     }
 }
 
-/// One transaction. On failure hands back the units that were in it, to be told.
+/// One transaction; answers the order that ended it early. On failure hands back the units that were in it, to be told.
 #[expect(clippy::type_complexity, reason = "used once, right above")]
 fn group(
     tx: &mut Tx,
     first: Unit,
-    waiting: &mut mpsc::Receiver<Unit>,
-) -> Result<(), (Error, Vec<(&'static str, Ran)>)> {
+    waiting: &mut mpsc::Receiver<Order>,
+) -> Result<Option<Order>, (Error, Vec<(&'static str, Ran)>)> {
     let started = Instant::now();
     if let Err(error) = begin(tx) {
         return Err((again(&error), vec![(first.step, (first.run)(Err(error)))]));
     }
-    let mut done = vec![alone(tx, first)];
+    let (mut done, mut left) = (vec![alone(tx, first)], None);
     // SQLite may undo the whole transaction by itself (full disk); whatever ran after that would commit on its own.
     while done.len() < GROUP && started.elapsed() < GROUP_TIME && !connection(tx).connection.is_autocommit() {
-        let Ok(unit) = waiting.try_recv() else { break };
-        done.push(run(tx, unit));
+        match waiting.try_recv() {
+            Ok(Order::Unit(unit)) => done.push(run(tx, unit)),
+            Ok(order) => {
+                left = Some(order);
+                break;
+            }
+            Err(_) => break,
+        }
     }
     for (step, _) in done.iter().filter(|(_, ran)| ran.keep) {
         kill::point(step, "before_commit");
@@ -102,7 +141,7 @@ fn group(
         }
         (ran.deliver)(Ok(()));
     }
-    Ok(())
+    Ok(left)
 }
 
 /// Runs the first unit of a transaction. There is nothing else in it that its failure could take along, so it does

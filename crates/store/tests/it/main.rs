@@ -8,6 +8,7 @@ mod full;
 mod harness;
 mod migrations;
 mod outage;
+mod scrub;
 mod sharing;
 mod units;
 mod values;

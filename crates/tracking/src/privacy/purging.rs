@@ -85,6 +85,9 @@ impl Purging {
         if !dry_run {
             let swept = doomed::sweep(&self.store, &self.holders).await.map_err(Fault::from)?;
             (purged.bodies_removed, purged.bodies_kept) = (swept.removed, swept.kept);
+            if purged.messages + purged.attempts + purged.bodies_removed > 0 {
+                self.store.scrub().await.map_err(Fault::from)?;
+            }
             crate::events::purged(purged.messages, purged.bytes);
         }
         Ok(purged)

@@ -32,9 +32,15 @@ impl Sending {
     /// Sends each to whoever has no answer yet.
     pub(super) async fn attempt(&self, items: Vec<Item>, left: &mut Left) {
         let Some(items) = self.unless_safe(items, left).await else { return };
-        let intents = items.into_iter().map(|item| self.intent(item)).collect();
-        // From here on each row is guarded by the number that the intent wrote.
+        // One time for all: mails that change alike share a statement.
+        let now = self.clock.now();
+        let intents = items.into_iter().map(|item| self.intent(item, now)).collect();
         let items = self.change("mail.sending", intents, left).await;
+        self.deliver(items, left).await;
+    }
+
+    /// Hands over mails whose intent is written: each row is guarded by the number that it wrote.
+    pub(super) async fn deliver(&self, items: Vec<Item>, left: &mut Left) {
         let mut wire = self.on_the_wire(items);
         while let Some(first) = wire.join_next().await {
             let mut back = vec![joined(first)];
@@ -58,11 +64,8 @@ impl Sending {
         self.conclude(over, left).await;
     }
 
-    fn intent(&self, item: Item) -> Change {
-        let mut after =
-            item.entry.clone().to(MailState::Sending, "Handed to the mail server; no answer yet.");
-        after.attempts += 1;
-        (after.sending_at, after.next_try) = (Some(self.clock.now()), None);
+    fn intent(&self, item: Item, now: Timestamp) -> Change {
+        let after = begun(item.entry.clone(), now);
         let attempt = Some(Attempt::begun(&after, self.sender.host()));
         Change { attempt, ..Change::new(item, after) }
     }
@@ -207,6 +210,14 @@ impl Sending {
             }
         }
     }
+}
+
+/// The mail with the intent to hand it over.
+pub(super) fn begun(entry: Entry, now: Timestamp) -> Entry {
+    let mut after = entry.to(MailState::Sending, "Handed to the mail server; no answer yet.");
+    after.attempts += 1;
+    (after.sending_at, after.next_try) = (Some(now), None);
+    after
 }
 
 /// Writes the answers to the recipients they are for. One without an answer stays open.

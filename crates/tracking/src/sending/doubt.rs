@@ -57,17 +57,20 @@ impl Sending {
         let now = self.clock.now();
         let (mut seen, mut resent, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
         for item in items {
-            match self.evidence(&item.entry).await {
+            // After the clock was set back, the time without evidence begins anew.
+            let sending_at = item.entry.sending_at.map(|at| at.min(now));
+            let entry = Entry { sending_at, ..item.entry.clone() };
+            match self.evidence(&entry).await {
                 Ok(Some(evidence)) => seen.push(arrived(item, evidence, now)),
-                Ok(None) if self.resend_at(&item.entry).is_some_and(|at| at <= now) => {
+                Ok(None) if self.resend_at(&entry).is_some_and(|at| at <= now) => {
                     let reason = "Nothing shows that it arrived; it is sent again with the same Message-ID.";
-                    let mut after = item.entry.clone().to(MailState::Queued, reason);
+                    let mut after = entry.to(MailState::Queued, reason);
                     after.next_try = None;
                     resent.push(Change::new(item, after));
                 }
                 Ok(None) => {
-                    let due = self.next_look(&item.entry, now);
-                    let after = Entry { next_try: Some(due), ..item.entry.clone() };
+                    let due = self.next_look(&entry, now);
+                    let after = Entry { next_try: Some(due), ..entry };
                     waiting.push(Change::new(item, after).then(Then::Again(due)));
                 }
                 Err(fault) => left.end(&item.claim, Err(fault)),

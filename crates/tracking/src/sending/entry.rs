@@ -128,6 +128,21 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// Whether its time has not come. A time that was set before the clock went back does not count: its job has waited for
+    /// as long as it says.
+    pub(super) fn waits(&self, now: Timestamp) -> bool {
+        self.next_try.is_some_and(|due| due > now) && self.sending_at.is_none_or(|at| at <= now)
+    }
+
+    /// When its job is due: at the time of its next try, or after the same wait when the clock went back since it was put off.
+    pub(super) fn due(&self, now: Timestamp) -> Timestamp {
+        let due = self.next_try.unwrap_or(now);
+        match self.sending_at.filter(|at| *at > now) {
+            Some(at) => now.checked_add(due.duration_since(at)).unwrap_or(due),
+            None => due,
+        }
+    }
+
     /// A wish of the CRM's that was just seen.
     pub(super) fn new(id: MailId, activity: Uuid, subject: String, now: Timestamp) -> Entry {
         Entry {
@@ -230,4 +245,29 @@ pub(crate) fn lane(activity: Uuid) -> String {
 /// The job that works an outgoing mail.
 pub(super) fn job(id: MailId, activity: Uuid) -> NewJob {
     NewJob::new(KIND, serde_json::json!({ "outgoing": id })).lane(lane(activity))
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+
+    /// A mail that was handed over at `sent` and put off for a minute, looked at at `now`: whether it waits, and when its job is
+    /// due.
+    #[track_caller]
+    fn check(sent: i64, now: i64, waits: bool, due: i64) {
+        let at = |second| Timestamp::from_second(second).expect("a time");
+        let mut entry = Entry::new(MailId(Uuid::nil()), Uuid::nil(), String::new(), at(0));
+        entry.sending_at = Some(at(sent));
+        entry.next_try = Some(at(sent) + SignedDuration::from_secs(60));
+        assert_eq!((entry.waits(at(now)), entry.due(at(now))), (waits, at(due)), "{sent} {now}");
+    }
+
+    #[test]
+    fn a_clock_that_went_back_lengthens_no_wait() {
+        check(1000, 1010, true, 1060);
+        check(1000, 1060, false, 1060);
+        check(1000, 100, false, 160);
+    }
 }

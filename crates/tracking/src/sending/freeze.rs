@@ -1,5 +1,6 @@
 //! The rendered mail becomes a message of the store: its bytes never change again, whatever the CRM says later.
 
+use jiff::Timestamp;
 use postroom_core::mail::Authentication;
 use postroom_core::{Class, Decision, DecisionId, Direction, Fault, MailState, Method};
 use postroom_formats::mime;
@@ -8,6 +9,7 @@ use postroom_store::body::Body;
 use postroom_store::sql::Value;
 
 use super::Sending;
+use super::attempt::begun;
 use super::entry::Entry;
 use super::gather::Activity;
 use super::render::Rendered;
@@ -39,13 +41,15 @@ pub(super) fn inserts(frozen: &[&Frozen]) -> [Insert; 3] {
 }
 
 impl Sending {
-    /// The mail with its final bytes, and the rows that these make. Costs CPU: not for the runtime's own threads.
+    /// The mail with its final bytes, on its way at once or waiting, and the rows that these make. Costs CPU: not for the
+    /// runtime's own threads.
     pub(super) fn freeze(
         &self,
         entry: &Entry,
         activity: &Activity,
         rendered: Rendered,
         raw: &[u8],
+        leaves: Option<Timestamp>,
     ) -> Result<(Entry, Frozen), Fault> {
         let body = Body::prepare(raw);
         let mut after =
@@ -54,6 +58,9 @@ impl Sending {
         after.message_id = mime::normal_message_id(&rendered.draft.message_id);
         (after.reverse_path, after.recipients) = (rendered.reverse_path, rendered.recipients);
         after.subject = rendered.draft.subject;
+        if let Some(now) = leaves {
+            after = begun(after, now);
+        }
         let frozen = self.rows(&after, activity, body, raw)?;
         Ok((after, frozen))
     }

@@ -5,8 +5,9 @@
 //! 1. [`scan`]: asks the CRM for e-mails to send and claims each with a row of ours under a unique index, which holds the
 //!    job to send it ([`KIND`]) in the same unit.
 //! 2. [`prepare`]: a lot of jobs reads its activities ([`gather`]), sets them to *Sending*, passes the [`guard`]s, renders each
-//!    once ([`render`]) and freezes the bytes with their Message-ID and recipients ([`freeze`]).
-//! 3. [`attempt`]: the intent is durable before the wire is touched, the answer after, even if it must wait for the
+//!    once ([`render`]) and freezes the bytes with their Message-ID and recipients ([`freeze`]), in one unit with the first
+//!    intent to hand them over.
+//! 3. [`attempt`]: each intent is durable before the wire is touched, the answer after, even if it must wait for the
 //!    disk or the database. Whoever was accepted or refused is
 //!    never asked for again; 4yz waits by [`schedule`]. What each attempt brought stays for a while ([`history`]).
 //! 4. [`doubt`]: an intent without an answer is *unknown* (promise P5): visible, looked for in the sightings and reports,

@@ -1,6 +1,7 @@
-//! From claimed e-mails to frozen bytes: read, set to Sending, guard, render. A lot at a time.
+//! From claimed e-mails to frozen bytes: read, set to Sending, guard, render, freeze with the intent to send. A lot at a time.
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use postroom_core::{Change as CrmChange, Code, Fault, MailState, Record, RecordRef};
 use postroom_formats::compose::ComposeError;
 
@@ -8,6 +9,7 @@ use super::entry::{Entry, Hold};
 use super::freeze::Frozen;
 use super::gather::{Activity, COMPLETED, Found, PENDING, SENDING};
 use super::guard::{self, Stop};
+use super::history::Attempt;
 use super::lot::{Change, Item, Left, Then};
 use super::render::{self, Rendered};
 use super::{Sending, rates};
@@ -112,32 +114,45 @@ impl Sending {
                 Err(stop) => stopped.push((candidate, stop)),
             }
         }
+        // What is frozen leaves at once: the intent stands in the same unit.
+        let leaves = match self.is_safe_mode().await {
+            Ok(false) => Some(self.clock.now()),
+            Ok(true) | Err(_) => None, // asked again before the attempt
+        };
         let mut frozen = Vec::new();
-        for (candidate, built) in self.build(passed).await {
+        for (candidate, built) in self.build(passed, leaves).await {
             match built {
                 Built::Mail(built) => {
                     let (after, rows, raw) = *built;
                     let item = Item { raw: Some(raw), ..candidate.item };
-                    frozen.push(Change { frozen: Some(rows), ..Change::new(item, after) });
+                    let attempt = leaves.map(|_| Attempt::begun(&after, self.sender.host()));
+                    frozen.push(Change { frozen: Some(rows), attempt, ..Change::new(item, after) });
                 }
                 Built::Stopped(stop) => stopped.push((candidate, stop)),
                 Built::Failed(fault) => left.end(&candidate.item.claim, Err(fault)),
             }
         }
         let frozen = self.change("mail.rendered", frozen, left).await;
-        left.items.extend(frozen);
         self.stop(stopped, left).await;
+        match leaves {
+            Some(_) => self.deliver(frozen, left).await,
+            None => left.items.extend(frozen),
+        }
     }
 
     /// Puts the bytes together, on a thread that may take its time.
-    async fn build(&self, passed: Vec<(Candidate, Rendered)>) -> Vec<(Candidate, Built)> {
+    async fn build(
+        &self,
+        passed: Vec<(Candidate, Rendered)>,
+        leaves: Option<Timestamp>,
+    ) -> Vec<(Candidate, Built)> {
         if passed.is_empty() {
             return Vec::new();
         }
         let sending = self.clone();
         let build = move || {
             let each = passed.into_iter().map(|(candidate, rendered)| {
-                let built = sending.build_one(&candidate, rendered);
+                let built = sending.build_one(&candidate, rendered, leaves);
                 (candidate, built)
             });
             each.collect()
@@ -149,7 +164,7 @@ impl Sending {
         })
     }
 
-    fn build_one(&self, candidate: &Candidate, rendered: Rendered) -> Built {
+    fn build_one(&self, candidate: &Candidate, rendered: Rendered, leaves: Option<Timestamp>) -> Built {
         let raw = match rendered.draft.build() {
             Ok(built) => built.raw,
             Err(error @ ComposeError::Injection { .. }) => {
@@ -167,7 +182,8 @@ impl Sending {
             None => Ok(raw),
         };
         let frozen = signed.and_then(|raw| {
-            let (after, frozen) = self.freeze(&candidate.taken, &candidate.activity, rendered, &raw)?;
+            let (after, frozen) =
+                self.freeze(&candidate.taken, &candidate.activity, rendered, &raw, leaves)?;
             Ok((after, frozen, Bytes::from(raw)))
         });
         match frozen {

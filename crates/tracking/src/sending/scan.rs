@@ -1,5 +1,6 @@
 //! The look for e-mails that the CRM wants sent, and the claim of each.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -7,9 +8,10 @@ use jiff::Timestamp;
 use postroom_core::query::Comparison;
 use postroom_core::{Fault, Filter, Ids, MailId, MailState, Query as CrmQuery, Record, Value};
 use postroom_jobs as jobs;
-use postroom_store::sql::{Expr, ExprTrait};
+use postroom_store::sql::{Expr, ExprTrait, Query};
 use postroom_store::{Error, Tx};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::Sending;
 use super::entry::{Entry, Hold};
@@ -79,12 +81,23 @@ impl Sending {
     }
 
     async fn claim(&self, found: Vec<Record>) -> Result<u64, Fault> {
+        let asked: Vec<Uuid> = found.iter().map(|email| email.at.id).collect();
+        let known = self.store.read(move |tx| async move { known(tx, &asked).await }.boxed());
+        let known: Known = known.await.map_err(|error: Error| Fault::from(error))?;
+        let fresh = found.into_iter().filter(|email| !known.claimed.contains(&email.at.id));
+        let fresh: Vec<Record> = fresh.collect();
+        if fresh.is_empty() && known.untold.is_empty() {
+            return Ok(0);
+        }
         let (ids, now) = (self.ids.clone(), self.clock.now());
         let unit = self.store.write("mail.claimed", move |tx| {
             async move {
                 let mut claimed = 0;
-                for some in found.chunks(ASKED) {
+                for some in fresh.chunks(ASKED) {
                     claimed += claim_all(tx, &ids, now, some).await?;
+                }
+                for known in ledger::many(tx, known.untold).await? {
+                    tell_again(tx, &ids, now, known).await?;
                 }
                 Ok(claimed)
             }
@@ -92,9 +105,7 @@ impl Sending {
         });
         let claimed: Result<u64, Error> = unit.await;
         let claimed = claimed?;
-        if claimed > 0 {
-            self.store.wake();
-        }
+        self.store.wake();
         Ok(claimed)
     }
 
@@ -149,26 +160,47 @@ fn pending(now: Timestamp) -> CrmQuery {
         .top(BATCH)
 }
 
-/// Claims e-mails; answers how many were new.
+/// What is known of e-mails that are pending.
+#[derive(Default)]
+struct Known {
+    /// Their activities are claimed.
+    claimed: HashSet<Uuid>,
+    /// Those of whom the CRM was told the end, and says now that it was not.
+    untold: Vec<MailId>,
+}
+
+/// Looks without writing: what was claimed stays pending until its job has run, and is seen with every look till then.
+async fn known(tx: &mut Tx, activities: &[Uuid]) -> Result<Known, Error> {
+    let mut known = Known::default();
+    for some in activities.chunks(ASKED) {
+        let select = Query::select()
+            .columns(["claim", "id", "state", "told"])
+            .from("outgoing")
+            .and_where(Expr::col("claim").is_in(ledger::padded(some.to_vec())))
+            .to_owned();
+        for row in tx.query(&select).await? {
+            known.claimed.insert(row.at(0)?);
+            let (state, told): (String, Option<i64>) = (row.at(2)?, row.at(3)?);
+            let is_over = [MailState::Sent, MailState::Bounced].iter().any(|over| over.as_str() == state);
+            known.untold.extend((is_over && told.is_some()).then_some(MailId(row.at(1)?)));
+        }
+    }
+    Ok(known)
+}
+
+/// Claims e-mails that nobody had claimed a moment ago; answers how many are ours.
 async fn claim_all(tx: &mut Tx, ids: &Ids, now: Timestamp, found: &[Record]) -> Result<u64, Error> {
-    let mut known = ledger::select();
-    known.and_where(Expr::col("claim").is_in(found.iter().map(|email| email.at.id)));
-    let known = ledger::load(tx, &known).await?;
-    let is_new = |email: &&Record| !known.iter().any(|known| known.activity == email.at.id);
     let entry = |email: &Record| {
         let subject = email.text("subject").unwrap_or_default().to_owned();
         Entry::new(MailId(ids.next()), email.at.id, subject, now)
     };
-    let mut fresh: Vec<Entry> = found.iter().filter(is_new).map(entry).collect();
+    let mut fresh: Vec<Entry> = found.iter().map(entry).collect();
     if tx.insert(&ledger::insert(&fresh)).await? < fresh.len() as u64 {
-        // Another process claimed some of them a moment ago.
+        // Another process claimed some of them meanwhile.
         let ours = ledger::many(tx, fresh.iter().map(|entry| entry.id).collect()).await?;
         fresh.retain(|entry| ours.iter().any(|own| own.id == entry.id));
     }
     jobs::enqueue(tx, ids, now, fresh.iter().map(Entry::job).collect()).await?;
-    for known in known {
-        tell_again(tx, ids, now, known).await?;
-    }
     Ok(fresh.len() as u64)
 }
 

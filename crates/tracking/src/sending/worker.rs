@@ -16,7 +16,7 @@ use super::lot::{Change, Item, Left, Then};
 use super::{KIND, Sending, ledger};
 
 /// Mails of one lot. More share their commits; fewer are left in doubt when the process dies with them on the wire.
-const LOT: usize = 32;
+const LOT: usize = 64;
 
 #[async_trait]
 impl Worker for Sending {
@@ -90,7 +90,7 @@ impl Sending {
         let (now, mut sorted) = (self.clock.now(), Sorted::default());
         for item in items {
             let entry = &item.entry;
-            let waits = entry.next_try.is_some_and(|due| due > now);
+            let waits = entry.waits(now);
             let place = match entry.state {
                 MailState::Queued | MailState::Unknown if waits => &mut sorted.again,
                 MailState::Queued if entry.body.is_none() => &mut sorted.prepare,
@@ -113,7 +113,7 @@ impl Sending {
     async fn again(&self, items: Vec<Item>, left: &mut Left) {
         let told = self.tell(items, left).await;
         let later = |item: Item| {
-            let (after, due) = (item.entry.clone(), item.entry.next_try.unwrap_or_else(|| self.clock.now()));
+            let (after, due) = (item.entry.clone(), item.entry.due(self.clock.now()));
             Change::new(item, after).then(Then::Again(due))
         };
         self.put_off(told.into_iter().map(later).collect(), left).await;

@@ -17,7 +17,7 @@ use super::super::incoming::{Sighting, fingerprint, incoming};
 use super::super::session::{Criterion, Known};
 use super::events;
 use super::fetch::{self, Got};
-use super::ledger::{Anew, Ledger, Opened};
+use super::ledger::{Anew, Ledger, Opened, settled};
 use super::mark::Mark;
 
 /// UIDs surveyed at once, at first; more when few of them exist.
@@ -111,12 +111,13 @@ impl Keeper {
         let Some(known) = &self.known else { return true };
         standing.uid_validity != Some(known.uid_validity)
             || standing.uid_next.is_none_or(|next| u64::from(next) != u64::from(known.uid) + 1)
-            || self.next_due().is_some_and(|due| due <= desk.clock.now())
+            || self.next_due(desk).is_some_and(|due| due <= desk.clock.now())
     }
 
     /// When the next message is to be tried again.
-    pub fn next_due(&self) -> Option<jiff::Timestamp> {
-        self.known.as_ref()?.waiting.iter().filter_map(|waiting| waiting.due).min()
+    pub fn next_due(&self, desk: &Desk) -> Option<jiff::Timestamp> {
+        let now = desk.clock.now();
+        self.known.as_ref()?.waiting.iter().filter_map(|waiting| Some(settled(waiting.due?, now))).min()
     }
 
     /// Opens the folder and finds out where reading goes on.

@@ -173,7 +173,7 @@ impl Ledger {
 
     /// Messages whose time has come.
     pub fn due(&self, now: Timestamp) -> Vec<u32> {
-        let is_due = |waiting: &&Waiting| waiting.due.is_some_and(|due| due <= now);
+        let is_due = |waiting: &&Waiting| waiting.due.is_some_and(|due| settled(due, now) <= now);
         self.cursor.waiting.iter().filter(is_due).map(|waiting| waiting.uid).collect()
     }
 
@@ -181,6 +181,13 @@ impl Ledger {
     pub fn is_overrun(&self) -> bool {
         self.cursor.waiting.iter().filter(|waiting| waiting.due.is_some()).count() >= MOST_WAITING
     }
+}
+
+/// When a message is to be tried again: at once when that is further away than any pause, for then the clock was set back
+/// since.
+pub fn settled(due: Timestamp, now: Timestamp) -> Timestamp {
+    let longest = SignedDuration::from_mins(PAUSES[PAUSES.len() - 1]);
+    if due.duration_since(now) > longest { now } else { due }
 }
 
 #[cfg(test)]
@@ -246,6 +253,14 @@ mod tests {
         assert_eq!(ledger.cursor().waiting[0].tries, 5);
         ledger.settled(5);
         assert!(ledger.cursor().waiting.is_empty());
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_holds_no_message_up() {
+        let mut ledger = Ledger::first(opened(1, 10), Start::Now, None, NOW);
+        let year = NOW.checked_add(SignedDuration::from_hours(365 * 24)).unwrap();
+        ledger.failed(5, "NIL", year);
+        assert_eq!(ledger.due(NOW), [5]);
     }
 
     proptest! {

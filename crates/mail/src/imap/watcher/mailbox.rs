@@ -275,7 +275,7 @@ impl Mailbox {
     }
 
     fn is_due(&self, index: usize) -> bool {
-        let due = self.keepers.get(index).and_then(Keeper::next_due);
+        let due = self.keepers.get(index).and_then(|keeper| keeper.next_due(&self.desk));
         due.is_some_and(|due| due <= self.desk.clock.now())
     }
 
@@ -325,7 +325,7 @@ impl Mailbox {
         if others {
             end = end.min(Instant::now() + self.poll);
         }
-        let due = self.keepers.iter().filter_map(Keeper::next_due).min();
+        let due = self.keepers.iter().filter_map(|keeper| keeper.next_due(&self.desk)).min();
         if let Some(left) =
             due.and_then(|due| Duration::try_from(due.duration_since(self.desk.clock.now())).ok())
         {

@@ -70,7 +70,9 @@ async fn call(store: Store, step: &str) {
     match step {
         "crm.shape" => shape(store).await,
         "crm.index" => index(store).await,
-        "jobs.schedule" | "jobs.schedule_set" | "jobs.settle_held" => work(store, step).await,
+        "jobs.schedule" | "jobs.schedule_set" | "jobs.settle_held" | "jobs.set_back" => {
+            work(store, step).await
+        }
         other => panic!("no call is known that passes {other}"),
     }
 }
@@ -98,7 +100,7 @@ async fn index(store: Store) {
     Embedded::open(store, Clock::system()).await.expect("it was installed");
 }
 
-/// A worker that loses the lease of what it has just done, and a schedule that fires each second.
+/// A worker that loses the lease of what it has just done, a job of tomorrow's clock, and a schedule that fires each second.
 async fn work(store: Store, step: &str) {
     let (clock, ids, now) = (Clock::system(), Ids::random(), Clock::system().now());
     let job = NewJob::new(KIND, serde_json::Value::Null);
@@ -107,7 +109,10 @@ async fn work(store: Store, step: &str) {
     let options = jobs::Options { poll: Duration::from_millis(50), ..jobs::Options::default() };
     let mut runner = Runner::new(store.clone(), clock, ids.clone(), vec![Arc::new(worker)], options);
     match step {
-        "jobs.settle_held" => {
+        "jobs.settle_held" | "jobs.set_back" => {
+            let ahead =
+                if step == "jobs.set_back" { SignedDuration::from_hours(24) } else { SignedDuration::ZERO };
+            let now = now + ahead;
             let unit = store.write("test.enqueue", move |tx| {
                 async move { jobs::enqueue(tx, &ids, now, vec![job]).await }.boxed()
             });

@@ -70,6 +70,7 @@ const TABLE: &[(&str, Hit)] = &[
     ("jobs.schedule_set", Hit::Inside),
     ("jobs.schedule", Hit::Inside),
     ("jobs.settle_held", Hit::Inside),
+    ("jobs.set_back", Hit::Inside),
     ("operations.link", Hit::Command),
     ("operations.sign_in", Hit::Visitor),
     ("operations.session_used", Hit::Visitor),

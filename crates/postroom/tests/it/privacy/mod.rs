@@ -8,3 +8,4 @@ pub mod crash;
 mod erase;
 mod outgoing;
 mod purge;
+mod traces;

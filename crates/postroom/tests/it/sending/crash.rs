@@ -79,10 +79,9 @@ const STORIES: [(Story, &str); 10] = [
 ];
 
 /// Each durable step of sending, and a story that comes by it.
-const STEPS: [(&str, Story); 16] = [
+const STEPS: [(&str, Story); 15] = [
     ("mail.claimed", Story::Plain),
     ("mail.rendered", Story::Plain),
-    ("mail.sending", Story::Plain),
     ("mail.answered", Story::Plain),
     ("mail.told", Story::Plain),
     ("mail.sending", Story::Later),

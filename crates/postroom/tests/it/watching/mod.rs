@@ -1,7 +1,8 @@
 //! Many mailboxes on a Dovecot, watched by the real binary: all at once ([`fifty`]), killed at every durable step
 //! ([`points`]) and at random moments behind a bad line ([`moments`]); with ways of their own ([`sources`]); and the same for mail that leaves
-//! ([`leaving`]).
+//! ([`leaving`]). The clock is set for both ([`clock`]).
 
+mod clock;
 mod fifty;
 pub mod leaving;
 mod moments;

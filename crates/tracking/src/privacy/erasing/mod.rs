@@ -8,7 +8,8 @@
 //!    activities are noted for the CRM.
 //! 4. [`crm`]: each noted activity loses its attachments, subject, description and addresses; what the CRM refuses stands in
 //!    the receipt.
-//! 5. The bodies are let go; those that nobody refers to any more are removed, and the receipt is finished.
+//! 5. The bodies are let go; those that nobody refers to any more are removed, the store drops its copies of what was
+//!    ([`Store::scrub`]), and the receipt is finished.
 //!
 //! Our side goes first: what is worked after it cannot write anew what the CRM was just told to forget. Mail that a worker
 //! has in hand is waited for. A repeat finishes what a crash left; when nothing is left it changes nothing.
@@ -63,6 +64,7 @@ impl Erasing {
         let swept = doomed::sweep(&self.store, &self.holders).await.map_err(Fault::from)?;
         receipt.counts.bodies_removed += swept.removed;
         receipt.counts.bodies_kept += swept.kept;
+        self.store.scrub().await.map_err(Fault::from)?;
         receipt.finished_at = Some(self.clock.now());
         self.keep("erasing.finished", &receipt).await?;
         crate::events::erased(receipt.id, receipt.counts.messages, receipt.refusals.len());
