@@ -25,4 +25,5 @@ mod soap;
 mod solution;
 mod suppressions;
 mod sweep;
+mod undo;
 mod unsubscribes;
