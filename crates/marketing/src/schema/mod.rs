@@ -19,6 +19,7 @@ use postroom_store::migrate::{Ddl, Migration};
 pub const MIGRATIONS: &[Migration] = &[
     Migration { area: "marketing", number: 1, name: "marketing", statements: first },
     Migration { area: "marketing", number: 2, name: "what runs wrote", statements: undo::tables },
+    Migration { area: "marketing", number: 3, name: "sends to new members", statements: sends::newcomers },
 ];
 
 fn first() -> Vec<Ddl> {

@@ -13,6 +13,7 @@ mod imports;
 mod install;
 mod lab;
 mod lists;
+mod newcomers;
 mod office;
 mod package;
 mod person;

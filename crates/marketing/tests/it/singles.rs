@@ -110,9 +110,10 @@ async fn a_lost_answer_is_never_repeated(on: On) {
     }
     assert_eq!(lab.single_shown(send).await.0, "Needs attention");
     // A person looked, and says so once.
-    assert!(lab.engine.decide_single(send, "berta", Decision::Pause).await.is_err());
-    lab.engine.decide_single(send, "berta", Decision::Found).await.unwrap();
-    assert!(lab.engine.decide_single(send, "berta", Decision::Unsent).await.is_err());
+    assert!(lab.engine.decide_single(send, "berta", Decision::Pause, false).await.is_err());
+    lab.engine.decide_single(send, "berta", Decision::Found, true).await.unwrap();
+    lab.engine.decide_single(send, "berta", Decision::Found, false).await.unwrap();
+    assert!(lab.engine.decide_single(send, "berta", Decision::Unsent, false).await.is_err());
     lab.singles_minute().await;
     assert_eq!(lab.single_shown(send).await.0, "Sent");
     assert_eq!(lab.mailed(campaign.id), ["anna@x.example"]);
@@ -199,7 +200,7 @@ async fn a_lost_answer_of_a_program_is_looked_for(on: On) {
         lab.singles_minute().await;
     }
     assert_eq!(lab.single_shown(lost).await.0, "Needs attention");
-    lab.engine.decide_single(lost, "berta", Decision::Unsent).await.unwrap();
+    lab.engine.decide_single(lost, "berta", Decision::Unsent, false).await.unwrap();
     lab.world.forget_calls();
     for _ in 0..2 {
         lab.singles_minute().await;

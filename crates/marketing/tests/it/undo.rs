@@ -275,6 +275,7 @@ async fn what_is_too_old_or_too_much_is_forgotten(on: On) {
     lab.advance(SignedDuration::from_mins(30));
     lab.patch(ODD, named("Four")).await;
     let third = lab.contacts_done().await;
+    assert_eq!(third.counts.to_crm.changed, 1, "{third:?}");
     assert_eq!((kept(&lab, second.id).await, kept(&lab, third.id).await.is_some()), (None, true));
     // One that writes more than may be kept is kept in part.
     lab.rule(|rules| rules.undo_rows = 1);
