@@ -178,6 +178,7 @@ async fn validate(turn: &mut Turn, mut send: CampaignSend) -> Result<Next, Halt>
         mailed_there(turn, fit.campaign.id.0).await?;
     }
     send.campaign = Some(fit.campaign.id.0);
+    send.details.told_expected = fit.request.expected;
     send.details.request = fit.request;
     send.take(Event::Fit);
     Ok(Next::Go(fill::save(turn, "marketing.send_fit", send).await?))

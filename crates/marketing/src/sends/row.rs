@@ -69,6 +69,8 @@ pub struct Details {
     pub decided: Option<Word>,
     /// What the CRM's row was given as its status: another one there is a user's wish.
     pub told_status: Option<i32>,
+    /// The number of people that the CRM's row was last known to say: another one there is a user's word.
+    pub told_expected: Option<u64>,
     pub list_deleted: bool,
     /// Of a send to new members: since when it watches its lists, the sends that it made, and the last of them.
     pub watching: Option<Timestamp>,

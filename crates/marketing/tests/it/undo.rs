@@ -30,6 +30,7 @@ on_both!(
     an_undo_waits_for_the_run_of_its_kind,
     what_is_too_old_or_too_much_is_forgotten,
     a_run_with_nothing_to_take_back_says_why,
+    who_is_erased_is_not_kept_for_it,
 );
 
 async fn lab(on: On) -> Lab {
@@ -255,40 +256,50 @@ async fn an_undo_waits_for_the_run_of_its_kind(on: On) {
 
 async fn what_is_too_old_or_too_much_is_forgotten(on: On) {
     let mut lab = lab(on).await;
-    lab.contact(1, ODD).await;
-    lab.contact(2, "b@x.example").await;
+    for number in 1..=6 {
+        lab.contact(number, &format!("p{number}@x.example")).await;
+    }
     lab.rule(|rules| rules.undo_rows = 2);
-    let first = lab.renamed("Two-way", &[(ODD, "One"), ("b@x.example", "Two")]).await;
+    let first = lab.renamed("Two-way", &[("p1@x.example", "One"), ("p2@x.example", "Two")]).await;
     assert_eq!(kept(&lab, first.id).await, Some(written::Kept { rows: 2, whole: true }));
     // One more run, and there is no room for both.
-    lab.advance(SignedDuration::from_mins(30));
-    lab.patch(ODD, named("Three")).await;
-    let second = lab.contacts_done().await;
-    assert_eq!(
-        (kept(&lab, first.id).await, kept(&lab, second.id).await.map(|kept| kept.rows)),
-        (None, Some(1))
-    );
+    let second = changed(&lab, &["p3@x.example"]).await;
+    assert_eq!((kept(&lab, first.id).await, kept(&lab, second).await.map(|kept| kept.rows)), (None, Some(1)));
     let refused = lab.engine.undo(first.id, "anna").await.unwrap_err();
     assert!(refused.message.contains("undo_rows"), "{refused}");
     // And one so late that nothing of before is kept.
     lab.rule(|rules| rules.undo_age = SignedDuration::from_mins(20));
-    lab.advance(SignedDuration::from_mins(30));
-    lab.patch(ODD, named("Four")).await;
-    let third = lab.contacts_done().await;
-    assert_eq!(third.counts.to_crm.changed, 1, "{third:?}");
-    assert_eq!((kept(&lab, second.id).await, kept(&lab, third.id).await.is_some()), (None, true));
+    let third = changed(&lab, &["p4@x.example"]).await;
+    assert_eq!((kept(&lab, second).await, kept(&lab, third).await.is_some()), (None, true));
     // One that writes more than may be kept is kept in part.
     lab.rule(|rules| rules.undo_rows = 1);
+    let fourth = changed(&lab, &["p5@x.example", "p6@x.example"]).await;
+    assert_eq!(kept(&lab, fourth).await, Some(written::Kept { rows: 1, whole: false }));
+}
+
+/// Half an hour later the service says another last name of these people.
+async fn changed(lab: &Lab, people: &[&str]) -> RunId {
     lab.advance(SignedDuration::from_mins(30));
-    lab.patch(ODD, named("Five")).await;
-    lab.patch("b@x.example", named("Six")).await;
-    let fourth = lab.contacts_done().await;
-    assert_eq!(kept(&lab, fourth.id).await, Some(written::Kept { rows: 1, whole: false }));
+    for address in people {
+        lab.patch(address, named("Other")).await;
+    }
+    let run = lab.contacts_done().await;
+    assert_eq!(run.counts.to_crm.changed, people.len() as u64, "{run:?}");
+    run.id
 }
 
 async fn kept(lab: &Lab, run: RunId) -> Option<undo::Kept> {
     let read = lab.engine.store.read(move |tx| Box::pin(async move { written::kept(tx, run).await })).await;
     read.unwrap()
+}
+
+async fn who_is_erased_is_not_kept_for_it(on: On) {
+    let lab = lab(on).await;
+    lab.contact(1, ODD).await;
+    let run = lab.renamed("Two-way", &[(ODD, "There")]).await;
+    assert_eq!(lab.engine.would_undo(run.id).await.unwrap().counts.read, 1);
+    lab.engine.erase_person(ODD, "anna").await.unwrap();
+    assert_eq!(lab.engine.would_undo(run.id).await.unwrap().counts.read, 0);
 }
 
 async fn a_run_with_nothing_to_take_back_says_why(on: On) {

@@ -165,10 +165,10 @@ impl Operations {
         answer: SingleAnswer,
         dry_run: bool,
     ) -> Result<SingleChange, Fault> {
-        self.needs_duty(actor, Duty::View).await?;
-        let kind = self.known_single(id).await?.kind;
-        let duty = if kind == Kind::Marketing { Duty::SendSingle } else { Duty::Send };
-        self.needs_duty(actor, duty).await?;
+        self.needs_duty(actor, Duty::SendSingle).await?;
+        if self.known_single(id).await?.kind != Kind::Marketing {
+            self.needs_duty(actor, Duty::Send).await?;
+        }
         let engine = self.marketing()?;
         let decision = match answer {
             SingleAnswer::Found => Decision::Found,
