@@ -31,7 +31,8 @@ async fn a_run_is_taken_back_once_and_says_by_what() {
     let token = house.token(Scope::Api).await;
     let none = house.look(&operator, &path).send().await.json();
     assert_eq!((&none["kept"], &none["undo"]), (&json!(0), &Value::Null));
-    let unit = house.store().write("test.written", move |tx| {
+    let store = house.store();
+    let unit = store.write("test.written", move |tx| {
         async move {
             let mut head = Insert::into("sync_written_run", &["run", "account", "at", "rows", "whole"]);
             head.row([run.0.into(), "main".into(), 0_i64.into(), 1_i64.into(), true.into()]);
@@ -78,7 +79,8 @@ async fn lost(house: &House, number: u128, kind: Kind) -> Uuid {
     let mut single = Single::new(id, "main", kind, house.clock.now());
     single.person = ODD.to_owned();
     single.end(State::Unknown, Some("the line went down".to_owned()));
-    let unit = house.store().write("test.single", move |tx| {
+    let store = house.store();
+    let unit = store.write("test.single", move |tx| {
         async move { row::add(tx, std::slice::from_ref(&single)).await }.boxed()
     });
     unit.await.unwrap();
