@@ -81,6 +81,10 @@ pub struct Rules {
     pub questions: u32,
     /// An import of which nothing was heard for so long is given up, and its people are sent again.
     pub import_age: SignedDuration,
+    /// What runs wrote on the CRM's records is kept for so long, so that it can be taken back.
+    pub undo_age: SignedDuration,
+    /// Writes that are kept at most, over all runs; the oldest runs are forgotten first. 0 keeps none.
+    pub undo_rows: u64,
 }
 
 impl Default for Rules {
@@ -96,6 +100,8 @@ impl Default for Rules {
             polling: Polling::default(),
             questions: 30,
             import_age: SignedDuration::from_hours(24),
+            undo_age: SignedDuration::from_hours(30 * 24),
+            undo_rows: 2_000_000,
         }
     }
 }

@@ -14,6 +14,7 @@
 //! * [`mapping`] says which columns go with which data labels, [`fields`] converts and merges their values; [`lists`] keeps
 //!   marketing lists and their members in step, [`unsubscribes`] who left one of them, [`preferences`] what people want to hear
 //!   about; [`sends`] says whom a send mails, and what becomes of it.
+//! * [`undo`] takes back what a run wrote on the CRM's records.
 //! * [`events`] are what people did with what they were sent, [`forms`] what they answered; [`person`] shows, proves and erases
 //!   one of them.
 //! * [`imports`] writes many people at once and hears what became of each.
@@ -43,6 +44,7 @@ pub mod sends;
 pub mod solution;
 pub mod suppressions;
 pub mod sync;
+pub mod undo;
 pub mod unsubscribes;
 
 pub use engine::Engine;

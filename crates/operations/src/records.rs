@@ -141,12 +141,20 @@ impl Operations {
             value => Filter::eq(column.clone(), value.clone()),
         });
         let query = Query::of(table).filter(Filter::All(filters.collect()));
-        let ordered = match table {
-            "activityparty" | ATTACHMENT | "organization" => query,
-            _ => query.order_by("createdon", true),
+        let ordered = match self.has_age(table).await {
+            true => query.order_by("createdon", true),
+            false => query,
         };
         let rows = self.0.crm.query(&if limit > 0 { ordered.top(limit) } else { ordered }).await?;
         Ok(rows.into_iter().map(closed).collect())
+    }
+
+    /// Whether rows of a table tell when they were made. Tables that only tie others do not, nor do some of the platform's.
+    async fn has_age(&self, table: &str) -> bool {
+        match self.0.crm.metadata(&[table]).await {
+            Ok(described) => described.table(table).is_none_or(|table| table.column("createdon").is_some()),
+            Err(_) => !matches!(table, "activityparty" | ATTACHMENT | "organization"),
+        }
     }
 
     /// Creates or changes a record for each line of JSON; lines come with their numbers, empty ones are passed over. A

@@ -15,6 +15,7 @@ use crate::people::TABLES;
 use crate::solution::options::Set;
 use crate::sync::run::Reject;
 use crate::sync::{Halt, Turn};
+use crate::undo::written::{self, Kind, Write};
 
 pub(super) async fn make(turn: &mut Turn, book: &Book, unknown: Vec<Contact>) -> Result<(), Halt> {
     let unknown: Vec<Contact> = unknown
@@ -49,6 +50,8 @@ pub(crate) async fn write(turn: &mut Turn, records: Vec<Record>) -> Result<Vec<R
     if turn.dry {
         return Ok(records.into_iter().map(|record| record.at).collect());
     }
+    let made = records.iter().map(|record| Write::of(Kind::Made, record.at.clone())).collect();
+    written::intend(turn, made).await?;
     let sets = records.iter().map(|record| ChangeSet { changes: vec![Change::Create(record.clone())] });
     let answers = turn.engine.crm.apply(sets.collect()).await;
     let (mut taken, mut rejects, mut stop) = (Vec::new(), Vec::<Reject>::new(), None);

@@ -23,6 +23,7 @@ use crate::sync::cursor::{self, Cursor};
 use crate::sync::run::Reject;
 use crate::sync::since::Since;
 use crate::sync::{Halt, Turn};
+use crate::undo::written::{self, Columns, Write};
 
 pub(super) async fn run(turn: &mut Turn, book: &Book, identity: &Identity) -> Result<(), Halt> {
     let account = turn.account.name.clone();
@@ -117,6 +118,8 @@ struct Found {
 /// A record that the CRM changes, and the links that hold once it has.
 struct Update {
     record: Record,
+    /// The columns as they were read.
+    was: Columns,
     link: Option<Link>,
 }
 
@@ -220,10 +223,12 @@ fn put(found: &mut Found, person: &Person, columns: Vec<(String, Value)>, link: 
         found.links.extend(link);
         return;
     }
+    let was = columns.iter().filter_map(|(column, _)| person.columns.get_key_value(column));
+    let was = was.map(|(column, value)| (column.clone(), value.clone())).collect();
     let record = columns
         .into_iter()
         .fold(Record::new(person.at.clone()), |record, (column, value)| record.with(column, value));
-    found.updates.push(Update { record, link });
+    found.updates.push(Update { record, was, link });
 }
 
 /// The link after both sides agreed. When nothing is to be sent back, what was agreed counts as sent.
@@ -262,6 +267,8 @@ async fn write(turn: &mut Turn, found: &mut Found) -> Result<(), Halt> {
         (side.sent, side.changed) = (side.sent + number, side.changed + number);
         return Ok(());
     }
+    let intended = updates.iter().map(|update| Write::columns(&update.record, &update.was)).collect();
+    written::intend(turn, intended).await?;
     let sets =
         updates.iter().map(|update| ChangeSet { changes: vec![Change::Update(update.record.clone())] });
     let answers = match updates.is_empty() {

@@ -16,6 +16,7 @@ use crate::sends::cut;
 use crate::solution::options::Set;
 use crate::sync::run::{Reject, Side};
 use crate::sync::{Halt, Turn};
+use crate::undo::written::{self, Kind, Write};
 
 const RESPONSE: &str = "esc_response";
 const ANSWER: &str = "esc_formanswer";
@@ -104,6 +105,7 @@ async fn create(turn: &mut Turn, due: &Due, wishes: &Wishes, going: &mut [Going]
     }
     let (addresses, records): (Vec<String>, Vec<Record>) = made.into_iter().unzip();
     let at: Vec<RecordRef> = records.iter().map(|record| record.at.clone()).collect();
+    written::intend(turn, at.iter().map(|at| Write::of(Kind::Made, at.clone())).collect()).await?;
     let sets = records.into_iter().map(|record| ChangeSet { changes: vec![Change::Create(record)] });
     let answers = if at.is_empty() { Vec::new() } else { turn.engine.crm.apply(sets.collect()).await };
     let mut there: HashMap<String, RecordRef> = HashMap::new();

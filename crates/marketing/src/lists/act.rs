@@ -19,6 +19,7 @@ use crate::imports::{self, Outcome, Purpose};
 use crate::mapping::book::Book;
 use crate::people;
 use crate::sync::{Halt, Turn};
+use crate::undo::written::{self, Kind, Write};
 
 /// People of one lot, for the service and for the CRM.
 const TO_SERVICE: u64 = 20_000;
@@ -219,6 +220,8 @@ async fn leave(turn: &mut Turn, pair: &Pair<'_>, lot: Vec<Doing>, done: &mut Don
     let (account, list, asked) = (turn.account.name.clone(), pair.list.at.id, gone.clone());
     let members =
         turn.read(move |tx| async move { records(tx, &account, list, &asked).await }.boxed()).await?;
+    let left = Kind::Left(pair.list.at.id);
+    written::intend(turn, members.iter().map(|at| Write::of(left, at.clone())).collect()).await?;
     leave_list(turn, pair.list, &members).await?;
     let account = turn.account.name.clone();
     let stored = turn.page("marketing.list_left", move |tx, _| {
@@ -314,6 +317,8 @@ async fn members(
     if turn.dry {
         return Ok(());
     }
+    let joined = Kind::Joined(pair.list.at.id);
+    written::intend(turn, records.iter().map(|at| Write::of(joined, at.clone())).collect()).await?;
     turn.engine.crm.associate(&pair.list.relationship(), &pair.list.at, &records).await?;
     let (account, list, table) = (turn.account.name.clone(), pair.list.at.id, pair.list.table);
     let stored = turn.page("marketing.list_member_made", move |tx, _| {

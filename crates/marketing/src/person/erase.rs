@@ -385,6 +385,10 @@ async fn forget(tx: &mut Tx, address: &str) -> Result<BTreeMap<String, u64>, Err
         .value("digest", Vec::<u8>::new())
         .and_where(Expr::col("record").in_subquery(holders.clone()));
     counts.insert("people".to_owned(), tx.execute(&people).await?);
+    // What runs wrote on the person's records cannot be taken back any more.
+    let mut writes = Query::delete();
+    writes.from_table("sync_written").and_where(Expr::col("record").in_subquery(holders.clone()));
+    counts.insert("writes".to_owned(), tx.execute(&writes).await?);
     let mut links = Query::delete();
     links.from_table("person_link").and_where(by_address().or(Expr::col("record").in_subquery(holders)));
     counts.insert("links".to_owned(), tx.execute(&links).await?);

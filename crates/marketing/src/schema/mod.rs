@@ -11,12 +11,16 @@ mod lists;
 mod people;
 mod sends;
 mod sync;
+mod undo;
 
 use postroom_store::migrate::{Ddl, Migration};
 
 /// The area's steps, for [`postroom_store::Store::open`].
-pub const MIGRATIONS: &[Migration] =
-    &[Migration { area: "marketing", number: 1, name: "marketing", statements: first }];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration { area: "marketing", number: 1, name: "marketing", statements: first },
+    Migration { area: "marketing", number: 2, name: "what runs wrote", statements: undo::tables },
+    Migration { area: "marketing", number: 3, name: "sends to new members", statements: sends::newcomers },
+];
 
 fn first() -> Vec<Ddl> {
     let rooms: &[fn() -> Vec<Ddl>] = &[

@@ -4,6 +4,8 @@
 //! * `campaign_send`: one send that somebody asked for; its id is the request row's, so one row asks for one send. `version`
 //!   counts changes and is the fence: a step that was overtaken writes nothing. `told` is the version that the CRM knows.
 //! * `campaign_recipient`: who a send goes to, written once; `state` says who was taken off again.
+//! * `send_member`: whom a send to new members has seen on its lists; `batch` is the send that mails those who joined since it
+//!   began, and empty for those who were there.
 //! * `campaign_mailed`: who was mailed by a campaign: one row each, so that two sends cannot both mail a person.
 //! * `single_send`: a mail to one person, or one person put into a program.
 //! * `program`: the service's programs; `program_enrolment`: one call that puts people into one.
@@ -94,6 +96,25 @@ fn sends() -> Vec<Ddl> {
             ],
         ),
         index("campaign_mailed_send", "campaign_mailed", &["send"]),
+    ]
+}
+
+/// Sends to new members.
+pub(super) fn newcomers() -> Vec<Ddl> {
+    vec![
+        table(
+            "send_member",
+            2,
+            &[
+                must("send", Uuid),
+                must("record", Uuid),
+                must("record_table", Text),
+                // The place of the list among those of the request.
+                must("list", Int),
+                may("batch", Uuid),
+            ],
+        ),
+        index("send_member_batch", "send_member", &["batch"]),
     ]
 }
 

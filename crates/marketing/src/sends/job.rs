@@ -17,7 +17,7 @@ use super::fill;
 use super::release::{self, Next};
 use super::row::{self, CampaignSend};
 use super::state::{Event, State};
-use super::{follow, mailed, request, snapshot, tell};
+use super::{follow, mailed, newcomers, request, snapshot, tell};
 use crate::accounts::Connected;
 use crate::engine::{Account, Engine};
 use crate::sync::{Counts, Halt, SyncType, Turn};
@@ -158,7 +158,9 @@ async fn act(turn: &mut Turn, send: CampaignSend) -> Result<Next, Halt> {
     }
     match send.state {
         State::Requested => validate(turn, send).await,
+        State::Validated if newcomers::watches(&send) => newcomers::begin(turn, send).await,
         State::Validated => count(turn, send).await,
+        State::Watching => newcomers::look(turn, send).await,
         State::Snapshot => admit(turn, send).await,
         State::Importing => fill::import(turn, send).await.map(Next::Go),
         State::Imported => fill::compare(turn, send).await.map(Next::Go),
@@ -176,6 +178,7 @@ async fn validate(turn: &mut Turn, mut send: CampaignSend) -> Result<Next, Halt>
         mailed_there(turn, fit.campaign.id.0).await?;
     }
     send.campaign = Some(fit.campaign.id.0);
+    send.details.told_expected = fit.request.expected;
     send.details.request = fit.request;
     send.take(Event::Fit);
     Ok(Next::Go(fill::save(turn, "marketing.send_fit", send).await?))
@@ -218,7 +221,8 @@ async fn count(turn: &mut Turn, send: CampaignSend) -> Result<Next, Halt> {
 /// As many as expected, or a question; then the list.
 async fn admit(turn: &mut Turn, send: CampaignSend) -> Result<Next, Halt> {
     let (found, members) = (send.details.to_send, send.details.members);
-    let expected = send.expected();
+    // Who joined a list is whoever joined: nobody said a number beforehand.
+    let expected = if send.details.parent.is_some() { Some(found) } else { send.expected() };
     match audience::admit(found, members, expected, turn.engine.rules.tolerance) {
         Err(refusal @ audience::Refusal::Nobody(_)) => {
             return Err(Fault::reject(postroom_core::Code::MARKETING_AUDIENCE, refusal.to_string()).into());

@@ -15,6 +15,8 @@
 //!   intent (`release`). It waits for opt-outs of both sides that were read after it was ready.
 //! * `campaign_mailed` has one row for each person that a campaign went to, written with the intent: two sends cannot both
 //!   mail a person, unless the campaign allows it.
+//! * A request of the type *New Member* watches its lists ([`newcomers`](self)): whoever joins them since gets the campaign, each
+//!   lot by a send of its own with all of the above.
 //! * The request row is told how it stands, and what a user wishes on it is taken (`tell`).
 
 pub mod audience;
@@ -24,6 +26,7 @@ pub mod hand;
 pub mod job;
 mod mailed;
 mod members;
+mod newcomers;
 mod permit;
 mod preview;
 mod release;

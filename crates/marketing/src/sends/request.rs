@@ -52,6 +52,12 @@ pub(super) async fn read(turn: &Turn, send: &CampaignSend) -> Result<Fit, Fault>
         }
         _ => {}
     }
+    let of_type = |row: &Record, column, set| choice(row, column, set) == Some("New Member");
+    let new_members = of_type(&row, "esc_sendtype", Set::SendType)
+        || of_type(&campaign_row, "esc_campaigntype", Set::CampaignType);
+    if new_members && split.is_some() {
+        return Err(unfit("a send to new members has no audience to be split"));
+    }
     let optimised = yes(&row, "esc_timeoptimised");
     if optimised && split.is_some() {
         return Err(unfit("a split test needs a time of its own: it cannot be optimised for each person"));
@@ -66,6 +72,7 @@ pub(super) async fn read(turn: &Turn, send: &CampaignSend) -> Result<Fit, Fault>
         split,
         expected: number(&row, "esc_expectedcount"),
         repeats,
+        new_members,
     };
     Ok(Fit { request, campaign })
 }

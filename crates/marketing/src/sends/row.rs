@@ -69,7 +69,15 @@ pub struct Details {
     pub decided: Option<Word>,
     /// What the CRM's row was given as its status: another one there is a user's wish.
     pub told_status: Option<i32>,
+    /// The number of people that the CRM's row was last known to say: another one there is a user's word.
+    pub told_expected: Option<u64>,
     pub list_deleted: bool,
+    /// Of a send to new members: since when it watches its lists, the sends that it made, and the last of them.
+    pub watching: Option<Timestamp>,
+    pub batches: u32,
+    pub batch: Option<Uuid>,
+    /// The send to new members that made this one.
+    pub parent: Option<Uuid>,
     pub asked: Option<Timestamp>,
     pub ended: Option<Timestamp>,
 }
@@ -98,6 +106,8 @@ pub struct Request {
     pub expected: Option<u64>,
     /// Who was mailed by this campaign before is mailed again.
     pub repeats: bool,
+    /// It goes to whoever joins the lists from now on.
+    pub new_members: bool,
 }
 
 /// A marketing list of the CRM.

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::audience::{Audience, LeftOut, Member, audience};
 use super::row::{ASKED, CampaignSend, Recipient};
-use super::{mailed, members, row};
+use super::{mailed, members, newcomers, row};
 use crate::consent::gate::{self, Asked};
 use crate::consent::standing::{Block, Known, Purpose, blocks};
 use crate::sync::Turn;
@@ -166,7 +166,10 @@ pub(super) async fn write(
     turn: &mut Turn,
     mut send: CampaignSend,
 ) -> Result<CampaignSend, crate::sync::Halt> {
-    let members = members::of_lists(turn, &send.details.request.lists).await?;
+    let members = match send.details.parent {
+        Some(_) => newcomers::members(turn, send.id).await?,
+        None => members::of_lists(turn, &send.details.request.lists).await?,
+    };
     let judge = Judge::of(&send);
     let stored = turn.page("marketing.send_snapshot", move |tx, counts| {
         async move {

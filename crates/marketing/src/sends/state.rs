@@ -4,6 +4,9 @@
 //! Requested → Validated → Snapshot → Importing → Imported → Due → Intent → Submitted → Scheduled → Sending → Sent
 //! ```
 //!
+//! A send to new members goes from *Validated* to *Watching* and stays there until it is cancelled: each lot of people who joined
+//! is a send of its own, which begins as *Validated*.
+//!
 //! *Due* is where a send waits for its time, for a second person, or for whoever paused it: it is held here, as the service
 //! cannot cancel. Everything before *Intent* may be repeated or given up without anybody having been mailed. *Intent* is
 //! stored before the one call that sends; from there on nothing is ever called a second time: a lost answer goes to
@@ -18,6 +21,8 @@ pub enum State {
     Requested,
     /// Role, account, campaign and lists are fit, and the expected number of people is known.
     Validated,
+    /// It waits for people who join its lists.
+    Watching,
     /// Who is to be mailed is written down.
     Snapshot,
     /// The single-use list is being filled.
@@ -44,6 +49,8 @@ pub enum State {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Event {
     Fit,
+    /// It goes to new members.
+    Watches,
     Counted,
     ImportBegun,
     ImportDone,
@@ -71,9 +78,10 @@ pub enum Event {
 }
 
 impl State {
-    pub const ALL: [State; 14] = [
+    pub const ALL: [State; 15] = [
         State::Requested,
         State::Validated,
+        State::Watching,
         State::Snapshot,
         State::Importing,
         State::Imported,
@@ -94,6 +102,7 @@ impl State {
         use State as S;
         match (self, event) {
             (S::Requested, E::Fit) => Some(S::Validated),
+            (S::Validated, E::Watches) => Some(S::Watching),
             (S::Validated, E::Counted) => Some(S::Snapshot),
             (S::Snapshot, E::ImportBegun) => Some(S::Importing),
             (S::Importing, E::ImportDone) => Some(S::Imported),
@@ -119,6 +128,7 @@ impl State {
         match self {
             State::Requested => "requested",
             State::Validated => "validated",
+            State::Watching => "watching",
             State::Snapshot => "snapshot",
             State::Importing => "importing",
             State::Imported => "imported",
@@ -161,7 +171,7 @@ impl State {
             State::Requested => "Requested",
             State::Validated | State::Snapshot => "Preparing",
             State::Importing | State::Imported => "Importing recipients",
-            State::Due | State::Scheduled => "Scheduled",
+            State::Watching | State::Due | State::Scheduled => "Scheduled",
             State::Intent | State::Submitted => "Submitting",
             State::Sending => "Sending",
             State::Sent => "Sent",
@@ -177,8 +187,9 @@ impl State {
 mod tests {
     use super::*;
 
-    const EVENTS: [Event; 19] = [
+    const EVENTS: [Event; 20] = [
         Event::Fit,
+        Event::Watches,
         Event::Counted,
         Event::ImportBegun,
         Event::ImportDone,

@@ -88,6 +88,7 @@ async fn tell(turn: &Turn, mut send: CampaignSend, row: &Record) -> Result<(), F
     match turn.engine.crm.apply(sets).await.pop().expect("an answer for each set") {
         Ok(_) => {
             send.details.told_status = Some(send.status());
+            send.details.told_expected = send.expected();
             note(turn, send).await
         }
         // A user was quicker: the next look reads what was wished.
@@ -133,6 +134,9 @@ fn record(turn: &Turn, send: &CampaignSend) -> Record {
         .with("esc_lastsyncedon", turn.now());
     if send.state != State::Requested {
         row = row.with("esc_requestedby", actor);
+    }
+    if let Some(expected) = send.expected() {
+        row = row.with("esc_expectedcount", count(expected));
     }
     if details.members > 0 {
         let name = &details.request.campaign_name;
@@ -210,8 +214,8 @@ fn wished(send: &CampaignSend, row: &Record, who: Option<Uuid>) -> Vec<(Decision
     if send.state == State::Requested {
         return wished;
     }
-    if let Some(expected) = number(row, "esc_expectedcount").filter(|number| send.expected() != Some(*number))
-    {
+    let told = [send.expected(), send.details.told_expected];
+    if let Some(expected) = number(row, "esc_expectedcount").filter(|number| !told.contains(&Some(*number))) {
         wished.push((Decision::Expect(expected), true));
     }
     // Whoever names somebody else does not approve in that person's name.

@@ -174,8 +174,9 @@ impl Role {
             (Role::Service, _) => ALL,
             (Role::Manager, Group::Configuration | Group::Preference) => ALL,
             (Role::Manager, Group::Campaign | Group::Form) => EDIT,
-            (Role::Manager, Group::Send | Group::SingleSend | Group::Queue) => MAKE,
-            (Role::Manager, Group::Suppression) => MAKE_AND_EDIT,
+            // A send is paused, approved and cancelled by columns of its row.
+            (Role::Manager, Group::Send | Group::Suppression) => MAKE_AND_EDIT,
+            (Role::Manager, Group::SingleSend | Group::Queue) => MAKE,
             (Role::Professional, Group::Campaign | Group::Preference) => EDIT,
             (Role::Professional, Group::SingleSend) => MAKE,
             _ => SEE,

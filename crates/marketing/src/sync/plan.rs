@@ -179,7 +179,7 @@ impl Engine {
     }
 }
 
-fn fresh(ids: &Ids, account: &str, sync_type: SyncType, asked: String, now: Timestamp) -> Run {
+pub(crate) fn fresh(ids: &Ids, account: &str, sync_type: SyncType, asked: String, now: Timestamp) -> Run {
     Run {
         id: RunId(ids.next()),
         account: account.to_owned(),
@@ -193,11 +193,12 @@ fn fresh(ids: &Ids, account: &str, sync_type: SyncType, asked: String, now: Time
         counts: Counts::default(),
         code: None,
         reason: None,
+        undoes: None,
     }
 }
 
 /// Writes the run and its job, unless a run of the kind is on its way.
-async fn start(tx: &mut Tx, ids: &Ids, now: Timestamp, run: &Run) -> Result<bool, Error> {
+pub(crate) async fn start(tx: &mut Tx, ids: &Ids, now: Timestamp, run: &Run) -> Result<bool, Error> {
     let payload = serde_json::json!({ "run": run.id });
     let job = NewJob::new(KIND, payload).key(format!("{}/{}", run.account, run.sync_type));
     if enqueue(tx, ids, now, vec![job]).await? == 0 {

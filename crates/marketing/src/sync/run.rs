@@ -123,9 +123,11 @@ pub struct Run {
     pub counts: Counts,
     pub code: Option<Code>,
     pub reason: Option<String>,
+    /// The run that this one takes back.
+    pub undoes: Option<RunId>,
 }
 
-const COLUMNS: [&str; 12] = [
+const COLUMNS: [&str; 13] = [
     "id",
     "account",
     "sync_type",
@@ -138,6 +140,7 @@ const COLUMNS: [&str; 12] = [
     "counts",
     "code",
     "reason",
+    "undoes",
 ];
 
 /// A select over runs, to be narrowed by the caller.
@@ -173,6 +176,7 @@ fn run(row: &Row) -> Result<Run, Error> {
         counts: serde_json::from_str(&counts).unwrap_or_default(),
         code: row.at::<Option<i64>>(10)?.and_then(|code| u16::try_from(code).ok()).map(Code),
         reason: row.at(11)?,
+        undoes: row.at::<Option<Uuid>>(12)?.map(RunId),
     })
 }
 
@@ -192,6 +196,7 @@ pub async fn begin(tx: &mut Tx, run: &Run) -> Result<(), Error> {
         json(&run.counts).into(),
         run.code.map(|code| i64::from(code.0)).into(),
         run.reason.clone().into(),
+        run.undoes.map(|undone| undone.0).into(),
     ]);
     tx.insert(&row).await.map(drop)
 }

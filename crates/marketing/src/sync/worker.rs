@@ -93,7 +93,10 @@ impl Engine {
             Err(fault) => return (run.counts.clone(), Err(fault.into())),
         };
         let mut turn = self.turn(account, run, connected);
-        let ended = flow(&mut turn).await;
+        let ended = match run.undoes {
+            Some(undone) => crate::undo::run(&mut turn, undone).await,
+            None => flow(&mut turn).await,
+        };
         if let Err(Halt::Fault(fault)) = &ended
             && matches!(fault.verdict, Verdict::Hold)
         {
@@ -139,6 +142,7 @@ impl Engine {
             counts: Counts::default(),
             code: None,
             reason: None,
+            undoes: None,
         };
         Ok(self.turn(account, &run, connected))
     }

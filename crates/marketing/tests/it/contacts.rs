@@ -59,22 +59,22 @@ fn option(set: Set, label: &str) -> Value {
 
 impl Lab {
     /// Labels and contacts, as on a first day.
-    async fn first(&self) -> Run {
+    pub async fn first(&self) -> Run {
         done(&self.run(SyncType::Labels).await);
         self.contacts_done().await
     }
 
-    async fn contacts_done(&self) -> Run {
+    pub async fn contacts_done(&self) -> Run {
         let run = self.run(SyncType::Contacts).await;
         done(&run);
         run
     }
 
-    fn person_there(&self, address: &str) -> Person {
+    pub fn person_there(&self, address: &str) -> Person {
         self.world.person(1, address).unwrap_or_else(|| panic!("{address} is not there"))
     }
 
-    async fn patch(&self, address: &str, change: impl FnOnce(&mut ContactRow)) {
+    pub async fn patch(&self, address: &str, change: impl FnOnce(&mut ContactRow)) {
         let names = Names { email: Some(address.to_owned()), ..Names::default() };
         let mut row = ContactRow { names, ..ContactRow::default() };
         change(&mut row);
@@ -87,7 +87,7 @@ impl Lab {
         rows.into_iter().find(|row| row.text("esc_name").unwrap().starts_with(&name)).unwrap()
     }
 
-    async fn direct(&self, table: &str, label: &str, direction: &str) {
+    pub async fn direct(&self, table: &str, label: &str, direction: &str) {
         let at = self.mapping(table, label).await.at;
         self.write(Record::new(at).with("esc_direction", option(Set::MapDirection, direction))).await;
     }

@@ -18,6 +18,7 @@ use crate::office::{Campaign, ODD, option};
 
 on_both!(
     a_row_becomes_one_mail,
+    a_campaign_that_is_not_triggered_goes_to_one_person,
     opt_outs_stop_marketing_and_not_what_was_asked_for,
     a_lost_answer_is_never_repeated,
     it_waits_for_its_time,
@@ -79,6 +80,33 @@ async fn a_row_becomes_one_mail(on: On) {
     lab.judge();
 }
 
+async fn a_campaign_that_is_not_triggered_goes_to_one_person(on: On) {
+    let lab = Lab::new(on).await;
+    let campaign = lab.campaign("Offer").await;
+    let (odd, out) = (lab.contact(1, ODD).await, lab.contact(2, "out@x.example").await);
+    lab.contact(3, "other@x.example").await;
+    lab.write(Record::new(out.clone()).with("donotbulkemail", true)).await;
+    let text = r#"[{"label":"POSTCODE","value":"80331"}]"#;
+    let row =
+        |row: Record| row.with("esc_emailcampaignid", campaign.row.clone()).with("esc_personalisation", text);
+    let (send, never) = (lab.single(1, &odd, row).await, lab.single(2, &out, row).await);
+    for _ in 0..3 {
+        lab.singles_minute().await;
+    }
+    assert_eq!(lab.single_shown(send).await, ("Sent".to_owned(), None, String::new()));
+    assert!(lab.single_shown(never).await.1.is_some(), "blocked");
+    assert_eq!(lab.mailed(campaign.id), [ODD], "one person, and not everybody");
+    assert_eq!(lab.world.person(1, ODD).unwrap().fields["POSTCODE"], "80331");
+    // A lost answer is held for a person, and never made again.
+    lab.world.fault(Switch::once(Fault::LoseAnswer, "POST", "campaigns/send"));
+    let lost = lab.single(3, &odd, row).await;
+    for _ in 0..4 {
+        lab.singles_minute().await;
+    }
+    assert_eq!(lab.single_shown(lost).await.0, "Needs attention");
+    assert_eq!(lab.mailed(campaign.id), [ODD, ODD], "asked for twice, by two rows");
+}
+
 async fn opt_outs_stop_marketing_and_not_what_was_asked_for(on: On) {
     let lab = Lab::new(on).await;
     let campaign = lab.triggered("Invoice").await;
@@ -110,9 +138,10 @@ async fn a_lost_answer_is_never_repeated(on: On) {
     }
     assert_eq!(lab.single_shown(send).await.0, "Needs attention");
     // A person looked, and says so once.
-    assert!(lab.engine.decide_single(send, "berta", Decision::Pause).await.is_err());
-    lab.engine.decide_single(send, "berta", Decision::Found).await.unwrap();
-    assert!(lab.engine.decide_single(send, "berta", Decision::Unsent).await.is_err());
+    assert!(lab.engine.decide_single(send, "berta", Decision::Pause, false).await.is_err());
+    lab.engine.decide_single(send, "berta", Decision::Found, true).await.unwrap();
+    lab.engine.decide_single(send, "berta", Decision::Found, false).await.unwrap();
+    assert!(lab.engine.decide_single(send, "berta", Decision::Unsent, false).await.is_err());
     lab.singles_minute().await;
     assert_eq!(lab.single_shown(send).await.0, "Sent");
     assert_eq!(lab.mailed(campaign.id), ["anna@x.example"]);
@@ -199,7 +228,7 @@ async fn a_lost_answer_of_a_program_is_looked_for(on: On) {
         lab.singles_minute().await;
     }
     assert_eq!(lab.single_shown(lost).await.0, "Needs attention");
-    lab.engine.decide_single(lost, "berta", Decision::Unsent).await.unwrap();
+    lab.engine.decide_single(lost, "berta", Decision::Unsent, false).await.unwrap();
     lab.world.forget_calls();
     for _ in 0..2 {
         lab.singles_minute().await;

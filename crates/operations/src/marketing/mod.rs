@@ -7,6 +7,7 @@
 //! * [`accounts`] and [`sync`] only read and order; the runs themselves are jobs of the server that stays.
 //! * [`suppress`] writes opt-outs and lifts them, each with its audit entry in the same unit. Both sides hear of it by the
 //!   sync type `suppressions`, which is made due at once.
+//! * [`undo`] takes back what a run wrote; [`singles`] shows mails to single people and says what became of lost answers.
 //! * [`campaigns`] shows campaigns, audiences and what came of sends, and sends test mails; [`sends`] asks for sends and decides
 //!   about them.
 //! * [`mapping`], [`lists`], [`forms`] and [`people`] show what stands on both sides, and change it where the CRM's users could
@@ -23,8 +24,10 @@ mod reports;
 pub mod roles;
 mod sends;
 mod shown;
+mod singles;
 mod suppress;
 mod sync;
+mod undo;
 mod views;
 
 use futures_util::future::BoxFuture;
@@ -51,8 +54,10 @@ pub use shown::{
     AudienceView, CampaignTotals, CampaignView, EvidenceView, ListChoice, Sample, SendChange, SendOrder,
     SendView, TestMail, TestReport,
 };
+pub use singles::{SINGLE_STATES, SingleAnswer, SingleChange, SingleView, SinglesWanted};
 pub use suppress::{Asking, LiftReport, Lifting, SuppressReport, SuppressionsWanted};
 pub use sync::{RejectedWanted, RunsWanted};
+pub use undo::{LeftWrite, UndoReport};
 pub use views::{
     AccountOrder, AccountView, Checked, CountsView, DryRun, EntryView, Reason, RefusedLine, RejectedView,
     Replayed, RunView, SideView, Skipped, SuppressionView, SyncOrder, SyncView,

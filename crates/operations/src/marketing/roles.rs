@@ -25,14 +25,14 @@ pub const DUTIES: [(Duty, &str, &str); 8] = [
     (
         Duty::Sync,
         "marketing_sync",
-        "Run a synchronisation now, try one, confirm one, replay rejected rows; compare a list",
+        "Run a synchronisation now, try one, confirm one, take one back, replay rejected rows; compare a list",
     ),
     (Duty::Edit, "marketing_edit", "Edit campaigns and lists; see whom a send would reach"),
     (Duty::Send, "marketing_send", "Ask for a send to lists, approve one, pause one, decide about one"),
     (
         Duty::SendSingle,
         "marketing_send_single",
-        "Ask for a single send that is no transaction, or a test mail",
+        "Ask for a single send that is no transaction, or a test mail; say what became of one",
     ),
     (Duty::Suppress, "marketing_suppress", "Suppress an address, lift a suppression with proof"),
     (Duty::Prefer, "marketing_prefer", "Change preferences of people"),

@@ -46,6 +46,8 @@ pub struct SendAsk {
     /// Not before; left out, at once.
     pub at: Option<Timestamp>,
     pub split: Option<SplitWish>,
+    /// It goes to whoever joins the lists from now on, `expected` at once at most.
+    pub new_members: bool,
     /// Names the request: the same again asks once.
     pub id: Option<Uuid>,
 }
@@ -151,8 +153,10 @@ impl Operations {
         let audience = self.preview_of(&seen, &lists).await?;
         let engine = self.marketing()?;
         let tolerance = engine.rules.tolerance;
-        audience::admit(audience.to_send, audience.people, Some(ask.expected), tolerance)
-            .map_err(|refusal| Fault::reject(Code::MARKETING_AUDIENCE, refusal.to_string()))?;
+        if !ask.new_members {
+            audience::admit(audience.to_send, audience.people, Some(ask.expected), tolerance)
+                .map_err(|refusal| Fault::reject(Code::MARKETING_AUDIENCE, refusal.to_string()))?;
+        }
         if dry_run {
             return Ok(SendOrder { id: None, changed: true, audience, dry_run });
         }
@@ -320,7 +324,7 @@ impl Operations {
 }
 
 /// Writes the request: the row by `user`, whose name it then bears; its lists, and only then the status that asks, by postroom's
-/// own user, as the marketers' roles make such rows and do not change them. False when it was made before.
+/// own user, who may in every organisation. False when it was made before.
 async fn request(user: &dyn Crm, own: &dyn Crm, row: Record, lists: &[Uuid]) -> Result<bool, Fault> {
     let at = row.at.clone();
     let by_id = Query::of(TABLE).select(&["esc_sendstatus"]).filter(Filter::eq("esc_emailsendid", at.id));
@@ -341,7 +345,8 @@ fn status(label: &str) -> i32 {
 }
 
 fn draft(at: &RecordRef, campaign: Uuid, seen: &Seen, ask: &SendAsk, now: Timestamp) -> Record {
-    let kind = Set::SendType.value("Campaign Send").expect("a label of the set");
+    let kind = if ask.new_members { "New Member" } else { "Campaign Send" };
+    let kind = Set::SendType.value(kind).expect("a label of the set");
     let expected = i64::try_from(ask.expected).unwrap_or(i64::MAX);
     let name: String = seen.name.chars().take(100).collect();
     let mut row = Record::new(at.clone())

@@ -185,6 +185,10 @@ pub struct SendView {
     pub campaign: Option<i64>,
     pub name: String,
     pub lists: Vec<String>,
+    /// It goes to whoever joins the lists; each lot of them is a send of its own.
+    pub new_members: bool,
+    /// The send to new members that made this one.
+    pub parent: Option<Uuid>,
     /// `waiting` (held here until its time), `preparing`, `paused`, `held` (it asks a person), `sending`, `sent`, `unknown`
     /// (the answer was lost), `failed`, `cancelled`.
     pub state: &'static str,
@@ -239,6 +243,8 @@ impl SendView {
             campaign: send.campaign,
             name: details.request.campaign_name,
             lists: details.request.lists.into_iter().map(|list| list.name).collect(),
+            new_members: details.request.new_members && details.parent.is_none(),
+            parent: details.parent,
             state,
             step: send.state.as_str(),
             text,
@@ -300,6 +306,9 @@ fn stands(send: &CampaignSend, needs_approval: bool) -> (&'static str, String) {
             None => ("waiting", or("It goes in a moment.")),
         },
         State::Requested => ("preparing", or("It is about to be looked at.")),
+        State::Watching => {
+            ("waiting", or("It waits for people who join its lists; each lot of them is a send of its own."))
+        }
         State::Validated => ("preparing", or("People are counted as soon as opt-outs are fresh.")),
         State::Snapshot | State::Importing | State::Imported => {
             ("preparing", or("Its people are put onto a list of their own at the service."))
@@ -331,7 +340,8 @@ fn orders(send: &CampaignSend, needs_approval: bool) -> Vec<&'static str> {
     let mut orders = Vec::new();
     orders.extend(needs_approval.then_some("approve").filter(|_| details.to_send > 0));
     if details.question.is_some() {
-        orders.extend((send.state == State::Snapshot).then_some("expect"));
+        let counts = matches!(send.state, State::Snapshot | State::Watching);
+        orders.extend(counts.then_some("expect"));
         orders.extend((send.state > State::Snapshot && !needs_approval).then_some("go_on"));
     }
     orders.push(if details.paused.is_some() { "resume" } else { "pause" });

@@ -71,6 +71,8 @@ pub struct RunView {
     pub code: Option<String>,
     /// Why it failed; of a held run, the question.
     pub reason: Option<String>,
+    /// The run that this one takes back.
+    pub undoes: Option<RunId>,
 }
 
 /// What a run counted.
@@ -273,6 +275,7 @@ impl From<Run> for RunView {
             counts: CountsView::from(&run.counts),
             code: run.code.map(|code| code.to_string()),
             reason: run.reason,
+            undoes: run.undoes,
         }
     }
 }

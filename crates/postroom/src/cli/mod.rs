@@ -31,11 +31,12 @@ pub use mailbox::{
 };
 pub use marketing::{
     AccountCommand, AccountOfMap, AddAccountArgs, AddSuppressionArgs, Answer, AudienceArgs, CampaignCommand,
-    CancelArgs, CheckAccountArgs, CheckSuppressionArgs, CompareListArgs, ConfirmArgs, DryRunArgs, ExportArgs,
-    ExportForm, FormCommand, ImportSuppressionsArgs, InTheNameOf, LiftArgs, ListCommand,
+    CancelArgs, CheckAccountArgs, CheckSuppressionArgs, CompareListArgs, ConfirmArgs, DecideArgs, DryRunArgs,
+    ExportArgs, ExportForm, FormCommand, ImportSuppressionsArgs, InTheNameOf, LiftArgs, ListCommand,
     ListSuppressionsArgs, MapCommand, MarketingCommand, PauseArgs, RejectedArgs, RemoveMappingArgs,
     ReplayRejectedArgs, ReportArgs, RunArgs, RunsArgs, SampleArgs, SendArgs, SendOrderArgs, SendsArgs,
-    SetMappingArgs, ShowFormArgs, SuppressCommand, SyncCommand, SyncListNowArgs, TestArgs,
+    SetMappingArgs, ShowFormArgs, SinglesArgs, SuppressCommand, SyncCommand, SyncListNowArgs, TestArgs,
+    UndoArgs,
 };
 pub use parse::{Usage, parse};
 pub use person::{ErasePersonArgs, MergePeopleArgs, PersonCommand, ProveArgs};

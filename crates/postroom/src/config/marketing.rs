@@ -80,6 +80,10 @@ section! {
         pub overlap: Span = Some(Span::seconds(10 * 60)), "\"10m\"";
         /// An import of which nothing was heard for so long is given up, and its people are sent again.
         pub import_age: Span = Some(Span::seconds(24 * 3600)), "\"1d\"";
+        /// What runs wrote on the CRM's records is kept for so long, so that `marketing sync undo` can take it back.
+        pub undo_age: Span = Some(Span::seconds(30 * 24 * 3600)), "\"30d\"";
+        /// Writes that are kept for it at most, over all runs, about 300 bytes each; the oldest runs are forgotten first, and 0 keeps none.
+        pub undo_rows: u32 = Some(2_000_000), "2000000";
         /// When a running import is asked about, and how often.
         pub polling: Option<ImportPolling> = optional(), "";
         /// The time zone of windows, as the IANA database names it.

@@ -144,6 +144,8 @@ fn rules(marketing: &config::Marketing) -> Rules {
         tolerance: u64::from(marketing.tolerance),
         overlap: signed(marketing.overlap),
         import_age: signed(marketing.import_age),
+        undo_age: signed(marketing.undo_age),
+        undo_rows: u64::from(marketing.undo_rows),
         polling,
         questions,
         ..Rules::default()

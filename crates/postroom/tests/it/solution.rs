@@ -60,7 +60,7 @@ fn story(first: &House, second: Option<&House>) {
     let told = state(first, "installed");
     assert_eq!(
         (&told["registered"]["version"], &told["registered"]["managed"]),
-        (&json!("1.0.0.0"), &json!(true))
+        (&json!("1.0.0.1"), &json!(true))
     );
     assert_eq!(first.one(&["solution", "install"])["outcome"], json!("unchanged"));
     assert_eq!(first.one(&["solution", "upgrade"])["outcome"], json!("unchanged"));

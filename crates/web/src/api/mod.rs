@@ -20,6 +20,7 @@ pub(crate) use marketing::campaigns::{
     after as campaigns_after, cursor as campaigns_cursor, send_order, send_state,
 };
 pub(crate) use marketing::mapping::record as record_named;
+pub(crate) use marketing::singles::{answer as single_answer, state as single_state};
 pub(crate) use marketing::suppressions::{after as suppressions_after, cursor as suppressions_cursor};
 pub(crate) use marketing::sync::{run_state, sync_type};
 pub(crate) use records::{table as table_name, value as filter_value};
@@ -136,6 +137,7 @@ fn of_marketing() -> OpenApiRouter<App> {
         .routes(routes!(marketing::sync::runs))
         .routes(routes!(marketing::sync::show))
         .routes(routes!(marketing::sync::confirm))
+        .routes(routes!(marketing::sync::receipt, marketing::sync::undo))
         .routes(routes!(marketing::sync::rejected))
         .routes(routes!(marketing::sync::replay))
         .routes(routes!(marketing::campaigns::list))
@@ -147,6 +149,9 @@ fn of_marketing() -> OpenApiRouter<App> {
         .routes(routes!(marketing::campaigns::sends))
         .routes(routes!(marketing::campaigns::show_send))
         .routes(routes!(marketing::campaigns::order))
+        .routes(routes!(marketing::singles::list))
+        .routes(routes!(marketing::singles::show))
+        .routes(routes!(marketing::singles::decide))
         .routes(routes!(marketing::mapping::list, marketing::mapping::set))
         .routes(routes!(marketing::mapping::remove))
         .routes(routes!(marketing::mapping::sample))

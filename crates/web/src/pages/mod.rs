@@ -73,6 +73,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/sync/runs", get(marketing::sync::runs))
         .route("/sync/runs/{id}", get(marketing::sync::show))
         .route("/sync/runs/{id}/confirm", post(marketing::sync::confirm))
+        .route("/sync/runs/{id}/undo", get(marketing::sync::would_undo).post(marketing::sync::undo))
         .route("/sync/runs/{id}/replay", post(marketing::sync::replay))
         .route("/sync/accounts/{name}/pause", post(marketing::sync::pause))
         .route("/sync/accounts/{name}/resume", post(marketing::sync::resume))
@@ -82,6 +83,9 @@ pub(crate) fn routes() -> Router<App> {
         .route("/campaigns/{account}/{id}/audience", get(marketing::campaigns::audience))
         .route("/campaigns/{account}/{id}/send", post(marketing::campaigns::send))
         .route("/sends", get(marketing::sends::list))
+        .route("/sends/single", get(marketing::singles::list))
+        .route("/sends/single/{id}", get(marketing::singles::show))
+        .route("/sends/single/{id}/{answer}", post(marketing::singles::decide))
         .route("/sends/{id}", get(marketing::sends::show))
         .route("/sends/{id}/{order}", post(marketing::sends::order))
         .route("/mappings", get(marketing::mapping::show))
@@ -154,6 +158,8 @@ fn done_sentence(done: Option<&str>) -> Option<&'static str> {
         "account-paused" => Some("Paused. What is under way ends; nothing else begins."),
         "account-resumed" => Some("Resumed. What is due begins in a moment."),
         "confirmed" => Some("Confirmed. It begins again and does not ask."),
+        "undo-asked" => Some("Ordered. What it comes to is below, in a moment."),
+        "single-decided" => Some("Noted. The CRM's row will say so in a moment; nothing is sent again."),
         "put-back" => Some("Those rows get another try in a moment."),
         "suppressed" => Some("Held back from now on. Both sides are told in a moment."),
         "lifted" => Some("Lifted. Both sides are told in a moment."),

@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::problem::Problem;
 
 /// All templates, inside the binary.
-pub(crate) const TEMPLATES: [(&str, &str); 34] = [
+pub(crate) const TEMPLATES: [(&str, &str); 37] = [
     ("base.html", include_str!("../../templates/base.html")),
     ("parts.html", include_str!("../../templates/parts.html")),
     ("today.html", include_str!("../../templates/today.html")),
@@ -35,6 +35,7 @@ pub(crate) const TEMPLATES: [(&str, &str); 34] = [
     ("sync.html", include_str!("../../templates/sync.html")),
     ("sync_runs.html", include_str!("../../templates/sync_runs.html")),
     ("sync_run.html", include_str!("../../templates/sync_run.html")),
+    ("sync_undo.html", include_str!("../../templates/sync_undo.html")),
     ("mappings.html", include_str!("../../templates/mappings.html")),
     ("lists.html", include_str!("../../templates/lists.html")),
     ("list.html", include_str!("../../templates/list.html")),
@@ -47,6 +48,8 @@ pub(crate) const TEMPLATES: [(&str, &str); 34] = [
     ("campaign_send.html", include_str!("../../templates/campaign_send.html")),
     ("sends.html", include_str!("../../templates/sends.html")),
     ("send.html", include_str!("../../templates/send.html")),
+    ("singles.html", include_str!("../../templates/singles.html")),
+    ("single.html", include_str!("../../templates/single.html")),
     ("write.html", include_str!("../../templates/write.html")),
     ("find_record.html", include_str!("../../templates/find_record.html")),
     ("sign_in.html", include_str!("../../templates/sign_in.html")),

@@ -21,5 +21,6 @@ mod people;
 mod readers;
 mod roles;
 mod security;
+mod takeback;
 mod wire;
 mod writing;

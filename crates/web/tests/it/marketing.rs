@@ -73,6 +73,7 @@ pub async fn ran(house: &House, sync_type: SyncType, state: RunState, reason: Op
         counts: counts.clone(),
         code: None,
         reason: None,
+        undoes: None,
     };
     let id = fresh.id;
     let rejects: Vec<Reject> = (0..rejected)

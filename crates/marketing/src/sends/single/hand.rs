@@ -15,16 +15,33 @@ use crate::sends::Decision;
 
 impl Engine {
     /// Carries out what `who` found out about a single send whose outcome is unknown: [`Decision::Found`] or
-    /// [`Decision::Unsent`]. The request row is told by the next look; nothing is sent again.
+    /// [`Decision::Unsent`]. The request row is told by the next look; nothing is sent again. With `dry_run` it only answers how
+    /// the single send would stand.
     ///
     /// # Errors
     /// A refusal says why that cannot be; nothing has changed then.
-    pub async fn decide_single(&self, id: Uuid, who: &str, decision: Decision) -> Result<Single, Fault> {
+    pub async fn decide_single(
+        &self,
+        id: Uuid,
+        who: &str,
+        decision: Decision,
+        dry_run: bool,
+    ) -> Result<Single, Fault> {
         let (now, who) = (self.clock.now(), who.to_owned());
-        let unit = self.store.write("marketing.single_decided", move |tx| {
-            async move { decided(tx, now, id, who, decision).await }.boxed()
-        });
-        let decided: Result<Result<Single, Fault>, Error> = unit.await;
+        let decided: Result<Result<Single, Fault>, Error> = match dry_run {
+            true => {
+                let unit = self
+                    .store
+                    .rehearse(move |tx| async move { decided(tx, now, id, who, decision).await }.boxed());
+                unit.await
+            }
+            false => {
+                let unit = self.store.write("marketing.single_decided", move |tx| {
+                    async move { decided(tx, now, id, who, decision).await }.boxed()
+                });
+                unit.await
+            }
+        };
         decided?
     }
 }

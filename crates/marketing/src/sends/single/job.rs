@@ -11,7 +11,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::row::{self, Kind, Single, State};
-use super::{gate, request, tell};
+use super::{gate, request, standard, tell};
 use crate::engine::Engine;
 use crate::sends::release;
 use crate::sync::{SyncType, Turn};
@@ -176,10 +176,11 @@ async fn rest(turn: &Turn, singles: Vec<Single>) -> Result<Vec<Single>, Fault> {
 }
 
 /// The gate and the intents in one unit, the call, the answers.
-async fn send(turn: &Turn, mut singles: Vec<Single>) -> Result<(), Fault> {
+async fn send(turn: &Turn, singles: Vec<Single>) -> Result<(), Fault> {
     if singles.is_empty() {
         return Ok(());
     }
+    let mut singles = standard::ready(turn, singles).await?;
     let at = turn.account.service.server_time().await?;
     let account = turn.account.name.clone();
     let unit = turn.engine.store.write("marketing.single_intent", move |tx| {
@@ -198,10 +199,15 @@ async fn send(turn: &Turn, mut singles: Vec<Single>) -> Result<(), Fault> {
     if going.is_empty() {
         return Ok(());
     }
-    let mails: Vec<SingleSend> = going.iter().map(mail).collect();
-    let answers = turn.account.service.send_single(&mails).await;
-    for (single, answer) in going.iter_mut().zip(answers) {
+    for single in going.iter_mut().filter(|single| single.details.standard) {
+        let answer = standard::send(turn, single).await;
         answered(single, answer);
+    }
+    let mut others: Vec<&mut Single> = going.iter_mut().filter(|single| !single.details.standard).collect();
+    if !others.is_empty() {
+        let mails: Vec<SingleSend> = others.iter().map(|single| mail(single)).collect();
+        let answers = turn.account.service.send_single(&mails).await;
+        others.iter_mut().zip(answers).for_each(|(single, answer)| answered(single, answer));
     }
     save(turn, "marketing.single_answered", going).await.map(drop)
 }

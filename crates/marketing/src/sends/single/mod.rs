@@ -9,6 +9,7 @@
 //! * The gate is asked in the unit that writes the intents of a lot; then the mails of the lot go in one call. A lost answer is
 //!   *needs attention*: the service gives no ids, so nobody can look it up, and it is never made again. A person who
 //!   looked says what it was (`Engine::decide_single`).
+//! * A marketing mail of a campaign that is not triggered goes to the person's number at the service ([`standard`](self)).
 //! * Rows that put somebody into a program are the same, and go on in [`crate::programs`].
 
 pub(crate) mod gate;
@@ -17,6 +18,7 @@ mod job;
 pub(crate) mod request;
 pub mod row;
 mod scan;
+mod standard;
 mod tell;
 
 pub use job::SingleSender;

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::row::{Kind, Single, State};
 use crate::people;
-use crate::sends::request::{campaign_row, moment, number, service_id, unfit};
+use crate::sends::request::{campaign_row, choice, moment, number, service_id, unfit};
 use crate::solution::options::Set;
 use crate::solution::roles::Duty;
 use crate::sync::Turn;
@@ -63,7 +63,12 @@ async fn fit(turn: &Turn, single: &mut Single, row: Option<&Record>) -> Result<(
             let program = number(row, "esc_programid").and_then(|id| i64::try_from(id).ok());
             program.filter(|id| *id > 0).ok_or_else(|| unfit("the request names no program"))?
         }
-        _ => service_id(&campaign_row(turn, row).await?)?.0,
+        _ => {
+            let campaign = campaign_row(turn, row).await?;
+            let triggered = choice(&campaign, "esc_status", Set::CampaignStatus) == Some("Triggered");
+            single.details.standard = single.kind == Kind::Marketing && !triggered;
+            service_id(&campaign)?.0
+        }
     });
     single.details.values = values(row.text("esc_personalisation").unwrap_or_default())?;
     single.wake = moment(row, "esc_scheduledon").filter(|at| *at > turn.now()).or(single.wake);

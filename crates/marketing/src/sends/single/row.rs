@@ -85,6 +85,9 @@ pub struct Details {
     /// The campaign, or the program.
     pub target: Option<i64>,
     pub values: Personal,
+    /// A marketing mail of a campaign that is not triggered.
+    pub standard: bool,
+    pub service_send: Option<String>,
     /// An option of `BlockReason`.
     pub block: Option<String>,
     pub error: Option<String>,

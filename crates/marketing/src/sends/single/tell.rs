@@ -80,6 +80,7 @@ fn record(turn: &Turn, single: &Single) -> Record {
         .with("esc_toemailaddress", address.clone())
         .with("esc_emailaddress", address)
         .with("esc_servicecontactid", single.details.contact)
+        .with("esc_servicesendid", single.details.service_send.clone())
         .with("esc_error", single.details.error.as_deref().map(|text| crate::sends::cut(text, 4000)))
         .with("esc_lastsyncedon", turn.now())
 }

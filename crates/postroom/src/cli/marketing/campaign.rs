@@ -4,7 +4,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use clap_complete::engine::ArgValueCandidates;
 use jiff::Timestamp;
-use postroom_operations::marketing::{SEND_STATES, SplitWish};
+use postroom_operations::marketing::{SEND_STATES, SINGLE_STATES, SplitWish};
 use uuid::Uuid;
 
 use crate::cli::globals::{DryRun, Limit, Yes};
@@ -36,6 +36,14 @@ pub enum CampaignCommand {
         #[arg(value_name = "SEND")]
         id: Uuid,
     },
+    /// List mails to single people, and people put into programs
+    Singles(SinglesArgs),
+    /// Show one of them: where it stands, and why
+    Single {
+        /// The single send
+        #[arg(value_name = "SINGLE")]
+        id: Uuid,
+    },
     /// Keep a send from going until it is resumed
     Pause(SendOrderArgs),
     /// Let a paused send go on
@@ -44,7 +52,7 @@ pub enum CampaignCommand {
     Cancel(CancelArgs),
     /// Say yes to a large send, as a second person
     Approve(SendOrderArgs),
-    /// Answer what a send asks, or say what became of one whose answer was lost
+    /// Answer what a send asks, or say what became of one whose answer was lost, to lists or to a single person
     Decide(DecideArgs),
     /// Show what came of a campaign: totals, opens of people and machines, links, purchases, gaps to the service's own figures
     Report(ReportArgs),
@@ -119,6 +127,9 @@ pub struct SendArgs {
     /// The number of people that you expect; another one refuses the send
     #[arg(long, value_name = "N")]
     pub expect_count: u64,
+    /// Send to whoever joins the lists from now on, so many at once at most, until it is cancelled
+    #[arg(long, conflicts_with_all = ["at", "split"])]
+    pub new_members: bool,
     /// Not before this moment [default: now]
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub at: Option<Timestamp>,
@@ -149,6 +160,23 @@ pub struct SendsArgs {
     /// Only sends of this campaign, by its number
     #[arg(long, value_name = "NUMBER")]
     pub campaign: Option<i64>,
+    /// Only this account
+    #[arg(long, add = ArgValueCandidates::new(candidates::accounts))]
+    pub account: Option<String>,
+    #[command(flatten)]
+    pub limit: Limit,
+}
+
+fn single_state() -> impl TypedValueParser<Value = String> {
+    PossibleValuesParser::new(SINGLE_STATES)
+}
+
+/// `campaign singles`
+#[derive(Debug, Args)]
+pub struct SinglesArgs {
+    /// Only those in this state
+    #[arg(long, value_name = "STATE", value_parser = single_state())]
+    pub state: Option<String>,
     /// Only this account
     #[arg(long, add = ArgValueCandidates::new(candidates::accounts))]
     pub account: Option<String>,

@@ -72,6 +72,14 @@ pub(in crate::cli) const HELP: &[Help] = &[
         &[Exit::NotFound, Exit::Unreachable],
     ),
     help(
+        "marketing sync undo",
+        &[
+            "postroom marketing sync undo run_01j8znm0000000000000000001 --dry-run",
+            "postroom marketing sync undo run_01j8znm0000000000000000001 --yes --wait",
+        ],
+        &[Exit::NotFound, Exit::Unreachable, Exit::Refused, Exit::PartlyDone],
+    ),
+    help(
         "marketing sync rejected",
         &[
             "postroom marketing sync rejected",
@@ -137,6 +145,19 @@ pub(in crate::cli) const HELP: &[Help] = &[
     help(
         "marketing campaign sends",
         &["postroom marketing campaign sends", "postroom marketing campaign sends --state held --json"],
+        &[Exit::NotFound, Exit::Unreachable],
+    ),
+    help(
+        "marketing campaign singles",
+        &[
+            "postroom marketing campaign singles --state unknown",
+            "postroom marketing campaign singles --account main --json",
+        ],
+        &[Exit::NotFound, Exit::Unreachable],
+    ),
+    help(
+        "marketing campaign single",
+        &["postroom marketing campaign single 0199d9a0-0000-7000-8000-000000000001 --json"],
         &[Exit::NotFound, Exit::Unreachable],
     ),
     help(

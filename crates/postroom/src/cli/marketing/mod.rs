@@ -15,7 +15,7 @@ use clap::Subcommand;
 pub use account::{AccountCommand, AccountName, AddAccountArgs, CheckAccountArgs, PauseArgs};
 pub use campaign::{
     Answer, AudienceArgs, CampaignCommand, CancelArgs, DecideArgs, InTheNameOf, ReportArgs, SendArgs,
-    SendOrderArgs, SendsArgs, TestArgs,
+    SendOrderArgs, SendsArgs, SinglesArgs, TestArgs,
 };
 pub use form::{FormCommand, ShowFormArgs};
 pub use list::{CompareListArgs, ListCommand, SyncListNowArgs};
@@ -26,6 +26,7 @@ pub use suppress::{
 };
 pub use sync::{
     ConfirmArgs, DryRunArgs, RejectedArgs, ReplayRejectedArgs, RunArgs, RunsArgs, SyncCommand, SyncListArgs,
+    UndoArgs,
 };
 
 /// The marketing half.

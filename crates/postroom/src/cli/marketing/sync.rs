@@ -32,6 +32,11 @@ pub enum SyncCommand {
     Replay(ReplayRejectedArgs),
     /// Say yes to what a held run asks
     Confirm(ConfirmArgs),
+    /// Take back what a run wrote on the CRM's records
+    ///
+    /// A value goes back only if the record still has what the run wrote; what was changed since is left, and listed. Mapped
+    /// fields go back at the service, too. Opt-outs and opt-in types stay, and so do records that the run made.
+    Undo(UndoArgs),
 }
 
 fn sync_type() -> impl TypedValueParser<Value = SyncType> {
@@ -135,6 +140,20 @@ pub struct ReplayRejectedArgs {
 pub struct ConfirmArgs {
     /// The held run
     pub id: RunId,
+    #[command(flatten)]
+    pub dry_run: DryRun,
+    #[command(flatten)]
+    pub yes: Yes,
+}
+
+/// `sync undo`
+#[derive(Debug, Args)]
+pub struct UndoArgs {
+    /// The run
+    pub id: RunId,
+    /// Wait for its end, and do the work here when no server does
+    #[arg(long)]
+    pub wait: bool,
     #[command(flatten)]
     pub dry_run: DryRun,
     #[command(flatten)]

@@ -1,15 +1,17 @@
 //! `postroom marketing campaign …`
 
-use postroom_core::Fault;
+use postroom_core::{Code, Fault};
 use postroom_operations::Actor;
 use postroom_operations::marketing::{
-    AudienceView, CampaignReport, CampaignsWanted, SendAsk, SendOrderKind, SendsWanted, TestReport,
+    AudienceView, CampaignReport, CampaignsWanted, SendAsk, SendOrderKind, SendsWanted, SingleAnswer,
+    TestReport,
 };
 
+use super::single;
 use crate::app::App;
 use crate::cli::{
-    Answer, AudienceArgs, CampaignCommand, CancelArgs, Globals, InTheNameOf, ReportArgs, SendArgs,
-    SendOrderArgs, SendsArgs, TestArgs,
+    Answer, AudienceArgs, CampaignCommand, CancelArgs, DecideArgs, Globals, InTheNameOf, ReportArgs,
+    SendArgs, SendOrderArgs, SendsArgs, TestArgs,
 };
 use crate::commands::actor;
 use crate::report::{CliError, Column, Exit, Output};
@@ -43,7 +45,8 @@ pub async fn run(
     out: &mut Output,
 ) -> Result<Exit, CliError> {
     use CampaignCommand::{
-        Approve, Audience, Cancel, Decide, List, Pause, Report, Resume, Send, Sends, Show, Test,
+        Approve, Audience, Cancel, Decide, List, Pause, Report, Resume, Send, Sends, Show, Single, Singles,
+        Test,
     };
     match command {
         List(arguments) => {
@@ -60,21 +63,26 @@ pub async fn run(
             out.item(&app.operations.send(&actor(), *id).await?)?;
             Ok(Exit::Done)
         }
+        Singles(arguments) => single::list(app, arguments, out).await,
+        Single { id } => {
+            out.item(&app.operations.single(&actor(), *id).await?)?;
+            Ok(Exit::Done)
+        }
         Pause(arguments) => order(app, arguments, SendOrderKind::Pause, out).await,
         Resume(arguments) => order(app, arguments, SendOrderKind::Resume, out).await,
         Approve(arguments) => order(app, arguments, SendOrderKind::Approve, out).await,
         Cancel(arguments) => cancel(app, arguments, globals, out).await,
-        Decide(arguments) => order(app, &arguments.order, answer(&arguments.answer), out).await,
+        Decide(arguments) => decide(app, arguments, out).await,
         Report(arguments) => report(app, arguments, out).await,
     }
 }
 
-fn most(limit: Option<u32>) -> u64 {
+pub(super) fn most(limit: Option<u32>) -> u64 {
     limit.map_or(u64::from(u32::MAX), u64::from)
 }
 
 /// Whoever is at the console, or the user of the CRM that is named.
-async fn in_the_name_of(app: &App, name: &InTheNameOf) -> Result<Actor, Fault> {
+pub(super) async fn in_the_name_of(app: &App, name: &InTheNameOf) -> Result<Actor, Fault> {
     match &name.user {
         Some(user) => app.operations.console_as(user).await,
         None => Ok(actor()),
@@ -182,6 +190,7 @@ async fn send(app: &App, arguments: &SendArgs, out: &mut Output) -> Result<Exit,
         expected: arguments.expect_count,
         at: arguments.at,
         split: arguments.split.clone(),
+        new_members: arguments.new_members,
         id: arguments.id,
     };
     let done = app.operations.ask_send(&who, &ask, arguments.dry_run.dry_run).await?;
@@ -222,6 +231,24 @@ fn answer(decided: &Answer) -> SendOrderKind {
         (None, false, true) => SendOrderKind::Found,
         (None, false, false) => SendOrderKind::Unsent,
     }
+}
+
+/// A lost answer may be that of a mail to a single person.
+async fn decide(app: &App, arguments: &DecideArgs, out: &mut Output) -> Result<Exit, CliError> {
+    let kind = answer(&arguments.answer);
+    let of_single = match kind {
+        SendOrderKind::Found => Some(SingleAnswer::Found),
+        SendOrderKind::Unsent => Some(SingleAnswer::Unsent),
+        _ => None,
+    };
+    if let Some(of_single) = of_single {
+        match app.operations.single(&actor(), arguments.order.id).await {
+            Ok(_) => return single::decide(app, &arguments.order, of_single, out).await,
+            Err(fault) if fault.code == Code::API_NOT_FOUND => {}
+            Err(fault) => return Err(fault.into()),
+        }
+    }
+    order(app, &arguments.order, kind, out).await
 }
 
 async fn cancel(

@@ -5,8 +5,10 @@ mod campaign;
 mod form;
 mod list;
 mod map;
+mod single;
 mod suppress;
 mod sync;
+mod undo;
 
 use postroom_operations::marketing::CheckStep;
 

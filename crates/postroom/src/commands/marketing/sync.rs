@@ -68,6 +68,7 @@ pub async fn run(
         SyncCommand::Rejected(arguments) => rejected(app, arguments, out).await,
         SyncCommand::Replay(arguments) => replay(app, arguments, out).await,
         SyncCommand::Confirm(arguments) => confirm(app, arguments, globals, out).await,
+        SyncCommand::Undo(arguments) => super::undo::run(app, arguments, globals, out).await,
     }
 }
 
@@ -124,6 +125,17 @@ pub(super) async fn followed(
     before: Option<RunId>,
     out: &Output,
 ) -> Result<RunView, CliError> {
+    let look =
+        async || Ok::<_, Fault>(last(app, account, sync_type).await?.filter(|run| Some(run.id) != before));
+    watched(app, look, out).await
+}
+
+/// Waits for the end of the run that `look` finds, and works as one more node meanwhile.
+pub(super) async fn watched(
+    app: &App,
+    look: impl AsyncFn() -> Result<Option<RunView>, Fault>,
+    out: &Output,
+) -> Result<RunView, CliError> {
     let stop = CancellationToken::new();
     let node = stop.clone().drop_guard();
     let engine = app.engine.clone().ok_or_else(|| Fault::bug("made before the command"))?;
@@ -133,8 +145,7 @@ pub(super) async fn followed(
     let mut progress = Progress::start(out.style(), "rows", None);
     let mut read = 0;
     let run = loop {
-        let found = last(app, account, sync_type).await?.filter(|run| Some(run.id) != before);
-        if let Some(run) = found {
+        if let Some(run) = look().await? {
             progress.add(run.counts.read.saturating_sub(read));
             read = run.counts.read.max(read);
             if run.state != "running" {

@@ -160,6 +160,9 @@ pub struct Ask {
     at: Option<String>,
     /// `METRIC/PERCENT/HOURS`, such as `opens/20/4`.
     split: Option<String>,
+    /// It goes to whoever joins the lists from now on, `expected_count` at once at most, until it is cancelled.
+    #[serde(default)]
+    new_members: bool,
     /// A UUID of the caller's: the same again asks once.
     #[schema(value_type = Option<String>)]
     id: Option<Uuid>,
@@ -186,6 +189,7 @@ pub(in crate::api) async fn send(
         expected: body.expected_count,
         at: at.map_err(|_| Problem::at("/at", "at is a time such as 2026-01-31T00:00:00Z"))?,
         split: split.map_err(|text| Problem::at("/split", text))?,
+        new_members: body.new_members,
         id: body.id,
     };
     Ok(Json(app.operations.ask_send(&actor, &ask, trial.dry_run).await?))

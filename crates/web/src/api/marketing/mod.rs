@@ -5,5 +5,6 @@ pub(super) mod campaigns;
 pub(super) mod forms;
 pub(super) mod lists;
 pub(super) mod mapping;
+pub(super) mod singles;
 pub(super) mod suppressions;
 pub(super) mod sync;

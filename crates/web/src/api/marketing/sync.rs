@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use postroom_core::RunId;
 use postroom_operations::marketing::{
-    DryRun, RejectedWanted, Replayed, RunState, RunView, RunsWanted, SyncOrder, SyncType,
+    DryRun, RejectedWanted, Replayed, RunState, RunView, RunsWanted, SyncOrder, SyncType, UndoReport,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -146,6 +146,32 @@ pub(in crate::api) async fn confirm(
     Query(trial): Query<Trial>,
 ) -> Result<Json<SyncOrder>, Problem> {
     Ok(Json(app.operations.confirm_run(&actor, input::id(&id)?, trial.dry_run).await?))
+}
+
+/// What the last undo of a run came to, and how much of the run is kept for one.
+#[utoipa::path(get, path = "/api/v1/marketing/runs/{id}/undo", tag = "marketing_sync",
+    params(("id" = String, Path, description = "`run_…`")), extensions(("x-permission" = json!("marketing_view"))),
+    responses((status = 200, body = schema::Undo), (status = "4XX", body = ProblemView)))]
+pub(in crate::api) async fn receipt(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Path(id): Path<String>,
+) -> Result<Json<UndoReport>, Problem> {
+    Ok(Json(app.operations.undo_receipt(&actor, input::id(&id)?).await?))
+}
+
+/// Takes back what a run wrote on the CRM's records, where it still is what the run wrote. It is done by a run of its own. With
+/// `dry_run` the CRM is read, and the answer says what would go back and what would stay.
+#[utoipa::path(post, path = "/api/v1/marketing/runs/{id}/undo", tag = "marketing_sync",
+    params(("id" = String, Path, description = "`run_…`"), Trial), extensions(("x-permission" = json!("marketing_sync"))),
+    responses((status = 200, body = schema::Undo), (status = "4XX", body = ProblemView)))]
+pub(in crate::api) async fn undo(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Path(id): Path<String>,
+    Query(trial): Query<Trial>,
+) -> Result<Json<UndoReport>, Problem> {
+    Ok(Json(app.operations.undo_run(&actor, input::id(&id)?, trial.dry_run).await?))
 }
 
 #[derive(Deserialize, IntoParams)]

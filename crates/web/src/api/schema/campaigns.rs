@@ -139,6 +139,11 @@ pub struct Send {
     campaign: Option<i64>,
     name: String,
     lists: Vec<String>,
+    /// It goes to whoever joins the lists; each lot of them is a send of its own.
+    new_members: bool,
+    /// The send to new members that made this one.
+    #[schema(required)]
+    parent: Option<String>,
     /// `preparing`, `waiting`, `held`, `paused`, `sending`, `unknown`, `sent`, `failed`, `cancelled`.
     state: String,
     /// Where exactly it is.
@@ -285,4 +290,50 @@ pub struct ReportGap {
     figure: String,
     here: u64,
     service: u64,
+}
+
+/// One page of single sends.
+#[derive(ToSchema)]
+pub struct Singles {
+    items: Vec<Single>,
+    /// The cursor of the next page.
+    #[schema(required)]
+    next: Option<String>,
+}
+
+/// A mail to one person, or one person put into a program.
+#[derive(ToSchema)]
+pub struct Single {
+    /// The row `esc_emailsinglesend` in the CRM.
+    id: String,
+    account: String,
+    /// `marketing`, `transactional`, `program`.
+    kind: String,
+    /// `requested`, `intent`, `made`, `done`, `blocked`, `failed`, `unknown`.
+    state: String,
+    /// Where it stands, and why.
+    text: String,
+    /// Empty until it is known.
+    address: String,
+    #[schema(required)]
+    record: Option<RecordRef>,
+    /// The number of the campaign, or of the program.
+    #[schema(required)]
+    target: Option<i64>,
+    /// When the call was about to be made.
+    #[schema(required)]
+    intent: Option<String>,
+    /// Who said what became of a lost answer.
+    #[schema(required)]
+    decided_by: Option<String>,
+    /// What may be ordered now: `found`, `unsent`.
+    orders: Vec<String>,
+}
+
+/// A decision that was carried out, or would be.
+#[derive(ToSchema)]
+pub struct SingleChange {
+    order: String,
+    single: Single,
+    dry_run: bool,
 }

@@ -2,6 +2,8 @@
 
 use utoipa::ToSchema;
 
+use super::RecordRef;
+
 /// All accounts.
 #[derive(ToSchema)]
 pub struct MarketingAccounts {
@@ -127,6 +129,43 @@ pub struct Run {
     /// Why it failed; of a held run, the question.
     #[schema(required)]
     reason: Option<String>,
+    /// The run that this one takes back.
+    #[schema(required)]
+    undoes: Option<String>,
+}
+
+/// What taking back a run came to, or would.
+#[derive(ToSchema)]
+pub struct Undo {
+    /// The run that is taken back: `run_…`
+    run: String,
+    account: String,
+    r#type: String,
+    /// The run that takes it back; null while nobody ordered one.
+    #[schema(required)]
+    undo: Option<String>,
+    /// The state of that run.
+    #[schema(required)]
+    state: Option<String>,
+    /// Writes of the run that are kept; 0 when nothing can be taken back.
+    kept: u64,
+    /// False when the run wrote more than is kept.
+    whole: bool,
+    /// Null while nobody looked.
+    #[schema(required)]
+    counts: Option<RunCounts>,
+    /// Writes that stay as they are, at most 200.
+    left: Vec<LeftWrite>,
+    /// What no undo takes back, in sentences.
+    stays: Vec<String>,
+    dry_run: bool,
+}
+
+/// A write that stays as it is.
+#[derive(ToSchema)]
+pub struct LeftWrite {
+    record: RecordRef,
+    why: String,
 }
 
 /// What a run counted.

@@ -176,6 +176,7 @@ pub(in crate::pages) async fn send(
                 "expected": sent.field("expected"),
                 "at": sent.field("at"),
                 "split": sent.field("split"),
+                "new_members": sent.field("new_members"),
                 "id": sent.field("id"),
             });
             let again = reach(&app, sent.session(), &account, id, lists, form).await?;
@@ -194,6 +195,7 @@ fn ask(account: &str, id: i64, lists: Vec<String>, sent: &Sent) -> Result<SendAs
         expected: expected.parse().map_err(|_| "Type the number of people that you expect.".to_owned())?,
         at: moment(sent.field("at"))?,
         split: split.map(str::parse::<SplitWish>).transpose()?,
+        new_members: sent.field("new_members") == "yes",
         id: sent.field("id").parse().ok(),
     })
 }

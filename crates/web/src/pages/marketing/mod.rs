@@ -8,6 +8,7 @@ pub(super) mod mapping;
 pub(super) mod people;
 mod plots;
 pub(super) mod sends;
+pub(super) mod singles;
 pub(super) mod suppressions;
 pub(super) mod sync;
 

@@ -22,11 +22,11 @@ const PAGE: usize = 50;
 #[serde(deny_unknown_fields)]
 pub(in crate::pages) struct Filters {
     #[serde(default)]
-    state: String,
+    pub(super) state: String,
     #[serde(default)]
-    cursor: String,
+    pub(super) cursor: String,
     #[serde(default)]
-    done: Option<String>,
+    pub(super) done: Option<String>,
 }
 
 fn url(state: &str, cursor: Option<Uuid>) -> String {

@@ -153,9 +153,30 @@ pub(in crate::pages) async fn show(
         "open": rejected.iter().filter(|row| row.settled.is_none()).count(),
         "rejected": rejected,
         "may_sync": app.operations.has_duty(actor, Duty::Sync).await?,
+        "undo": app.operations.undo_receipt(actor, id).await?,
         "run": run,
     });
     page(&app, &session, "sync_run.html", values)
+}
+
+/// What taking a run back would do, with the button that does it.
+pub(in crate::pages) async fn would_undo(
+    State(app): State<App>,
+    SignedIn(session): SignedIn,
+    Path(id): Path<String>,
+) -> Result<Html<String>, Problem> {
+    let report = app.operations.undo_run(&session.actor, input::id(&id)?, true).await?;
+    page(&app, &session, "sync_undo.html", json!({ "here": "sync", "undo": report }))
+}
+
+pub(in crate::pages) async fn undo(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    sent: Sent,
+) -> Result<Response, Problem> {
+    let id: RunId = input::id(&id)?;
+    app.operations.undo_run(sent.actor(), id, false).await?;
+    Ok(back(&format!("/sync/runs/{id}"), "undo-asked"))
 }
 
 fn sentence(run: &RunView) -> String {
