@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use futures_util::stream::{self, StreamExt};
 use http::{Method, StatusCode};
 use postroom_core::marketing::{
-    Ask as Part, Contact, ContactAsk, ContactRow, Contacts, Deletion, DeletionId, Import, ImportId,
-    Include, Merge, Page, Parcel, Patched, Person, Preferences, Scope,
+    Ask as Part, Contact, ContactAsk, ContactRow, Contacts, Deletion, DeletionId, Import, ImportId, Include,
+    Merge, Page, Parcel, Patched, Person, Preferences, Scope,
 };
 use postroom_core::{Code, Fault};
 use serde_json::{Value, json};

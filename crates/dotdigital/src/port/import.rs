@@ -117,10 +117,7 @@ fn begin(v3: bool, first: &ContactRow, parcel: &mut Parcel) {
         true => format!(r#"{{"mergeOption":"{}","contacts":["#, people::v3_merge(merge)),
         false => {
             let lists: Value = first.lists.iter().map(|list| Value::from(list.0)).collect();
-            format!(
-                r#"{{"addressBookIds":{lists},"mergeOption":"{}","contacts":["#,
-                people::v2_merge(merge)
-            )
+            format!(r#"{{"addressBookIds":{lists},"mergeOption":"{}","contacts":["#, people::v2_merge(merge))
         }
     };
     parcel.body = head.into_bytes();

@@ -171,7 +171,9 @@ impl Serialize for Identifiers<'_> {
             Some(Person::Id(id)) => all.serialize_entry(CONTACT_ID, &id.0)?,
             Some(Person::Email(by)) => own_email = own_email.or(Some(by)),
             Some(Person::Mobile(by)) => own_mobile = own_mobile.or(Some(by)),
-            Some(Person::Custom(name, value)) if !custom.contains_key(name) => all.serialize_entry(name, value)?,
+            Some(Person::Custom(name, value)) if !custom.contains_key(name) => {
+                all.serialize_entry(name, value)?
+            }
             Some(Person::Custom(..)) | None => {}
         }
         for (name, value) in [(EMAIL, own_email), (MOBILE, own_mobile)] {
@@ -384,7 +386,11 @@ mod tests {
         assert_eq!(serde_json::to_value(ImportRow(&row())).unwrap(), expected);
         let plain = ContactRow { names: row().names, ..ContactRow::default() };
         let expected = json!({"matchIdentifier": "email", "identifiers": {"email": "o'brien+x@example.com"}});
-        assert_eq!(serde_json::to_value(ImportRow(&plain)).unwrap(), expected, "what is not said is not touched");
+        assert_eq!(
+            serde_json::to_value(ImportRow(&plain)).unwrap(),
+            expected,
+            "what is not said is not touched"
+        );
     }
 
     #[test]

@@ -199,13 +199,8 @@ impl Flight {
 
 impl Packing {
     fn new(turn: &Turn) -> Self {
-        let job = Job {
-            id: turn.engine.ids.next(),
-            service: None,
-            people: 0,
-            to_list: false,
-            begun: turn.now(),
-        };
+        let job =
+            Job { id: turn.engine.ids.next(), service: None, people: 0, to_list: false, begun: turn.now() };
         let parcel = Parcel { merge: Merge::Overwrite, ..Parcel::default() };
         Packing { job, parcel, entries: Vec::new(), numbers: Vec::new() }
     }

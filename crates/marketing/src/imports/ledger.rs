@@ -192,7 +192,11 @@ pub(super) async fn heads(turn: &Turn, job: Uuid) -> Result<Vec<Head>, Error> {
 }
 
 /// Those of an import at these places.
-pub(super) async fn entries(tx: &mut Tx, job: Uuid, places: RangeInclusive<u64>) -> Result<Vec<Entry>, Error> {
+pub(super) async fn entries(
+    tx: &mut Tx,
+    job: Uuid,
+    places: RangeInclusive<u64>,
+) -> Result<Vec<Entry>, Error> {
     let select = Query::select()
         .columns(ENTRY)
         .from("import_row")

@@ -158,11 +158,7 @@ fn about_list(fault: &ImportFault, status: &Status) -> bool {
 }
 
 /// Writes what an import came to, some thousand rows in a unit; answers the outcome of each row, by its place in the plan.
-pub(super) async fn settle(
-    turn: &mut Turn,
-    job: &Job,
-    import: Import,
-) -> Result<Vec<(u64, Outcome)>, Halt> {
+pub(super) async fn settle(turn: &mut Turn, job: &Job, import: Import) -> Result<Vec<(u64, Outcome)>, Halt> {
     let heads = ledger::heads(turn, job.id).await?;
     let report = import.report.unwrap_or_default();
     let judged = judge(&heads, &report, job.to_list);

@@ -134,7 +134,8 @@ fn a_refused_rename_keeps_the_address_that_the_service_has() {
 #[test]
 fn who_shares_an_address_is_settled_together() {
     let check = |addresses: &[&str], most: usize, expected: usize| {
-        let heads: Vec<Head> = (0_u64..).zip(addresses).map(|(place, address)| head(place, address, None)).collect();
+        let heads: Vec<Head> =
+            (0_u64..).zip(addresses).map(|(place, address)| head(place, address, None)).collect();
         assert_eq!(together(&heads, most), expected, "{addresses:?}");
     };
     check(&[], 2, 0);
