@@ -19,6 +19,7 @@ use crate::imports::flight::{Flight, Landed};
 use crate::imports::{self, Outcome, Purpose};
 use crate::mapping::book::Book;
 use crate::people;
+use crate::people::links::{self, Link};
 use crate::sync::{Halt, Turn};
 
 /// People who are packed together, and of one lot for the service and for the CRM.
@@ -198,18 +199,25 @@ async fn drop_there(turn: &mut Turn, pair: &Pair<'_>, lot: Vec<Doing>, done: &mu
     Ok(stored.await?)
 }
 
-/// The service's numbers of these people. Whoever was put on the list from here is looked up: an import tells no numbers.
+/// The service's numbers of these people: from the list's reading, from what the import of the person told, and of the others
+/// each is looked up.
 async fn numbers(turn: &Turn, lot: &[Doing]) -> Result<Vec<ContactId>, Fault> {
-    let unknown: Vec<Person> = lot
-        .iter()
-        .filter(|one| one.contact.is_none())
-        .map(|one| Person::Email(one.address.clone()))
-        .collect();
+    let mut numbers: Vec<ContactId> = lot.iter().filter_map(|one| one.contact.map(ContactId)).collect();
+    let bare: Vec<String> =
+        lot.iter().filter(|one| one.contact.is_none()).map(|one| one.address.clone()).collect();
+    let (account, asked) = (turn.account.name.clone(), bare.clone());
+    let read =
+        turn.read(move |tx| async move { links::of_addresses(tx, &account, &asked).await }.boxed()).await;
+    let linked: Result<Vec<Link>, Error> = read;
+    let linked: HashMap<String, ContactId> =
+        linked?.into_iter().filter_map(|link| Some((link.address, link.contact?))).collect();
+    let unknown: Vec<Person> =
+        bare.into_iter().filter(|address| !linked.contains_key(address)).map(Person::Email).collect();
     let found = match unknown.is_empty() {
         true => Vec::new(),
         false => turn.account.service.find_contacts(&unknown, &Include::default()).await?,
     };
-    let mut numbers: Vec<ContactId> = lot.iter().filter_map(|one| one.contact.map(ContactId)).collect();
+    numbers.extend(linked.into_values());
     numbers.extend(found.into_iter().flatten().map(|contact| contact.id));
     numbers.sort();
     numbers.dedup();
