@@ -46,12 +46,19 @@ struct Packing {
     parcel: Parcel,
     /// Behind what the ledger has.
     entries: Vec<Entry>,
-    numbers: Vec<usize>,
+    numbers: Numbers,
 }
 
 struct Away {
     job: Job,
-    numbers: Vec<usize>,
+    numbers: Numbers,
+}
+
+/// The numbers of an import's rows, by their place in it.
+struct Numbers {
+    all: Vec<usize>,
+    /// Rows that share an address come early, so the first number need not be it.
+    lowest: usize,
 }
 
 impl Flight {
@@ -128,7 +135,7 @@ impl Flight {
         if let Some(packing) = &mut self.packing {
             let entries = std::mem::take(&mut packing.entries);
             if !entries.is_empty() {
-                let is_first = packing.numbers.len() == entries.len();
+                let is_first = packing.numbers.all.len() == entries.len();
                 ledger::plan(turn, &self.purpose, &packing.job, is_first, entries).await?;
             }
         }
@@ -162,7 +169,8 @@ impl Flight {
         let import = wait::until_ended(turn, &oldest.job).await?;
         let outcomes = settle::settle(turn, &oldest.job, import).await?;
         let Some(Away { numbers, .. }) = self.away.pop_front() else { return Ok(Landed::new()) };
-        let number = |place: u64| usize::try_from(place).ok().and_then(|place| numbers.get(place).copied());
+        let number =
+            |place: u64| usize::try_from(place).ok().and_then(|place| numbers.all.get(place).copied());
         Ok(outcomes.into_iter().filter_map(|(place, outcome)| Some((number(place)?, outcome))).collect())
     }
 
@@ -192,8 +200,7 @@ impl Flight {
     pub(crate) fn settled(&self) -> usize {
         let packing = self.packing.as_ref().map(|packing| &packing.numbers);
         let open = self.away.iter().map(|away| &away.numbers).chain(packing);
-        // Rows that share an address come early, so the first number need not be the lowest.
-        open.filter_map(|numbers| numbers.iter().min()).min().copied().unwrap_or(self.next)
+        open.map(|numbers| numbers.lowest).min().unwrap_or(self.next)
     }
 }
 
@@ -202,14 +209,16 @@ impl Packing {
         let job =
             Job { id: turn.engine.ids.next(), service: None, people: 0, to_list: false, begun: turn.now() };
         let parcel = Parcel { merge: Merge::Overwrite, ..Parcel::default() };
-        Packing { job, parcel, entries: Vec::new(), numbers: Vec::new() }
+        let numbers = Numbers { all: Vec::new(), lowest: usize::MAX };
+        Packing { job, parcel, entries: Vec::new(), numbers }
     }
 
     fn put(&mut self, group: Group, first: usize) {
         self.job.to_list |= !group.contact.lists.is_empty();
         for (place, entry) in group.entries {
-            self.entries.push(Entry { place: self.numbers.len() as u64, ..entry });
-            self.numbers.push(first + place);
+            self.entries.push(Entry { place: self.numbers.all.len() as u64, ..entry });
+            self.numbers.all.push(first + place);
+            self.numbers.lowest = self.numbers.lowest.min(first + place);
         }
     }
 }
