@@ -61,9 +61,9 @@ pub enum OnConflict {
     Fail,
     /// That row is left as it is.
     Skip,
-    /// The row with the same value in this column, which has a unique index, takes the other values. PostgreSQL refuses two
+    /// The row with the same values in these columns, which have a unique index, takes the other values. PostgreSQL refuses two
     /// rows of one insert that meet so.
-    Replace(String),
+    Replace(Vec<String>),
 }
 
 /// Many rows for one table. SQLite runs one prepared statement per row, PostgreSQL one statement per thousand values.
@@ -92,8 +92,13 @@ impl Insert {
     }
 
     /// Gives the values to rows that are there already by this column, and makes the others.
-    pub fn or_replace(mut self, unique: &str) -> Self {
-        self.on_conflict = OnConflict::Replace(unique.to_owned());
+    pub fn or_replace(self, unique: &str) -> Self {
+        self.or_replace_by(&[unique])
+    }
+
+    /// The same by several columns.
+    pub fn or_replace_by(mut self, unique: &[&str]) -> Self {
+        self.on_conflict = OnConflict::Replace(unique.iter().map(|column| (*column).to_owned()).collect());
         self
     }
 
@@ -119,9 +124,9 @@ impl Insert {
                 statement.on_conflict(SeaOnConflict::new().do_nothing().to_owned());
             }
             OnConflict::Replace(unique) => {
-                let others = self.columns.iter().filter(|column| *column != unique).cloned();
-                statement
-                    .on_conflict(SeaOnConflict::column(unique.clone()).update_columns(others).to_owned());
+                let others = self.columns.iter().filter(|column| !unique.contains(column)).cloned();
+                let found = SeaOnConflict::columns(unique.iter().cloned());
+                statement.on_conflict(found.clone().update_columns(others).to_owned());
             }
         }
         dialect.render(&statement).0

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::import::{ImportOrder, ImportStatus, Merge, Started};
+use super::import::{ImportOrder, ImportStatus, Merge, Parcel, Started};
 use super::page::{Ask, ContactId, DeletionId, ImportId, ListId, Page, PreferenceId, SegmentId};
 use super::word::words;
 use super::{FieldValue, Import};
@@ -234,14 +234,35 @@ pub trait Contacts: Send + Sync {
     /// [`crate::Code::MARKETING_DUPLICATE`] when an identifier is another person's.
     async fn patch_contact(&self, row: &ContactRow, merge: Merge) -> Result<Patched, Fault>;
 
-    /// Begins an import of the first rows that fit into one call; the answer says how many. Who is suppressed stays so.
-    /// Repeating does no harm to people unless rows carry consents. A lost answer of an import without consents is repeated by
-    /// the make, and the report is the last one's (who was new the first time is then counted as changed); one with consents
-    /// is `Unknown`.
+    /// Puts a row into a parcel; `false` when it belongs into another one, as this one is full or the call has something in
+    /// common that the row has not. An empty parcel takes every row.
+    ///
+    /// # Errors
+    /// What the account's API cannot write.
+    fn pack(&self, row: &ContactRow, parcel: &mut Parcel) -> Result<bool, Fault>;
+
+    /// Begins the import of a parcel. Who is suppressed stays so. Repeating does no harm to people unless rows carry consents.
+    /// A lost answer of an import without consents is repeated by the make, and the report is the last one's (who was new the
+    /// first time is then counted as changed); one with consents is `Unknown`.
     ///
     /// # Errors
     /// [`crate::Code::MARKETING_BUSY`], when too many imports run.
-    async fn import(&self, order: &ImportOrder) -> Result<Started, Fault>;
+    async fn import_parcel(&self, parcel: Parcel) -> Result<ImportId, Fault>;
+
+    /// Begins an import of the first rows that fit into one call; the answer says how many.
+    ///
+    /// # Errors
+    /// Those of [`Contacts::pack`] and [`Contacts::import_parcel`].
+    async fn import(&self, order: &ImportOrder) -> Result<Started, Fault> {
+        let mut parcel = Parcel { merge: order.merge, ..Parcel::default() };
+        for row in order.rows {
+            if !self.pack(row, &mut parcel)? {
+                break;
+            }
+        }
+        let taken = parcel.rows;
+        Ok(Started { id: self.import_parcel(parcel).await?, taken })
+    }
 
     /// Where an import stands, and its report when it has ended. The service keeps reports for about a week.
     async fn import_status(&self, id: &ImportId) -> Result<Import, Fault>;

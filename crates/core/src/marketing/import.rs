@@ -31,6 +31,21 @@ pub struct ImportOrder<'r> {
     pub merge: Merge,
 }
 
+/// Rows of one import in the words of the service's API: as rows they would be many times as large. Made by
+/// [`super::Contacts::pack`], and for the make that packed it alone.
+#[derive(Debug, Default)]
+pub struct Parcel {
+    pub merge: Merge,
+    /// How many rows are in it.
+    pub rows: usize,
+    /// What goes out, without its end.
+    pub body: Vec<u8>,
+    /// The first row: what all rows of a call have in common.
+    pub first: Option<Box<ContactRow>>,
+    /// A row carries consents, which a repeat would add again.
+    pub consents: bool,
+}
+
 /// An import that was taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Started {
@@ -76,7 +91,8 @@ pub struct ImportReport {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settled {
     pub id: ContactId,
-    pub names: Names,
+    /// As the service writes it. Of the other identifiers a report of many people would fill the memory.
+    pub email: Option<String>,
 }
 
 /// Figures of a report. A figure that the account's API does not have is 0.

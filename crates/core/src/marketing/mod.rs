@@ -57,8 +57,8 @@ pub use contact::{
 pub use field::{DataField, FieldMade, FieldRemoved, FieldType, FieldValue, Fields, Visibility};
 pub use form::{Answer, Choice, Form, FormField, FormPage, FormState, Forms, Response};
 pub use import::{
-    FaultClass, Import, ImportCounts, ImportFault, ImportOrder, ImportReport, ImportStatus, Merge, Polling,
-    Settled, Started,
+    FaultClass, Import, ImportCounts, ImportFault, ImportOrder, ImportReport, ImportStatus, Merge, Parcel,
+    Polling, Settled, Started,
 };
 pub use list::{List, Lists, MembersAsk, Segment};
 pub use page::{

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use futures_util::stream::{self, StreamExt};
 use http::{Method, StatusCode};
 use postroom_core::marketing::{
-    Ask as Part, Contact, ContactAsk, ContactRow, Contacts, Deletion, DeletionId, Import, ImportId,
-    ImportOrder, Include, Merge, Page, Patched, Person, Preferences, Scope, Started,
+    Ask as Part, Contact, ContactAsk, ContactRow, Contacts, Deletion, DeletionId, Import, ImportId, Include,
+    Merge, Page, Parcel, Patched, Person, Preferences, Scope,
 };
 use postroom_core::{Code, Fault};
 use serde_json::{Value, json};
@@ -57,8 +57,12 @@ impl Contacts for Dotdigital {
         if self.v3() { self.v3_patch(row, merge).await } else { self.v2_patch(row, merge).await }
     }
 
-    async fn import(&self, order: &ImportOrder) -> Result<Started, Fault> {
-        self.begin_import(order).await
+    fn pack(&self, row: &ContactRow, parcel: &mut Parcel) -> Result<bool, Fault> {
+        self.pack_row(row, parcel)
+    }
+
+    async fn import_parcel(&self, parcel: Parcel) -> Result<ImportId, Fault> {
+        self.begin_import(parcel).await
     }
 
     async fn import_status(&self, id: &ImportId) -> Result<Import, Fault> {

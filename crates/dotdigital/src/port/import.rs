@@ -1,9 +1,11 @@
 //! Imports: jobs of v3, or of v2 alone, their states and reports.
 
+use std::collections::HashSet;
+
 use postroom_core::Fault;
 use postroom_core::marketing::{
-    ContactId, ContactRow, FaultClass, Import, ImportCounts, ImportFault, ImportId, ImportOrder,
-    ImportReport, ImportStatus, Names, Person, Settled, Started,
+    ContactId, ContactRow, FaultClass, Import, ImportCounts, ImportFault, ImportId, ImportReport,
+    ImportStatus, Names, Parcel, Person, Settled,
 };
 use postroom_formats::csv::Table;
 use serde_json::{Value, json};
@@ -19,50 +21,54 @@ const V3: &str = "/contacts/v3/import";
 const V3_STATUS: &str = "/contacts/v3/import/{}";
 const V2: &str = "/v2/contacts/import-collection";
 const V2_STATUS: &str = "/v2/contacts/import/{}";
+/// What stands behind the last row.
+const END: &str = "]}";
 
 impl Dotdigital {
-    pub(super) async fn begin_import(&self, order: &ImportOrder<'_>) -> Result<Started, Fault> {
+    pub(super) fn pack_row(&self, row: &ContactRow, parcel: &mut Parcel) -> Result<bool, Fault> {
         if self.soap() {
-            return self.soap_import(order).await;
+            return self.soap_pack(row, parcel);
         }
-        let Some(first) = order.rows.first() else {
-            return Err(Fault::bug("an import of nobody was asked for"));
-        };
         let v3 = self.v3();
-        let most = self.client.settings.import_bytes;
-        let mut body = String::new();
-        if v3 {
-            body.push_str(&format!(r#"{{"mergeOption":"{}","contacts":["#, people::v3_merge(order.merge)));
-        } else {
-            let lists: Value = first.lists.iter().map(|list| Value::from(list.0)).collect();
-            let merge = people::v2_merge(order.merge);
-            body.push_str(&format!(r#"{{"addressBookIds":{lists},"mergeOption":"{merge}","contacts":["#));
-        }
-        let mut taken = 0;
-        for row in order.rows {
+        if parcel.rows == 0 {
+            begin(v3, row, parcel);
+        } else if !v3 && parcel.first.as_ref().is_some_and(|first| first.lists != row.lists) {
             // A call of v2 has one set of lists for all its people.
-            if !v3 && row.lists != first.lists {
-                break;
-            }
-            let text = if v3 { v3_row(row)? } else { v2_row(row)? };
-            if taken > 0 && body.len() + text.len() + 3 > most {
-                break;
-            }
-            if taken > 0 {
-                body.push(',');
-            }
-            body.push_str(&text);
-            taken += 1;
+            return Ok(false);
         }
-        body.push_str("]}");
-        let repeatable = order.rows[..taken].iter().all(|row| row.consents.is_empty());
-        let ask = if v3 { Ask::put(V3, &[]) } else { Ask::post(V2, &[]) }.body(body);
-        let ask = if repeatable { ask.repeatable() } else { ask };
+        let before = parcel.body.len();
+        if parcel.rows > 0 {
+            parcel.body.push(b',');
+        }
+        match v3 {
+            true => v3_row(row, &mut parcel.body)?,
+            false => parcel.body.extend_from_slice(v2_row(row)?.as_bytes()),
+        }
+        if parcel.rows > 0 && parcel.body.len() + END.len() > self.client.settings.import_bytes {
+            parcel.body.truncate(before);
+            return Ok(false);
+        }
+        parcel.rows += 1;
+        parcel.consents |= !row.consents.is_empty();
+        Ok(true)
+    }
+
+    pub(super) async fn begin_import(&self, mut parcel: Parcel) -> Result<ImportId, Fault> {
+        if parcel.rows == 0 {
+            return Err(Fault::bug("an import of nobody was asked for"));
+        }
+        if self.soap() {
+            return self.soap_import(parcel).await;
+        }
+        let v3 = self.v3();
+        parcel.body.extend_from_slice(END.as_bytes());
+        let ask = if v3 { Ask::put(V3, &[]) } else { Ask::post(V2, &[]) }.body(parcel.body);
+        let ask = if parcel.consents { ask } else { ask.repeatable() };
         let id = match v3 {
             true => self.one(ask, |row| row.some_text("importId")).await?,
             false => format!("v2/{}", self.one(ask, |row| row.some_text("id")).await?),
         };
-        Ok(Started { id: ImportId(id), taken })
+        Ok(ImportId(id))
     }
 
     pub(super) async fn read_import(&self, id: &ImportId) -> Result<Import, Fault> {
@@ -104,9 +110,24 @@ impl Dotdigital {
     }
 }
 
-fn v3_row(row: &ContactRow) -> Result<String, Fault> {
+/// What stands before the first row.
+fn begin(v3: bool, first: &ContactRow, parcel: &mut Parcel) {
+    let merge = parcel.merge;
+    let head = match v3 {
+        true => format!(r#"{{"mergeOption":"{}","contacts":["#, people::v3_merge(merge)),
+        false => {
+            let lists: Value = first.lists.iter().map(|list| Value::from(list.0)).collect();
+            format!(r#"{{"addressBookIds":{lists},"mergeOption":"{}","contacts":["#, people::v2_merge(merge))
+        }
+    };
+    parcel.body = head.into_bytes();
+    parcel.first = Some(Box::new(first.clone()));
+}
+
+fn v3_row(row: &ContactRow, body: &mut Vec<u8>) -> Result<(), Fault> {
     named(row)?;
-    Ok(people::v3_import_row(row).to_string())
+    serde_json::to_writer(body, &people::ImportRow(row))
+        .map_err(|error| Fault::bug("a person could not be written as JSON").with_source(error))
 }
 
 fn v2_row(row: &ContactRow) -> Result<String, Fault> {
@@ -133,11 +154,15 @@ fn v2_row(row: &ContactRow) -> Result<String, Fault> {
 
 /// People who were refused and not written: one may be written and still have a fault, and one may have several.
 fn only_refused(report: &ImportReport) -> u64 {
-    let written: std::collections::HashSet<&Names> =
-        report.created.iter().chain(&report.updated).map(|settled| &settled.names).collect();
-    let refused: std::collections::HashSet<&Names> =
-        report.faults.iter().map(|fault| &fault.names).filter(|names| !written.contains(names)).collect();
-    refused.len() as u64
+    if report.faults.is_empty() {
+        return 0;
+    }
+    let refused: HashSet<&Names> = report.faults.iter().map(|fault| &fault.names).collect();
+    let addresses: HashSet<&str> = refused.iter().filter_map(|names| names.email.as_deref()).collect();
+    let settled = report.created.iter().chain(&report.updated).filter_map(|settled| settled.email.as_deref());
+    let written: HashSet<&str> = settled.filter(|email| addresses.contains(email)).collect();
+    let alone = |names: &&&Names| names.email.as_deref().is_none_or(|email| !written.contains(email));
+    refused.iter().filter(alone).count() as u64
 }
 
 /// The one document that v3 answers with.
@@ -178,10 +203,8 @@ impl Document for Document3 {
 }
 
 fn settled(row: &Row<'_>) -> Option<Settled> {
-    Some(Settled {
-        id: ContactId(row.id("contactId")?),
-        names: people::names(&row.row("identifiers").unwrap_or_default()),
-    })
+    let identifiers = row.row("identifiers").unwrap_or_default();
+    Some(Settled { id: ContactId(row.id("contactId")?), email: identifiers.some_text(people::EMAIL) })
 }
 
 /// A row's faults; one without any is one that nobody explains.

@@ -7,8 +7,7 @@ use http::Method;
 use jiff::Timestamp;
 use postroom_core::marketing::{
     Ask as Part, Campaign, CampaignAsk, Contact, ContactId, ContactRow, DeletionId, FieldValue, Import,
-    ImportId, ImportOrder, ImportReport, ImportStatus, List, ListId, Merge, Page, Person, Started,
-    Suppressed,
+    ImportId, ImportReport, ImportStatus, List, ListId, Merge, Page, Parcel, Person, Suppressed,
 };
 use postroom_core::{Code, Fault};
 use postroom_formats::csv;
@@ -163,29 +162,34 @@ impl Dotdigital {
         Ok(page)
     }
 
-    /// A file of the first rows that have the same lists and the same columns: a column that a row does not have would be
-    /// emptied by it. One import for each list.
-    pub(super) async fn soap_import(&self, order: &ImportOrder<'_>) -> Result<Started, Fault> {
-        let Some(first) = order.rows.first() else {
-            return Err(Fault::bug("an import of nobody was asked for"));
+    /// Into a file of rows that have the same lists and the same columns: a column that a row does not have would be emptied
+    /// by it.
+    pub(super) fn soap_pack(&self, row: &ContactRow, parcel: &mut Parcel) -> Result<bool, Fault> {
+        let columns = Columns::of(row, parcel.merge)?;
+        let Some(first) = &parcel.first else {
+            let names: Vec<&str> = columns.names();
+            parcel.body = (csv::row(&names) + &columns.line(row)).into_bytes();
+            parcel.first = Some(Box::new(row.clone()));
+            parcel.rows = 1;
+            return Ok(true);
         };
-        let columns = Columns::of(first, order.merge)?;
-        let head: Vec<&str> = columns.names();
-        let mut file = csv::row(&head);
-        let mut taken = 0;
-        for row in order.rows {
-            if row.lists != first.lists || Columns::of(row, order.merge)? != columns {
-                break;
-            }
-            let line = columns.line(row);
-            // Base64 makes four bytes of three.
-            if taken > 0 && (file.len() + line.len()) / 3 * 4 > self.client.settings.import_bytes {
-                break;
-            }
-            file.push_str(&line);
-            taken += 1;
+        if row.lists != first.lists || Columns::of(first, parcel.merge)? != columns {
+            return Ok(false);
         }
-        let lists: Vec<String> = first.lists.iter().map(ListId::to_string).collect();
+        let line = columns.line(row);
+        // Base64 makes four bytes of three.
+        if (parcel.body.len() + line.len()) / 3 * 4 > self.client.settings.import_bytes {
+            return Ok(false);
+        }
+        parcel.body.extend_from_slice(line.as_bytes());
+        parcel.rows += 1;
+        Ok(true)
+    }
+
+    /// One import for each list.
+    pub(super) async fn soap_import(&self, parcel: Parcel) -> Result<ImportId, Fault> {
+        let lists: Vec<String> =
+            parcel.first.iter().flat_map(|first| &first.lists).map(ListId::to_string).collect();
         let asks: Vec<Ask> = match lists.is_empty() {
             true => vec![Ask::post("/v2/contacts/import", &[])],
             false => {
@@ -193,13 +197,13 @@ impl Dotdigital {
                 lists.iter().map(one).collect()
             }
         };
-        let data = Value::from(BASE64.encode(file));
+        let data = Value::from(BASE64.encode(parcel.body));
         let mut ids = Vec::with_capacity(asks.len());
         for ask in asks {
             let ask = ask.query("dataType", "CSV").json(&data).repeatable();
             ids.push(self.one(ask, |row| row.some_text("id")).await?);
         }
-        Ok(Started { id: ImportId(format!("soap/{}", ids.join("+"))), taken })
+        Ok(ImportId(format!("soap/{}", ids.join("+"))))
     }
 
     /// An import for each list is one import: the first one counts the people, and each has faults of its own.

@@ -7,6 +7,7 @@ use postroom_core::marketing::{
     Channel, Consent, Contact, ContactId, ContactRow, EmailType, FieldValue, ListId, ListMembership, Merge,
     Names, OptIn, Person, PreferenceId,
 };
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Number, Value, json};
 
@@ -21,11 +22,19 @@ pub(crate) const MOBILE: &str = "mobileNumber";
 
 /// The identifier of v3 that names a person, and its value.
 pub(crate) fn identifier(person: &Person) -> (&str, String) {
+    let value = match person {
+        Person::Id(id) => id.to_string(),
+        Person::Email(value) | Person::Mobile(value) | Person::Custom(_, value) => value.clone(),
+    };
+    (identifier_name(person), value)
+}
+
+fn identifier_name(person: &Person) -> &str {
     match person {
-        Person::Id(id) => (CONTACT_ID, id.to_string()),
-        Person::Email(email) => (EMAIL, email.clone()),
-        Person::Mobile(mobile) => (MOBILE, mobile.clone()),
-        Person::Custom(name, value) => (name, value.clone()),
+        Person::Id(_) => CONTACT_ID,
+        Person::Email(_) => EMAIL,
+        Person::Mobile(_) => MOBILE,
+        Person::Custom(name, _) => name,
     }
 }
 
@@ -89,6 +98,13 @@ pub(crate) fn v3_body(row: &ContactRow) -> Map<String, Value> {
         let fields = row.fields.iter().map(|(name, value)| (name.clone(), v3_value(value)));
         body.insert("dataFields".to_owned(), fields.collect::<Map<_, _>>().into());
     }
+    body.extend(v3_others(row));
+    body
+}
+
+/// Everything but identifiers and fields.
+fn v3_others(row: &ContactRow) -> Map<String, Value> {
+    let mut body = Map::new();
     let mut email = Map::new();
     if let Some(kind) = &row.email_type {
         email.insert("emailType".to_owned(), small(kind.as_str()).into());
@@ -122,23 +138,69 @@ fn v3_consent(consent: &Consent) -> Value {
     })
 }
 
-/// A row of v3's import.
-pub(crate) fn v3_import_row(row: &ContactRow) -> Value {
-    let mut body = v3_body(row);
-    let by = row.by.as_ref().map_or((EMAIL, None), |person| {
-        let (name, _) = identifier(person);
-        (name, Some(person))
-    });
-    if let Some(person) = by.1
-        && let (Some(Value::Object(identifiers)), Value::Object(own)) =
-            (body.get_mut("identifiers"), identifier_object(person))
-    {
-        for (name, value) in own {
-            identifiers.entry(name).or_insert(value);
+/// A row of v3's import, written without a tree of it: there are millions.
+pub(crate) struct ImportRow<'r>(pub &'r ContactRow);
+
+impl Serialize for ImportRow<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let by = self.0.by.as_ref();
+        let mut row = to.serialize_map(None)?;
+        row.serialize_entry("matchIdentifier", by.map_or(EMAIL, |person| identifier_name(person)))?;
+        row.serialize_entry("identifiers", &Identifiers { names: &self.0.names, by })?;
+        if !self.0.fields.is_empty() {
+            row.serialize_entry("dataFields", &DataFields(&self.0.fields))?;
         }
+        for (name, value) in v3_others(self.0) {
+            row.serialize_entry(&name, &value)?;
+        }
+        row.end()
     }
-    body.insert("matchIdentifier".to_owned(), by.0.into());
-    Value::Object(body)
+}
+
+struct Identifiers<'r> {
+    names: &'r Names,
+    by: Option<&'r Person>,
+}
+
+impl Serialize for Identifiers<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let Names { email, mobile, custom } = self.names;
+        let mut all = to.serialize_map(None)?;
+        let (mut own_email, mut own_mobile) = (email.as_deref(), mobile.as_deref());
+        match self.by {
+            Some(Person::Id(id)) => all.serialize_entry(CONTACT_ID, &id.0)?,
+            Some(Person::Email(by)) => own_email = own_email.or(Some(by)),
+            Some(Person::Mobile(by)) => own_mobile = own_mobile.or(Some(by)),
+            Some(Person::Custom(name, value)) if !custom.contains_key(name) => {
+                all.serialize_entry(name, value)?
+            }
+            Some(Person::Custom(..)) | None => {}
+        }
+        for (name, value) in [(EMAIL, own_email), (MOBILE, own_mobile)] {
+            if let Some(value) = value {
+                all.serialize_entry(name, value)?;
+            }
+        }
+        for (name, value) in custom {
+            all.serialize_entry(name, value)?;
+        }
+        all.end()
+    }
+}
+
+struct DataFields<'r>(&'r BTreeMap<String, FieldValue>);
+
+impl Serialize for DataFields<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut all = to.serialize_map(Some(self.0.len()))?;
+        for (name, value) in self.0 {
+            match value {
+                FieldValue::Text(text) => all.serialize_entry(name, text)?,
+                other => all.serialize_entry(name, &v3_value(other))?,
+            }
+        }
+        all.end()
+    }
 }
 
 pub(crate) fn v3_merge(merge: Merge) -> &'static str {
@@ -321,10 +383,14 @@ mod tests {
             "lists": [123],
             "preferences": [{"id": 4, "isOptedIn": false}],
         });
-        assert_eq!(v3_import_row(&row()), expected);
+        assert_eq!(serde_json::to_value(ImportRow(&row())).unwrap(), expected);
         let plain = ContactRow { names: row().names, ..ContactRow::default() };
         let expected = json!({"matchIdentifier": "email", "identifiers": {"email": "o'brien+x@example.com"}});
-        assert_eq!(v3_import_row(&plain), expected, "what is not said is not touched");
+        assert_eq!(
+            serde_json::to_value(ImportRow(&plain)).unwrap(),
+            expected,
+            "what is not said is not touched"
+        );
     }
 
     #[test]

@@ -64,18 +64,24 @@ async fn scene(
     let addresses: Vec<String> = page.iter().map(|(_, address, _)| address.clone()).collect();
     let linked = links::of_contacts(tx, account, &ids).await?;
     let named = page.iter().filter_map(|(.., record)| record.clone());
-    let mut people: HashMap<RecordRef, Person> = HashMap::new();
-    let records: Vec<RecordRef> = linked.iter().map(|link| link.record.clone()).chain(named).collect();
-    for person in who::of_records(tx, &records).await? {
-        people.insert(person.at.clone(), person);
-    }
+    let mut records: Vec<RecordRef> = linked.iter().map(|link| link.record.clone()).chain(named).collect();
+    // Nearly always the same ones: each is read once.
+    let holders = who::holders(tx, &addresses).await?;
+    records.extend(holders.iter().cloned());
+    records.sort();
+    records.dedup();
+    let holders: HashSet<RecordRef> = holders.into_iter().collect();
     let mut by_address: HashMap<String, Vec<RecordRef>> = HashMap::new();
-    for person in who::of_addresses(tx, &addresses).await? {
-        by_address.entry(person.address()).or_default().push(person.at.clone());
+    let mut people: HashMap<RecordRef, Person> = HashMap::with_capacity(records.len());
+    for person in who::of_records(tx, &records).await? {
+        if holders.contains(&person.at) {
+            by_address.entry(person.address()).or_default().push(person.at.clone());
+        }
         people.insert(person.at.clone(), person);
     }
-    let all: Vec<RecordRef> = people.keys().cloned().collect();
-    let links = links::of_records(tx, account, &all).await?;
+    let known: HashSet<RecordRef> = linked.iter().map(|link| link.record.clone()).collect();
+    let others: Vec<RecordRef> = people.keys().filter(|record| !known.contains(*record)).cloned().collect();
+    let mut links = links::of_records(tx, account, &others).await?;
     let mut by_contact: HashMap<i64, Vec<RecordRef>> = HashMap::new();
     for link in &linked {
         by_contact
@@ -83,6 +89,7 @@ async fn scene(
             .or_default()
             .push(link.record.clone());
     }
+    links.extend(linked.into_iter().map(|link| (link.record.clone(), link)));
     Ok(Scene { people, links, by_contact, by_address })
 }
 
@@ -203,7 +210,9 @@ fn compare(
         raised.map(|value| ("esc_optintype".to_owned(), Value::from(value)))
     };
     let own = merged.columns.iter().cloned().chain(columns(speaking)).collect();
-    put(found, speaking, own, Some(next));
+    // An echo of our own writing, nearly always: then nothing is written.
+    let next = Some(next).filter(|next| link != Some(next));
+    put(found, speaking, own, next);
     for other in records.iter().filter(|other| other.at != speaking.at) {
         let shared = scene.links.get(&other.at);
         let known = shared.is_some_and(|link| link.contact.as_ref() == Some(&contact.id));

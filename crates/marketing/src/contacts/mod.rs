@@ -25,8 +25,10 @@ mod merging;
 pub mod outgoing;
 mod rename;
 mod returned;
+mod scene;
 pub mod scope;
 pub mod scores;
+mod seen;
 pub mod who;
 
 use crate::imports::{self, Purpose};

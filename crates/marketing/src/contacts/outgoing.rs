@@ -1,9 +1,10 @@
 //! From the CRM to the service: whoever changed, by address.
 //!
-//! The mark is the number of the last change looked at. It moves when what was found up to there has been written, so a run
-//! that is cut looks at the same people again, and finds most of them sent.
+//! The mark is the number of the last change looked at. It moves when what was found up to there has landed at the service, so
+//! a run that is cut looks at the same people again, and finds most of them sent. Meanwhile others are looked at and packed
+//! ([`Flight`]): what was looked at while one import was packed is a [`Lot`], and it is noted when its last row has landed.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 
 use futures_util::FutureExt;
 use postroom_core::RecordRef;
@@ -14,23 +15,27 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::identity::Identity;
+use super::scene::{self, Scene};
+use super::seen::Seen;
 use super::who::{self, Person, speaker};
 use super::{rename, scope};
-use crate::consent::gate::{self, Asked};
-use crate::consent::standing::{self, Known};
+use crate::consent::standing;
 use crate::engine::Scope;
 use crate::fields::merge::{Direction, EmptyRule};
 use crate::fields::{Field, base};
-use crate::imports::{self, Purpose, Row};
+use crate::imports::flight::Flight;
+use crate::imports::{Purpose, Row};
 use crate::mapping::book::{self, Book, Names, Problem};
 use crate::people::links::{self, Link};
 use crate::sync::cursor::{self, Cursor};
 use crate::sync::run::Reject;
 use crate::sync::{Halt, Turn};
 
-/// People of one look, and rows that are written together at least, when there are so many.
+/// People of one look, and of one lot when nothing of it is to be sent.
 const PAGE: u64 = 1000;
-const LOT: usize = 10_000;
+const IDLE: u64 = 10_000;
+/// People of one lot: whom it has looked at is in memory.
+const LOT: u64 = 200_000;
 
 /// How far the people have been looked at, and with which mappings.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +59,11 @@ pub(super) struct Leaving {
 #[derive(Default)]
 pub(super) struct Plan {
     pub rows: Vec<Row>,
+    /// Rows, by their place, of people whom the service knows by another address: by their number, or without identifiers.
+    pub renamed: Vec<(usize, Link)>,
+    /// Addresses that people give up whom the service knows, and records whose person somebody else takes over.
+    left: HashSet<String>,
+    parted: HashSet<RecordRef>,
     /// Links that are known without asking anybody: of records for which another one speaks.
     links: Vec<Link>,
     /// People of the service for whom nobody speaks any more.
@@ -62,22 +72,54 @@ pub(super) struct Plan {
     skipped: BTreeMap<&'static str, u64>,
 }
 
-/// Whom a lot has looked at.
-#[derive(Default)]
-struct Seen {
-    addresses: HashSet<String>,
-    /// Each record, and the change of it that was seen.
-    people: HashMap<RecordRef, i64>,
-}
+impl Plan {
+    /// The rows that go out, and those that go when the others have landed: whoever is there gives an address or a record's
+    /// identifier up before another person gets it.
+    fn rows(&mut self) -> (Vec<Row>, Vec<Row>) {
+        let mut rows = std::mem::take(&mut self.rows);
+        rows.sort_by_key(|row| row.contact.by.is_none());
+        let behind = |row: &Row| {
+            row.contact.by.is_none()
+                && (self.parted.contains(&row.record) || self.left.contains(&row.address))
+        };
+        let (behind, first): (Vec<Row>, Vec<Row>) = rows.into_iter().partition(behind);
+        if first.is_empty() { (behind, first) } else { (first, behind) }
+    }
 
-impl Seen {
-    /// Whether a person or the address was looked at before this change of it.
-    fn is_older(&self, person: &Person) -> bool {
-        match self.people.get(&person.at) {
-            Some(seen) => *seen < person.seq,
-            None => self.addresses.contains(&person.address()),
+    fn add(&mut self, other: Plan) {
+        self.links.extend(other.links);
+        self.leaving.extend(other.leaving);
+        self.rejects.extend(other.rejects);
+        for (reason, number) in other.skipped {
+            *self.skipped.entry(reason).or_default() += number;
         }
     }
+}
+
+/// What was looked at together, to be noted when its rows have landed.
+#[derive(Default)]
+struct Lot {
+    plan: Plan,
+    read: u64,
+    /// The mark behind it.
+    seq: i64,
+    /// Its rows have lower numbers in the flight.
+    until: usize,
+    seen: Seen,
+}
+
+/// A run's way through the people.
+struct Way<'b> {
+    book: &'b Book,
+    identity: Identity,
+    names: Names,
+    flight: Flight,
+    /// Lots with rows under way, oldest first, and the one that grows.
+    lots: VecDeque<Lot>,
+    lot: Lot,
+    /// Records whose identifier is somebody's who has yet to leave.
+    named_elsewhere: HashSet<RecordRef>,
+    cursor: Cursor<Place>,
 }
 
 pub(super) async fn run(
@@ -87,50 +129,213 @@ pub(super) async fn run(
     purpose: &Purpose,
 ) -> Result<(), Halt> {
     let account = turn.account.name.clone();
-    let mut cursor: Cursor<Place> =
-        turn.read(move |tx| async move { cursor::read(tx, &account, "crm/contacts").await }.boxed()).await?;
+    let read = turn.read(move |tx| {
+        async move {
+            let cursor: Cursor<Place> = cursor::read(tx, &account, "crm/contacts").await?;
+            Ok((cursor, named_elsewhere(tx, &account).await?))
+        }
+        .boxed()
+    });
+    let read: Result<_, Error> = read.await;
+    let (mut cursor, named_elsewhere) = read?;
     if cursor.place.mappings != book.fingerprint {
         cursor.place = Place { seq: 0, mappings: book.fingerprint.clone(), ..cursor.place };
     }
     if turn.account.settings.scope == Scope::Lists {
         cursor.place.lists = newcomers(turn, cursor.place.lists).await?;
     }
-    let mut names = Names::new();
-    loop {
-        let (mut plan, mut seen, mut read) = (Plan::default(), Seen::default(), 0);
-        let from = cursor.place.seq;
-        let mut more = true;
-        while more && plan.rows.len() < LOT {
-            let after = cursor.place.seq;
-            let mut people =
-                turn.read(move |tx| async move { who::behind(tx, after, PAGE).await }.boxed()).await?;
-            more = people.len() as u64 == PAGE;
-            // Who changed since this lot looked at them begins the next one.
-            if let Some(changed) = people.iter().position(|person| seen.is_older(person)) {
-                people.truncate(changed);
-                more = true;
+    let way = Way {
+        book,
+        identity: *identity,
+        names: Names::new(),
+        flight: Flight::new(purpose),
+        lots: VecDeque::new(),
+        lot: Lot::default(),
+        named_elsewhere,
+        cursor,
+    };
+    way.go(turn).await
+}
+
+impl Way<'_> {
+    async fn go(mut self, turn: &mut Turn) -> Result<(), Halt> {
+        let mut after = self.cursor.place.seq;
+        loop {
+            let people = turn.read(move |tx| async move { who::behind(tx, after, PAGE).await }.boxed());
+            let mut people = people.await?;
+            let more = people.len() as u64 == PAGE;
+            match people.iter().position(|person| self.is_older(person)) {
+                // Who changed since they were looked at are looked at again when everything has landed.
+                Some(0) => {
+                    self.land(turn).await?;
+                    continue;
+                }
+                Some(changed) => people.truncate(changed),
+                None if !more && people.is_empty() => return self.land(turn).await,
+                None => {}
             }
-            let Some(last) = people.last() else { break };
-            cursor.place.seq = last.seq;
-            let whole = people.len() as u64 == PAGE || !more;
-            read += people.len() as u64;
-            look(turn, book, *identity, people, &mut names, (&mut plan, &mut seen)).await?;
-            if !whole {
-                break;
+            let last = people.last().map_or(after, |person| person.seq);
+            after = last;
+            self.page(turn, people, last).await?;
+        }
+    }
+
+    fn is_older(&self, person: &Person) -> bool {
+        self.lots.iter().chain([&self.lot]).any(|lot| lot.seen.is_older(person))
+    }
+
+    async fn page(&mut self, turn: &mut Turn, people: Vec<Person>, last: i64) -> Result<(), Halt> {
+        (self.lot.read, self.lot.seq) = (self.lot.read + people.len() as u64, last);
+        let mut plan = self.look(turn, people).await?;
+        rename::settle(turn, self.identity, &mut plan).await?;
+        let departed = self.flight.departed();
+        let (first, behind) = plan.rows();
+        self.flight.add(turn, first).await?;
+        if !behind.is_empty() {
+            self.flight.land(turn).await?;
+            self.flight.add(turn, behind).await?;
+        }
+        self.lot.plan.add(plan);
+        self.lot.until = self.flight.next();
+        if self.lot.read >= LOT {
+            self.flight.depart(turn).await?;
+        }
+        if self.flight.departed() > departed {
+            self.lots.push_back(std::mem::take(&mut self.lot));
+        }
+        self.note(turn).await
+    }
+
+    /// Waits until everything has landed, and notes it.
+    async fn land(&mut self, turn: &mut Turn) -> Result<(), Halt> {
+        self.flight.land(turn).await?;
+        if self.lot.read > 0 {
+            self.lots.push_back(std::mem::take(&mut self.lot));
+        }
+        self.note(turn).await
+    }
+
+    /// Notes the lots whose rows have landed.
+    async fn note(&mut self, turn: &mut Turn) -> Result<(), Halt> {
+        let settled = self.flight.settled();
+        while let Some(lot) = self.lots.pop_front_if(|lot| lot.until <= settled) {
+            self.take(turn, lot).await?;
+        }
+        if self.lots.is_empty() && self.lot.read >= IDLE && self.lot.until <= settled {
+            let lot = std::mem::take(&mut self.lot);
+            self.take(turn, lot).await?;
+        }
+        Ok(())
+    }
+
+    async fn take(&mut self, turn: &mut Turn, lot: Lot) -> Result<(), Halt> {
+        self.named_elsewhere.extend(lot.plan.leaving.iter().map(|leaving| leaving.record.clone()));
+        let mut cursor = self.cursor.clone();
+        cursor.place.seq = lot.seq;
+        self.cursor = note(turn, lot.plan, lot.read, cursor).await?;
+        Ok(())
+    }
+
+    /// Looks at some people, and at everybody who has one of their addresses, or had it when it was sent.
+    async fn look(&mut self, turn: &mut Turn, changed: Vec<Person>) -> Result<Plan, Halt> {
+        take_over(turn, &changed).await?;
+        let mut plan = Plan::default();
+        let nowhere = changed.iter().filter(|person| person.speaks() && person.address().is_empty()).count();
+        *plan.skipped.entry("no address").or_default() += nowhere as u64;
+        let (account, scope) = (turn.account.name.clone(), turn.account.settings.scope);
+        let scene =
+            turn.read(move |tx| async move { scene::around(tx, &account, scope, changed).await }.boxed());
+        let scene = scene.await?;
+        let wanted =
+            scene.people.iter().flat_map(|person| self.book.wanted(&person.at.table, &person.columns));
+        book::names(turn.engine.crm.as_ref(), wanted.collect(), &mut self.names).await?;
+        for person in &scene.people {
+            self.lot.seen.person(person);
+        }
+        for address in scene.addresses() {
+            let known = self.lots.iter().any(|lot| lot.seen.has(address));
+            if !known && self.lot.seen.address(address) {
+                self.consider(&scene, address, &mut plan);
             }
         }
-        if from == cursor.place.seq {
-            return Ok(());
+        Ok(plan)
+    }
+
+    /// What is to be done about one address.
+    fn consider(&self, scene: &Scene, address: &str, plan: &mut Plan) {
+        let holders = scene.holders(address);
+        let Some(speaking) = speaker(&holders) else { return };
+        let blocked = |known| !standing::blocks(known, standing::Purpose::Marketing).is_empty();
+        if scene.known.get(address).is_some_and(blocked) {
+            *plan.skipped.entry("gets no mail").or_default() += 1;
+            return;
         }
-        rename::settle(turn, *identity, &mut plan).await?;
-        let mut rows = std::mem::take(&mut plan.rows);
-        // Whoever is there takes a record's identifier off before another person gets it.
-        rows.sort_by_key(|row| row.contact.by.is_none());
-        imports::write(turn, purpose, rows).await?;
-        cursor = note(turn, plan, read, cursor).await?;
-        if !more {
-            return Ok(());
+        let others: Vec<&Person> =
+            holders.iter().copied().filter(|person| person.speaks() && person.at != speaking.at).collect();
+        // Who shared the address may have been there first.
+        let contact = scene.own_contact(speaking, address).or_else(|| {
+            let shared = others.iter().filter_map(|person| scene.links.get(&person.at));
+            shared.filter(|link| link.address == address).find_map(|link| link.contact.clone())
+        });
+        self.speak(scene, speaking, address, contact.clone(), plan);
+        for other in others {
+            let stale =
+                |link: &Link| link.address != address || link.contact != contact || link.digest.is_some();
+            if scene.links.get(&other.at).is_none_or(stale) {
+                let fresh = Link {
+                    record: other.at.clone(),
+                    address: address.to_owned(),
+                    contact: contact.clone(),
+                    digest: None,
+                    base: None,
+                };
+                plan.links.push(fresh);
+            }
         }
+    }
+
+    /// What is sent of the record that speaks for an address.
+    fn speak(
+        &self,
+        scene: &Scene,
+        speaking: &Person,
+        address: &str,
+        contact: Option<ContactId>,
+        plan: &mut Plan,
+    ) {
+        let (table, link) = (&speaking.at.table, scene.links.get(&speaking.at));
+        let (fields, problems) = self.book.fields(table, &speaking.columns, &self.names);
+        let digest = self.book.digest(&speaking.at, address, &fields);
+        if link.is_some_and(|link| link.digest.as_deref() == Some(digest.as_slice())) {
+            *plan.skipped.entry("unchanged").or_default() += 1;
+            return;
+        }
+        plan.rejects.extend(problems.into_iter().map(|problem| unfit(&speaking.at, &problem)));
+        let before = link.and_then(|link| link.base.as_deref()).map(base::read);
+        let out = outward(self.book, table, &fields, before.as_ref());
+        let named = self.identity.named && !self.named_elsewhere.contains(&speaking.at);
+        if let Some(link) = link.filter(|link| link.contact.is_some() && link.address != address) {
+            if contact.is_none() {
+                plan.parted.insert(speaking.at.clone());
+            }
+            if !link.address.is_empty() && (contact.is_some() || !self.identity.named) {
+                plan.left.insert(link.address.clone());
+                plan.renamed.push((plan.rows.len(), link.clone()));
+            }
+        }
+        let base = base::write(&agreed(fields, &out, before));
+        plan.rows.push(Row {
+            record: speaking.at.clone(),
+            address: address.to_owned(),
+            contact: ContactRow {
+                by: contact.filter(|_| self.identity.named).map(Who::Id),
+                names: Identity { named }.names(&speaking.at, address),
+                fields: out,
+                ..ContactRow::default()
+            },
+            digest: Some(digest),
+            base: Some(base),
+        });
     }
 }
 
@@ -154,72 +359,6 @@ async fn newcomers(turn: &mut Turn, before: String) -> Result<String, Halt> {
         after = stored?;
     }
     Ok(now)
-}
-
-/// Everything that is known about the addresses of some people.
-struct Scene {
-    people: Vec<Person>,
-    links: HashMap<RecordRef, Link>,
-    known: HashMap<String, Known>,
-    members: HashSet<RecordRef>,
-    /// Records whose identifier is somebody's who has yet to leave.
-    named_elsewhere: HashSet<RecordRef>,
-}
-
-/// Looks at some people, and at everybody who has one of their addresses, or had it when it was sent.
-async fn look(
-    turn: &mut Turn,
-    book: &Book,
-    identity: Identity,
-    changed: Vec<Person>,
-    names: &mut Names,
-    (plan, seen): (&mut Plan, &mut Seen),
-) -> Result<(), Halt> {
-    take_over(turn, &changed).await?;
-    let (account, scope) = (turn.account.name.clone(), turn.account.settings.scope);
-    let records: Vec<RecordRef> = changed.iter().map(|person| person.at.clone()).collect();
-    let mut addresses: BTreeSet<String> = changed.iter().map(Person::address).collect();
-    let asked = addresses.clone();
-    let scene = turn.read(move |tx| async move { scene(tx, &account, scope, &records, asked).await }.boxed());
-    let scene = scene.await?;
-    let had = changed.iter().filter_map(|person| scene.links.get(&person.at));
-    addresses.extend(had.map(|link| link.address.clone()));
-    addresses.remove("");
-    let wanted = scene.people.iter().flat_map(|person| book.wanted(&person.at.table, &person.columns));
-    book::names(turn.engine.crm.as_ref(), wanted.collect(), names).await?;
-    seen.people.extend(scene.people.iter().chain(&changed).map(|person| (person.at.clone(), person.seq)));
-    for address in addresses {
-        if seen.addresses.insert(address.clone()) {
-            consider(&scene, book, identity, &address, names, plan);
-        }
-    }
-    let nowhere = changed.iter().filter(|person| person.speaks() && person.address().is_empty()).count();
-    *plan.skipped.entry("no address").or_default() += nowhere as u64;
-    Ok(())
-}
-
-async fn scene(
-    tx: &mut Tx,
-    account: &str,
-    scope: Scope,
-    records: &[RecordRef],
-    mut addresses: BTreeSet<String>,
-) -> Result<Scene, Error> {
-    let own = links::of_records(tx, account, records).await?;
-    addresses.extend(own.values().map(|link| link.address.clone()));
-    addresses.remove("");
-    let addresses: Vec<String> = addresses.into_iter().collect();
-    let people = who::of_addresses(tx, &addresses).await?;
-    let all: Vec<RecordRef> = people.iter().map(|person| person.at.clone()).collect();
-    let mut links = links::of_records(tx, account, &all).await?;
-    links.extend(own);
-    let asked: Vec<Asked> =
-        addresses.iter().map(|address| Asked { address: address.clone(), member: None }).collect();
-    let known = gate::known(tx, account, &asked, None).await?;
-    let members = scope::of(tx, account, scope, &all).await?;
-    let named_elsewhere = named_elsewhere(tx, account).await?;
-    let known = addresses.into_iter().zip(known).collect();
-    Ok(Scene { people, links, known, members, named_elsewhere })
 }
 
 /// A contact that was made of a lead is who the lead was.
@@ -250,78 +389,6 @@ async fn take_over(turn: &mut Turn, changed: &[Person]) -> Result<(), Halt> {
     Ok(moved.await?)
 }
 
-/// What is to be done about one address.
-fn consider(scene: &Scene, book: &Book, identity: Identity, address: &str, names: &Names, plan: &mut Plan) {
-    let holders: Vec<&Person> = scene
-        .people
-        .iter()
-        .filter(|person| person.address() == address && scene.members.contains(&person.at))
-        .collect();
-    let Some(speaking) = speaker(&holders) else { return };
-    let known = scene.known.get(address).cloned().unwrap_or_default();
-    if !standing::blocks(&known, standing::Purpose::Marketing).is_empty() {
-        *plan.skipped.entry("gets no mail").or_default() += 1;
-        return;
-    }
-    let (fields, problems) = book.fields(&speaking.at.table, &speaking.columns, names);
-    let link = scene.links.get(&speaking.at);
-    let others = || holders.iter().filter(|person| person.speaks() && person.at != speaking.at);
-    // Who shared the address may have been there first.
-    let contact = own_contact(scene, speaking, address).or_else(|| {
-        let shared = others().filter_map(|person| scene.links.get(&person.at));
-        shared.filter(|link| link.address == address).find_map(|link| link.contact.clone())
-    });
-    let digest = book.digest(&speaking.at, address, &fields);
-    let same = link.is_some_and(|link| link.digest.as_deref() == Some(digest.as_slice()));
-    if same {
-        *plan.skipped.entry("unchanged").or_default() += 1;
-    } else {
-        plan.rejects.extend(problems.into_iter().map(|problem| unfit(&speaking.at, &problem)));
-        let before = link.and_then(|link| link.base.as_deref()).map(base::read);
-        let contact_row = ContactRow {
-            by: contact.clone().filter(|_| identity.named).map(Who::Id),
-            names: Identity { named: identity.named && !scene.named_elsewhere.contains(&speaking.at) }
-                .names(&speaking.at, address),
-            fields: outward(book, &speaking.at.table, &fields, before.as_ref()),
-            ..ContactRow::default()
-        };
-        plan.rows.push(Row {
-            record: speaking.at.clone(),
-            address: address.to_owned(),
-            contact: contact_row,
-            digest: Some(digest),
-            base: Some(base::write(&agreed(book, &speaking.at.table, &fields, before))),
-        });
-    }
-    for other in others() {
-        let stale = |link: &Link| link.address != address || link.contact != contact || link.digest.is_some();
-        if scene.links.get(&other.at).is_none_or(stale) {
-            let fresh = Link {
-                record: other.at.clone(),
-                address: address.to_owned(),
-                contact: contact.clone(),
-                digest: None,
-                base: None,
-            };
-            plan.links.push(fresh);
-        }
-    }
-}
-
-/// The service's number of the person, unless somebody else still has the address by which it is known: then the number stays
-/// there, and the new address is a person of its own.
-fn own_contact(scene: &Scene, person: &Person, address: &str) -> Option<ContactId> {
-    let link = scene.links.get(&person.at)?;
-    let shared = scene
-        .people
-        .iter()
-        .any(|other| other.at != person.at && other.speaks() && other.address() == link.address);
-    match link.address == address || !shared {
-        true => link.contact.clone(),
-        false => None,
-    }
-}
-
 /// The fields that the service gets. Before both sides agreed on anything, nothing that is empty here clears what may be there.
 pub(super) fn outward(
     book: &Book,
@@ -345,17 +412,12 @@ pub(super) fn outward(
 
 /// What both sides have once the row was taken.
 fn agreed(
-    book: &Book,
-    table: &str,
-    fields: &BTreeMap<String, Field>,
+    fields: BTreeMap<String, Field>,
+    out: &BTreeMap<String, FieldValue>,
     before: Option<BTreeMap<String, Field>>,
 ) -> BTreeMap<String, Field> {
-    let mut base = before.clone().unwrap_or_default();
-    for label in outward(book, table, fields, before.as_ref()).into_keys() {
-        if let Some(field) = fields.get(&label) {
-            base.insert(label, field.clone());
-        }
-    }
+    let mut base = before.unwrap_or_default();
+    base.extend(fields.into_iter().filter(|(label, _)| out.contains_key(label)));
     base
 }
 
@@ -445,37 +507,4 @@ pub(crate) async fn touch_records(tx: &mut Tx, records: &[RecordRef]) -> Result<
         tx.execute(&update).await?;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use postroom_core::Value;
-
-    use super::*;
-
-    fn person(id: u128, seq: i64, address: &str) -> Person {
-        Person {
-            at: RecordRef::new("contact", Uuid::from_u128(id)),
-            seq,
-            active: true,
-            gone: false,
-            master: None,
-            modified: None,
-            columns: BTreeMap::from([("emailaddress1".to_owned(), Value::from(address))]),
-        }
-    }
-
-    #[test]
-    fn who_changed_after_the_look_is_looked_at_again() {
-        let mut seen = Seen::default();
-        let anna = person(1, 10, "anna@x.example");
-        seen.people.insert(anna.at.clone(), anna.seq);
-        seen.addresses.insert("anna@x.example".to_owned());
-        let check = |person: &Person, older: bool| assert_eq!(seen.is_older(person), older, "{person:?}");
-        check(&anna, false);
-        check(&person(1, 11, "anna@x.example"), true);
-        check(&person(1, 11, "anna@y.example"), true);
-        check(&person(2, 12, "anna@x.example"), true);
-        check(&person(2, 12, "bert@x.example"), false);
-    }
 }

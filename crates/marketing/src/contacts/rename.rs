@@ -1,35 +1,20 @@
 //! People whose address changed. Where the service has identifiers an import renames them, unless the new address is somebody
 //! else's there: then that one is who they are, and the old one leaves. Where it has none, each is renamed by a call.
 
-use futures_util::FutureExt;
+use postroom_core::Verdict;
 use postroom_core::address::normal;
 use postroom_core::marketing::{ContactRow, Include, Merge, Names, Person as Who};
-use postroom_core::{RecordRef, Verdict};
 
 use super::identity::Identity;
 use super::outgoing::{Leaving, Plan};
-use crate::people::links::{self, Link};
+use crate::people::links::Link;
 use crate::sync::{Halt, Turn};
 
-/// More renames than this in a lot are not looked up one by one: a clash is then a rejected row.
+/// More renames than this in a page are not looked up one by one: a clash is then a rejected row.
 const LOOKED_UP: usize = 200;
 
 pub(super) async fn settle(turn: &mut Turn, identity: Identity, plan: &mut Plan) -> Result<(), Halt> {
-    let account = turn.account.name.clone();
-    let records: Vec<RecordRef> = plan.rows.iter().map(|row| row.record.clone()).collect();
-    let known =
-        turn.read(move |tx| async move { links::of_records(tx, &account, &records).await }.boxed()).await?;
-    let renamed: Vec<(usize, Link)> = plan
-        .rows
-        .iter()
-        .enumerate()
-        .filter_map(|(place, row)| Some((place, known.get(&row.record)?.clone())))
-        .filter(|(place, link)| {
-            let row = &plan.rows[*place];
-            let still = row.contact.by.is_some() || !identity.named;
-            still && link.contact.is_some() && link.address != row.address && !link.address.is_empty()
-        })
-        .collect();
+    let renamed = std::mem::take(&mut plan.renamed);
     if renamed.is_empty() || turn.dry {
         return Ok(());
     }

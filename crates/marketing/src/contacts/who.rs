@@ -89,9 +89,9 @@ pub async fn of_records(tx: &mut Tx, records: &[RecordRef]) -> Result<Vec<Person
     Ok(found)
 }
 
-/// Everybody who has one of these addresses (in normal form) in any column, whether mail goes there or not.
-pub async fn of_addresses(tx: &mut Tx, addresses: &[String]) -> Result<Vec<Person>, Error> {
-    let mut records = Vec::new();
+/// The records that have one of these addresses (in normal form) in any column, whether mail goes there or not.
+pub async fn holders(tx: &mut Tx, addresses: &[String]) -> Result<Vec<RecordRef>, Error> {
+    let mut records = Vec::with_capacity(addresses.len());
     for some in addresses.chunks(ASKED) {
         let holders = Query::select()
             .columns(["record_table", "record"])
@@ -105,6 +105,12 @@ pub async fn of_addresses(tx: &mut Tx, addresses: &[String]) -> Result<Vec<Perso
     }
     records.sort();
     records.dedup();
+    Ok(records)
+}
+
+/// Everybody whom [`holders`] finds.
+pub async fn of_addresses(tx: &mut Tx, addresses: &[String]) -> Result<Vec<Person>, Error> {
+    let records = holders(tx, addresses).await?;
     of_records(tx, &records).await
 }
 

@@ -18,9 +18,12 @@ use crate::sync::{Reject, Turn};
 /// Records of one statement.
 const ASKED: usize = 256;
 
-/// What a row says, so that a row which says something else may go.
+/// What a row says, so that a row which says something else may go: the digest of its fields, where it has any.
 pub(super) fn mark(row: &Row) -> Vec<u8> {
-    Sha256::digest(format!("{:?}", row.contact))[..16].to_vec()
+    match &row.digest {
+        Some(digest) => digest[..16].to_vec(),
+        None => Sha256::digest(format!("{:?}", row.contact))[..16].to_vec(),
+    }
 }
 
 /// Parts the rows into those that may go, each with its place among all, and the places of those that were stopped.

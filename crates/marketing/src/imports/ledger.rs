@@ -1,5 +1,7 @@
 //! The rows of `import_job` and `import_row`: what was handed over, and what is still to be heard of it.
 
+use std::ops::RangeInclusive;
+
 use futures_util::FutureExt;
 use jiff::Timestamp;
 use postroom_core::RecordRef;
@@ -40,6 +42,15 @@ pub struct Entry {
     pub mark: Vec<u8>,
 }
 
+/// What finds a person of an import in its report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    pub place: u64,
+    /// As in [`Entry`].
+    pub address: String,
+    pub contact: Option<ContactId>,
+}
+
 /// How an import ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settled {
@@ -54,26 +65,27 @@ fn number(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// Writes down who is going out, before anything does.
+/// Writes down who is going out, before anything does; `is_new` when nobody of this import has been written down yet.
 pub(super) async fn plan(
     turn: &mut Turn,
     purpose: &Purpose,
-    to_list: bool,
-    entries: &[Entry],
-) -> Result<Job, Error> {
-    let (id, begun) = (turn.engine.ids.next(), turn.now());
-    let job = Job { id, service: None, people: entries.len() as u64, to_list, begun };
+    job: &Job,
+    is_new: bool,
+    entries: Vec<Entry>,
+) -> Result<(), Error> {
     let (account, purpose, run) = (turn.account.name.clone(), purpose.0.clone(), turn.run.0);
-    let (made, entries) = (job.clone(), entries.to_vec());
+    let job = job.clone();
     let stored = turn.page("marketing.import_planned", move |tx, _| {
         async move {
-            insert_job(tx, &account, &purpose, run, &made).await?;
+            if is_new {
+                insert_job(tx, &account, &purpose, run, &job).await?;
+            }
             let mut columns = vec!["job"];
             columns.extend(ENTRY);
             let mut rows = Insert::into("import_row", &columns);
             for entry in entries {
                 rows.row([
-                    made.id.into(),
+                    job.id.into(),
                     number(entry.place).into(),
                     entry.record.table.into(),
                     entry.record.id.into(),
@@ -88,8 +100,7 @@ pub(super) async fn plan(
         }
         .boxed()
     });
-    stored.await?;
-    Ok(job)
+    stored.await
 }
 
 async fn insert_job(tx: &mut Tx, account: &str, purpose: &str, run: Uuid, job: &Job) -> Result<(), Error> {
@@ -108,49 +119,25 @@ async fn insert_job(tx: &mut Tx, account: &str, purpose: &str, run: Uuid, job: &
     tx.insert(&row).await.map(drop)
 }
 
-/// Stores an import's id. What it did not take, from the entry `end` on, becomes another plan, which is the answer.
-pub(super) async fn begun(
-    turn: &mut Turn,
-    purpose: &Purpose,
-    job: &Job,
-    service: &ImportId,
-    end: usize,
-    all: usize,
-) -> Result<Option<Job>, Error> {
-    let rest = (end < all).then(|| Job {
-        id: turn.engine.ids.next(),
-        service: None,
-        people: (all - end) as u64,
-        begun: turn.now(),
-        ..job.clone()
-    });
-    let (account, purpose, run) = (turn.account.name.clone(), purpose.0.clone(), turn.run.0);
-    let (job, service, next) = (job.clone(), service.0.clone(), rest.clone());
+/// Stores an import's id, and what is known of it now that it is whole.
+pub(super) async fn begun(turn: &mut Turn, job: &Job) -> Result<(), Error> {
+    let job = job.clone();
     let stored = turn.page("marketing.import_begun", move |tx, _| {
         async move {
             let mut update = Query::update();
             update
                 .table("import_job")
-                .value("service_id", service)
+                .value("service_id", job.service.map(|id| id.0))
                 .value("state", RUNNING)
+                .value("people", number(job.people))
+                .value("to_list", job.to_list)
+                .value("begun", job.begun.as_microsecond())
                 .and_where(Expr::col("id").eq(job.id));
-            if let Some(next) = next {
-                update.value("people", number(job.people.saturating_sub(next.people)));
-                insert_job(tx, &account, &purpose, run, &next).await?;
-                let mut split = Query::update();
-                split
-                    .table("import_row")
-                    .value("job", next.id)
-                    .and_where(Expr::col("job").eq(job.id))
-                    .and_where(Expr::col("place").gte(number(end as u64)));
-                tx.execute(&split).await?;
-            }
             tx.execute(&update).await.map(drop)
         }
         .boxed()
     });
-    stored.await?;
-    Ok(rest)
+    stored.await
 }
 
 /// Imports for a purpose that have not been settled, oldest first.
@@ -183,16 +170,39 @@ pub(super) async fn open(turn: &Turn, purpose: &Purpose) -> Result<Vec<Job>, Err
     read.await
 }
 
-/// Who is in an import that has not been settled.
-pub(super) async fn entries(turn: &Turn, job: Uuid) -> Result<Vec<Entry>, Error> {
-    turn.read(move |tx| async move { read_entries(tx, job).await }.boxed()).await
+/// Who is in an import and has not been settled: only what finds them in its report, as there may be very many.
+pub(super) async fn heads(turn: &Turn, job: Uuid) -> Result<Vec<Head>, Error> {
+    let read = turn.read(move |tx| {
+        async move {
+            let select = Query::select()
+                .columns(["place", "address", "contact"])
+                .from("import_row")
+                .and_where(Expr::col("job").eq(job))
+                .order_by("place", Order::Asc)
+                .to_owned();
+            let head = |row: &postroom_store::Row| {
+                let contact = row.at::<Option<i64>>(2)?.map(ContactId);
+                Ok(Head { place: row.at(0)?, address: row.at(1)?, contact })
+            };
+            tx.query(&select).await?.iter().map(head).collect()
+        }
+        .boxed()
+    });
+    read.await
 }
 
-async fn read_entries(tx: &mut Tx, job: Uuid) -> Result<Vec<Entry>, Error> {
+/// Those of an import at these places.
+pub(super) async fn entries(
+    tx: &mut Tx,
+    job: Uuid,
+    places: RangeInclusive<u64>,
+) -> Result<Vec<Entry>, Error> {
     let select = Query::select()
         .columns(ENTRY)
         .from("import_row")
         .and_where(Expr::col("job").eq(job))
+        .and_where(Expr::col("place").gte(number(*places.start())))
+        .and_where(Expr::col("place").lte(number(*places.end())))
         .order_by("place", Order::Asc)
         .to_owned();
     let entry = |row: &postroom_store::Row| {
@@ -207,6 +217,17 @@ async fn read_entries(tx: &mut Tx, job: Uuid) -> Result<Vec<Entry>, Error> {
         })
     };
     tx.query(&select).await?.iter().map(entry).collect()
+}
+
+/// Forgets who was settled.
+pub(super) async fn settled(tx: &mut Tx, job: Uuid, places: RangeInclusive<u64>) -> Result<(), Error> {
+    let mut delete = Query::delete();
+    delete
+        .from_table("import_row")
+        .and_where(Expr::col("job").eq(job))
+        .and_where(Expr::col("place").gte(number(*places.start())))
+        .and_where(Expr::col("place").lte(number(*places.end())));
+    tx.execute(&delete).await.map(drop)
 }
 
 /// Forgets a plan that may not have been carried out.
@@ -270,7 +291,7 @@ pub(super) async fn refused(turn: &mut Turn, job: &Job, status: String, stopped:
     let stored = turn.page("marketing.import_refused", move |tx, counts| {
         async move {
             if stopped {
-                let entries = read_entries(tx, job.id).await?;
+                let entries = entries(tx, job.id, 0..=u64::MAX).await?;
                 counts.to_service.sent += entries.len() as u64;
                 counts.to_service.rejected += entries.len() as u64;
                 brake::stop(tx, &account, now, &entries).await?;

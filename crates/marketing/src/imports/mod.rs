@@ -5,13 +5,14 @@
 //! An import is an effect outside that ends later. [`ledger`] keeps it so that a crash at any point is no loss:
 //!
 //! 1. *planned*: who is in it is committed, with what is to be remembered of each when the service has taken it.
-//! 2. The call. The service takes as many of the first rows as fit; the others are another import.
+//! 2. The call, when the import is as large as the service allows; some are under way at once ([`flight`]).
 //! 3. *running*: the import's id is committed before anything else is done. A plan without an id after a crash is dropped:
 //!    nobody knows whether it was taken, and its people are sent again, which does no harm.
 //! 4. [`wait`]: it is asked about at growing intervals. One that does not end in this run is settled by the next
 //!    ([`resume`]); one of which nothing is heard for a day is given up.
-//! 5. [`settle`]: its report is read, and *one* unit writes what each row came to: the link ([`crate::people::links`]), an
-//!    opt-out that the service told of, a rejected row, the counts.
+//! 5. [`settle`]: its report is read, and units of some thousand rows write what each came to: the link
+//!    ([`crate::people::links`]), an opt-out that the service told of, a rejected row, the counts. A row leaves the ledger in the
+//!    unit that settles it, so one that was cut goes on behind it.
 //!
 //! An import that the service's filter against abuse refuses is not sent again as it was ([`brake`]); others that are refused
 //! whole are.
@@ -22,17 +23,18 @@
 //! What is absent: consents. They are added at each repeat, so they are written one by one (`patch_contact`).
 
 pub(crate) mod brake;
+pub(crate) mod flight;
 pub mod ledger;
 mod lot;
 pub mod settle;
 mod wait;
 
-use postroom_core::marketing::{ContactRow, ImportId, ImportOrder, Merge};
-use postroom_core::{Code, Fault, RecordRef};
+use postroom_core::marketing::{ContactRow, ImportId};
+use postroom_core::{Code, RecordRef};
 
 use crate::sync::{Counts, Halt, Turn};
+use flight::Flight;
 use ledger::Job;
-use lot::Lot;
 
 /// One person to be written. `digest` and `base` are kept in person_link when the service has taken the row.
 #[derive(Debug, Clone)]
@@ -75,42 +77,14 @@ pub struct Purpose(pub String);
 /// The service's; what was settled until then stays. An import that was refused whole ([`Code::MARKETING_WATCHDOG`],
 /// [`Code::MARKETING_QUOTA`]), or that has not ended ([`Code::MARKETING_BUSY`]; [`resume`] goes on with it).
 pub async fn write(turn: &mut Turn, purpose: &Purpose, rows: Vec<Row>) -> Result<Vec<Outcome>, Halt> {
-    // On the heap: every flow that imports would carry it otherwise.
-    Box::pin(write_all(turn, purpose, rows)).await
-}
-
-async fn write_all(turn: &mut Turn, purpose: &Purpose, rows: Vec<Row>) -> Result<Vec<Outcome>, Halt> {
-    if rows.iter().any(|row| !row.contact.consents.is_empty()) {
-        return Err(Fault::bug("an import carries no consents: a repeat would add them again").into());
-    }
     let mut outcomes: Vec<Option<Outcome>> = vec![None; rows.len()];
-    let (going, stopped) = brake::part(turn, rows).await?;
-    turn.counts.skip("stopped by the service's filter", stopped.len() as u64);
-    for place in stopped {
-        outcomes[place] = Some(Outcome::Rejected(STOPPED.to_owned()));
+    let mut flight = Flight::new(purpose);
+    let mut landed = flight.add(turn, rows).await?;
+    landed.extend(flight.land(turn).await?);
+    for (number, outcome) in landed {
+        outcomes[number] = Some(outcome);
     }
-    let (places, rows): (Vec<usize>, Vec<Row>) = going.into_iter().unzip();
-    let lot = Lot::of(rows);
-    if turn.dry {
-        for (place, outcome) in lot.foretold() {
-            count(&mut turn.counts, &outcome);
-            outcomes[places[place]] = Some(outcome);
-        }
-    } else {
-        let jobs = begin(turn, purpose, &lot).await?;
-        for (job, entries) in jobs {
-            let import = wait::until_ended(turn, &job).await?;
-            let judged = settle::settle(turn, &job, entries, &import).await?;
-            for (entry, outcome) in judged {
-                outcomes[places[lot.order[entry]]] = Some(outcome);
-            }
-        }
-    }
-    for (place, reason) in &lot.nameless {
-        outcomes[places[*place]] = Some(Outcome::Rejected(reason.clone()));
-    }
-    refuse_nameless(turn, &lot).await?;
-    Ok(outcomes.into_iter().map(|outcome| outcome.expect("each row is in the lot once")).collect())
+    Ok(outcomes.into_iter().map(|outcome| outcome.expect("each row lands once")).collect())
 }
 
 /// Settles what a killed run left behind. Call it at the begin of a flow that imports.
@@ -135,41 +109,13 @@ pub async fn resume(turn: &mut Turn, purpose: &Purpose) -> Result<(), Halt> {
             }
             other => other?,
         };
-        let entries = ledger::entries(turn, job.id).await?;
-        settle::settle(turn, &job, entries, &import).await?;
+        settle::settle(turn, &job, import).await?;
     }
     Ok(())
 }
 
-/// Hands the lot over; answers each import with its part of the rows.
-async fn begin(
-    turn: &mut Turn,
-    purpose: &Purpose,
-    lot: &Lot,
-) -> Result<Vec<(Job, Vec<ledger::Entry>)>, Halt> {
-    let mut begun = Vec::new();
-    let mut from = 0;
-    if lot.contacts.is_empty() {
-        return Ok(begun);
-    }
-    let mut job = ledger::plan(turn, purpose, lot.to_list(), &lot.entries).await?;
-    while from < lot.contacts.len() {
-        let order = ImportOrder { rows: &lot.contacts[from..], merge: Merge::Overwrite };
-        let started = turn.account.service.import(&order).await?;
-        let to = from + started.taken.max(1).min(lot.contacts.len() - from);
-        let (first, end) = (lot.start_of(from), lot.start_of(to));
-        let rest = ledger::begun(turn, purpose, &job, &started.id, end, lot.entries.len()).await?;
-        job.service = Some(started.id);
-        job.people = (end - first) as u64;
-        begun.push((job, lot.entries[first..end].to_vec()));
-        let Some(next) = rest else { break };
-        (job, from) = (next, to);
-    }
-    Ok(begun)
-}
-
 /// Rows by which the service finds nobody.
-async fn refuse_nameless(turn: &mut Turn, lot: &Lot) -> Result<(), Halt> {
+async fn refuse_nameless(turn: &mut Turn, lot: &lot::Lot) -> Result<(), Halt> {
     let side = &mut turn.counts.to_service;
     side.sent += lot.nameless.len() as u64;
     side.rejected += lot.nameless.len() as u64;

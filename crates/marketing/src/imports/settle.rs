@@ -1,17 +1,18 @@
 //! From an import's report to what became of each row, and the one unit that writes it.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 
 use futures_util::FutureExt;
 use jiff::Timestamp;
 use postroom_core::address::normal;
 use postroom_core::marketing::{
-    ContactId, FaultClass, Import, ImportFault, ImportReport, Names, Settled as Named, Status,
+    ContactId, FaultClass, Import, ImportFault, ImportReport, Settled as Named, Status,
 };
 use postroom_core::{Code, Ids};
 use postroom_store::{Error, Tx};
 
-use super::ledger::{self, Entry, Job};
+use super::ledger::{self, Entry, Head, Job};
 use super::{Outcome, count};
 use crate::people::links::{self, Link};
 use crate::suppressions::rows::{self, Origin, SaidOut};
@@ -33,10 +34,13 @@ pub struct Judged {
     pub detail: String,
 }
 
+/// Rows of one unit.
+const UNIT: usize = 5000;
+
 const UNMENTIONED: &str = "the service's report does not mention this person; the row is sent again";
 
 /// What became of each entry.
-pub fn judge(entries: &[Entry], report: &ImportReport, to_list: bool) -> Vec<Judged> {
+pub fn judge(entries: &[Head], report: &ImportReport, to_list: bool) -> Vec<Judged> {
     let (mut by_id, mut by_address) = (HashMap::new(), HashMap::new());
     for (place, entry) in entries.iter().enumerate().rev() {
         if let Some(contact) = &entry.contact {
@@ -46,15 +50,15 @@ pub fn judge(entries: &[Entry], report: &ImportReport, to_list: bool) -> Vec<Jud
             by_address.insert(entry.address.as_str(), place);
         }
     }
-    let find = |id: Option<&ContactId>, names: &Names| {
-        let address = names.email.as_deref().map(normal);
+    let find = |id: Option<&ContactId>, email: Option<&str>| {
+        let address = email.map(normal);
         let by_address = address.and_then(|address| by_address.get(address.as_str()).copied());
         by_address.or_else(|| id.and_then(|id| by_id.get(&id.0).copied()))
     };
     let mut judged: Vec<Option<Judged>> = vec![None; entries.len()];
     let mut written = |people: &[Named], outcome: Outcome| {
         for person in people {
-            if let Some(place) = find(Some(&person.id), &person.names) {
+            if let Some(place) = find(Some(&person.id), person.email.as_deref()) {
                 judged[place] = Some(Judged { contact: Some(person.id.clone()), ..taken(outcome.clone()) });
             }
         }
@@ -62,7 +66,7 @@ pub fn judge(entries: &[Entry], report: &ImportReport, to_list: bool) -> Vec<Jud
     written(&report.created, Outcome::New);
     written(&report.updated, Outcome::Changed);
     for fault in &report.faults {
-        if let Some(place) = find(fault.id.as_ref(), &fault.names) {
+        if let Some(place) = find(fault.id.as_ref(), fault.names.email.as_deref()) {
             let before = judged[place].take();
             judged[place] = Some(refused(before, fault, to_list));
         }
@@ -84,9 +88,9 @@ pub fn judge(entries: &[Entry], report: &ImportReport, to_list: bool) -> Vec<Jud
 
 /// Fills in whom the report did not mention; who shares an address gets what the one who spoke for it got.
 fn complete(
-    entries: &[Entry],
+    entries: &[Head],
     judged: Vec<Option<Judged>>,
-    mut silent: impl FnMut(&Entry) -> Judged,
+    mut silent: impl FnMut(&Head) -> Judged,
 ) -> Vec<Judged> {
     let mut all: Vec<Judged> = Vec::with_capacity(entries.len());
     for (entry, found) in entries.iter().zip(judged) {
@@ -153,53 +157,78 @@ fn about_list(fault: &ImportFault, status: &Status) -> bool {
     *status == Status::Unsubscribed || fault.reason.to_ascii_lowercase().contains("list")
 }
 
-/// Writes what an import came to; answers the outcome of each entry, by its place in the plan.
-pub(super) async fn settle(
-    turn: &mut Turn,
-    job: &Job,
-    entries: Vec<Entry>,
-    import: &Import,
-) -> Result<Vec<(usize, Outcome)>, Halt> {
-    let report = import.report.clone().unwrap_or_default();
-    let judged = judge(&entries, &report, job.to_list);
-    let outcomes: Vec<(usize, Outcome)> = entries
-        .iter()
-        .zip(&judged)
-        .map(|(entry, judged)| (usize::try_from(entry.place).unwrap_or_default(), judged.outcome.clone()))
-        .collect();
-    let went_out = distinct(&entries);
-    let missing = report.counts.settle(went_out);
+/// Writes what an import came to, some thousand rows in a unit; answers the outcome of each row, by its place in the plan.
+pub(super) async fn settle(turn: &mut Turn, job: &Job, import: Import) -> Result<Vec<(u64, Outcome)>, Halt> {
+    let heads = ledger::heads(turn, job.id).await?;
+    let report = import.report.unwrap_or_default();
+    let judged = judge(&heads, &report, job.to_list);
+    let counts = report.counts;
+    drop(report);
+    let missing = counts.settle(job.people);
     if missing > 0 {
-        tracing::warn!(event = "marketing.import_unbalanced", import = %job, missing, "The report of an import of {went_out} people does not account for all of them");
+        tracing::warn!(event = "marketing.import_unbalanced", import = %job, missing, "The report of an import of {} people does not account for all of them", job.people);
     }
     let settled = ledger::Settled {
         state: "settled",
         status: import.status.to_string(),
-        counts: Some(report.counts),
+        counts: Some(counts),
         missing: Some(missing.max(0)),
     };
+    let mut outcomes = Vec::with_capacity(heads.len());
+    let mut judged = judged.into_iter();
+    let mut left = heads.as_slice();
+    loop {
+        let part;
+        (part, left) = left.split_at(together(left, UNIT));
+        let some: Vec<Judged> = judged.by_ref().take(part.len()).collect();
+        outcomes.extend(part.iter().zip(&some).map(|(head, judged)| (head.place, judged.outcome.clone())));
+        let places = part.first().map_or(0, |head| head.place)..=part.last().map_or(0, |head| head.place);
+        let end = left.is_empty().then(|| settled.clone());
+        write(turn, job, places, some, end).await?;
+        if left.is_empty() {
+            return Ok(outcomes);
+        }
+    }
+}
+
+/// How many of the first go into one unit: those who share an address stay together.
+fn together(heads: &[Head], most: usize) -> usize {
+    let mut number = heads.len().min(most);
+    while number < heads.len()
+        && number > 0
+        && !heads[number].address.is_empty()
+        && heads[number].address == heads[number - 1].address
+    {
+        number += 1;
+    }
+    number
+}
+
+async fn write(
+    turn: &mut Turn,
+    job: &Job,
+    places: RangeInclusive<u64>,
+    judged: Vec<Judged>,
+    end: Option<ledger::Settled>,
+) -> Result<(), Error> {
     let (ids, now, run, sync_type) = (turn.engine.ids.clone(), turn.now(), turn.run, turn.sync_type);
     let (account, job) = (turn.account.name.clone(), job.clone());
     let stored = turn.page("marketing.imported", move |tx, counts| {
         async move {
+            let entries = ledger::entries(tx, job.id, places.clone()).await?;
             judged.iter().for_each(|judged| count(counts, &judged.outcome));
             link(tx, &account, &entries, &judged).await?;
             opt_out(tx, &ids, now, &account, &job, (&entries, &judged)).await?;
             let rejects = rejects(&entries, &judged);
             run::reject(tx, &ids, now, (run, &account, sync_type), &rejects).await?;
-            ledger::end(tx, job.id, Some(now), &settled).await
+            match end {
+                Some(end) => ledger::end(tx, job.id, Some(now), &end).await,
+                None => ledger::settled(tx, job.id, places).await,
+            }
         }
         .boxed()
     });
-    stored.await?;
-    Ok(outcomes)
-}
-
-/// How many people went out: entries that share an address are one.
-fn distinct(entries: &[Entry]) -> u64 {
-    let repeats =
-        entries.windows(2).filter(|two| !two[0].address.is_empty() && two[0].address == two[1].address);
-    (entries.len() - repeats.count()) as u64
+    stored.await
 }
 
 async fn link(tx: &mut Tx, account: &str, entries: &[Entry], judged: &[Judged]) -> Result<(), Error> {

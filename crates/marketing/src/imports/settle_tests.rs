@@ -1,7 +1,7 @@
 //! What reports mean.
 
 use postroom_core::RecordRef;
-use postroom_core::marketing::ImportCounts;
+use postroom_core::marketing::{ImportCounts, Names};
 use uuid::Uuid;
 
 use super::*;
@@ -23,7 +23,11 @@ fn names(address: &str) -> Names {
 }
 
 fn named(id: i64, address: &str) -> Named {
-    Named { id: ContactId(id), names: names(address) }
+    Named { id: ContactId(id), email: Some(address.to_owned()) }
+}
+
+fn head(place: u64, address: &str, contact: Option<i64>) -> Head {
+    Head { place, address: address.to_owned(), contact: contact.map(ContactId) }
 }
 
 fn fault(address: &str, reason: &str, class: FaultClass) -> ImportFault {
@@ -34,7 +38,7 @@ fn fault(address: &str, reason: &str, class: FaultClass) -> ImportFault {
 #[track_caller]
 fn check(reason: &str, class: FaultClass, to_list: bool, expected: (Outcome, bool, Option<Status>)) {
     let report = ImportReport { faults: vec![fault("A@x", reason, class)], ..ImportReport::default() };
-    let judged = judge(&[entry(0, "a@x", None)], &report, to_list).remove(0);
+    let judged = judge(&[head(0, "a@x", None)], &report, to_list).remove(0);
     assert_eq!((judged.outcome, judged.tried, judged.opted_out), expected, "{reason}");
 }
 
@@ -60,7 +64,7 @@ fn faults() {
 
 #[test]
 fn people_are_found_by_address_or_number() {
-    let entries = [entry(0, "a@x", None), entry(1, "b@x", Some(7)), entry(2, "", Some(8))];
+    let entries = [head(0, "a@x", None), head(1, "b@x", Some(7)), head(2, "", Some(8))];
     let report = ImportReport {
         created: vec![named(6, "A@X")],
         updated: vec![named(7, "b@x"), named(8, "old@x")],
@@ -75,7 +79,7 @@ fn people_are_found_by_address_or_number() {
 #[test]
 fn who_is_not_mentioned_is_sent_again() {
     let report = ImportReport { created: vec![named(6, "a@x")], ..ImportReport::default() };
-    let judged = judge(&[entry(0, "a@x", None), entry(1, "b@x", None)], &report, false);
+    let judged = judge(&[head(0, "a@x", None), head(1, "b@x", None)], &report, false);
     assert!(matches!(judged[1].outcome, Outcome::Rejected(_)) && !judged[1].tried);
 }
 
@@ -84,7 +88,7 @@ fn an_account_without_identifiers_counts_only() {
     let counts = ImportCounts { created: 1, updated: 1, suppressed: 1, ..ImportCounts::default() };
     let faults = vec![fault("c@x", "Unsubscribed", FaultClass::Consent)];
     let report = ImportReport { counts, faults, ..ImportReport::default() };
-    let entries = [entry(0, "a@x", None), entry(1, "b@x", None), entry(2, "c@x", None)];
+    let entries = [head(0, "a@x", None), head(1, "b@x", None), head(2, "c@x", None)];
     let judged = judge(&entries, &report, false);
     let outcomes: Vec<_> = judged.into_iter().map(|judged| judged.outcome).collect();
     assert_eq!(outcomes, [Outcome::New, Outcome::Changed, Outcome::Suppressed("Unsubscribed".into())]);
@@ -92,19 +96,18 @@ fn an_account_without_identifiers_counts_only() {
 
 #[test]
 fn one_speaks_for_an_address() {
-    let entries = [entry(0, "a@x", None), entry(1, "a@x", None), entry(2, "b@x", None)];
+    let entries = [head(0, "a@x", None), head(1, "a@x", None), head(2, "b@x", None)];
     let faults = vec![fault("b@x", "invalidEmail", FaultClass::Data)];
     let report = ImportReport { updated: vec![named(6, "a@x")], faults, ..ImportReport::default() };
     let judged = judge(&entries, &report, false);
     assert_eq!((judged[1].outcome.clone(), judged[1].contact.clone()), (Outcome::Same, Some(ContactId(6))));
-    assert_eq!(distinct(&entries), 2);
 }
 
 #[test]
 fn one_who_is_written_may_have_a_value_refused() {
     let faults = vec![fault("a@x", "invalidDataField", FaultClass::Data)];
     let report = ImportReport { updated: vec![named(6, "a@x")], faults, ..ImportReport::default() };
-    let judged = judge(&[entry(0, "a@x", None)], &report, false).remove(0);
+    let judged = judge(&[head(0, "a@x", None)], &report, false).remove(0);
     assert!(judged.written && judged.tried && judged.contact == Some(ContactId(6)));
     assert!(matches!(judged.outcome, Outcome::Rejected(_)));
 }
@@ -123,7 +126,21 @@ fn a_refused_rename_keeps_the_address_that_the_service_has() {
         ..ImportReport::default()
     };
     let entry = entry(0, "new@x", Some(6));
-    let judged = judge(std::slice::from_ref(&entry), &report, false).remove(0);
+    let judged = judge(&[head(0, "new@x", Some(6))], &report, false).remove(0);
     let next = after(Some(known.clone()), &entry, &judged);
     assert_eq!(next, Link { digest: Some(vec![1]), ..known });
+}
+
+#[test]
+fn who_shares_an_address_is_settled_together() {
+    let check = |addresses: &[&str], most: usize, expected: usize| {
+        let heads: Vec<Head> =
+            (0_u64..).zip(addresses).map(|(place, address)| head(place, address, None)).collect();
+        assert_eq!(together(&heads, most), expected, "{addresses:?}");
+    };
+    check(&[], 2, 0);
+    check(&["a@x"], 2, 1);
+    check(&["a@x", "b@x", "c@x"], 2, 2);
+    check(&["a@x", "b@x", "b@x", "b@x", "c@x"], 2, 4);
+    check(&["", "", ""], 2, 2);
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use postroom_core::marketing::{Import, ImportStatus};
 use postroom_core::{Code, Fault};
 
@@ -18,8 +19,11 @@ pub(super) async fn until_ended(turn: &mut Turn, job: &Job) -> Result<Import, Ha
         return Err(Fault::bug("an import without an id is waited for").into());
     };
     let rules = turn.engine.rules.clone();
+    // It has been under way since it went out, perhaps while others were packed.
+    let age = turn.now().duration_since(job.begun).max(SignedDuration::ZERO);
     for asked in 0..rules.questions.max(1) {
-        let wait = rules.polling.wait(asked);
+        let wait = rules.polling.wait(asked)
+            - if asked == 0 { age.min(rules.polling.wait(0)) } else { SignedDuration::ZERO };
         tokio::time::sleep(Duration::try_from(wait).unwrap_or_default()).await;
         let import = turn.account.service.import_status(id).await?;
         match &import.status {

@@ -15,13 +15,16 @@ use super::decide::Todo;
 use super::here::CrmList;
 use super::{read_here, read_there};
 use crate::contacts::created;
+use crate::imports::flight::{Flight, Landed};
 use crate::imports::{self, Outcome, Purpose};
 use crate::mapping::book::Book;
 use crate::people;
+use crate::people::links::{self, Link};
 use crate::sync::{Halt, Turn};
 use crate::undo::written::{self, Kind, Write};
 
-/// People of one lot, for the service and for the CRM.
+/// People who are packed together, and of one lot for the service and for the CRM.
+const PACKED: u64 = 2000;
 const TO_SERVICE: u64 = 20_000;
 const TO_CRM: u64 = 500;
 const ASKED: usize = 256;
@@ -52,7 +55,12 @@ pub struct Pair<'l> {
 /// # Errors
 /// Faults of the side that changes; what was done until then is kept.
 pub async fn run(turn: &mut Turn, pair: &Pair<'_>, todo: Todo, done: &mut Done) -> Result<(), Halt> {
-    let size = if matches!(todo, Todo::Add | Todo::Drop | Todo::OptOut) { TO_SERVICE } else { TO_CRM };
+    let size = match todo {
+        Todo::Add => PACKED,
+        Todo::Drop | Todo::OptOut => TO_SERVICE,
+        _ => TO_CRM,
+    };
+    let mut joining = Joining::new(pair.list.at.id);
     let mut after = String::new();
     loop {
         let (account, list, table, behind) =
@@ -62,10 +70,13 @@ pub async fn run(turn: &mut Turn, pair: &Pair<'_>, todo: Todo, done: &mut Done) 
                 async move { to_do(tx, (&account, list, table), todo, &behind, size).await }.boxed()
             })
             .await?;
-        let Some(last) = lot.last() else { return Ok(()) };
+        let Some(last) = lot.last() else {
+            let landed = joining.flight.land(turn).await?;
+            return joining.note(turn, landed, done).await;
+        };
         after.clone_from(&last.address);
         match todo {
-            Todo::Add => add(turn, pair, lot, done).await?,
+            Todo::Add => joining.add(turn, pair, lot, done).await?,
             Todo::Drop | Todo::OptOut => drop_there(turn, pair, lot, done).await?,
             Todo::Leave => leave(turn, pair, lot, done).await?,
             Todo::Join => join(turn, pair, lot, done).await?,
@@ -75,40 +86,69 @@ pub async fn run(turn: &mut Turn, pair: &Pair<'_>, todo: Todo, done: &mut Done) 
     }
 }
 
-async fn add(turn: &mut Turn, pair: &Pair<'_>, lot: Vec<Doing>, done: &mut Done) -> Result<(), Halt> {
-    let mut rows = Vec::with_capacity(lot.len());
-    for one in lot {
-        let Some(record) = one.record else { continue };
-        let names = Names { email: Some(one.address.clone()), ..Names::default() };
-        let contact = ContactRow { names, lists: vec![pair.service.clone()], ..ContactRow::default() };
-        rows.push(imports::Row { record, address: one.address, contact, digest: None, base: None });
+/// People on their way onto the service's list.
+struct Joining {
+    list: Uuid,
+    flight: Flight,
+    /// Of rows that have not landed, by their number in the flight.
+    addresses: HashMap<usize, String>,
+}
+
+impl Joining {
+    fn new(list: Uuid) -> Self {
+        Joining { list, flight: Flight::new(&purpose(list)), addresses: HashMap::new() }
     }
-    let addresses: Vec<String> = rows.iter().map(|row| row.address.clone()).collect();
-    let outcomes = imports::write(turn, &purpose(pair.list.at.id), rows).await?;
-    let mut joined = Vec::new();
-    for (address, outcome) in addresses.into_iter().zip(outcomes) {
-        match outcome {
-            Outcome::New | Outcome::Changed | Outcome::Same => joined.push(address),
-            Outcome::Suppressed(_) => done.suppressed += 1,
-            Outcome::Rejected(_) => done.rejected += 1,
+
+    async fn add(
+        &mut self,
+        turn: &mut Turn,
+        pair: &Pair<'_>,
+        lot: Vec<Doing>,
+        done: &mut Done,
+    ) -> Result<(), Halt> {
+        let mut rows = Vec::with_capacity(lot.len());
+        for one in lot {
+            let Some(record) = one.record else { continue };
+            self.addresses.insert(self.flight.next() + rows.len(), one.address.clone());
+            let names = Names { email: Some(one.address.clone()), ..Names::default() };
+            let contact = ContactRow { names, lists: vec![pair.service.clone()], ..ContactRow::default() };
+            rows.push(imports::Row { record, address: one.address, contact, digest: None, base: None });
         }
+        let landed = self.flight.add(turn, rows).await?;
+        self.note(turn, landed, done).await
     }
-    done.added += joined.len() as u64;
-    if turn.dry {
-        return Ok(());
-    }
-    let (account, list) = (turn.account.name.clone(), pair.list.at.id);
-    let stored = turn.page("marketing.list_joined", move |tx, _| {
-        async move {
-            let mut place = read_there::place(tx, &account, list).await?;
-            let changes = [("there", Ord::max(place.place.reading, 1).into()), ("agreed", true.into())];
-            settle(tx, &account, list, &joined, &changes).await?;
-            place.place.people += joined.len() as u64;
-            place.write(tx).await
+
+    /// Notes who is on the list now.
+    async fn note(&mut self, turn: &mut Turn, landed: Landed, done: &mut Done) -> Result<(), Halt> {
+        if landed.is_empty() {
+            return Ok(());
         }
-        .boxed()
-    });
-    Ok(stored.await?)
+        let mut joined = Vec::new();
+        for (number, outcome) in landed {
+            let address = self.addresses.remove(&number);
+            match outcome {
+                Outcome::New | Outcome::Changed | Outcome::Same => joined.extend(address),
+                Outcome::Suppressed(_) => done.suppressed += 1,
+                Outcome::Rejected(_) => done.rejected += 1,
+            }
+        }
+        done.added += joined.len() as u64;
+        if turn.dry {
+            return Ok(());
+        }
+        let (account, list) = (turn.account.name.clone(), self.list);
+        let stored = turn.page("marketing.list_joined", move |tx, _| {
+            async move {
+                let mut place = read_there::place(tx, &account, list).await?;
+                let changes = [("there", Ord::max(place.place.reading, 1).into()), ("agreed", true.into())];
+                settle(tx, &account, list, &joined, &changes).await?;
+                place.place.people += joined.len() as u64;
+                place.write(tx).await
+            }
+            .boxed()
+        });
+        Ok(stored.await?)
+    }
 }
 
 /// Sets columns of addresses for which nothing is to be done any more.
@@ -160,18 +200,25 @@ async fn drop_there(turn: &mut Turn, pair: &Pair<'_>, lot: Vec<Doing>, done: &mu
     Ok(stored.await?)
 }
 
-/// The service's numbers of these people. Whoever was put on the list from here is looked up: an import tells no numbers.
+/// The service's numbers of these people: from the list's reading, from what the import of the person told, and of the others
+/// each is looked up.
 async fn numbers(turn: &Turn, lot: &[Doing]) -> Result<Vec<ContactId>, Fault> {
-    let unknown: Vec<Person> = lot
-        .iter()
-        .filter(|one| one.contact.is_none())
-        .map(|one| Person::Email(one.address.clone()))
-        .collect();
+    let mut numbers: Vec<ContactId> = lot.iter().filter_map(|one| one.contact.map(ContactId)).collect();
+    let bare: Vec<String> =
+        lot.iter().filter(|one| one.contact.is_none()).map(|one| one.address.clone()).collect();
+    let (account, asked) = (turn.account.name.clone(), bare.clone());
+    let read =
+        turn.read(move |tx| async move { links::of_addresses(tx, &account, &asked).await }.boxed()).await;
+    let linked: Result<Vec<Link>, Error> = read;
+    let linked: HashMap<String, ContactId> =
+        linked?.into_iter().filter_map(|link| Some((link.address, link.contact?))).collect();
+    let unknown: Vec<Person> =
+        bare.into_iter().filter(|address| !linked.contains_key(address)).map(Person::Email).collect();
     let found = match unknown.is_empty() {
         true => Vec::new(),
         false => turn.account.service.find_contacts(&unknown, &Include::default()).await?,
     };
-    let mut numbers: Vec<ContactId> = lot.iter().filter_map(|one| one.contact.map(ContactId)).collect();
+    numbers.extend(linked.into_values());
     numbers.extend(found.into_iter().flatten().map(|contact| contact.id));
     numbers.sort();
     numbers.dedup();

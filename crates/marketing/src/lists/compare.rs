@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use futures_util::FutureExt;
 use postroom_core::RecordRef;
 use postroom_core::marketing::ListId;
-use postroom_store::sql::{Expr, ExprTrait, Order, Query};
-use postroom_store::{Error, Tx};
+use postroom_store::sql::{Expr, ExprTrait, Order, Query, Value};
+use postroom_store::{Error, Insert, Tx};
 use uuid::Uuid;
 
 use super::decide::{Facts, Todo, decide};
@@ -49,10 +49,35 @@ impl Found {
 /// A row of `list_member`.
 struct Member {
     address: String,
-    there: bool,
+    contact: Option<i64>,
+    /// The reading of the service that saw it last; 0 is not there.
+    there: i64,
     agreed: bool,
     todo: String,
     record: Option<Uuid>,
+}
+
+const COLUMNS: [&str; 8] = ["account", "list", "address", "contact", "there", "agreed", "todo", "record"];
+
+impl Member {
+    /// The row as it is kept from now on.
+    fn row(self, frame: &Frame, todo: Todo, lead: Option<Uuid>) -> [Value; COLUMNS.len()] {
+        let agreed = match todo {
+            Todo::Agree => true,
+            Todo::Disagree => false,
+            _ => self.agreed,
+        };
+        [
+            frame.account.as_str().into(),
+            frame.list.into(),
+            self.address.into(),
+            self.contact.into(),
+            self.there.into(),
+            agreed.into(),
+            todo.as_str().into(),
+            lead.into(),
+        ]
+    }
 }
 
 /// What stays the same over the pages.
@@ -105,7 +130,9 @@ async fn page(tx: &mut Tx, frame: &Frame, after: &str) -> Result<(Found, Option<
     let records = records(tx, frame, &addresses).await?;
     let asked: Vec<Asked> = addresses.into_iter().map(|address| Asked { address, member: None }).collect();
     let known = gate::known(tx, &frame.account, &asked, frame.service.as_ref().map(|list| list.0)).await?;
-    let (mut found, mut decided) = (Found::default(), HashMap::<_, Vec<String>>::new());
+    let mut found = Found::default();
+    let mut kept = Insert::into("list_member", &COLUMNS).or_replace_by(&["account", "list", "address"]);
+    let mut forgotten = Vec::new();
     for (member, known) in members.into_iter().zip(known) {
         let own = records.get(&member.address).map(Vec::as_slice).unwrap_or_default();
         let (facts, lead) = facts(frame, &member, own, &known);
@@ -116,14 +143,16 @@ async fn page(tx: &mut Tx, frame: &Frame, after: &str) -> Result<(Found, Option<
         *found.todo.entry(todo).or_default() += 1;
         let settles = matches!(todo, Todo::Agree | Todo::Forget | Todo::Disagree);
         if (settles && !frame.dry) || member.todo != todo.as_str() || member.record != lead {
-            decided.entry((todo, lead)).or_default().push(member.address);
+            // What was agreed is no dry run's to change; what was found is only kept until the next comparison.
+            let todo = if frame.dry && todo.as_str().is_empty() { Todo::Nothing } else { todo };
+            match todo {
+                Todo::Forget => forgotten.push(member.address),
+                _ => drop(kept.row(member.row(frame, todo, lead))),
+            }
         }
     }
-    for ((todo, lead), addresses) in decided {
-        // What was agreed is no dry run's to change; what was found is only kept until the next comparison.
-        let todo = if frame.dry && todo.as_str().is_empty() { Todo::Nothing } else { todo };
-        keep(tx, frame, todo, lead, &addresses).await?;
-    }
+    tx.insert(&kept).await?;
+    forget(tx, frame, &forgotten).await?;
     Ok((found, Some(last)))
 }
 
@@ -152,7 +181,7 @@ fn facts(frame: &Frame, member: &Member, own: &[Uuid], known: &Known) -> (Facts,
         here,
         blocked: !against.is_empty() || idle,
         pending: !against.is_empty() && !idle && against.iter().all(pending),
-        there: member.there,
+        there: member.there > 0,
         agreed: member.agreed,
         known: !active.is_empty(),
         dynamic: frame.dynamic,
@@ -163,7 +192,7 @@ fn facts(frame: &Frame, member: &Member, own: &[Uuid], known: &Known) -> (Facts,
 
 async fn members(tx: &mut Tx, frame: &Frame, after: &str) -> Result<Vec<Member>, Error> {
     let select = Query::select()
-        .columns(["address", "there", "agreed", "todo", "record"])
+        .columns(["address", "contact", "there", "agreed", "todo", "record"])
         .from("list_member")
         .and_where(Expr::col("account").eq(frame.account.as_str()))
         .and_where(Expr::col("list").eq(frame.list))
@@ -174,10 +203,11 @@ async fn members(tx: &mut Tx, frame: &Frame, after: &str) -> Result<Vec<Member>,
     let read = |row: &postroom_store::Row| {
         Ok(Member {
             address: row.at(0)?,
-            there: row.at::<i64>(1)? > 0,
-            agreed: row.at(2)?,
-            todo: row.at(3)?,
-            record: row.at(4)?,
+            contact: row.at(1)?,
+            there: row.at(2)?,
+            agreed: row.at(3)?,
+            todo: row.at(4)?,
+            record: row.at(5)?,
         })
     };
     tx.query(&select).await?.iter().map(read).collect()
@@ -205,38 +235,15 @@ async fn records(
     Ok(found)
 }
 
-async fn keep(
-    tx: &mut Tx,
-    frame: &Frame,
-    todo: Todo,
-    lead: Option<Uuid>,
-    addresses: &[String],
-) -> Result<(), Error> {
+async fn forget(tx: &mut Tx, frame: &Frame, addresses: &[String]) -> Result<(), Error> {
     for some in addresses.chunks(ASKED) {
-        let of = |address: &'static str| {
-            Expr::col("account")
-                .eq(frame.account.as_str())
-                .and(Expr::col("list").eq(frame.list))
-                .and(Expr::col(address).is_in(some.iter().map(String::as_str)))
-        };
-        if todo == Todo::Forget {
-            let mut delete = Query::delete();
-            delete.from_table("list_member").and_where(of("address"));
-            tx.execute(&delete).await?;
-            continue;
-        }
-        let mut update = Query::update();
-        update
-            .table("list_member")
-            .value("todo", todo.as_str())
-            .value("record", lead)
-            .and_where(of("address"));
-        match todo {
-            Todo::Agree => update.value("agreed", true),
-            Todo::Disagree => update.value("agreed", false),
-            _ => &mut update,
-        };
-        tx.execute(&update).await?;
+        let mut delete = Query::delete();
+        delete
+            .from_table("list_member")
+            .and_where(Expr::col("account").eq(frame.account.as_str()))
+            .and_where(Expr::col("list").eq(frame.list))
+            .and_where(Expr::col("address").is_in(some.iter().map(String::as_str)));
+        tx.execute(&delete).await?;
     }
     Ok(())
 }

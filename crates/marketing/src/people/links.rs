@@ -56,6 +56,23 @@ pub async fn of_addresses(tx: &mut Tx, account: &str, addresses: &[String]) -> R
     Ok(found)
 }
 
+/// The records that the service knows by these addresses (in normal form).
+pub async fn named_by(tx: &mut Tx, account: &str, addresses: &[String]) -> Result<Vec<RecordRef>, Error> {
+    let mut found = Vec::new();
+    for some in addresses.chunks(ASKED) {
+        let select = Query::select()
+            .columns(["record_table", "record"])
+            .from("person_link")
+            .and_where(Expr::col("account").eq(account))
+            .and_where(Expr::col("address").is_in(some.iter().map(String::as_str)))
+            .to_owned();
+        for row in tx.query(&select).await? {
+            found.push(RecordRef::new(row.at::<String>(0)?, row.at(1)?));
+        }
+    }
+    Ok(found)
+}
+
 /// The links to these contacts of the service.
 pub async fn of_contacts(tx: &mut Tx, account: &str, contacts: &[i64]) -> Result<Vec<Link>, Error> {
     let mut found = Vec::new();
@@ -97,9 +114,9 @@ pub async fn put(tx: &mut Tx, account: &str, links: Vec<Link>) -> Result<(), Err
     if links.is_empty() {
         return Ok(());
     }
-    remove(tx, account, links.iter().map(|link| &link.record)).await?;
     let columns = ["account", "record_table", "record", "address", "contact", "digest", "base"];
-    let mut rows = Insert::into("person_link", &columns);
+    let mut rows =
+        Insert::into("person_link", &columns).or_replace_by(&["account", "record_table", "record"]);
     let mut seen = std::collections::HashSet::new();
     // The last word about a record counts.
     for link in links.into_iter().rev().filter(|link| seen.insert(link.record.clone())) {

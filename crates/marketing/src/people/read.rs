@@ -200,14 +200,17 @@ async fn put(tx: &mut Tx, table: &str, reading: i64, records: &[Record]) -> Resu
         .filter(|person| is_same(person) && kept[&person.record].2 != reading)
         .map(|person| person.record)
         .collect();
-    let mut fresh: Vec<Person> = Vec::new();
-    for person in people {
-        // A row may come twice in one page; the later one counts.
-        fresh.retain(|other| other.record != person.record);
-        if !is_same(&person) {
-            fresh.push(person);
-        }
-    }
+    // A row may come twice in one page; the later one counts.
+    let last: std::collections::HashMap<Uuid, usize> =
+        people.iter().enumerate().map(|(place, person)| (person.record, place)).collect();
+    let fresh: Vec<Person> = people
+        .into_iter()
+        .enumerate()
+        .filter(|(place, person)| last[&person.record] == *place && !is_same(person))
+        .map(|(_, person)| person)
+        .collect();
+    let there = fresh.iter().map(|person| person.record).filter(|record| kept.contains_key(record));
+    remove(tx, table, there).await?;
     mark_seen(tx, table, reading, &seen).await?;
     write(tx, table, reading, &fresh).await?;
     Ok(fresh.len() as u64)
@@ -226,11 +229,11 @@ async fn mark_seen(tx: &mut Tx, table: &str, reading: i64, records: &[Uuid]) -> 
     Ok(())
 }
 
+/// Writes records that are not there.
 async fn write(tx: &mut Tx, table: &str, reading: i64, people: &[Person]) -> Result<(), Error> {
     if people.is_empty() {
         return Ok(());
     }
-    remove(tx, table, people.iter().map(|person| person.record)).await?;
     let first = tx.next_numbers(SEQ, people.len() as u64).await?;
     let columns = [
         "record_table",

@@ -13,7 +13,7 @@ use postroom_sandbox::dotdigital::{Act, Arrangement, Fault, Person, Switch};
 use uuid::Uuid;
 
 use crate::bench::{On, on_both};
-use crate::lab::{ACCOUNT, Lab};
+use crate::lab::{ACCOUNT, Lab, PASSWORD, service_with};
 
 /// An address that is awkward in paths, queries and tables.
 const ODD: &str = "o'brien+x@example.com";
@@ -24,6 +24,7 @@ on_both!(
     a_changed_address_is_a_change,
     a_changed_address_without_identifiers,
     an_address_that_somebody_has_already,
+    who_takes_an_address_over_takes_the_person,
     fields_go_both_ways,
     what_is_cleared_is_cleared,
     who_opted_out_is_not_sent_and_not_deleted,
@@ -188,6 +189,22 @@ async fn an_address_that_somebody_has_already(on: On) {
     assert_eq!(lab.person_there(ODD).id, id);
     done(&lab.run(SyncType::Deletions).await);
     assert!(lab.world.person(1, "old@x.example").is_none(), "nobody speaks for it");
+}
+
+/// Each row is an import of its own here: the record's identifier leaves the person before another person gets it.
+async fn who_takes_an_address_over_takes_the_person(on: On) {
+    let mut lab = lab(on).await;
+    let anna = lab.contact(1, "old@x.example").await;
+    lab.first().await;
+    let id = lab.person_there("old@x.example").id;
+    lab.serve(service_with(&lab.world, &lab.clock, PASSWORD, |settings| settings.import_bytes = 1));
+    lab.contact(2, "old@x.example").await;
+    lab.write(Record::new(anna).with("emailaddress1", ODD)).await;
+    lab.contacts_done().await;
+    // The person stays with the address, as what is known of mail to it does.
+    assert_eq!((lab.person_there("old@x.example").id, lab.world.contacts(1)), (id, 2));
+    assert_eq!(lab.person_there("old@x.example").fields["FIRSTNAME"], "First2");
+    assert_eq!(lab.person_there(ODD).fields["FIRSTNAME"], "First1");
 }
 
 async fn fields_go_both_ways(on: On) {

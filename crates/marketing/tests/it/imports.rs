@@ -29,6 +29,8 @@ on_both!(
     a_plan_that_nobody_took_is_dropped,
     faults_are_of_their_rows,
     what_does_not_fit_is_another_import,
+    three_are_under_way_at_once,
+    one_that_was_cut_goes_on_behind_what_was_settled,
     an_account_without_identifiers,
     a_dry_run_asks_nothing,
 );
@@ -285,6 +287,52 @@ async fn what_does_not_fit_is_another_import(on: On) {
     let (states, rows) = lab.imports().await;
     assert!(states.len() > 1 && states.iter().all(|state| state == "settled"), "{states:?}");
     assert_eq!((lab.world.contacts(1), rows), (9, 0));
+}
+
+async fn three_are_under_way_at_once(on: On) {
+    let mut lab = Lab::new(on).await;
+    let small = service_with(&lab.world, &lab.clock, PASSWORD, |settings| settings.import_bytes = 1);
+    lab.serve(small);
+    let mut turn = lab.turn(SyncType::Contacts).await;
+    let questions =
+        Switch { method: "GET".into(), path: "/import".into(), ..Switch::always(Fault::Unavailable) };
+    lab.world.fault(questions);
+    let rows = || (0..5).map(|number| row(number, &format!("p{number}@x.example"))).collect::<Vec<_>>();
+    assert!(imports::write(&mut turn, &purpose(), rows()).await.is_err(), "the first one does not land");
+    assert_eq!(lab.imports().await, (vec!["running".to_owned(); 3], 3));
+    lab.world.clear_faults();
+    imports::resume(&mut turn, &purpose()).await.unwrap();
+    assert_eq!((turn.counts.to_service.new, turn.counts.balances()), (3, true));
+    let outcomes = write(&mut turn, rows()).await;
+    assert_eq!(outcomes[..3], vec![Outcome::Changed; 3]);
+    assert_eq!(outcomes[3..], vec![Outcome::New; 2]);
+    assert_eq!((lab.world.contacts(1), lab.imports().await.1), (5, 0));
+}
+
+/// Some rows were settled when the process died, and left the ledger in the same unit.
+async fn one_that_was_cut_goes_on_behind_what_was_settled(on: On) {
+    let mut lab = Lab::new(on).await;
+    lab.rule(|rules| rules.questions = 1);
+    let mut turn = lab.turn(SyncType::Contacts).await;
+    let rows = vec![row(1, ODD), row(2, "b@x.example")];
+    assert_eq!(code(imports::write(&mut turn, &purpose(), rows).await), Code::MARKETING_BUSY);
+    let settled = lab.engine.store.write("test.settled", |tx| {
+        Box::pin(async move {
+            let mut delete = Query::delete();
+            delete.from_table("import_row").and_where(Expr::col("place").eq(0));
+            tx.execute(&delete).await
+        })
+    });
+    let settled: Result<u64, postroom_store::Error> = settled.await;
+    assert_eq!(settled.unwrap(), 1);
+    let mut next = lab.turn(SyncType::Contacts).await;
+    while imports::resume(&mut next, &purpose()).await.is_err() {}
+    assert_eq!((next.counts.to_service.new, next.counts.balances()), (1, true));
+    assert_eq!(
+        (lab.link(1).await, lab.link(2).await.map(|link| link.address)),
+        (None, Some("b@x.example".into()))
+    );
+    assert_eq!(lab.imports().await, (vec!["settled".to_owned()], 0));
 }
 
 async fn an_account_without_identifiers(on: On) {

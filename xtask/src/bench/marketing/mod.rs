@@ -247,6 +247,10 @@ impl Run<'_> {
         };
         self.row(office, at, format!("list of {all} filled"), people, filled)?;
         office.world.advance(60)?;
+        // Everybody changed at the service, by that import, and whoever joined would be among them.
+        let members = |_: &Ran| Least::pages(0, ROWS).and(Least::pages(people, PEOPLE));
+        self.row(office, at, format!("list of {all} read back"), people, members)?;
+        office.world.advance(60)?;
         let headers = |_: &Ran| Least::pages(0, ROWS);
         self.row(office, at, format!("list of {all}, nothing changed"), 0, headers)?;
         let mut door = office.door()?;
