@@ -16,13 +16,13 @@ use postroom_sandbox::dotdigital::{
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
-use crate::bench::{On, on_both};
+use crate::bench::{On, on_all};
 use crate::lab::{ACCOUNT, Lab};
 use crate::sweep::{Wrong, sweep};
 
 const ODD: &str = "o'brien+x@example.com";
 
-on_both!(
+on_all!(
     a_form_and_its_answers_become_rows,
     an_incomplete_response_is_completed_and_its_answers_replaced,
     people_are_matched_by_address,

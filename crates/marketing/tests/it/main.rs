@@ -7,6 +7,7 @@ mod campaigns;
 mod consent_model;
 mod contacts;
 mod defects;
+mod door;
 mod events;
 mod forms;
 mod imports;
