@@ -68,14 +68,17 @@ macro_rules! on_all {
     };
 }
 
-/// Each test, over the doors of servers that lack things.
-macro_rules! on_old {
+/// The same, and over the doors of servers that lack things.
+macro_rules! on_every {
     ($($test:ident),+ $(,)?) => {
-        $crate::bench::on! { WebApi2016 webapi_2016, Soap2011 soap_2011: { $($test),+ } }
+        $crate::bench::on! {
+            Sqlite sqlite, Postgres postgres, WebApi webapi, Soap soap, WebApi2016 webapi_2016, Soap2011 soap_2011:
+            { $($test),+ }
+        }
     };
 }
 
-pub(crate) use {on, on_all, on_both, on_old};
+pub(crate) use {on, on_all, on_both, on_every};
 
 pub struct Bench {
     pub crm: Embedded,
@@ -94,7 +97,7 @@ impl Bench {
         let clock = Clock::manual("2026-11-02T08:00:00Z".parse::<Timestamp>().unwrap());
         let store = Store::open(&url, &Options::default(), &[MIGRATIONS]).await.unwrap();
         let crm = Embedded::open(store, clock.clone()).await.unwrap();
-        let port = door::port(&crm, &clock, on, false).await;
+        let port = door::port(&crm, &clock, on, &door::Settled::default()).await;
         Bench { crm, port, _folder: Arc::new(folder) }
     }
 }

@@ -12,13 +12,13 @@ use postroom_marketing::sync::{Run, RunState, SyncType};
 use postroom_sandbox::dotdigital::{Act, Arrangement, Fault, Person, Switch};
 use uuid::Uuid;
 
-use crate::bench::{On, on_all};
+use crate::bench::{On, on_every};
 use crate::lab::{ACCOUNT, Lab};
 
 /// An address that is awkward in paths, queries and tables.
 const ODD: &str = "o'brien+x@example.com";
 
-on_all!(
+on_every!(
     a_first_sync_maps_and_sends,
     nothing_changed_is_a_few_calls,
     a_changed_address_is_a_change,

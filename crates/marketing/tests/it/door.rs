@@ -2,6 +2,7 @@
 //! 2011 and 2016 are the same doors with what those did not have switched off.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
@@ -35,12 +36,14 @@ struct Server {
     soap: SoapDoor,
     origin: String,
     on: On,
-    /// Definitions stay as they are.
-    settled: bool,
+    settled: Settled,
 }
 
-/// The port to this CRM as it is met there: itself, or a client of a door of it. `settled` says that nobody changes its tables.
-pub async fn port(embedded: &Embedded, clock: &Clock, on: On, settled: bool) -> Arc<dyn Crm> {
+/// Whether nobody changes the CRM's tables.
+pub type Settled = Arc<AtomicBool>;
+
+/// The port to this CRM as it is met there: itself, or a client of a door of it.
+pub async fn port(embedded: &Embedded, clock: &Clock, on: On, settled: &Settled) -> Arc<dyn Crm> {
     if !on.is_outside() {
         return Arc::new(embedded.clone());
     }
@@ -53,7 +56,7 @@ pub async fn port(embedded: &Embedded, clock: &Clock, on: On, settled: bool) -> 
         soap: SoapDoor::new(Ids::random(), SoapSettings { generation, ..SoapSettings::default() }),
         origin: url.clone(),
         on,
-        settled,
+        settled: Arc::clone(settled),
     };
     let app = Router::new().fallback(answer).with_state(Arc::new(server));
     tokio::spawn(async move { axum::serve(listener, app).await });
@@ -132,7 +135,7 @@ impl Server {
 
     async fn told(&self, method: Method, url: String, headers: HeaderMap, body: Bytes) -> Reply {
         let in_soap = url.starts_with("/XRMServices/");
-        let describes = self.settled && describes(in_soap, &method, &url, &body);
+        let describes = self.settled.load(Ordering::SeqCst) && describes(in_soap, &method, &url, &body);
         let key = (self.on, url.clone(), body.clone());
         let known = TOLD.lock().unwrap().get(&key).filter(|_| describes).cloned();
         if let Some(reply) = known {

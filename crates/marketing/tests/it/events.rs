@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use uuid::Uuid;
 
-use crate::bench::{On, on_all};
+use crate::bench::{On, on_every};
 use crate::lab::{ACCOUNT, Lab};
 use crate::sweep::{Wrong, sweep};
 
@@ -29,7 +29,7 @@ const ANNA: &str = "anna@x.example";
 const SUMMARY: &str = "esc_emailcampaigncontactsummary";
 const CLICK: &str = "esc_emailcampaigncontactclick";
 
-on_all!(
+on_every!(
     what_people_did_becomes_rows,
     an_event_on_the_very_second_of_the_mark_is_not_lost,
     two_links_in_one_second_are_two_clicks,

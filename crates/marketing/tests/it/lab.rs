@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::bench::On;
-use crate::door;
+use crate::door::{self, Settled};
 
 pub const ACCOUNT: &str = "main";
 const USER: &str = "apiuser-demo@apiconnector.com";
@@ -40,6 +40,8 @@ pub struct Lab {
     pub world: StandIn,
     pub clock: Clock,
     pub engine: Engine,
+    /// Switched off before the CRM's tables are changed.
+    pub settled: Settled,
     database: Database,
 }
 
@@ -146,6 +148,7 @@ impl Lab {
         let store = Store::open(&database.url, &Options::default(), &areas()).await.unwrap();
         let crm = Embedded::open(store.clone(), clock.clone()).await.unwrap();
         let world = StandIn::start(Service::one_account(PASSWORD), clock.clone());
+        let settled = Settled::new(true.into());
         let account = Account {
             name: ACCOUNT.to_owned(),
             service: service(&world, &clock),
@@ -155,11 +158,11 @@ impl Lab {
             store,
             clock: clock.clone(),
             ids: Ids::random(),
-            crm: door::port(&crm, &clock, on, true).await,
+            crm: door::port(&crm, &clock, on, &settled).await,
             accounts: Arc::new(BTreeMap::from([(ACCOUNT.to_owned(), account)])),
             rules: Arc::new(quick()),
         };
-        Lab { crm, world, clock, engine, database }
+        Lab { crm, world, clock, engine, settled, database }
     }
 
     /// The same account by the service's older API, which has no identifiers.

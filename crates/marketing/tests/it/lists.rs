@@ -12,14 +12,14 @@ use postroom_marketing::sync::{RunState, SyncType};
 use postroom_sandbox::dotdigital::{Act, Fault, Switch};
 use uuid::Uuid;
 
-use crate::bench::{On, on_all};
+use crate::bench::{On, on_every};
 use crate::lab::{ACCOUNT, Lab};
 use crate::sweep::{Wrong, sweep};
 
 /// An address that is awkward in paths, queries and tables.
 pub const ODD: &str = "o'brien+x@example.com";
 
-on_all!(
+on_every!(
     a_list_is_made_and_filled,
     members_travel_both_ways,
     a_list_is_renamed_by_its_id,

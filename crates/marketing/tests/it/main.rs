@@ -4,6 +4,7 @@
 
 mod bench;
 mod campaigns;
+mod columns;
 mod consent_model;
 mod contacts;
 mod defects;

@@ -16,11 +16,11 @@ use postroom_marketing::sync::SyncType;
 use postroom_sandbox::dotdigital::{Act, Fault, Switch};
 use uuid::Uuid;
 
-use crate::bench::{On, on_all};
+use crate::bench::{On, on_every};
 use crate::lab::{ACCOUNT, Lab};
 use crate::office::{Campaign, ODD, option};
 
-on_all!(
+on_every!(
     a_request_becomes_one_mail_for_each,
     who_opted_out_anywhere_is_left_out,
     an_opt_out_between_snapshot_and_time_counts,
