@@ -9,7 +9,7 @@
 //!
 //! Every call of the port finds out first which server this is ([`Words::connect`]), once.
 
-mod changes;
+pub(crate) mod changes;
 mod known;
 pub(crate) mod line;
 mod port;

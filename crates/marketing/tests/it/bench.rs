@@ -10,7 +10,7 @@ use postroom_store::{Options, Store};
 use postroom_testkit::peers::Postgres;
 use tempfile::TempDir;
 
-use crate::door;
+use crate::door::{self, Switches};
 
 /// Where the CRM is, and which one. Only PostgreSQL has another database than SQLite beneath it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -32,6 +32,11 @@ pub enum On {
 impl On {
     pub fn is_outside(self) -> bool {
         !matches!(self, On::Sqlite | On::Postgres)
+    }
+
+    /// Whether it keeps an account of changes. One that does not is read whole once a day, and only then are deletions seen.
+    pub fn tells_changes(self) -> bool {
+        !matches!(self, On::WebApi2016 | On::Soap2011)
     }
 
     /// The generation whose solution it has.
@@ -97,7 +102,13 @@ impl Bench {
         let clock = Clock::manual("2026-11-02T08:00:00Z".parse::<Timestamp>().unwrap());
         let store = Store::open(&url, &Options::default(), &[MIGRATIONS]).await.unwrap();
         let crm = Embedded::open(store, clock.clone()).await.unwrap();
-        let port = door::port(&crm, &clock, on, &door::Settled::default()).await;
+        let port = door::port(
+            &crm,
+            &clock,
+            on,
+            &Arc::new(Switches { changing: true.into(), ..Switches::default() }),
+        )
+        .await;
         Bench { crm, port, _folder: Arc::new(folder) }
     }
 }

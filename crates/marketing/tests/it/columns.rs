@@ -18,7 +18,7 @@ on_all!(a_column_that_came_later_can_be_mapped, a_mapped_column_that_went_is_sai
 impl Lab {
     /// A new text column of contacts.
     async fn columns_add(&self, schema_name: &str) {
-        self.settled.store(false, Ordering::SeqCst);
+        self.door.changing.store(true, Ordering::SeqCst);
         let known = self.crm.metadata(&["contact"]).await.unwrap();
         let like = known.table("contact").unwrap().column("jobtitle").unwrap().clone();
         let column = ColumnInfo {

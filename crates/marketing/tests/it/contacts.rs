@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use postroom_core::marketing::{
     Consent, ContactRow, DataField, FieldType, FieldValue, Merge, Names, OptIn, Visibility,
 };
-use postroom_core::{Change, ChangeSet, Crm, Record, RecordRef, Value};
+use postroom_core::{Record, RecordRef, Value};
 use postroom_marketing::engine::{Scope, Settings};
 use postroom_marketing::fields::Field;
 use postroom_marketing::solution::options::Set;
@@ -90,11 +90,6 @@ impl Lab {
     async fn direct(&self, table: &str, label: &str, direction: &str) {
         let at = self.mapping(table, label).await.at;
         self.write(Record::new(at).with("esc_direction", option(Set::MapDirection, direction))).await;
-    }
-
-    async fn delete(&self, at: &RecordRef) {
-        let changes = vec![Change::Delete(at.clone())];
-        self.crm.apply(vec![ChangeSet { changes }]).await.remove(0).unwrap();
     }
 
     async fn lead(&self, number: u128, address: &str) -> RecordRef {

@@ -2,7 +2,7 @@
 //! 2011 and 2016 are the same doors with what those did not have switched off.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
@@ -36,14 +36,22 @@ struct Server {
     soap: SoapDoor,
     origin: String,
     on: On,
-    settled: Settled,
+    switches: Arc<Switches>,
 }
 
-/// Whether nobody changes the CRM's tables.
-pub type Settled = Arc<AtomicBool>;
+/// What a test decides about a door while it is open.
+#[derive(Debug, Default)]
+pub struct Switches {
+    /// Somebody changes the CRM's tables.
+    pub changing: AtomicBool,
+    /// Calls so far.
+    pub calls: AtomicUsize,
+    /// The call, counted from 1, that is done and whose answer nobody hears; 0 is none.
+    pub lost: AtomicUsize,
+}
 
 /// The port to this CRM as it is met there: itself, or a client of a door of it.
-pub async fn port(embedded: &Embedded, clock: &Clock, on: On, settled: &Settled) -> Arc<dyn Crm> {
+pub async fn port(embedded: &Embedded, clock: &Clock, on: On, switches: &Arc<Switches>) -> Arc<dyn Crm> {
     if !on.is_outside() {
         return Arc::new(embedded.clone());
     }
@@ -56,7 +64,7 @@ pub async fn port(embedded: &Embedded, clock: &Clock, on: On, settled: &Settled)
         soap: SoapDoor::new(Ids::random(), SoapSettings { generation, ..SoapSettings::default() }),
         origin: url.clone(),
         on,
-        settled: Arc::clone(settled),
+        switches: Arc::clone(switches),
     };
     let app = Router::new().fallback(answer).with_state(Arc::new(server));
     tokio::spawn(async move { axum::serve(listener, app).await });
@@ -96,12 +104,19 @@ async fn answer(State(server): State<Arc<Server>>, request: Request) -> Response
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap();
     let url = parts.uri.path_and_query().unwrap().to_string();
+    let call = server.switches.calls.fetch_add(1, Ordering::SeqCst) + 1;
     let reply = match server.lacks(&url, &parts.headers) {
         Some(reply) => reply,
         None => server.told(parts.method, url, parts.headers, body).await,
     };
     let mut response = Response::builder().status(reply.status);
     *response.headers_mut().unwrap() = reply.headers;
+    if server.switches.lost.load(Ordering::SeqCst) == call {
+        // More is promised than comes: the connection breaks.
+        let broken = [Err::<Bytes, _>(std::io::Error::other("lost"))];
+        let body = Body::from_stream(futures_util::stream::iter(broken));
+        return response.header("content-length", reply.body.len() + 100).body(body).unwrap();
+    }
     response.body(Body::from(reply.body)).unwrap()
 }
 
@@ -135,7 +150,8 @@ impl Server {
 
     async fn told(&self, method: Method, url: String, headers: HeaderMap, body: Bytes) -> Reply {
         let in_soap = url.starts_with("/XRMServices/");
-        let describes = self.settled.load(Ordering::SeqCst) && describes(in_soap, &method, &url, &body);
+        let settled = !self.switches.changing.load(Ordering::SeqCst);
+        let describes = settled && describes(in_soap, &method, &url, &body);
         let key = (self.on, url.clone(), body.clone());
         let known = TOLD.lock().unwrap().get(&key).filter(|_| describes).cloned();
         if let Some(reply) = known {

@@ -555,6 +555,11 @@ async fn behaviour_survives_every_lost_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn behaviour_survives_lost_answers_of_the_crm() {
+    sweep(On::WebApi, Wrong::LostInCrm, some_behaviour, SyncType::Events, all_there_once).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn behaviour_survives_death_at_every_call() {
     sweep(On::Sqlite, Wrong::Death, some_behaviour, SyncType::Events, all_there_once).await;
 }

@@ -60,11 +60,11 @@ fn given(field: i32, row: Option<i32>, value: Json) -> FormAnswer {
 }
 
 impl Lab {
-    fn form(&self) -> i32 {
+    pub fn form(&self) -> i32 {
         self.world.arrange(1, Arrangement::Form(form())).unwrap()
     }
 
-    fn answer(&self, form: i32, address: &str, answers: Vec<FormAnswer>, complete: bool) {
+    pub fn answer(&self, form: i32, address: &str, answers: Vec<FormAnswer>, complete: bool) {
         self.advance(SignedDuration::from_secs(10));
         self.world.act(1, address, None, Act::Answer { form, answers, complete }).unwrap();
     }

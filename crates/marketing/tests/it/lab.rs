@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::bench::On;
-use crate::door::{self, Settled};
+use crate::door::{self, Switches};
 
 pub const ACCOUNT: &str = "main";
 const USER: &str = "apiuser-demo@apiconnector.com";
@@ -40,8 +40,9 @@ pub struct Lab {
     pub world: StandIn,
     pub clock: Clock,
     pub engine: Engine,
-    /// Switched off before the CRM's tables are changed.
-    pub settled: Settled,
+    /// Of the door between them, if there is one.
+    pub door: Arc<Switches>,
+    on: On,
     database: Database,
 }
 
@@ -148,7 +149,7 @@ impl Lab {
         let store = Store::open(&database.url, &Options::default(), &areas()).await.unwrap();
         let crm = Embedded::open(store.clone(), clock.clone()).await.unwrap();
         let world = StandIn::start(Service::one_account(PASSWORD), clock.clone());
-        let settled = Settled::new(true.into());
+        let switches = Arc::<Switches>::default();
         let account = Account {
             name: ACCOUNT.to_owned(),
             service: service(&world, &clock),
@@ -158,11 +159,11 @@ impl Lab {
             store,
             clock: clock.clone(),
             ids: Ids::random(),
-            crm: door::port(&crm, &clock, on, &settled).await,
+            crm: door::port(&crm, &clock, on, &switches).await,
             accounts: Arc::new(BTreeMap::from([(ACCOUNT.to_owned(), account)])),
             rules: Arc::new(quick()),
         };
-        Lab { crm, world, clock, engine, settled, database }
+        Lab { crm, world, clock, engine, door: switches, on, database }
     }
 
     /// The same account by the service's older API, which has no identifiers.
@@ -289,6 +290,15 @@ impl Lab {
             .with("emailaddress1", address);
         self.write(row).await;
         at
+    }
+
+    /// Deletes a row as a user does, and waits until the CRM tells of it.
+    pub async fn delete(&self, at: &RecordRef) {
+        let changes = vec![Change::Delete(at.clone())];
+        self.crm.apply(vec![ChangeSet { changes }]).await.remove(0).unwrap();
+        if !self.on.tells_changes() {
+            self.advance(SignedDuration::from_hours(25));
+        }
     }
 
     pub async fn record(&self, at: &RecordRef) -> Option<Record> {

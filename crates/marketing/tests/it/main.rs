@@ -10,6 +10,7 @@ mod contacts;
 mod defects;
 mod door;
 mod events;
+mod first_day;
 mod forms;
 mod imports;
 mod install;
