@@ -6,7 +6,7 @@
 //!
 //! People and campaigns come and go, so that a long run tries as much at its end as at its beginning.
 //!
-//! `POSTROOM_CONSENT_SEED` repeats a run, `POSTROOM_CONSENT_STEPS` makes it longer.
+//! `POSTROOM_CONSENT_SEED` repeats a run, `POSTROOM_CONSENT_STEPS` makes it longer, and `cargo xtask consent` does both.
 
 mod acts;
 mod harness;

@@ -1,0 +1,71 @@
+//! The marketing half with its CRM outside, over both doors of another postroom: opt-outs both ways, a list and a send.
+
+use postroom_sandbox::dotdigital::Act;
+use postroom_testkit::poll;
+use serde_json::json;
+
+use super::campaigns::{LIST, NAME, drafted, member, run};
+use super::{ODD, config, contact, in_the_crm, is_out, opted_out, quiet, world};
+use crate::house::{House, PATIENCE};
+use crate::make::Make;
+
+/// A postroom that keeps the CRM, with the solution in it, and one that works with it by this configuration, without a server.
+pub fn with_crm(make: Make, config: &str) -> (House, House) {
+    let crm = quiet("").started();
+    let section = crm.place().section(make, &crm.path("."));
+    let house = House::quiet(&format!("{section}{config}"));
+    (crm, house)
+}
+
+#[test]
+fn opt_outs_and_a_send_over_the_web_api() {
+    opt_outs_and_a_send(Make::WebApi);
+}
+
+#[test]
+fn opt_outs_and_a_send_over_soap() {
+    opt_outs_and_a_send(Make::Soap);
+}
+
+fn opt_outs_and_a_send(make: Make) {
+    let world = world();
+    let campaign = drafted(&world);
+    let (crm, house) = with_crm(make, &config(&world, false));
+    let house = house.started();
+    crm.records(&[contact(1, ODD), opted_out(contact(2, "bert@x.example")), contact(3, "carl@x.example")]);
+    world.act(1, "carl@x.example", None, Act::Unsubscribe).expect("the account is there");
+    run(&house, "suppressions");
+    assert_eq!(in_the_crm(&crm), ["bert@x.example", "carl@x.example"]);
+    assert!(is_out(&world, "bert@x.example") && !is_out(&world, ODD));
+
+    run(&house, "campaigns");
+    let account = &crm.list(&["record", "list", "esc_emailaccount"])[0]["id"];
+    let account = format!("esc_emailaccount/{}", account.as_str().expect("an id"));
+    let list = json!({ "listname": "Readers", "createdfromcode": 2, "type": false, "esc_activatedforemail": true,
+        "esc_emailaccountid": account });
+    crm.records(&[json!({ "table": "list", "id": LIST, "columns": list }), member(1), member(2), member(3)]);
+    run(&house, "lists");
+    let send = ["marketing", "campaign", "send", NAME, "--list", "Readers", "--expect-count", "1"];
+    let asked = house.one(&send);
+    let id = asked["id"].as_str().expect("an id");
+    let sent = || {
+        run(&house, "sends");
+        house.one(&["marketing", "campaign", "show", id])["state"] == "sent"
+    };
+    assert!(
+        poll::until(PATIENCE, sent),
+        "{}\n{}",
+        house.one(&["marketing", "campaign", "show", id]),
+        house.log()
+    );
+    let log = world.log(1);
+    let mailed: Vec<_> = log.iter().filter(|mail| mail.campaign.map(i64::from) == Some(campaign)).collect();
+    assert_eq!(
+        mailed.iter().map(|mail| &*mail.email).collect::<Vec<_>>(),
+        [ODD],
+        "once, and nobody who left"
+    );
+    let row = crm.one(&["record", "show", "esc_emailsend", id]);
+    assert_eq!(row["columns"]["esc_numtosend"], json!(1), "{row}");
+    assert!(house.stop(), "{}", house.log());
+}
