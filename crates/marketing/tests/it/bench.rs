@@ -73,17 +73,22 @@ macro_rules! on_all {
     };
 }
 
-/// The same, and over the doors of servers that lack things.
-macro_rules! on_every {
+/// Each test, over the doors of servers that lack things.
+macro_rules! on_old {
     ($($test:ident),+ $(,)?) => {
-        $crate::bench::on! {
-            Sqlite sqlite, Postgres postgres, WebApi webapi, Soap soap, WebApi2016 webapi_2016, Soap2011 soap_2011:
-            { $($test),+ }
-        }
+        $crate::bench::on! { WebApi2016 webapi_2016, Soap2011 soap_2011: { $($test),+ } }
     };
 }
 
-pub(crate) use {on, on_all, on_both, on_every};
+/// Each test, everywhere.
+macro_rules! on_every {
+    ($($test:ident),+ $(,)?) => {
+        $crate::bench::on_all!($($test),+);
+        $crate::bench::on_old!($($test),+);
+    };
+}
+
+pub(crate) use {on, on_all, on_both, on_every, on_old};
 
 pub struct Bench {
     pub crm: Embedded,

@@ -12,13 +12,13 @@ use postroom_marketing::sync::{Run, RunState, SyncType};
 use postroom_sandbox::dotdigital::{Act, Arrangement, Fault, Person, Switch};
 use uuid::Uuid;
 
-use crate::bench::{On, on_every};
+use crate::bench::{On, on_all, on_old};
 use crate::lab::{ACCOUNT, Lab};
 
 /// An address that is awkward in paths, queries and tables.
 const ODD: &str = "o'brien+x@example.com";
 
-on_every!(
+on_all!(
     a_first_sync_maps_and_sends,
     nothing_changed_is_a_few_calls,
     a_changed_address_is_a_change,
@@ -42,6 +42,18 @@ on_every!(
     scores_come_in,
     members_of_lists_only,
     a_record_shows_what_would_be_sent,
+);
+
+on_old!(
+    a_first_sync_maps_and_sends,
+    fields_go_both_ways,
+    one_record_speaks_for_an_address,
+    who_is_gone_leaves,
+    a_qualified_lead_stays_one_person,
+    who_subscribed_again_needs_newer_consent,
+    labels_go_both_ways,
+    unknown_people_become_records_when_asked,
+    scores_come_in,
 );
 
 async fn lab(on: On) -> Lab {

@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use uuid::Uuid;
 
-use crate::bench::{On, on_every};
+use crate::bench::{On, on_all, on_old};
 use crate::lab::{ACCOUNT, Lab};
 use crate::sweep::{Wrong, sweep};
 
@@ -29,7 +29,7 @@ const ANNA: &str = "anna@x.example";
 const SUMMARY: &str = "esc_emailcampaigncontactsummary";
 const CLICK: &str = "esc_emailcampaigncontactclick";
 
-on_every!(
+on_all!(
     what_people_did_becomes_rows,
     an_event_on_the_very_second_of_the_mark_is_not_lost,
     two_links_in_one_second_are_two_clicks,
@@ -48,6 +48,15 @@ on_every!(
     ten_thousand_clicks_in_few_calls,
     a_refused_row_stops_no_other,
     the_report_adds_up,
+);
+
+on_old!(
+    what_people_did_becomes_rows,
+    equal_clicks_over_the_end_of_a_page_are_counted,
+    a_cut_between_inbox_and_crm_goes_on,
+    a_qualified_lead_s_rows_gain_the_contact,
+    settings_decide_what_the_crm_gets_and_for_how_long,
+    marks_of_purchases_become_rows,
 );
 
 impl Lab {

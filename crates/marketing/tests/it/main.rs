@@ -4,9 +4,10 @@
 //!
 //! A test of a flow runs in every place of [`bench::On`] that its module names: embedded on SQLite and on PostgreSQL, and behind
 //! the embedded CRM's two doors by the Web API's and SOAP's makes of the port ([`door`]). Users write to the CRM directly, the
-//! engine meets it by the port. Contacts, lists, suppressions, sends, events and the first day run on servers of 2011 (SOAP
-//! without keys, upsert, changes, transactions, messages of many requests) and 2016 (Web API without messages of many rows and
-//! without an account of changes), too. Sweeps over the service's calls run embedded on SQLite: what is lost there the CRM does
+//! engine meets it by the port. Servers of 2011 (SOAP without keys, upsert, changes, transactions, messages of many requests)
+//! and of 2016 (Web API without messages of many rows and without an account of changes) are slow to speak to: opt-outs and the
+//! first day run there whole, and of contacts, lists, sends and events those tests that make, change, delete or tie rows in a way
+//! of their own (`on_old`). Sweeps over the service's calls run embedded on SQLite: what is lost there the CRM does
 //! not see; those over the CRM's calls run over the doors.
 //!
 //! # Scenarios, and the tests that show them
@@ -25,7 +26,7 @@
 //! | credentials wrong | `plan::a_wrong_password_is_noted_and_mended`, `plan::one_account_never_stops_another` |
 //! | region wrong | `first_day::an_account_of_another_region_is_followed` |
 //! | unknown enumeration values | `campaigns::words_that_nobody_knows_are_no_error`, `events::unknown_words_are_stored`, `contacts::labels_go_both_ways` |
-//! | servers without alternate keys | the modules `webapi_2016` and `soap_2011` of each of the above |
+//! | servers without alternate keys | the modules `webapi_2016` and `soap_2011` in contacts, lists, suppressions, sends, events, first_day, defects |
 //! | tables that change while we run | `columns` |
 //! | a CRM or its answers lost | `sweep::opt_outs_survive_lost_answers_of_the_crm`, `events::behaviour_survives_lost_answers_of_the_crm`, `defects::a_crm_that_was_put_back_is_read_anew` |
 //! | a long random run on both sides | `consent_model`, for thousands of steps by `cargo xtask consent` |
