@@ -28,7 +28,9 @@ const ANYWHERE: &str = "http://127.0.0.1";
 
 /// What was told of definitions, by server, address and body. They cost most of a test over a door, and a lab's are those of
 /// every other lab of its kind.
-static TOLD: LazyLock<Mutex<HashMap<(On, String, Bytes), Reply>>> = LazyLock::new(Mutex::default);
+static TOLD: LazyLock<Mutex<Told>> = LazyLock::new(Mutex::default);
+
+type Told = HashMap<(On, String, Bytes), Reply>;
 
 struct Server {
     embedded: Embedded,
