@@ -6,6 +6,7 @@
 
 pub mod bench;
 pub mod cargo;
+pub mod consent;
 pub mod crash;
 pub mod rust;
 pub mod steps;

@@ -21,6 +21,8 @@ enum Command {
     Steps,
     /// Kills the product at every kill point and at many random moments, and judges what is left
     Crash(xtask::crash::Crash),
+    /// Drives the model of consent for thousands of steps: nobody who opted out is mailed
+    Consent(xtask::consent::Consent),
     /// Measures the product
     #[command(subcommand)]
     Bench(xtask::bench::Bench),
@@ -31,6 +33,7 @@ fn main() -> Result<ExitCode> {
         Command::Tidy => tidy(),
         Command::Steps => steps(),
         Command::Crash(crash) => xtask::crash::run(&crash).map(|()| ExitCode::SUCCESS),
+        Command::Consent(consent) => xtask::consent::run(&consent).map(|()| ExitCode::SUCCESS),
         Command::Bench(bench) => xtask::bench::run(&bench).map(|()| ExitCode::SUCCESS),
     }
 }

@@ -33,7 +33,7 @@ const IN_TESTS: &[(&str, &[&str])] = &[
     ("mail", &["sandbox"]),
     ("crm", &["embedded", "store", "sandbox"]),
     ("dotdigital", &["sandbox"]),
-    ("marketing", &["embedded", "sandbox", "dotdigital"]),
+    ("marketing", &["crm", "embedded", "sandbox", "dotdigital"]),
 ];
 
 /// A crate from outside, and the crates that may use it outside their tests. What is not listed is free.

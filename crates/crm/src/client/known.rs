@@ -1,4 +1,5 @@
-//! Definitions: asked for by name and kept, until what the server says against a write shows that they have changed.
+//! Definitions: asked for by name and kept, until the server's own stamp of them, or what it says against a write, shows that
+//! they have changed. People add columns to their CRM and take them away while we run, and it tells nobody.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -22,6 +23,8 @@ pub(super) struct Known {
 #[derive(Clone, Default)]
 struct Kept {
     tables: Arc<Metadata>,
+    /// The server's stamp of its definitions, asked for before they were read.
+    stamp: Option<String>,
     /// How often all was forgotten: what was being read at that time may be from before the change.
     forgotten: u64,
 }
@@ -43,7 +46,17 @@ impl Known {
 
     fn forget(&self) {
         let mut kept = self.lock();
-        *kept = Kept { forgotten: kept.forgotten + 1, ..Kept::default() };
+        *kept = Kept { forgotten: kept.forgotten + 1, stamp: kept.stamp.take(), tables: Arc::default() };
+    }
+
+    /// Forgets all when this is another stamp than before, or none: then nobody knows. Answers whether it did.
+    fn stamped(&self, stamp: Option<String>) -> bool {
+        let mut kept = self.lock();
+        let same = stamp.is_some() && kept.stamp == stamp;
+        if !same {
+            *kept = Kept { forgotten: kept.forgotten + 1, stamp, tables: Arc::default() };
+        }
+        !same
     }
 
     fn lock(&self) -> MutexGuard<'_, Kept> {
@@ -61,21 +74,27 @@ impl<W: Words> Client<W> {
         let _turn = self.known.turn.lock().await;
         let mut overtaken = 0;
         loop {
-            let Kept { tables: known, forgotten } = self.known.now();
+            let Kept { tables: known, stamp, forgotten } = self.known.now();
             let wanted = missing(&known, tables);
             let mut more = Metadata::clone(&known);
             for defined in self.words.define(&wanted).await? {
                 add(&mut more, defined);
             }
             let more = Arc::new(more);
-            if self.known.keep(Kept { tables: Arc::clone(&more), forgotten }) || overtaken == OVERTAKEN {
+            if self.known.keep(Kept { tables: Arc::clone(&more), stamp, forgotten }) || overtaken == OVERTAKEN
+            {
                 return Ok(more);
             }
             overtaken += 1;
         }
     }
 
-    /// The definitions of these tables alone, of all when none is named, with everything that the server says of them.
+    /// Forgets the definitions when the server has others by now; answers whether it did.
+    pub(super) async fn refresh(&self) -> Result<bool, Fault> {
+        Ok(self.known.stamped(self.words.stamp().await?))
+    }
+
+    /// The definitions of these tables alone, of all when none is named, with everything that the server says of them now.
     pub(super) async fn described(&self, tables: &[&str]) -> Result<Metadata, Fault> {
         if tables.is_empty() {
             let mut all = Metadata::default();
@@ -84,6 +103,7 @@ impl<W: Words> Client<W> {
             self.words.complete(&mut all, &names).await?;
             return Ok(all);
         }
+        self.refresh().await?;
         let mut found = Metadata::clone(&*self.metadata(tables).await?);
         let named = |name: &String| tables.contains(&name.as_str());
         found.one_to_many.retain(|one| named(&one.referenced_table) || named(&one.referencing_table));
@@ -145,5 +165,17 @@ mod tests {
         known.forget();
         assert!(!known.keep(read), "a reading from before");
         assert!(known.keep(known.now()));
+    }
+
+    #[test]
+    fn another_stamp_forgets() {
+        let known = Known::default();
+        let stamped = |stamp: &str| known.stamped(Some(stamp.to_owned()));
+        assert!(stamped("1") && !stamped("1"));
+        let read = known.now();
+        known.forget();
+        assert!(!stamped("1"), "what was forgotten is read again anyhow");
+        assert!(stamped("2") && !known.keep(read));
+        assert!(known.stamped(None) && known.stamped(None), "a server without stamps is asked each time");
     }
 }

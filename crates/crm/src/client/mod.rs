@@ -9,7 +9,7 @@
 //!
 //! Every call of the port finds out first which server this is ([`Words::connect`]), once.
 
-mod changes;
+pub(crate) mod changes;
 mod known;
 pub(crate) mod line;
 mod port;
@@ -105,6 +105,9 @@ pub(crate) trait Words: Delivers + 'static {
 
     /// The definitions of every table.
     async fn define_all(&self) -> Result<Vec<Defined>, Fault>;
+
+    /// What changes with every definition of the server (`RetrieveTimestamp`); `None` when it does not say.
+    async fn stamp(&self) -> Result<Option<String>, Fault>;
 
     /// Adds what definitions have that the client itself does not need: options of choices.
     async fn complete(&self, _found: &mut Metadata, _tables: &[String]) -> Result<(), Fault> {

@@ -84,10 +84,18 @@ impl<W: Words> Client<W> {
     async fn for_queries(&self, queries: &[Query]) -> Result<Arc<Metadata>, Fault> {
         let names: Vec<&str> = queries.iter().flat_map(tables).collect();
         let metadata = Client::metadata(self, &names).await?;
-        for query in queries {
-            known_columns(table(&metadata, &query.table)?, query)?;
+        let fit = |metadata: &Metadata| {
+            queries.iter().try_for_each(|query| known_columns(table(metadata, &query.table)?, query))
+        };
+        match fit(&metadata) {
+            Ok(()) => Ok(metadata),
+            // A column may have come since they were read.
+            Err(fault) if !self.refresh().await? => Err(fault),
+            Err(_) => {
+                let metadata = Client::metadata(self, &names).await?;
+                fit(&metadata).map(|()| metadata)
+            }
         }
-        Ok(metadata)
     }
 }
 

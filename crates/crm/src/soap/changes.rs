@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::rows::Shape;
 use super::service::{Service, strange};
+use crate::client::changes::went_back;
 use crate::client::line::Trouble;
 use crate::promises::table;
 
@@ -57,6 +58,9 @@ impl Service {
         let Said::Changes(part) = self.ask(Operation::Execute(request)).await? else {
             return Err(Trouble::Fault(strange("RetrieveEntityChanges")));
         };
+        if let (Some(since), 1) = (&run.since, page) {
+            went_back(since, &part.token)?;
+        }
         let (full, more) = (run.since.is_none(), part.rows.more);
         let then = run.then.unwrap_or(part.token);
         let next = match more {

@@ -122,6 +122,14 @@ impl Words for Service {
         self.all_definitions().await
     }
 
+    async fn stamp(&self) -> Result<Option<String>, Fault> {
+        match self.execute(Request::new("RetrieveTimestamp"), true).await {
+            Ok(told) => Ok(told.get("Timestamp").and_then(Any::as_str).map(str::to_owned)),
+            Err(Trouble::Refused(refusal)) if unknown(&refusal) => Ok(None),
+            Err(trouble) => Err(trouble.into()),
+        }
+    }
+
     async fn page(
         &self,
         metadata: &Metadata,

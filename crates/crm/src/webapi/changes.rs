@@ -1,5 +1,6 @@
 //! One part of a run through changes that the server keeps account of: its delta links, with deletions.
 
+use percent_encoding::percent_decode_str;
 use postroom_core::metadata::Metadata;
 use postroom_core::{ChangesAsk, Code, CrmChanges, Fault, Query};
 use postroom_formats::odata::write;
@@ -8,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::api::{Api, unreadable};
 use super::read::tail;
 use super::rows::{LOOKUP, Shape};
+use crate::client::changes::went_back;
 use crate::client::line::Trouble;
 use crate::promises::table;
 
@@ -36,7 +38,10 @@ impl Api {
             Some(run) => format!("{}?{}", table.entity_set, run.link),
             None => format!("{}?{}", table.entity_set, write::query(metadata, &query).map_err(unknown)?),
         };
-        let full = run.is_none_or(|run| run.full);
+        let (full, before) = match run {
+            Some(run) => (run.full, delta_token(&run.link)),
+            None => (true, None),
+        };
         let lookups =
             if shape.annotated { format!(",odata.include-annotations=\"{LOOKUP}\"") } else { String::new() };
         let size = ask.size.clamp(1, self.settings.page);
@@ -44,6 +49,10 @@ impl Api {
         let body = self.raw(path.trim_end_matches('?'), &prefer).await?;
         let rows = shape.read(&body).map_err(|error| Trouble::Fault(unreadable(error)))?;
         let more = rows.next_link.is_some();
+        let now = rows.delta_link.as_deref().and_then(delta_token);
+        if let (Some(before), Some(now)) = (before, now) {
+            went_back(&before, &now)?;
+        }
         let next = rows.next_link.or(rows.delta_link).ok_or_else(|| {
             let text =
                 format!("the CRM answered the changes of {} without a link for the next time", ask.table);
@@ -52,4 +61,11 @@ impl Api {
         let changes = CrmChanges { records: rows.records, gone: rows.gone, token: String::new(), more, full };
         Ok((changes, Run { link: tail(&next), full: full && more }))
     }
+}
+
+/// The token in a delta link.
+fn delta_token(link: &str) -> Option<String> {
+    let (_, rest) = link.split_once("deltatoken=")?;
+    let token = rest.split('&').next().unwrap_or_default();
+    Some(percent_decode_str(token).decode_utf8_lossy().into_owned())
 }

@@ -120,6 +120,14 @@ impl Words for Api {
         self.all_definitions().await
     }
 
+    async fn stamp(&self) -> Result<Option<String>, Fault> {
+        match self.json("RetrieveTimestamp()").await {
+            Ok(told) => Ok(told["Timestamp"].as_str().map(str::to_owned)),
+            Err(Trouble::Refused(refusal)) if refusal.unknown_here() => Ok(None),
+            Err(trouble) => Err(trouble.into()),
+        }
+    }
+
     async fn complete(&self, found: &mut Metadata, tables: &[String]) -> Result<(), Fault> {
         self.choices(found, tables).await
     }

@@ -139,6 +139,7 @@ pub async fn prepare(session: &Session, ids: &Ids, message: Message) -> Result<P
     match known.name {
         "WhoAmI" => system::who_am_i(&ask).await,
         "RetrieveVersion" => Ok(Prepared::answer(vec![("Version", Parameter::Text(system::VERSION.into()))])),
+        "RetrieveTimestamp" => system::stamp(&ask).await,
         "RetrieveCurrentOrganization" => system::organization(&ask).await,
         "RetrieveTotalRecordCount" => system::counts(&ask).await,
         "SetState" => system::set_state(&ask),

@@ -145,6 +145,7 @@ pub const NAMES: &[Definition] = &[
         &[("BusinessUnitId", Guid), ("UserId", Guid), ("OrganizationId", Guid)],
     ),
     function("RetrieveVersion", Bound::No, &[], &[("Version", Text)]),
+    function("RetrieveTimestamp", Bound::No, &[], &[("Timestamp", Text)]),
     function(
         "RetrieveCurrentOrganization",
         Bound::No,

@@ -37,6 +37,7 @@ const SOLD: &[Need] = &[On(Read, "opportunity"), On(Write, "opportunity")];
 const NEEDS: &[(&str, &[Need])] = &[
     ("WhoAmI", &[]),
     ("RetrieveVersion", &[]),
+    ("RetrieveTimestamp", &[]),
     ("RetrieveCurrentOrganization", &[]),
     ("RetrieveTotalRecordCount", &[Of(Read, "EntityNames")]),
     ("SetState", &[Of(Write, "EntityMoniker")]),

@@ -1,4 +1,4 @@
-//! WhoAmI, RetrieveVersion, RetrieveCurrentOrganization, RetrieveTotalRecordCount, SetState, Assign.
+//! WhoAmI, RetrieveVersion, RetrieveTimestamp, RetrieveCurrentOrganization, RetrieveTotalRecordCount, SetState, Assign.
 
 use postroom_core::query::{Aggregate, Function};
 use postroom_core::{Change, Query, Record, Value};
@@ -18,6 +18,12 @@ pub(super) async fn who_am_i(ask: &Ask<'_>) -> Result<Prepared, Failure> {
         ("UserId", Parameter::Guid(caller.user)),
         ("OrganizationId", Parameter::Guid(seed::ORGANIZATION)),
     ]))
+}
+
+/// What changes with every definition.
+pub(super) async fn stamp(ask: &Ask<'_>) -> Result<Prepared, Failure> {
+    let version = ask.session.crm().schema().await?.version;
+    Ok(Prepared::answer(vec![("Timestamp", Parameter::Text(version.to_string()))]))
 }
 
 /// Without the endpoints: where this CRM is reached only the door knows.

@@ -7,11 +7,11 @@ use postroom_marketing::sync::{RunState, SyncType};
 use postroom_sandbox::dotdigital::{Act, Fault, Switch};
 use uuid::Uuid;
 
-use crate::bench::{On, on_both};
+use crate::bench::{On, on_all};
 use crate::lab::{ACCOUNT, Lab};
 use crate::office::{ODD, option};
 
-on_both!(
+on_all!(
     they_come_with_their_totals,
     what_users_filled_in_stays,
     nothing_changed_is_few_calls,

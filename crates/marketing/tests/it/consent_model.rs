@@ -6,7 +6,7 @@
 //!
 //! People and campaigns come and go, so that a long run tries as much at its end as at its beginning.
 //!
-//! `POSTROOM_CONSENT_SEED` repeats a run, `POSTROOM_CONSENT_STEPS` makes it longer.
+//! `POSTROOM_CONSENT_SEED` repeats a run, `POSTROOM_CONSENT_STEPS` makes it longer, and `cargo xtask consent` does both.
 
 mod acts;
 mod harness;
@@ -322,4 +322,7 @@ seeds! {
     nobody_who_opted_out_is_mailed Sqlite 1
     nobody_who_opted_out_is_mailed_either Sqlite 2
     nobody_who_opted_out_is_mailed_on_postgresql Postgres 3
+    nobody_who_opted_out_is_mailed_over_the_web_api WebApi 4
+    nobody_who_opted_out_is_mailed_over_soap Soap 5
+    nobody_who_opted_out_is_mailed_over_soap_of_2011 Soap2011 6
 }

@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use postroom_core::marketing::{
     Consent, ContactRow, DataField, FieldType, FieldValue, Merge, Names, OptIn, Visibility,
 };
-use postroom_core::{Change, ChangeSet, Crm, Record, RecordRef, Value};
+use postroom_core::{Record, RecordRef, Value};
 use postroom_marketing::engine::{Scope, Settings};
 use postroom_marketing::fields::Field;
 use postroom_marketing::solution::options::Set;
@@ -12,13 +12,13 @@ use postroom_marketing::sync::{Run, RunState, SyncType};
 use postroom_sandbox::dotdigital::{Act, Arrangement, Fault, Person, Switch};
 use uuid::Uuid;
 
-use crate::bench::{On, on_both};
+use crate::bench::{On, on_all, on_old};
 use crate::lab::{ACCOUNT, Lab, PASSWORD, service_with};
 
 /// An address that is awkward in paths, queries and tables.
 const ODD: &str = "o'brien+x@example.com";
 
-on_both!(
+on_all!(
     a_first_sync_maps_and_sends,
     nothing_changed_is_a_few_calls,
     a_changed_address_is_a_change,
@@ -43,6 +43,18 @@ on_both!(
     scores_come_in,
     members_of_lists_only,
     a_record_shows_what_would_be_sent,
+);
+
+on_old!(
+    a_first_sync_maps_and_sends,
+    fields_go_both_ways,
+    one_record_speaks_for_an_address,
+    who_is_gone_leaves,
+    a_qualified_lead_stays_one_person,
+    who_subscribed_again_needs_newer_consent,
+    labels_go_both_ways,
+    unknown_people_become_records_when_asked,
+    scores_come_in,
 );
 
 async fn lab(on: On) -> Lab {
@@ -91,11 +103,6 @@ impl Lab {
     pub async fn direct(&self, table: &str, label: &str, direction: &str) {
         let at = self.mapping(table, label).await.at;
         self.write(Record::new(at).with("esc_direction", option(Set::MapDirection, direction))).await;
-    }
-
-    async fn delete(&self, at: &RecordRef) {
-        let changes = vec![Change::Delete(at.clone())];
-        self.crm.apply(vec![ChangeSet { changes }]).await.remove(0).unwrap();
     }
 
     async fn lead(&self, number: u128, address: &str) -> RecordRef {

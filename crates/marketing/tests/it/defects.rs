@@ -9,9 +9,11 @@ use postroom_marketing::sync::look::{Refusals, refusals};
 use postroom_marketing::sync::{RunState, SyncType};
 use postroom_sandbox::dotdigital::{Fault, ImportEnd, Switch};
 
-use crate::bench::On;
+use crate::bench::{On, on_every};
 use crate::lab::Lab;
 use crate::office::ODD;
+
+on_every!(a_crm_that_was_put_back_is_read_anew);
 
 impl Lab {
     fn defects_imports(&self) -> u64 {
@@ -92,9 +94,8 @@ async fn a_send_brings_the_fields_of_people_who_are_new_to_the_service() {
 
 /// A CRM whose database was put back to an earlier copy gave out lower versions than those that we had seen: an opt-out that was
 /// said there before we looked again was never read.
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_crm_that_was_put_back_is_read_anew() {
-    let (mut lab, copy) = (Lab::new(On::Sqlite).await, Lab::new(On::Sqlite).await);
+async fn a_crm_that_was_put_back_is_read_anew(on: On) {
+    let (mut lab, copy) = (Lab::new(on).await, Lab::new(on).await);
     for number in 0..10 {
         lab.contact(number, &format!("p{number}@x.example")).await;
     }
@@ -104,7 +105,7 @@ async fn a_crm_that_was_put_back_is_read_anew() {
     let anna = copy.contact(1, "anna@x.example").await;
     copy.write(Record::new(anna).with("donotbulkemail", true)).await;
     lab.crm = copy.crm.clone();
-    lab.engine.crm = Arc::new(copy.crm.clone());
+    lab.engine.crm = Arc::clone(&copy.engine.crm);
     let run = lab.run(SyncType::Suppressions).await;
     assert_eq!(run.state, RunState::Done, "{run:?}");
     assert_eq!(run.counts.to_service.new, 1, "{run:?}");

@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use uuid::Uuid;
 
-use crate::bench::{On, on_both};
+use crate::bench::{On, on_all, on_old};
 use crate::lab::{ACCOUNT, Lab};
 use crate::sweep::{Wrong, sweep};
 
@@ -29,7 +29,7 @@ const ANNA: &str = "anna@x.example";
 const SUMMARY: &str = "esc_emailcampaigncontactsummary";
 const CLICK: &str = "esc_emailcampaigncontactclick";
 
-on_both!(
+on_all!(
     what_people_did_becomes_rows,
     an_event_on_the_very_second_of_the_mark_is_not_lost,
     two_links_in_one_second_are_two_clicks,
@@ -48,6 +48,15 @@ on_both!(
     ten_thousand_clicks_in_few_calls,
     a_refused_row_stops_no_other,
     the_report_adds_up,
+);
+
+on_old!(
+    what_people_did_becomes_rows,
+    equal_clicks_over_the_end_of_a_page_are_counted,
+    a_cut_between_inbox_and_crm_goes_on,
+    a_qualified_lead_s_rows_gain_the_contact,
+    settings_decide_what_the_crm_gets_and_for_how_long,
+    marks_of_purchases_become_rows,
 );
 
 impl Lab {
@@ -552,6 +561,11 @@ async fn all_there_once(lab: &Lab, named: &str) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn behaviour_survives_every_lost_answer() {
     sweep(On::Sqlite, Wrong::LostAnswer, some_behaviour, SyncType::Events, all_there_once).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn behaviour_survives_lost_answers_of_the_crm() {
+    sweep(On::WebApi, Wrong::LostInCrm, some_behaviour, SyncType::Events, all_there_once).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -16,13 +16,13 @@ use postroom_sandbox::dotdigital::{
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
-use crate::bench::{On, on_both};
+use crate::bench::{On, on_all};
 use crate::lab::{ACCOUNT, Lab};
 use crate::sweep::{Wrong, sweep};
 
 const ODD: &str = "o'brien+x@example.com";
 
-on_both!(
+on_all!(
     a_form_and_its_answers_become_rows,
     an_incomplete_response_is_completed_and_its_answers_replaced,
     people_are_matched_by_address,
@@ -60,11 +60,11 @@ fn given(field: i32, row: Option<i32>, value: Json) -> FormAnswer {
 }
 
 impl Lab {
-    fn form(&self) -> i32 {
+    pub fn form(&self) -> i32 {
         self.world.arrange(1, Arrangement::Form(form())).unwrap()
     }
 
-    fn answer(&self, form: i32, address: &str, answers: Vec<FormAnswer>, complete: bool) {
+    pub fn answer(&self, form: i32, address: &str, answers: Vec<FormAnswer>, complete: bool) {
         self.advance(SignedDuration::from_secs(10));
         self.world.act(1, address, None, Act::Answer { form, answers, complete }).unwrap();
     }

@@ -12,13 +12,13 @@ use postroom_sandbox::dotdigital::{Act, Fault, ImportEnd, Switch};
 use postroom_store::sql::{Expr, ExprTrait, Query};
 use uuid::Uuid;
 
-use crate::bench::{On, on_both};
+use crate::bench::{On, on_all};
 use crate::lab::{ACCOUNT, Lab, PASSWORD, service_with};
 
 /// An address that is awkward in paths, queries and tables.
 const ODD: &str = "o'brien+x@example.com";
 
-on_both!(
+on_all!(
     each_row_is_answered,
     a_new_address_is_a_change,
     a_lost_answer_doubles_nobody,

@@ -19,7 +19,7 @@ use postroom_marketing::solution::roles::Role;
 use postroom_marketing::solution::{Era, VERSION, definitions, package};
 use uuid::Uuid;
 
-use crate::bench::{Bench, On, on_both};
+use crate::bench::{Bench, On, on, on_both};
 
 on_both!(
     everything_is_made_once,
@@ -31,6 +31,17 @@ on_both!(
     an_unmanaged_one_is_left,
     uninstalled,
 );
+
+// What asks the CRM for something that the others do not ask.
+on! {
+    WebApi webapi, Soap soap: {
+        everything_is_made_once,
+        an_upgrade_keeps_the_data,
+        what_was_taken_away_comes_back,
+        a_second_connector_is_refused,
+        uninstalled,
+    }
+}
 
 fn order(connector: &str) -> Order {
     Order {
@@ -70,7 +81,7 @@ async fn count(crm: &dyn Crm, table: &str) -> usize {
 
 async fn everything_is_made_once(on: On) {
     let bench = Bench::new(on).await;
-    let crm = &bench.crm;
+    let crm = &*bench.port;
     let before = seen(crm).await;
     assert_eq!((before.state(), before.era), (State::Absent, Era::Dynamics365));
     assert!(before.plan.steps.len() > 100, "{}", before.plan.steps.len());
@@ -260,7 +271,7 @@ fn old() -> Solution {
 
 async fn an_upgrade_keeps_the_data(on: On) {
     let bench = Bench::new(on).await;
-    let crm = &bench.crm;
+    let crm = &*bench.port;
     imported(crm, &old()).await;
     let send = RecordRef::new("esc_emailsend", Uuid::from_u128(7));
     let record = Record::new(send.clone()).with("esc_name", "Spring").with("esc_error", "x".repeat(100));
@@ -284,9 +295,9 @@ async fn an_upgrade_keeps_the_data(on: On) {
 
 async fn what_was_taken_away_comes_back(on: On) {
     let bench = Bench::new(on).await;
-    let crm = &bench.crm;
+    let crm = &*bench.port;
     installed(crm).await;
-    crm.delete_column("esc_emailsend", "esc_description").await.unwrap();
+    bench.crm.delete_column("esc_emailsend", "esc_description").await.unwrap();
     let standing = seen(crm).await;
     assert_eq!((standing.state(), standing.plan.steps.len()), (State::Outdated, 1));
     assert_eq!(installed(crm).await, Done::Upgraded);
@@ -295,7 +306,7 @@ async fn what_was_taken_away_comes_back(on: On) {
 
 async fn another_makers_tables_are_left(on: On) {
     let bench = Bench::new(on).await;
-    let crm = &bench.crm;
+    let crm = &*bench.port;
     // The vendor's solution has tables of the same names; in one of them an address is a number.
     let mut theirs = package::solution(Era::Dynamics365, true);
     theirs.manifest.unique_name = "DotdigitalForDynamics".to_owned();
@@ -317,7 +328,7 @@ async fn another_makers_tables_are_left(on: On) {
 
 async fn a_second_connector_is_refused(on: On) {
     let bench = Bench::new(on).await;
-    let crm = &bench.crm;
+    let crm = &*bench.port;
     installed(crm).await;
     let refused = installed_by(crm, "two").await.unwrap_err();
     assert_eq!(refused.code, Code::CRM_SOLUTION);
@@ -340,7 +351,7 @@ async fn a_second_connector_is_refused(on: On) {
 
 async fn an_unmanaged_one_is_left(on: On) {
     let bench = Bench::new(on).await;
-    let crm = &bench.crm;
+    let crm = &*bench.port;
     imported(crm, &package::solution(Era::Dynamics365, false)).await;
     assert_eq!(seen(crm).await.state(), State::Unmanaged);
     assert!(installed_by(crm, "one").await.unwrap_err().message.contains("unmanaged"));
@@ -349,7 +360,7 @@ async fn an_unmanaged_one_is_left(on: On) {
 
 async fn uninstalled(on: On) {
     let bench = Bench::new(on).await;
-    let crm = &bench.crm;
+    let crm = &*bench.port;
     installed(crm).await;
     assert!(uninstall(crm, &seen(crm).await, &order("one")).await.unwrap());
     let standing = seen(crm).await;

@@ -1,5 +1,5 @@
-//! Both sides of a test's own: the embedded CRM with the solution in it, a stand-in for the service, and the engine between
-//! them. Time is one clock that stands until it is moved.
+//! Both sides of a test's own: the embedded CRM with the solution in it, perhaps behind a door, a stand-in for the service, and
+//! the engine between them. Time is one clock that stands until it is moved.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,16 +28,21 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::bench::On;
+use crate::door::{self, Switches};
 
 pub const ACCOUNT: &str = "main";
 const USER: &str = "apiuser-demo@apiconnector.com";
 pub const PASSWORD: &str = "demo";
 
 pub struct Lab {
+    /// The CRM as its users have it; the engine meets it by its port.
     pub crm: Embedded,
     pub world: StandIn,
     pub clock: Clock,
     pub engine: Engine,
+    /// Of the door between them, if there is one.
+    pub door: Arc<Switches>,
+    on: On,
     database: Database,
 }
 
@@ -50,20 +55,25 @@ pub fn start() -> Timestamp {
     "2024-11-04T08:00:00Z".parse().unwrap()
 }
 
-/// A database with the CRM and the solution in it, made once for each kind.
+/// A database with the CRM and the solution in it, made once for each kind and each generation's solution.
 async fn database(on: On) -> Database {
-    static MADE: Template = Template::new();
+    static MADE: [Template; 3] = [const { Template::new() }; 3];
+    let made = match on.era() {
+        Era::Crm2011 => &MADE[0],
+        Era::Crm2016 => &MADE[1],
+        _ => &MADE[2],
+    };
     let fill = async |url: String| {
         let store = Store::open(&url, &Options::default(), &areas()).await.unwrap();
         let crm = Embedded::open(store, Clock::manual(start())).await.unwrap();
-        let standing = look(&crm, Some(Era::Dynamics365)).await.unwrap();
+        let standing = look(&crm, Some(on.era())).await.unwrap();
         let connector = Connector { id: "test".to_owned(), name: "https://postroom.example".to_owned() };
         let order = Order { connector, now: start(), job: Uuid::from_u128(1), take_over: false };
         assert_eq!(install(&crm, &standing, &order).await.unwrap(), Done::Installed);
     };
     match on {
-        On::Sqlite => MADE.sqlite(fill).await,
-        On::Postgres => MADE.postgres(fill).await,
+        On::Postgres => made.postgres(fill).await,
+        _ => made.sqlite(fill).await,
     }
 }
 
@@ -121,12 +131,12 @@ impl Lab {
     }
 
     pub async fn with(on: On, settings: Settings) -> Lab {
-        Lab::on(database(on).await, start(), settings).await
+        Lab::on(on, database(on).await, start(), settings).await
     }
 
     /// On a database that another lab has, with a stand-in of its own that nobody speaks to.
     pub async fn at(url: String, now: Timestamp) -> Lab {
-        Lab::on(Database::at(url), now, Settings::default()).await
+        Lab::on(On::Sqlite, Database::at(url), now, Settings::default()).await
     }
 
     /// Where the data is.
@@ -134,11 +144,12 @@ impl Lab {
         &self.database.url
     }
 
-    async fn on(database: Database, now: Timestamp, settings: Settings) -> Lab {
+    async fn on(on: On, database: Database, now: Timestamp, settings: Settings) -> Lab {
         let clock = Clock::manual(now);
         let store = Store::open(&database.url, &Options::default(), &areas()).await.unwrap();
         let crm = Embedded::open(store.clone(), clock.clone()).await.unwrap();
         let world = StandIn::start(Service::one_account(PASSWORD), clock.clone());
+        let switches = Arc::<Switches>::default();
         let account = Account {
             name: ACCOUNT.to_owned(),
             service: service(&world, &clock),
@@ -148,11 +159,11 @@ impl Lab {
             store,
             clock: clock.clone(),
             ids: Ids::random(),
-            crm: Arc::new(crm.clone()),
+            crm: door::port(&crm, &clock, on, &switches).await,
             accounts: Arc::new(BTreeMap::from([(ACCOUNT.to_owned(), account)])),
             rules: Arc::new(quick()),
         };
-        Lab { crm, world, clock, engine, database }
+        Lab { crm, world, clock, engine, door: switches, on, database }
     }
 
     /// The same account by the service's older API, which has no identifiers.
@@ -279,6 +290,15 @@ impl Lab {
             .with("emailaddress1", address);
         self.write(row).await;
         at
+    }
+
+    /// Deletes a row as a user does, and waits until the CRM tells of it.
+    pub async fn delete(&self, at: &RecordRef) {
+        let changes = vec![Change::Delete(at.clone())];
+        self.crm.apply(vec![ChangeSet { changes }]).await.remove(0).unwrap();
+        if !self.on.tells_changes() {
+            self.advance(SignedDuration::from_hours(25));
+        }
     }
 
     pub async fn record(&self, at: &RecordRef) -> Option<Record> {

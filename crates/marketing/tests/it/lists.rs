@@ -12,14 +12,14 @@ use postroom_marketing::sync::{RunState, SyncType};
 use postroom_sandbox::dotdigital::{Act, Fault, Switch};
 use uuid::Uuid;
 
-use crate::bench::{On, on_both};
+use crate::bench::{On, on_all, on_old};
 use crate::lab::{ACCOUNT, Lab};
 use crate::sweep::{Wrong, sweep};
 
 /// An address that is awkward in paths, queries and tables.
 pub const ODD: &str = "o'brien+x@example.com";
 
-on_both!(
+on_all!(
     a_list_is_made_and_filled,
     members_travel_both_ways,
     a_list_is_renamed_by_its_id,
@@ -37,6 +37,16 @@ on_both!(
     manual_lists_wait_until_they_are_asked_for,
     nothing_new_makes_few_calls,
     a_dry_run_says_who_would_go_where,
+    an_address_that_changed_moves,
+);
+
+on_old!(
+    a_list_is_made_and_filled,
+    members_travel_both_ways,
+    a_list_is_renamed_by_its_id,
+    a_list_that_is_gone_here_takes_its_own_along,
+    strangers_are_left_removed_taken_or_made,
+    a_dynamic_list_is_asked_for_by_its_owner,
     an_address_that_changed_moves,
 );
 

@@ -7,11 +7,11 @@ use postroom_marketing::sends::state::State;
 use postroom_marketing::solution::options::Set;
 use uuid::Uuid;
 
-use crate::bench::{On, on_both};
+use crate::bench::{On, on_all};
 use crate::lab::Lab;
 use crate::office::{Campaign, ODD, option};
 
-on_both!(
+on_all!(
     who_joins_gets_it_once,
     who_opted_out_or_had_it_gets_none,
     very_many_at_once_are_asked_about,

@@ -7,11 +7,11 @@ use postroom_marketing::events::Kind;
 use postroom_marketing::sync::{RunState, SyncType};
 use postroom_sandbox::dotdigital::{Act, Fault, Switch};
 
-use crate::bench::{On, on_both};
+use crate::bench::{On, on_all};
 use crate::events::ODD;
 use crate::lab::{ACCOUNT, Lab};
 
-on_both!(
+on_all!(
     both_sides_are_shown,
     consent_is_proved_of_a_day,
     erasure_takes_the_person_out_and_keeps_the_opt_out,

@@ -11,10 +11,10 @@ use postroom_marketing::engine::{Account, Settings};
 use postroom_marketing::sync::{RunState, SyncType, plan};
 use postroom_sandbox::dotdigital::{Act, Fault, Switch};
 
-use crate::bench::{On, on_both};
+use crate::bench::{On, on_all};
 use crate::lab::{ACCOUNT, Lab, service_with};
 
-on_both!(
+on_all!(
     opt_outs_run_by_themselves,
     asked_while_it_runs,
     one_account_never_stops_another,

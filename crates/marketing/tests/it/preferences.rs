@@ -9,12 +9,12 @@ use postroom_marketing::sync::{RunState, SyncType};
 use postroom_sandbox::dotdigital::Act;
 use uuid::Uuid;
 
-use crate::bench::{On, on_both};
+use crate::bench::{On, on_all};
 use crate::lab::{ACCOUNT, Lab};
 use crate::lists::ODD;
 use crate::sweep::{Wrong, sweep};
 
-on_both!(
+on_all!(
     the_tree_is_in_the_crm,
     choices_go_both_ways,
     the_newest_word_counts,

@@ -16,11 +16,11 @@ use postroom_marketing::sync::SyncType;
 use postroom_sandbox::dotdigital::{Act, Fault, Switch};
 use uuid::Uuid;
 
-use crate::bench::{On, on_both};
+use crate::bench::{On, on_all, on_old};
 use crate::lab::{ACCOUNT, Lab};
 use crate::office::{Campaign, ODD, option};
 
-on_both!(
+on_all!(
     a_request_becomes_one_mail_for_each,
     who_opted_out_anywhere_is_left_out,
     an_opt_out_between_snapshot_and_time_counts,
@@ -45,6 +45,17 @@ on_both!(
     nothing_asked_is_few_calls,
     the_single_use_list_goes_a_day_later,
     a_dynamic_list_is_asked_for_as_well,
+);
+
+on_old!(
+    a_request_becomes_one_mail_for_each,
+    who_opted_out_anywhere_is_left_out,
+    an_opt_out_in_the_last_second_counts,
+    killed_after_any_step_each_is_mailed_once,
+    it_is_held_until_its_time_and_while_paused,
+    a_cancelled_one_mails_nobody,
+    who_may_not_send_does_not,
+    two_workers_make_one_send,
 );
 
 /// Nobody may do anything.

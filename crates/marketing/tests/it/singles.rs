@@ -12,11 +12,11 @@ use postroom_marketing::sync::{RunState, SyncType};
 use postroom_sandbox::dotdigital::{Act, Arrangement, Fault, ProgramStatus, Switch};
 use uuid::Uuid;
 
-use crate::bench::{On, on_both};
+use crate::bench::{On, on_all};
 use crate::lab::Lab;
 use crate::office::{Campaign, ODD, option};
 
-on_both!(
+on_all!(
     a_row_becomes_one_mail,
     a_campaign_that_is_not_triggered_goes_to_one_person,
     opt_outs_stop_marketing_and_not_what_was_asked_for,

@@ -8,13 +8,13 @@ use postroom_marketing::sync::{Counts, RunState, SyncType};
 use postroom_sandbox::dotdigital::{Act, Fault, Switch};
 use uuid::Uuid;
 
-use crate::bench::{On, on_both};
+use crate::bench::{On, on_every};
 use crate::lab::Lab;
 
 /// An address that is awkward in paths, queries and tables.
 const ODD: &str = "o'brien+x@example.com";
 
-on_both!(
+on_every!(
     they_go_both_ways,
     the_first_exchange_takes_all_history,
     nothing_new_changes_nothing,

@@ -1,6 +1,7 @@
 //! A flow that loses the answer of each of its calls to the service in turn, and one that dies in the middle of each: after
 //! another run the books balance and both sides are as if nothing had happened.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -15,12 +16,16 @@ use crate::lab::Lab;
 
 /// Calls of a flow at most; a flow that makes more than this is not swept to its end, which fails.
 const MOST: u32 = 60;
+/// A flow asks the CRM more often than the service: one call of so many goes wrong, those that write among them.
+const STRIDE: usize = 3;
 
 /// What goes wrong at one call.
 #[derive(Debug, Clone, Copy)]
 pub enum Wrong {
     /// It happens, and nobody hears.
     LostAnswer,
+    /// The same, of a call to the CRM.
+    LostInCrm,
     /// The process dies while it waits for the answer.
     Death,
 }
@@ -33,13 +38,15 @@ pub async fn sweep(
     flow: SyncType,
     check: impl AsyncFn(&Lab, &str),
 ) {
-    for call in 0..MOST {
+    let stride = if matches!(wrong, Wrong::LostInCrm) { STRIDE } else { 1 };
+    for call in (0..MOST).step_by(stride) {
         let lab = Lab::new(on).await;
         prepare(&lab).await;
         lab.world.forget_calls();
         let named = format!("{flow}, {wrong:?} at call {call}");
         let reached = match wrong {
             Wrong::LostAnswer => lose(&lab, call, flow).await,
+            Wrong::LostInCrm => lose_in_crm(&lab, call, flow).await,
             Wrong::Death => die(&lab, call, flow).await,
         };
         lab.world.clear_faults();
@@ -64,6 +71,13 @@ async fn lose(lab: &Lab, call: u32, flow: SyncType) -> bool {
     lab.world.fault(Switch { after: call, times: Some(1), ..Switch::always(Fault::LoseAnswer) });
     lab.run(flow).await;
     calls(lab) > u64::from(call)
+}
+
+async fn lose_in_crm(lab: &Lab, call: u32, flow: SyncType) -> bool {
+    let nth = lab.door.calls.load(Ordering::SeqCst) + call as usize + 1;
+    lab.door.lost.store(nth, Ordering::SeqCst);
+    lab.run(flow).await;
+    lab.door.calls.load(Ordering::SeqCst) >= nth
 }
 
 async fn die(lab: &Lab, call: u32, flow: SyncType) -> bool {
@@ -110,6 +124,13 @@ async fn all_agree(lab: &Lab, named: &str) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn opt_outs_survive_every_lost_answer() {
     sweep(On::Sqlite, Wrong::LostAnswer, some_opt_outs, SyncType::Suppressions, all_agree).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn opt_outs_survive_lost_answers_of_the_crm() {
+    for on in [On::WebApi, On::Soap] {
+        sweep(on, Wrong::LostInCrm, some_opt_outs, SyncType::Suppressions, all_agree).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

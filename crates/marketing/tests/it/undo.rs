@@ -9,15 +9,15 @@ use postroom_marketing::sync::{Run, RunState, SyncType};
 use postroom_marketing::undo::{self, written};
 use postroom_sandbox::dotdigital::{Fault, Switch};
 
-use crate::bench::{On, on_both};
+use crate::bench::{On, on_all};
 use crate::lab::Lab;
 use crate::lists::option;
 
 /// An address that is awkward in paths, queries and tables.
 const ODD: &str = "o'brien+x@example.com";
 
-on_both!(
-    values_go_back_on_both_sides,
+on_all!(
+    values_go_back_on_all_sides,
     what_changed_since_is_left_and_said,
     a_field_that_only_comes_from_there_goes_back_there,
     an_undo_is_undone,
@@ -83,7 +83,7 @@ impl Lab {
     }
 }
 
-async fn values_go_back_on_both_sides(on: On) {
+async fn values_go_back_on_all_sides(on: On) {
     let lab = lab(on).await;
     let (anna, bert) = (lab.contact(1, ODD).await, lab.contact(2, "b@x.example").await);
     let run = lab.renamed("Two-way", &[(ODD, "There"), ("b@x.example", "Elsewhere")]).await;

@@ -10,12 +10,12 @@ use postroom_marketing::sync::{RunState, SyncType};
 use postroom_sandbox::dotdigital::Act;
 use uuid::Uuid;
 
-use crate::bench::{On, on_both};
+use crate::bench::{On, on_all};
 use crate::lab::{ACCOUNT, Lab};
 use crate::lists::{ODD, option};
 use crate::sweep::{Wrong, sweep};
 
-on_both!(
+on_all!(
     they_go_both_ways,
     the_first_run_takes_all_history,
     nobody_comes_back_by_the_lists_flow,

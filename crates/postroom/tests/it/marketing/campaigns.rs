@@ -14,11 +14,11 @@ use serde_json::{Value, json};
 use super::{ODD, PASSWORD, config, contact, opted_out, quiet, world};
 use crate::house::{House, PATIENCE, wait_for};
 
-const NAME: &str = "Spring & o'brien";
-const LIST: &str = "00000000-0000-0000-0000-000000001157";
+pub const NAME: &str = "Spring & o'brien";
+pub const LIST: &str = "00000000-0000-0000-0000-000000001157";
 
 /// A campaign of the service, made there as a marketer would.
-fn drafted(world: &Dotdigital) -> i64 {
+pub fn drafted(world: &Dotdigital) -> i64 {
     let mut settings = Settings::new(&world.url(Region::R1)).expect("an address");
     settings.timeout = Duration::from_secs(20);
     let connection = Connection { proxy: None, ca_file: None, pins: Vec::new(), timeout: settings.timeout };
@@ -41,7 +41,7 @@ fn drafted(world: &Dotdigital) -> i64 {
     wait_for(client.create_campaign(&draft)).expect("the stand-in makes it").id.0
 }
 
-fn member(number: u8) -> Value {
+pub fn member(number: u8) -> Value {
     let id = format!("00000000-0000-0000-0000-0000001157{number:02x}");
     let contact = format!("00000000-0000-0000-0000-0000000000{number:02x}");
     json!({ "table": "listmember", "id": id, "columns": { "listid": format!("list/{LIST}"), "entityid": format!("contact/{contact}") } })
@@ -61,7 +61,7 @@ fn user(house: &House, number: u8, name: &str, role: &str) {
     ]);
 }
 
-fn run(house: &House, sync_type: &str) {
+pub fn run(house: &House, sync_type: &str) {
     let run = house.one(&["marketing", "sync", "run", "main", sync_type, "--wait"]);
     assert_eq!(run["state"], "done", "{run}");
 }

@@ -4,10 +4,12 @@
 use postroom_sandbox::dotdigital::{Act, Dotdigital};
 use serde_json::json;
 
+use super::outside::with_crm;
 use super::{config, contact, in_the_crm, is_out, opted_out, quiet, world};
 use crate::crash::points::Moment;
 use crate::house::House;
 use crate::load::is_killed;
+use crate::make::Make;
 
 const KILL_AT: &str = "POSTROOM_KILL_AT";
 
@@ -37,6 +39,10 @@ const COMMANDS: [&str; 5] = [
     "marketing.confirmed",
 ];
 
+/// Steps of a run on both sides of what it tells a CRM outside.
+const OUTSIDE: [&str; 4] =
+    ["marketing.people_read", "marketing.opted_out", "marketing.told_crm", "marketing.told_service"];
+
 /// The steps that are killed here and nowhere else.
 pub fn steps() -> impl Iterator<Item = &'static str> {
     RUN.into_iter().chain(REFUSED).chain(COMMANDS)
@@ -44,8 +50,13 @@ pub fn steps() -> impl Iterator<Item = &'static str> {
 
 const SYNC: [&str; 6] = ["marketing", "sync", "run", "main", "suppressions", "--wait"];
 
+/// Drills let many leave at once.
+const GUARD: &str = "[marketing]\nguard_number = 1000\n";
+
 struct Drill {
     house: House,
+    /// Where the CRM is when it is outside.
+    crm: Option<House>,
     world: Dotdigital,
     /// People so far.
     number: u8,
@@ -55,8 +66,26 @@ struct Drill {
 impl Drill {
     fn new() -> Drill {
         let world = world();
-        let house = quiet(&format!("{}[marketing]\nguard_number = 1000\n", config(&world, false)));
-        Drill { house, world, number: 0, out: Vec::new() }
+        let house = quiet(&format!("{}{GUARD}", config(&world, false)));
+        Drill { house, crm: None, world, number: 0, out: Vec::new() }
+    }
+
+    fn over(make: Make) -> Drill {
+        let world = world();
+        let (crm, house) = with_crm(make, &format!("{}{GUARD}", config(&world, false)));
+        Drill { house, crm: Some(crm), world, number: 0, out: Vec::new() }
+    }
+
+    /// Runs are killed at these steps, before and after their commit; another one goes on each time.
+    fn killed_at(&mut self, steps: &[&str]) {
+        for step in steps {
+            for moment in Moment::BOTH {
+                self.two_leave();
+                self.dies(&SYNC, step, moment);
+                self.house.one(&SYNC);
+                self.agrees(&moment.of(step));
+            }
+        }
     }
 
     /// Somebody leaves there, and somebody else here.
@@ -64,8 +93,8 @@ impl Drill {
         self.number += 1;
         let (there, here) =
             (format!("there{}@x.example", self.number), format!("here{}@x.example", self.number));
-        self.house
-            .records(&[contact(2 * self.number, &there), opted_out(contact(2 * self.number + 1, &here))]);
+        let crm = self.crm.as_ref().unwrap_or(&self.house);
+        crm.records(&[contact(2 * self.number, &there), opted_out(contact(2 * self.number + 1, &here))]);
         self.world.act(1, &there, None, Act::Unsubscribe).expect("the account is there");
         self.out.extend([there, here]);
         self.out.sort();
@@ -106,13 +135,15 @@ fn killed_at_every_step_of_an_exchange_the_next_run_goes_on() {
     }
     let mut drill = Drill::new();
     drill.house.one(&SYNC);
-    for step in &RUN[1..] {
-        for moment in Moment::BOTH {
-            drill.two_leave();
-            drill.dies(&SYNC, step, moment);
-            drill.house.one(&SYNC);
-            drill.agrees(&moment.of(step));
-        }
+    drill.killed_at(&RUN[1..]);
+}
+
+#[test]
+fn killed_in_the_middle_of_an_exchange_with_a_crm_outside_the_next_run_goes_on() {
+    for (make, steps) in [(Make::WebApi, &OUTSIDE[..]), (Make::Soap, &OUTSIDE[2..3])] {
+        let mut drill = Drill::over(make);
+        drill.house.one(&SYNC);
+        drill.killed_at(steps);
     }
 }
 

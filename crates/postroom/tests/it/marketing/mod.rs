@@ -2,6 +2,7 @@
 
 mod campaigns;
 pub mod crash;
+mod outside;
 mod people;
 
 use std::fs;
