@@ -18,7 +18,10 @@ use super::who::{self, Person, speaker};
 use super::{created, returned};
 use crate::fields::base;
 use crate::mapping::book::{self, Book, Names};
-use crate::people::links::{self, Link};
+use crate::people::{
+    self,
+    links::{self, Link},
+};
 use crate::sync::cursor::{self, Cursor};
 use crate::sync::run::Reject;
 use crate::sync::since::Since;
@@ -113,6 +116,8 @@ impl Scene {
 #[derive(Default)]
 struct Found {
     updates: Vec<Update>,
+    /// What the CRM took of them.
+    written: Vec<Record>,
     links: Vec<Link>,
     again: HashSet<String>,
     conflicts: u64,
@@ -290,6 +295,7 @@ async fn write(turn: &mut Turn, found: &mut Found) -> Result<(), Halt> {
                 turn.counts.to_crm.sent += 1;
                 turn.counts.to_crm.changed += 1;
                 found.links.extend(update.link);
+                found.written.push(update.record);
             }
             Err(fault) if fault.verdict == Verdict::Reject => {
                 turn.counts.to_crm.sent += 1;
@@ -310,13 +316,14 @@ async fn note(
     mut cursor: Cursor<Since>,
 ) -> Result<Cursor<Since>, Halt> {
     let (account, now, dry) = (turn.account.name.clone(), turn.now().as_microsecond(), turn.dry);
-    let Found { links, again, conflicts, moved, leaving, rejects, .. } = found;
+    let Found { written, links, again, conflicts, moved, leaving, rejects, .. } = found;
     turn.reject(rejects).await?;
     let stored = turn.page("marketing.contacts_read", move |tx, counts| {
         async move {
             counts.read += read;
             counts.conflicts += conflicts;
             counts.skip("address changed in the service", moved);
+            people::wrote(tx, &written).await?;
             links::put(tx, &account, links).await?;
             leave(tx, &account, now, &leaving).await?;
             let again: Vec<String> = again.into_iter().collect();

@@ -16,7 +16,7 @@ pub mod stored;
 
 use std::collections::HashMap;
 
-use postroom_core::RecordRef;
+use postroom_core::{Record, RecordRef};
 use postroom_store::sql::{Expr, ExprTrait, Query};
 use postroom_store::{Error, Tx};
 use uuid::Uuid;
@@ -31,6 +31,34 @@ pub const TABLES: [&str; 3] = ["contact", "lead", "account"];
 
 /// Addresses of one statement.
 const ASKED: usize = 256;
+
+/// Keeps what was just written to the CRM, so that nobody takes the values from before for news until the next reading. That
+/// reading still finds a change: a record's number and its digest stay.
+pub async fn wrote(tx: &mut Tx, records: &[Record]) -> Result<(), Error> {
+    for some in records.chunks(ASKED) {
+        let select = Query::select()
+            .columns(["record_table", "record", "fields"])
+            .from("person")
+            .and_where(Expr::col("record").is_in(some.iter().map(|record| record.at.id)))
+            .to_owned();
+        for row in tx.query(&select).await? {
+            let (table, id, fields): (String, Uuid, String) = (row.at(0)?, row.at(1)?, row.at(2)?);
+            let at = RecordRef::new(table, id);
+            let Some(record) = some.iter().find(|record| record.at == at) else { continue };
+            let mut columns = stored::read(&fields);
+            columns.extend(record.columns.iter().map(|(name, value)| (name.to_string(), value.clone())));
+            let fields = stored::write(columns.iter().map(|(name, value)| (name.as_str(), value)));
+            let mut update = Query::update();
+            update
+                .table("person")
+                .value("fields", fields)
+                .and_where(Expr::col("record_table").eq(at.table.as_str()))
+                .and_where(Expr::col("record").eq(at.id));
+            tx.execute(&update).await?;
+        }
+    }
+    Ok(())
+}
 
 /// What a record says against mail, as the bits of `person.flags`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

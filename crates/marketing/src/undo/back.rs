@@ -148,7 +148,7 @@ async fn values(
     }
     let back = write(turn, going, settled).await?;
     told.extend(back);
-    Ok(service::tell(turn, book, told).await?)
+    service::tell(turn, book, told).await
 }
 
 /// The records that this run, or the undo before it, wrote last: when that was cut, the service may not have heard of them.

@@ -66,10 +66,10 @@ async fn what_users_filled_in_stays(on: On) {
         .with("esc_campaigntype", option(Set::CampaignType, "New Member"))
         .with("esc_syncenabled", false)
         .with("esc_allowrepeatsends", true);
-    lab.write(mine).await;
     let list = lab.people(&["anna@x.example"]).await;
     lab.request(1, &campaign, &list, 1).await;
     lab.minutes(4).await;
+    lab.write(mine).await;
     lab.run(SyncType::Campaigns).await;
     let row = lab.record(&campaign.row).await.unwrap();
     assert_eq!(row.int("esc_numtotalsent"), Some(1));

@@ -26,6 +26,7 @@ on_all!(
     an_address_that_somebody_has_already,
     who_takes_an_address_over_takes_the_person,
     fields_go_both_ways,
+    changes_there_run_after_run_are_kept,
     what_is_cleared_is_cleared,
     who_opted_out_is_not_sent_and_not_deleted,
     one_record_speaks_for_an_address,
@@ -244,6 +245,24 @@ async fn fields_go_both_ways(on: On) {
     lab.patch(ODD, |row| drop(row.fields.insert("FIRSTNAME".into(), "Other".into()))).await;
     lab.contacts_done().await;
     assert_eq!(lab.person_there(ODD).fields["FIRSTNAME"], "First1");
+}
+
+/// The copy of the CRM's people was as old as the run's beginning when the run sent what it had just written there: the service
+/// got the value before the last one, and its next change met a conflict that nobody had made.
+async fn changes_there_run_after_run_are_kept(on: On) {
+    let lab = lab(on).await;
+    let anna = lab.contact(1, ODD).await;
+    lab.first().await;
+    lab.direct("contact", "LASTNAME", "Two-way").await;
+    lab.contacts_done().await;
+    for name in ["There", "Then", "Last", "Very last"] {
+        lab.advance(SignedDuration::from_mins(30));
+        lab.patch(ODD, |row| drop(row.fields.insert("LASTNAME".into(), name.into()))).await;
+        let run = lab.contacts_done().await;
+        assert_eq!((run.counts.to_crm.changed, run.counts.conflicts), (1, 0), "{name}: {run:?}");
+        assert_eq!(lab.record(&anna).await.unwrap().text("lastname"), Some(name));
+        assert_eq!(lab.person_there(ODD).fields["LASTNAME"], name);
+    }
 }
 
 async fn what_is_cleared_is_cleared(on: On) {

@@ -42,7 +42,7 @@ async fn write<F>(store: &Store, work: F)
 where
     F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<(), Error>> + Send + 'static,
 {
-    store.write("test.scrub", work).await.unwrap();
+    store.write("test.scrub", work).await.expect("a write");
 }
 
 #[tokio::test(flavor = "multi_thread")]
