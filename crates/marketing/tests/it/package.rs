@@ -128,7 +128,7 @@ fn generations_by_name_and_version() {
     ] {
         assert_eq!(Era::of_version(version), era, "{version}");
     }
-    assert_eq!(package::file_name(Era::Crm2011, true), "EmailServiceConnector_1_0_0_0_2011_managed.zip");
+    assert_eq!(package::file_name(Era::Crm2011, true), "EmailServiceConnector_1_0_0_1_2011_managed.zip");
 }
 
 /// The buttons, pressed in a client of each time: what the script does there, one line for each.

@@ -126,8 +126,8 @@ fn killed_in_the_middle() {
 fn exported() {
     let house = House::quiet("");
     let said = house.one(&["solution", "export"]);
-    assert_eq!(said["file"], json!("EmailServiceConnector_1_0_0_0_365.zip"));
-    assert!(house.path("EmailServiceConnector_1_0_0_0_365.zip").exists());
+    assert_eq!(said["file"], json!("EmailServiceConnector_1_0_0_1_365.zip"));
+    assert!(house.path("EmailServiceConnector_1_0_0_1_365.zip").exists());
     for generation in ["2011", "2013", "2015", "2016", "365"] {
         let file = house.path(&format!("{generation}.zip"));
         let path = file.to_string_lossy();
