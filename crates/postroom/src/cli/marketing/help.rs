@@ -157,7 +157,10 @@ pub(in crate::cli) const HELP: &[Help] = &[
     ),
     help(
         "marketing campaign single",
-        &["postroom marketing campaign single 0199d9a0-0000-7000-8000-000000000001 --json"],
+        &[
+            "postroom marketing campaign single 0199d9a0-0000-7000-8000-000000000001",
+            "postroom marketing campaign single 0199d9a0-0000-7000-8000-000000000001 --json",
+        ],
         &[Exit::NotFound, Exit::Unreachable],
     ),
     help(
