@@ -14,6 +14,7 @@
 //! * [`mapping`] says which columns go with which data labels, [`fields`] converts and merges their values; [`lists`] keeps
 //!   marketing lists and their members in step, [`unsubscribes`] who left one of them, [`preferences`] what people want to hear
 //!   about; [`sends`] says whom a send mails, and what becomes of it.
+//! * [`queue`] are the requests that servers before 9.0 keep in a table of their own.
 //! * [`undo`] takes back what a run wrote on the CRM's records.
 //! * [`events`] are what people did with what they were sent, [`forms`] what they answered; [`person`] shows, proves and erases
 //!   one of them.
@@ -39,6 +40,7 @@ pub mod people;
 pub mod person;
 pub mod preferences;
 pub mod programs;
+pub mod queue;
 mod schema;
 pub mod sends;
 pub mod solution;

@@ -14,7 +14,7 @@
 //! A list that stands as it stood when both sides agreed last (`fingerprint`) is not compared again.
 //!
 //! Dynamic lists are asked for in their owner's name, go one way, and lose nobody by a query that fails or finds nobody.
-//! [`requests`] are the work rows of servers before 9.0. [`look`] is what people see of all this: how each list stands, and who
+//! [`requests`] are those who pressed *Sync now*. [`look`] is what people see of all this: how each list stands, and who
 //! would join and leave.
 
 pub mod act;
@@ -57,9 +57,9 @@ fn stream(list: Uuid, side: &str) -> String {
 /// Faults of either side that are not one list's matter; and, when everything else is done, what single lists ask.
 pub async fn run(turn: &mut Turn) -> Result<(), Halt> {
     turn.engine.read_people().await?;
-    let requests = requests::open(turn).await?;
+    let queued = crate::queue::lists(turn).await?;
     let mut lists = here::activated(turn).await?;
-    for list in lists.iter_mut().filter(|list| requests.iter().any(|request| request.list == list.at.id)) {
+    for list in lists.iter_mut().filter(|list| queued.contains(&list.at.id)) {
         list.requested = true;
     }
     let account = turn.account.name.clone();
@@ -78,7 +78,6 @@ pub async fn run(turn: &mut Turn) -> Result<(), Halt> {
         }
     }
     questions.extend(headers::bury(turn, &lists, known, &there).await?);
-    requests::close(turn, requests).await?;
     match questions.is_empty() {
         true => Ok(()),
         false => Err(Halt::Asks(questions.join("; "))),

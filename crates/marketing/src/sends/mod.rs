@@ -5,6 +5,8 @@
 //! * A row of `esc_emailsend` with the status *Requested* asks for a send. The flow ([`run`]) makes a row of `campaign_send`
 //!   under the same id, so that one row asks for one send, and wakes those whose moment has come; [`job::Sender`] takes a
 //!   send as far as it goes now.
+//! * Such a row is made by the button in the CRM, by our own commands and pages ([`ask`](self)), and by a row of the older servers'
+//!   queue ([`crate::queue`]).
 //! * [`state`] is the life of one send, as a machine without effects. Each step stores the next state before anything is done
 //!   in it. Before the *intent* every step may be repeated; after it the call is never made again: an answer that is lost, or
 //!   a process that died over it, is *unknown*, the service's traces are shown, and a person decides ([`hand`]).
@@ -19,6 +21,7 @@
 //!   lot by a send of its own with all of the above.
 //! * The request row is told how it stands, and what a user wishes on it is taken (`tell`).
 
+mod ask;
 pub mod audience;
 mod fill;
 mod follow;
@@ -30,7 +33,7 @@ mod newcomers;
 mod permit;
 mod preview;
 mod release;
-mod request;
+pub(crate) mod request;
 pub mod row;
 mod scan;
 pub mod single;
@@ -38,6 +41,8 @@ mod snapshot;
 pub mod state;
 mod tell;
 
+pub use ask::SendRequest;
+pub(crate) use ask::one;
 pub use hand::Decision;
 pub use job::Sender;
 pub use permit::{CrmRoles, Permits};
@@ -55,6 +60,7 @@ use crate::sync::{Halt, Turn};
 /// # Errors
 /// Those of the CRM and of the store. What becomes of a single send stands in its row.
 pub async fn run(turn: &mut Turn) -> Result<(), Halt> {
+    crate::queue::run(turn).await?;
     scan::run(turn).await?;
     if !turn.dry {
         crate::lists::requests::wake(turn).await?;

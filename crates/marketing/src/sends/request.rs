@@ -11,7 +11,7 @@ use crate::solution::options::Set;
 use crate::solution::roles::Duty;
 use crate::sync::Turn;
 
-pub(super) const TABLE: &str = "esc_emailsend";
+pub(crate) const TABLE: &str = "esc_emailsend";
 const LISTS: &str = "esc_emailsend_list";
 
 /// A request that is fit, and the campaign it is for.
@@ -77,26 +77,26 @@ pub(super) async fn read(turn: &Turn, send: &CampaignSend) -> Result<Fit, Fault>
     Ok(Fit { request, campaign })
 }
 
-pub(super) fn unfit(text: impl Into<String>) -> Fault {
+pub(crate) fn unfit(text: impl Into<String>) -> Fault {
     Fault::reject(Code::MARKETING_STATE, text)
 }
 
-pub(super) fn yes(row: &Record, column: &str) -> bool {
+pub(crate) fn yes(row: &Record, column: &str) -> bool {
     row.get(column).and_then(Value::as_bool) == Some(true)
 }
 
-pub(super) fn moment(row: &Record, column: &str) -> Option<Timestamp> {
+pub(crate) fn moment(row: &Record, column: &str) -> Option<Timestamp> {
     match row.get(column) {
         Some(Value::Time(at)) => Some(*at),
         _ => None,
     }
 }
 
-pub(super) fn number(row: &Record, column: &str) -> Option<u64> {
+pub(crate) fn number(row: &Record, column: &str) -> Option<u64> {
     row.int(column).and_then(|number| u64::try_from(number).ok())
 }
 
-pub(super) fn choice(row: &Record, column: &str, set: Set) -> Option<&'static str> {
+pub(crate) fn choice(row: &Record, column: &str, set: Set) -> Option<&'static str> {
     set.option(i32::try_from(row.int(column)?).ok()?)
 }
 
@@ -109,7 +109,7 @@ pub(super) async fn campaign_row(turn: &Turn, row: &Record) -> Result<Record, Fa
 }
 
 /// A campaign's row by its id.
-pub(super) async fn campaign(turn: &Turn, id: Uuid) -> Result<Record, Fault> {
+pub(crate) async fn campaign(turn: &Turn, id: Uuid) -> Result<Record, Fault> {
     let by_id = Query::of("esc_emailcampaign").filter(Filter::eq("esc_emailcampaignid", id));
     let Some(found) = turn.engine.crm.query(&by_id).await?.pop() else {
         return Err(unfit("the campaign of the request is gone from the CRM"));
@@ -165,7 +165,7 @@ async fn lists(turn: &Turn, send: Uuid) -> Result<Vec<Target>, Fault> {
 }
 
 /// Lists that a query answers, in the order of their ids, each fit to be sent to.
-pub(super) async fn targets(turn: &Turn, query: &Query) -> Result<Vec<Target>, Fault> {
+pub(crate) async fn targets(turn: &Turn, query: &Query) -> Result<Vec<Target>, Fault> {
     let mut rows = turn.engine.crm.query(query).await?;
     rows.sort_by_key(|row| row.at.id);
     rows.dedup_by_key(|row| row.at.id);
@@ -175,7 +175,8 @@ pub(super) async fn targets(turn: &Turn, query: &Query) -> Result<Vec<Target>, F
     rows.iter().map(|row| list(row, &turn.connected.row())).collect()
 }
 
-fn list(row: &Record, account: &RecordRef) -> Result<Target, Fault> {
+/// A list as a target of this account; the refusal says why it is none.
+pub(crate) fn list(row: &Record, account: &RecordRef) -> Result<Target, Fault> {
     let name = row.text("listname").unwrap_or_default().to_owned();
     let wrong = |why: &str| Err(unfit(format!("the list {name:?} {why}")));
     if row.int("statecode").is_some_and(|state| state != 0) {

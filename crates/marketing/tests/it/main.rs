@@ -28,7 +28,8 @@
 //! | unknown enumeration values | `campaigns::words_that_nobody_knows_are_no_error`, `events::unknown_words_are_stored`, `contacts::labels_go_both_ways` |
 //! | servers without alternate keys | the modules `webapi_2016` and `soap_2011` in contacts, lists, suppressions, sends, events, first_day, defects |
 //! | tables that change while we run | `columns` |
-//! | a CRM or its answers lost | `sweep::opt_outs_survive_lost_answers_of_the_crm`, `events::behaviour_survives_lost_answers_of_the_crm`, `defects::a_crm_that_was_put_back_is_read_anew` |
+//! | requests in the queue of servers before 9.0 | `queue` |
+//! | a CRM or its answers lost | `queue::lost_answers_double_nothing`, `sweep::opt_outs_survive_lost_answers_of_the_crm`, `events::behaviour_survives_lost_answers_of_the_crm`, `defects::a_crm_that_was_put_back_is_read_anew` |
 //! | a long random run on both sides | `consent_model`, for thousands of steps by `cargo xtask consent` |
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helper functions too")]
@@ -54,6 +55,7 @@ mod person;
 mod plan;
 mod points;
 mod preferences;
+mod queue;
 mod sends;
 mod singles;
 mod soap;

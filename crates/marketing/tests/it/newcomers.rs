@@ -34,14 +34,14 @@ impl Lab {
     }
 
     /// Somebody new joins the list.
-    async fn joins(&self, list: &RecordRef, number: u128, address: &str) -> RecordRef {
+    pub async fn joins(&self, list: &RecordRef, number: u128, address: &str) -> RecordRef {
         let at = self.contact(number, address).await;
         self.join(list, std::slice::from_ref(&at)).await;
         at
     }
 
     /// A quarter of an hour, and what it brings.
-    async fn quarter(&self) {
+    pub async fn quarter(&self) {
         self.advance(SignedDuration::from_mins(15));
         self.minutes(6).await;
     }

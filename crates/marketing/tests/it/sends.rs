@@ -60,7 +60,7 @@ on_old!(
 
 /// Nobody may do anything.
 #[derive(Debug)]
-struct Nobody;
+pub struct Nobody;
 
 #[async_trait::async_trait]
 impl Permits for Nobody {
@@ -70,13 +70,13 @@ impl Permits for Nobody {
 }
 
 impl Lab {
-    async fn three(&self) -> (Campaign, RecordRef) {
+    pub async fn three(&self) -> (Campaign, RecordRef) {
         let campaign = self.campaign("Spring").await;
         (campaign, self.people(&["anna@x.example", "bert@x.example", ODD]).await)
     }
 
     /// Writes to a request row as a user does.
-    async fn wish(&self, send: Uuid, column: &str, value: impl Into<Value>) {
+    pub async fn wish(&self, send: Uuid, column: &str, value: impl Into<Value>) {
         self.write(Record::new(RecordRef::new("esc_emailsend", send)).with(column, value)).await;
     }
 
@@ -85,7 +85,7 @@ impl Lab {
     }
 
     /// A user with a role, and the CRM as that user writes it.
-    async fn user(&self, number: u128, role: Option<&str>) -> (Uuid, Arc<dyn Crm>) {
+    pub async fn user(&self, number: u128, role: Option<&str>) -> (Uuid, Arc<dyn Crm>) {
         let id = Uuid::from_u128(0x05e4_0000 + number);
         let user = Record::new(RecordRef::new("systemuser", id))
             .with("firstname", "User")
@@ -106,7 +106,7 @@ impl Lab {
     }
 
     /// Calls of the one operation that sends.
-    fn calls_to_send(&self) -> u64 {
+    pub fn calls_to_send(&self) -> u64 {
         self.world
             .calls()
             .iter()
@@ -115,7 +115,7 @@ impl Lab {
             .sum()
     }
 
-    async fn until(&self, send: Uuid, state: State) {
+    pub async fn until(&self, send: Uuid, state: State) {
         for _ in 0..8 {
             let known = self.engine.campaign_send(send).await.unwrap();
             if known.is_some_and(|known| known.state == state) {

@@ -27,7 +27,7 @@ on_all!(
 );
 
 impl Lab {
-    async fn triggered(&self, name: &str) -> Campaign {
+    pub async fn triggered(&self, name: &str) -> Campaign {
         let id = self.draft(name).await;
         let campaign = i32::try_from(id).unwrap();
         self.world.arrange(1, Arrangement::Triggered { campaign }).unwrap();
@@ -46,7 +46,7 @@ impl Lab {
         at.id
     }
 
-    async fn singles_minute(&self) {
+    pub async fn singles_minute(&self) {
         self.minute().await;
         let options = Jobs { poll: Duration::from_millis(20), ..Jobs::with_lease(Duration::from_secs(5)) };
         let workers = vec![Arc::new(SingleSender(self.engine.clone())) as Arc<dyn postroom_jobs::Worker>];

@@ -10,11 +10,11 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use jiff::Timestamp;
-use postroom_core::{Change, ChangeSet, Code, Crm, Fault, Filter, Query, Record, RecordRef, Value};
+use postroom_core::{Code, Crm, Fault, Filter, Query, Value};
 use postroom_marketing::campaigns::look::Seen;
 use postroom_marketing::sends::audience;
-use postroom_marketing::sends::row;
-use postroom_marketing::sends::{CampaignSend, Decision};
+use postroom_marketing::sends::row::{self, SplitAsk};
+use postroom_marketing::sends::{CampaignSend, Decision, SendRequest};
 use postroom_marketing::solution::options::Set;
 use postroom_marketing::sync::SyncType;
 use postroom_store::Error;
@@ -26,7 +26,6 @@ use super::campaigns::row_of;
 use super::shown::{SendChange, SendOrder, SendView};
 use crate::{Actor, Operations, audit};
 
-const TABLE: &str = "esc_emailsend";
 /// Sends that are looked through; they are made by people, and number in the hundreds.
 const MOST: u64 = 10_000;
 /// What the audit trail calls asking for a send.
@@ -165,8 +164,8 @@ impl Operations {
             format!("campaign {} to {}; {} expected", seen.id, audience.lists.join(", "), ask.expected);
         self.record_audit(audit::Entry::new(actor, engine.clock.now(), ASKED, id, &detail)).await?;
         let user = self.crm_of(actor).await?;
-        let row = draft(&RecordRef::new(TABLE, id), row_of(&seen)?, &seen, ask, engine.clock.now());
-        let changed = request(&*user, &*engine.crm, row, &lists).await?;
+        let request = wanted(id, row_of(&seen)?, &seen, lists, ask, engine.clock.now());
+        let changed = request.request(&*user, &*engine.crm).await?;
         engine.ask(&seen.account, SyncType::Sends, &actor.name).await?;
         Ok(SendOrder { id: Some(id), changed, audience, dry_run })
     }
@@ -323,55 +322,29 @@ impl Operations {
     }
 }
 
-/// Writes the request: the row by `user`, whose name it then bears; its lists, and only then the status that asks, by postroom's
-/// own user, who may in every organisation. False when it was made before.
-async fn request(user: &dyn Crm, own: &dyn Crm, row: Record, lists: &[Uuid]) -> Result<bool, Fault> {
-    let at = row.at.clone();
-    let by_id = Query::of(TABLE).select(&["esc_sendstatus"]).filter(Filter::eq("esc_emailsendid", at.id));
-    if let Some(known) = own.query(&by_id).await?.pop()
-        && known.int("esc_sendstatus") != Some(i64::from(status("Draft")))
-    {
-        return Ok(false);
+fn wanted(
+    id: Uuid,
+    campaign: Uuid,
+    seen: &Seen,
+    lists: Vec<Uuid>,
+    ask: &SendAsk,
+    now: Timestamp,
+) -> SendRequest {
+    let split = ask.split.as_ref().map(|split| SplitAsk {
+        metric: split.metric.clone(),
+        percent: split.percent,
+        hours: split.hours,
+    });
+    SendRequest {
+        id,
+        campaign,
+        name: seen.name.clone(),
+        lists,
+        due: ask.at.unwrap_or(now),
+        expected: Some(ask.expected),
+        split,
+        new_members: ask.new_members,
     }
-    one(user, Change::Create(row)).await?;
-    let lists: Vec<RecordRef> = lists.iter().map(|list| RecordRef::new("list", *list)).collect();
-    own.associate("esc_emailsend_list", &at, &lists).await?;
-    one(own, Change::Update(Record::new(at).with("esc_sendstatus", status("Requested")))).await?;
-    Ok(true)
-}
-
-fn status(label: &str) -> i32 {
-    Set::SendStatus.value(label).expect("a label of the set")
-}
-
-fn draft(at: &RecordRef, campaign: Uuid, seen: &Seen, ask: &SendAsk, now: Timestamp) -> Record {
-    let kind = if ask.new_members { "New Member" } else { "Campaign Send" };
-    let kind = Set::SendType.value(kind).expect("a label of the set");
-    let expected = i64::try_from(ask.expected).unwrap_or(i64::MAX);
-    let name: String = seen.name.chars().take(100).collect();
-    let mut row = Record::new(at.clone())
-        .with("esc_name", name)
-        .with("esc_emailcampaignid", Value::lookup("esc_emailcampaign", campaign))
-        .with("esc_scheduledsenddate", ask.at.unwrap_or(now))
-        .with("esc_sendtype", kind)
-        .with("esc_sendstatus", status("Draft"))
-        .with("esc_expectedcount", expected);
-    if let Some(split) = &ask.split {
-        row = row
-            .with("esc_issplittestsend", true)
-            .with(
-                "esc_splittestmetric",
-                Set::SplitMetric.value(&split.metric).map_or(Value::Null, Value::from),
-            )
-            .with("esc_splittestpercent", i64::from(split.percent))
-            .with("esc_splittesthours", i64::from(split.hours));
-    }
-    row
-}
-
-async fn one(crm: &dyn Crm, change: Change) -> Result<(), Fault> {
-    let mut answers = crm.apply(vec![ChangeSet { changes: vec![change] }]).await;
-    answers.pop().unwrap_or_else(|| Err(Fault::bug("the CRM gave no answer for the set"))).map(drop)
 }
 
 #[cfg(test)]
