@@ -9,6 +9,7 @@ use postroom_core::{Code, Crm, Fault, Verdict};
 use postroom_marketing::solution::install::{self, Done, Order};
 use postroom_marketing::solution::look::{Registered, Standing, State, look};
 use postroom_marketing::solution::mark::{Connector, Mark};
+use postroom_marketing::solution::plan::Clash;
 use postroom_marketing::solution::{Era, VERSION};
 use serde::Serialize;
 use uuid::Uuid;
@@ -49,9 +50,14 @@ pub struct SolutionView {
     pub connector: Option<Mark>,
     /// Why nothing may be installed, when nothing may.
     pub refused: Option<String>,
-    /// `installed`, `upgraded`, `unchanged`, `uninstalled`; nothing when only looking.
+    /// Everything that is in the way, and how it differs.
+    pub clashes: Vec<Clash>,
+    /// Other solutions that hold tables of these names, and those tables: they are never changed nor taken away.
+    pub holders: Vec<String>,
+    pub theirs: Vec<&'static str>,
+    /// `installed`, `adopted`, `upgraded`, `unchanged`, `uninstalled`; nothing when only looking.
     pub outcome: Option<&'static str>,
-    /// The solution's tables that are there: with uninstalling they go, with their rows.
+    /// The solution's tables that are there: with uninstalling they go, with their rows, but for those of other solutions.
     pub tables: Vec<&'static str>,
     pub dry_run: bool,
 }
@@ -73,8 +79,11 @@ impl SolutionView {
             missing: standing.plan.steps.iter().map(|step| step.name()).collect(),
             connector: standing.mark.clone(),
             refused,
+            clashes: standing.plan.clashes.clone(),
+            holders: standing.holders.clone(),
+            theirs: standing.theirs.clone(),
             outcome: None,
-            tables: standing.own.clone(),
+            tables: standing.own.iter().copied().filter(|table| !standing.theirs.contains(table)).collect(),
             dry_run: false,
         }
     }
@@ -124,6 +133,7 @@ impl Operations {
         let outcome = match done {
             Done::Installed => "installed",
             Done::Upgraded => "upgraded",
+            Done::Adopted => "adopted",
             Done::Unchanged => "unchanged",
         };
         self.audit_solution(actor, "solution.install", outcome).await?;
@@ -144,7 +154,7 @@ impl Operations {
         if ask.dry_run {
             return Ok(SolutionView { dry_run: true, ..view });
         }
-        let detail = format!("{} tables", standing.own.len());
+        let detail = format!("{} tables", view.tables.len());
         self.audit_solution(actor, "solution.uninstall", &detail).await?;
         let gone = install::uninstall(crm, &standing, &self.order(ask)).await?;
         self.audit_solution(actor, "solution.uninstall", if gone { "uninstalled" } else { "was not there" })
@@ -192,6 +202,7 @@ impl Operations {
         let standing = look(crm, ask.era).await?;
         match standing.state() {
             State::Installed => install::install(crm, &standing, order).await.map(|_| Done::Upgraded),
+            State::Adopted => install::install(crm, &standing, order).await.map(|_| Done::Adopted),
             _ => Err(Fault::new(
                 Verdict::Unknown,
                 Code::CRM_AWAY,

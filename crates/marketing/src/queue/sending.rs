@@ -48,7 +48,7 @@ pub(super) async fn send(turn: &Turn, item: &Item, wanted: Send) -> Result<Stand
         split: wanted.split,
         new_members: wanted.new_members,
     };
-    request.request(maker.as_ref(), turn.engine.crm.as_ref()).await?;
+    request.request(maker.as_ref(), turn.engine.crm.as_ref()).await.map_err(in_name)?;
     Ok(Standing::Waits(None))
 }
 
@@ -59,7 +59,7 @@ pub(super) async fn single(turn: &Turn, item: &Item, wanted: &Single) -> Result<
     let query = Query::of(SINGLES).select(&["esc_sendstatus", "esc_error"]).filter(by_id);
     let Some(known) = turn.engine.crm.query(&query).await?.pop() else {
         let maker = maker(turn, item, Duty::SendSingle).await?;
-        one(maker.as_ref(), Change::Create(request(turn, at, wanted))).await?;
+        one(maker.as_ref(), Change::Create(request(turn, at, wanted))).await.map_err(in_name)?;
         return Ok(Standing::Waits(None));
     };
     let why = known.text("esc_error").filter(|text| !text.is_empty()).map(str::to_owned);
@@ -108,6 +108,12 @@ async fn maker(turn: &Turn, item: &Item, duty: Duty) -> Result<Arc<dyn Crm>, Fau
             "this CRM cannot be written to in another one's name, so {TABLE} asks for no mail: press Send"
         ))
     })
+}
+
+/// The CRM's own words say which right is missing, and not that it is somebody else's.
+fn in_name(fault: Fault) -> Fault {
+    let text = format!("it could not be asked for in the name of who wrote the row: {}", fault.message);
+    Fault { message: text, ..fault }
 }
 
 async fn may(turn: &Turn, user: Uuid, duty: Duty) -> Result<(), Fault> {

@@ -69,6 +69,11 @@ impl Definition {
         }
     }
 
+    /// Whether it changes what is there; else it adds something.
+    pub fn changes(&self) -> bool {
+        matches!(self, Definition::Widen { .. } | Definition::Option { .. })
+    }
+
     /// What it is about, for people: `table esc_form`.
     pub fn name(&self) -> String {
         match self {

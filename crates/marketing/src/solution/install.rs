@@ -30,6 +30,8 @@ pub struct Order {
 pub enum Done {
     Installed,
     Upgraded,
+    /// What another solution's tables lacked was added to them; they stay as they are.
+    Adopted,
     /// All of it was there.
     Unchanged,
 }
@@ -69,11 +71,15 @@ pub async fn install(crm: &dyn Crm, standing: &Standing, order: &Order) -> Resul
     }
     let done = match standing.state() {
         State::Absent => Done::Installed,
-        State::Installed => Done::Unchanged,
+        State::Installed | State::Adopted => Done::Unchanged,
+        State::Fitting => Done::Adopted,
         _ => Done::Upgraded,
     };
     if done != Done::Unchanged {
-        let file = package::file(standing.era, true);
+        let file = match standing.is_beside() {
+            true => package::beside(standing.era, &standing.plan.steps, &standing.roles),
+            false => package::file(standing.era, true),
+        };
         crm.import_solution(file.into(), order.job).await?;
         made(crm, standing).await?;
     }
@@ -85,7 +91,7 @@ pub async fn install(crm: &dyn Crm, standing: &Standing, order: &Order) -> Resul
 async fn made(crm: &dyn Crm, before: &Standing) -> Result<(), Fault> {
     let after = look(crm, Some(before.era)).await?;
     match after.state() {
-        State::Installed => Ok(()),
+        State::Installed | State::Adopted => Ok(()),
         state => {
             let first = after.plan.steps.first().map_or_else(|| format!("{state:?}"), |step| step.name());
             let text = format!(
@@ -96,7 +102,8 @@ async fn made(crm: &dyn Crm, before: &Standing) -> Result<(), Fault> {
     }
 }
 
-/// Takes the solution away, **with all its rows**. What is not there is a success: `false`.
+/// Takes the solution away, **with all its rows**. What is not there is a success: `false`. Tables of another solution stay,
+/// with their rows; the columns that they were given go.
 ///
 /// # Errors
 /// Another connector's mark; an unmanaged solution, whose tables would stay; what the CRM says, such as that something else

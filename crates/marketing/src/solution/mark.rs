@@ -43,6 +43,12 @@ impl Connector {
 }
 
 impl Mark {
+    /// Of a connector that left none.
+    pub fn of_nobody() -> Mark {
+        let connector = Connector { id: String::new(), name: String::new() };
+        Mark { connector, heartbeat: None, version: None }
+    }
+
     fn refusal(&self) -> Fault {
         let Connector { id, name } = &self.connector;
         let last = self.heartbeat.map_or_else(|| "at an unknown time".to_owned(), |at| format!("at {at}"));
@@ -112,18 +118,18 @@ pub async fn write(
         .with("esc_deletionscanenabled", true)
         .with("esc_deletionscanminutes", 60)
         .with("esc_loglevel", Set::LogLevel.value("Warning").map(i64::from).unwrap_or_default());
+    if take_over {
+        for strange in rows(crm).await?.into_iter().filter(|known| known.at != row()) {
+            one(crm, Change::Delete(strange.at)).await?;
+        }
+    }
     match one(crm, Change::CreateNew(fresh)).await {
         Ok(()) => return Ok(()),
         Err(fault) if fault.code == Code::CRM_DUPLICATE => {}
         Err(fault) => return Err(fault),
     }
-    match take_over {
-        false => connector.may_work(read(crm).await?.as_ref())?,
-        true => {
-            for strange in rows(crm).await?.into_iter().filter(|known| known.at != row()) {
-                one(crm, Change::Delete(strange.at)).await?;
-            }
-        }
+    if !take_over {
+        connector.may_work(read(crm).await?.as_ref())?;
     }
     one(crm, Change::Update(said(Record::new(row())))).await
 }

@@ -37,6 +37,9 @@ use options::Set;
 
 /// The unique name of the solution.
 pub const UNIQUE_NAME: &str = "EmailServiceConnector";
+/// The unique name of what is added to tables of the same names that somebody else made: of another name, so that it is known
+/// whose the tables are, and goes without them.
+pub const BESIDE_NAME: &str = "EmailServiceConnectorBeside";
 pub const DISPLAY_NAME: &str = "Email Service Connector";
 /// The publisher's customization prefix.
 pub const PREFIX: &str = "esc";

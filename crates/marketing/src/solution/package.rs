@@ -3,6 +3,8 @@
 //! A managed file is what an organisation gets; it can be taken away again whole. An unmanaged one is for whoever wants to
 //! change it in an organisation of his own. Below 9.0 the unmanaged one has no site map: there is one map for the whole
 //! organisation, and importing an unmanaged map puts it in the place of the one that is there.
+//!
+//! Where another solution's tables of the same names fit ([`super::plan::beside`]), [`beside`] has only what they lack.
 
 use postroom_core::metadata::{
     ColumnInfo, ColumnKind, Label, OptionItem, OptionSet, RequiredLevel, TableInfo,
@@ -11,9 +13,13 @@ use postroom_formats::solution::{
     self as format, Entity, Manifest, Package, Publisher, Root, Solution, component,
 };
 
+use super::definition::Definition;
 use super::faces::{app, forms, ribbon, views};
 use super::roles::Role;
-use super::{DISPLAY_NAME, Era, OPTION_PREFIX, PREFIX, UNIQUE_NAME, VERSION, definitions, extended, tables};
+use super::{
+    BESIDE_NAME, DISPLAY_NAME, Era, OPTION_PREFIX, PREFIX, UNIQUE_NAME, VERSION, definitions, extended,
+    tables,
+};
 
 impl Era {
     /// The version of files that servers of this generation take. One of an older generation is taken by newer servers, too.
@@ -34,6 +40,74 @@ impl Era {
 /// Never: the description has nothing that its generation cannot hold, which a test tries for each.
 pub fn file(era: Era, managed: bool) -> Vec<u8> {
     format::write(&solution(era, managed), era.package()).expect("a generation's own description fits it")
+}
+
+/// The bytes of the file that adds what tables of another solution lack, and nothing that would change or stand beside what it
+/// has: no forms and buttons on its tables, no navigation, and no role of a name that is given.
+///
+/// # Panics
+/// Never, as [`file`].
+pub fn beside(era: Era, steps: &[Definition], roles: &[&str]) -> Vec<u8> {
+    let mut solution = solution(era, true);
+    let is_wanted = |test: &dyn Fn(&Definition) -> bool| steps.iter().any(test);
+    solution.entities = solution.entities.into_iter().filter_map(|entity| lacking(entity, steps)).collect();
+    solution.option_sets.retain(|set| {
+        is_wanted(&|step| matches!(step, Definition::OptionSet(wanted) if wanted.name == set.name))
+    });
+    solution.one_to_many.retain(|one| {
+        is_wanted(&|step| {
+            matches!(step, Definition::Lookup { relation, .. } if relation.schema_name == one.schema_name)
+        })
+    });
+    solution.many_to_many.retain(|many| {
+        is_wanted(
+            &|step| matches!(step, Definition::ManyToMany(pairs) if pairs.schema_name == many.schema_name),
+        )
+    });
+    solution.roles.retain(|role| !roles.contains(&role.name.as_str()));
+    (solution.site_map, solution.web_resources) = (None, Vec::new());
+    (solution.app_site_maps, solution.apps) = (Vec::new(), Vec::new());
+    let mut manifest = manifest(era, true, &solution.entities, &solution.option_sets);
+    manifest.roots.retain(|root| match root.kind {
+        component::ENTITY | component::OPTION_SET => true,
+        component::ROLE => solution.roles.iter().any(|role| Some(role.id) == root.id),
+        _ => false,
+    });
+    manifest.unique_name = BESIDE_NAME.to_owned();
+    manifest.names = Label::english("Email Service Connector (beside another solution)");
+    solution.manifest = manifest;
+    format::write(&solution, era.package()).expect("a part of a description fits where the whole does")
+}
+
+/// What an organisation lacks of a table: all of it, some columns and keys, or nothing.
+fn lacking(mut entity: Entity, steps: &[Definition]) -> Option<Entity> {
+    let name = entity.table.logical_name.clone();
+    if steps.iter().any(|step| matches!(step, Definition::Table(table) if table.logical_name == name)) {
+        return Some(Entity { ribbon: None, ..entity });
+    }
+    let lacks_column = |column: &ColumnInfo| {
+        steps.iter().any(|step| match step {
+            Definition::Column { table, column: wanted } => {
+                *table == name && wanted.logical_name == column.logical_name
+            }
+            Definition::Lookup { relation, .. } => {
+                relation.referencing_table == name && relation.referencing_column == column.logical_name
+            }
+            _ => false,
+        })
+    };
+    entity.table.columns.retain(lacks_column);
+    let lacks_key = steps.iter().any(|step| matches!(step, Definition::Key { table, .. } if *table == name));
+    if !lacks_key {
+        entity.table.keys.clear();
+    }
+    if entity.table.columns.is_empty() && entity.table.keys.is_empty() {
+        return None;
+    }
+    // As with the platform's own tables: only what is named is added.
+    (entity.table.is_custom, entity.ribbon) = (false, None);
+    (entity.forms, entity.views) = (Vec::new(), Vec::new());
+    Some(entity)
 }
 
 /// `EmailServiceConnector_1_0_0_0_managed.zip`, as the platform names its exports, with the generation.

@@ -46,7 +46,8 @@ pub struct Lab {
     database: Database,
 }
 
-fn areas() -> [&'static [postroom_store::migrate::Migration]; 3] {
+/// What a database of a lab has.
+pub fn areas() -> [&'static [postroom_store::migrate::Migration]; 3] {
     [postroom_jobs::MIGRATIONS, postroom_marketing::MIGRATIONS, postroom_embedded::MIGRATIONS]
 }
 

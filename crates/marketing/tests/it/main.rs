@@ -34,6 +34,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helper functions too")]
 
+mod adopt;
 mod bench;
 mod campaigns;
 mod columns;

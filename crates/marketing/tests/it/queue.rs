@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use jiff::SignedDuration;
 use postroom_core::{Change, ChangeSet, Crm, Record, RecordRef, Value};
+use postroom_embedded::access::roles::BASIC_USER;
 use postroom_marketing::sends::state::State;
 use postroom_marketing::solution::options::Set;
 use postroom_marketing::solution::roles::Role;
@@ -53,11 +54,12 @@ impl Lab {
         self.queued_by(&self.crm, number, kind, payload).await
     }
 
-    /// A user who has one of the solution's own roles, and the CRM as that user writes it.
+    /// A user who has one of the solution's own roles on top of an ordinary one, and the CRM as that user writes it.
     async fn marketer(&self, number: u128, role: Role) -> (Uuid, Arc<dyn Crm>) {
         let (id, crm) = self.user(number, None).await;
-        let (user, role) = (RecordRef::new("systemuser", id), RecordRef::new("role", role.id()));
-        self.crm.associate("systemuserroles_association", &user, &[role]).await.unwrap();
+        let roles = [role.id(), BASIC_USER].map(|role| RecordRef::new("role", role));
+        let user = RecordRef::new("systemuser", id);
+        self.crm.associate("systemuserroles_association", &user, &roles).await.unwrap();
         (id, crm)
     }
 
@@ -139,7 +141,9 @@ async fn each_synchronisation_is_asked_for(on: On) {
         lab.queue_until(&row, "Complete").await;
         for sync_type in types {
             let last = lab.last(*sync_type).await;
-            assert!(last.started >= begun && last.asked.contains("queue"), "{kind}: {last:?}");
+            // Opt-outs are asked for by every minute of a test.
+            let asked = last.asked.contains("queue") || *sync_type == SyncType::Suppressions;
+            assert!(last.started >= begun && asked, "{kind}: {last:?}");
         }
     }
     // A run that goes wrong is told, and is not asked for again.
@@ -302,9 +306,18 @@ async fn one_person_is_mailed(on: On) {
             campaign.row.id, person.id
         )
     };
-    let (_, hers) = lab.marketer(1, Role::Manager).await;
+    let (manager, hers) = lab.marketer(1, Role::Manager).await;
+    // She may only write about people of her own.
     let row = lab.queued_by(hers.as_ref(), 1, "Single send", &text(&odd)).await;
-    let never = lab.queued(2, "Single send", &text(&out)).await;
+    lab.queue_until(&row, "Failed").await;
+    let (_, error) = lab.queue_shown(&row).await;
+    assert!(
+        error.contains("in the name of who wrote the row") && error.contains("AppendToAccess"),
+        "{error}"
+    );
+    lab.write(Record::new(odd.clone()).with("ownerid", Value::lookup("systemuser", manager))).await;
+    let row = lab.queued_by(hers.as_ref(), 2, "Single send", &text(&odd)).await;
+    let never = lab.queued(3, "Single send", &text(&out)).await;
     lab.queue_until(&row, "Complete").await;
     lab.queue_until(&never, "Failed").await;
     assert_eq!(lab.mailed(campaign.id), [ODD]);

@@ -9,6 +9,7 @@ use postroom_core::{Code, Fault, Query, code};
 use postroom_marketing::Engine;
 use postroom_marketing::accounts::{self, Known};
 use postroom_marketing::consent::gate;
+use postroom_marketing::solution::look;
 use postroom_store::Error;
 use serde::Serialize;
 
@@ -99,6 +100,7 @@ impl Operations {
         for step in crm_tables(engine).await {
             found.add(step);
         }
+        found.add(crm_solution(engine).await);
         Ok(AccountCheck { name: name.to_owned(), ..found })
     }
 
@@ -302,6 +304,26 @@ fn capabilities(able: &Capabilities) -> String {
     match missing.is_empty() {
         true => people.to_owned(),
         false => format!("{people}; the account lacks {}", missing.join(", ")),
+    }
+}
+
+/// Whether tables and columns are as this program needs them, by definitions alone: the connector's user may not read solutions.
+async fn crm_solution(engine: &Engine) -> CheckStep {
+    let name = "crm solution";
+    let fit = match look::fit(engine.crm.as_ref()).await {
+        Ok(fit) => fit,
+        Err(fault) => return CheckStep::fault(name, &fault),
+    };
+    let status = "look at all of it: postroom solution status";
+    match (fit.clashes.as_slice(), fit.steps.as_slice()) {
+        ([], []) => CheckStep::well(name, format!("all {} definitions fit", fit.present)),
+        ([], [first, rest @ ..]) => {
+            let text = format!("{} is missing, and {} more", first.name(), rest.len());
+            CheckStep::failed(name, text, "run: postroom solution upgrade, or install where it never was")
+        }
+        ([first, rest @ ..], _) => {
+            CheckStep::failed(name, format!("{first}; and {} more", rest.len()), status)
+        }
     }
 }
 

@@ -150,10 +150,23 @@ fn lines(view: &SolutionView) -> Vec<String> {
         ));
         return lines;
     }
+    if !view.holders.is_empty() {
+        let holders = view.holders.join(" and ");
+        lines.push(format!(
+            "{} of these tables are of the solution {holders}, and stay as they are",
+            view.theirs.len()
+        ));
+    }
     lines.push(format!("definitions: {} there, {} missing", view.present, view.missing.len()));
     lines.extend(view.missing.iter().take(NAMED).map(|name| format!("  would make {name}")));
     if view.missing.len() > NAMED {
         lines.push(format!("  and {} more: see --json", view.missing.len() - NAMED));
+    }
+    lines.extend(view.clashes.iter().take(NAMED).map(|clash| {
+        format!("  does not fit: {} is {} and would have to be {}", clash.what, clash.found, clash.wanted)
+    }));
+    if view.clashes.len() > NAMED {
+        lines.push(format!("  and {} more do not fit: see --json", view.clashes.len() - NAMED));
     }
     lines.extend(view.refused.iter().map(|why| format!("nothing may be installed: {why}")));
     lines
@@ -166,6 +179,9 @@ fn next(view: &SolutionView) -> &'static str {
             "give people their roles in the CRM: docs/SOLUTION.md; take it away: postroom solution uninstall"
         }
         (None, State::Absent) => "put it into the CRM: postroom solution install",
+        (None, State::Fitting) => {
+            "use these tables, and add what they lack: stop the other connector, then postroom solution install"
+        }
         (None, State::Outdated) => "bring it up to date: postroom solution upgrade",
         (None, _) => "more: docs/SOLUTION.md",
     }
