@@ -9,7 +9,7 @@ use postroom_embedded::access::roles::BASIC_USER;
 use postroom_marketing::sends::state::State;
 use postroom_marketing::solution::options::Set;
 use postroom_marketing::solution::roles::Role;
-use postroom_marketing::sync::SyncType;
+use postroom_marketing::sync::{RunState, SyncType};
 use postroom_sandbox::dotdigital::{Fault, Switch};
 use uuid::Uuid;
 
@@ -350,5 +350,6 @@ async fn newer_servers_have_no_queue(on: On) {
     let lab = Lab::new(on).await;
     assert!(lab.crm.metadata(&["esc_messagequeue"]).await.is_err());
     lab.minutes(2).await;
-    assert_eq!(lab.last(SyncType::Sends).await.counts.read, 0);
+    let last = lab.last(SyncType::Sends).await;
+    assert_eq!((last.state, last.counts.read), (RunState::Done, 0), "{last:?}");
 }
