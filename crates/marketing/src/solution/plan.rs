@@ -68,6 +68,11 @@ pub fn beside(era: Era, have: &Metadata) -> Plan {
     for wanted in &want.many_to_many {
         plan.pairs(wanted, have);
     }
+    for clash in plan.steps.iter().flat_map(|step| wrong_choices(step, have)) {
+        if !plan.clashes.contains(&clash) {
+            plan.clashes.push(clash);
+        }
+    }
     let (grows, steps) = std::mem::take(&mut plan.steps).into_iter().partition(Definition::changes);
     plan.steps = steps;
     plan.clashes.extend(grows.into_iter().map(|step: Definition| grown(&step, have)));
@@ -152,7 +157,8 @@ impl Plan {
             Some(known)
                 if self.beside && choices(&known.kind).is_some() && choices(&column.kind).is_some() =>
             {
-                match other_choices(&known.kind, &column.kind) {
+                let sets = choices(&known.kind).zip(choices(&column.kind));
+                match sets.and_then(|(known, wanted)| other_choices(known, wanted)) {
                     Some((found, wanted)) => {
                         self.clashes.push(Clash::new(
                             format!("column {table}.{}", column.logical_name),
@@ -267,6 +273,22 @@ fn grown(step: &Definition, have: &Metadata) -> Clash {
     Clash::new(step.name(), found, wanted)
 }
 
+/// Choices of somebody else that a new column would have, and that do not fit it.
+fn wrong_choices(step: &Definition, have: &Metadata) -> Vec<Clash> {
+    let columns = match step {
+        Definition::Table(table) => table.columns.as_slice(),
+        Definition::Column { column, .. } => std::slice::from_ref(column),
+        _ => &[],
+    };
+    let differ = columns.iter().filter_map(|column| {
+        let set = choices(&column.kind)?;
+        let known = have.option_sets.iter().find(|known| known.name == set.name)?;
+        let (found, wanted) = other_choices(known, set)?;
+        Some(Clash::new(format!("choices {}", set.name), found, wanted))
+    });
+    differ.collect()
+}
+
 fn choices(kind: &ColumnKind) -> Option<&OptionSet> {
     match kind {
         ColumnKind::Picklist { options, .. } => Some(options),
@@ -275,8 +297,7 @@ fn choices(kind: &ColumnKind) -> Option<&OptionSet> {
 }
 
 /// Values that somebody else's choices lack, or call otherwise: what is found, and what is wanted.
-fn other_choices(known: &ColumnKind, wanted: &ColumnKind) -> Option<(String, String)> {
-    let (known, wanted) = (choices(known)?, choices(wanted)?);
+fn other_choices(known: &OptionSet, wanted: &OptionSet) -> Option<(String, String)> {
     let (mut found, mut missed) = (Vec::new(), Vec::new());
     for option in &wanted.options {
         let label = option.label.text().unwrap_or_default();

@@ -251,6 +251,17 @@ fn each_difference_is_named() {
         |have| have.many_to_many[0].second.table = "campaign".to_owned(),
         &["relationship esc_emailsend_list is campaign and esc_emailsend and not esc_emailsend and list"],
     );
+    // A column that is missing would have choices that lack its values.
+    check(
+        |have| {
+            table(have, "esc_emailcampaign").columns.retain(|column| column.logical_name != "esc_sendstate");
+            let set = have.option_sets.iter_mut().find(|set| set.name == "esc_sendstate").unwrap();
+            set.options.truncate(3);
+        },
+        &[
+            "choices esc_sendstate is the choices esc_sendstate without these values and not choices with 272030003 Send Failed",
+        ],
+    );
     // Choices of another name that have the same values do as well.
     check(
         |have| match kind(have, "esc_emailcampaign", "esc_sendstate") {
