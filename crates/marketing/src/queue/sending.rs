@@ -26,7 +26,9 @@ pub(super) async fn send(turn: &Turn, item: &Item, wanted: Send) -> Result<Stand
         return Ok(match send.state {
             // A send to new members goes on until somebody cancels it.
             State::Sent | State::Watching => Standing::Complete,
-            State::Failed => Standing::Failed(send.details.error.unwrap_or_default()),
+            State::Failed => Standing::Failed(
+                send.details.error.unwrap_or_else(|| "the send failed: look at its Email Send".to_owned()),
+            ),
             State::Cancelled => Standing::Failed("the send was cancelled: look at its Email Send".to_owned()),
             _ => Standing::Waits(send.details.question.or(send.details.error)),
         });

@@ -46,7 +46,7 @@ pub fn file(era: Era, managed: bool) -> Vec<u8> {
 /// has: no forms and buttons on its tables, no navigation, and no role of a name that is given.
 ///
 /// # Panics
-/// Never, as [`file`].
+/// Never, as [`file()`].
 pub fn beside(era: Era, steps: &[Definition], roles: &[&str]) -> Vec<u8> {
     let mut solution = solution(era, true);
     let is_wanted = |test: &dyn Fn(&Definition) -> bool| steps.iter().any(test);
