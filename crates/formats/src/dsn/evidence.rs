@@ -46,7 +46,7 @@ fn has_null_path(letter: &Letter) -> bool {
     path.is_some_and(|path| NULL_PATHS.contains(&path.as_str()) || is_daemon(&path))
 }
 
-fn is_daemon(from: &str) -> bool {
+pub(super) fn is_daemon(from: &str) -> bool {
     let from = from.to_lowercase();
     let bare = from.trim();
     bare == "<>" || bare.ends_with(" <>") || SENDER_WORDS.iter().any(|words| bare.contains(words))

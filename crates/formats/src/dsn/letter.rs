@@ -12,8 +12,9 @@ pub(super) struct Letter {
     pub subject: String,
     /// `Return-Path` as written, if there is one.
     pub return_path: Option<String>,
-    /// `From` as written.
+    /// `From` and `To` as written.
     pub from: String,
+    pub to: String,
     /// `X-Failed-Recipients`, Exim's and Google's.
     pub failed_recipients: Option<String>,
     /// The id this mail answers, by its own headers.
@@ -37,6 +38,7 @@ impl Letter {
             subject: mail.subject.clone(),
             return_path: mail.header("Return-Path"),
             from: mail.header("From").unwrap_or_default(),
+            to: joined(mail, "To").unwrap_or_default(),
             answers: mail.in_reply_to.first().or(mail.references.last()).cloned(),
             failed_recipients: joined(mail, "X-Failed-Recipients"),
             ..Letter::default()

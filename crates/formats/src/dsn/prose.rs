@@ -23,6 +23,9 @@ pub(super) fn bounce(letter: &Letter) -> Option<Report> {
     if addresses.is_empty() {
         addresses = original.to.iter().take(MOST_RECIPIENTS).cloned().collect();
     }
+    if addresses.is_empty() {
+        addresses.extend(only_other(&words.human, letter));
+    }
     if addresses.is_empty() && !evidence::from_machine(letter) {
         return None;
     }
@@ -48,6 +51,7 @@ fn recipient(letter: &Letter, words: &Words, address: String, only: bool, late: 
     }
     let reading = reason::Reading {
         words: [&section, whole, &letter.subject, "", ""],
+        dialogue: words.dialogue(),
         status: found.status.as_deref(),
         code: found.code,
         late,
@@ -72,14 +76,18 @@ pub(super) struct Words {
     pub addresses: Vec<String>,
     /// Places in `human` where the words about an address begin.
     places: Vec<(usize, String)>,
+    /// Each place is a line of a transcript; what follows it is about something else.
+    are_lines: bool,
 }
 
 impl Words {
     pub(super) fn of(letter: &Letter) -> Words {
         let human = without_quotations(before_fold(&letter.text));
         let mut places = at_line_heads(&human);
+        let mut are_lines = false;
         if places.is_empty() {
             places = echoed(&human);
+            are_lines = places.len() > 1;
         }
         if places.is_empty() {
             places = behind_phrases(&human);
@@ -93,7 +101,7 @@ impl Words {
             }
         }
         addresses.truncate(MOST_RECIPIENTS);
-        Words { human, addresses, places }
+        Words { human, addresses, places, are_lines }
     }
 
     /// The words about this address: from its place to the next address. The text may name it twice (translations).
@@ -102,6 +110,9 @@ impl Words {
         let Some((start, _)) = self.places.iter().find(is_it) else {
             return self.mention(address, only);
         };
+        if self.are_lines {
+            return self.human[*start..].lines().next().unwrap_or_default().to_owned();
+        }
         let next =
             self.places.iter().find(|(place, other)| place > start && !other.eq_ignore_ascii_case(address));
         let end = next.filter(|_| !only).map_or(self.human.len(), |(place, _)| *place);
@@ -111,6 +122,12 @@ impl Words {
     /// The whole text, when it is about one address only.
     pub(super) fn whole(&self, only: bool) -> &str {
         if only { &self.human } else { "" }
+    }
+
+    /// The SMTP dialogue that a server shows once for all recipients (`>>> DATA`); empty when there is none.
+    pub(super) fn dialogue(&self) -> &str {
+        let start = if self.human.starts_with(">>> ") { Some(0) } else { self.human.find("\n>>> ") };
+        start.map_or("", |start| &self.human[start..])
     }
 
     fn mention(&self, address: &str, only: bool) -> String {
@@ -207,8 +224,10 @@ fn strip_label(line: &str) -> &str {
 }
 
 /// What may follow an address at the head of a line.
-const AFTER_ADDRESS: [&str; 14] = [
+const AFTER_ADDRESS: [&str; 16] = [
     " (",
+    " [",
+    " ...",
     " <",
     " on ",
     " - ",
@@ -246,19 +265,42 @@ fn behind_phrases(human: &str) -> Vec<(usize, String)> {
         .collect()
 }
 
+/// The addresses right behind the first phrase that has any.
 fn behind_phrase(line: &str) -> Vec<String> {
     let lower = line.to_ascii_lowercase();
-    let ends = BEFORE_ADDRESS.iter().filter_map(|words| lower.find(words).map(|at| at + words.len()));
-    let Some(rest) = ends.min().map(|end| &line[end..]) else { return Vec::new() };
+    let ends = |words: &&str| {
+        let length = words.len();
+        lower.match_indices(*words).map(move |(at, _)| at + length).collect::<Vec<_>>()
+    };
+    let mut ends: Vec<usize> = BEFORE_ADDRESS.iter().flat_map(ends).collect();
+    ends.sort_unstable();
+    ends.into_iter().map(|end| listed(&line[end..])).find(|found| !found.is_empty()).unwrap_or_default()
+}
+
+/// The addresses of a comma-separated list at the head of a text.
+fn listed(text: &str) -> Vec<String> {
     let mut found = Vec::new();
-    for piece in rest.split(',') {
-        let starts = piece.trim_start_matches([' ', '\t', '<', '"', '\'', ':', '(']);
+    for piece in text.split(',') {
+        let starts = piece.trim_start_matches([' ', '\t', '<', '"', '\'', ':', '(', '[']);
         match address_in(starts).filter(|address| starts.starts_with(address.as_str())) {
             Some(address) => found.push(address),
             None => break,
         }
     }
     found
+}
+
+/// The one address that the words name beside those of the two who correspond: the server and the sender.
+fn only_other(human: &str, letter: &Letter) -> Option<String> {
+    let known: Vec<String> = addresses_in(&letter.from).into_iter().chain(addresses_in(&letter.to)).collect();
+    let is_other = |address: &String| {
+        let is_known = known.iter().any(|known| known.eq_ignore_ascii_case(address));
+        !is_known && !evidence::is_daemon(address)
+    };
+    let words = human.split_whitespace().filter(|word| word.contains('@'));
+    let mut others = words.filter_map(address_in).filter(is_other);
+    let first = others.next()?;
+    others.all(|other| other.eq_ignore_ascii_case(&first)).then_some(first)
 }
 
 fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {

@@ -2,7 +2,7 @@
 
 use super::fields::{Group, groups, groups_in_text};
 use super::letter::Letter;
-use super::verdict::{Codes, codes, is_precise, status_field};
+use super::verdict::{Codes, codes, is_precise, prefer, reply_code, status_field};
 use super::{Recipient, Report, ReportKind, evidence, prose, reason, returned};
 
 /// An abuse report; the recipients are those the reporter named, else those of the returned message.
@@ -125,6 +125,7 @@ fn recipient(
             words.whole(only),
             &letter.subject,
         ],
+        dialogue: words.dialogue(),
         status: codes.status.as_deref(),
         code: codes.code,
         late: kind == ReportKind::Delay || action_is(group, "expired"),
@@ -164,20 +165,21 @@ fn comment(status: &str) -> &str {
     if says_little.iter().any(|little| inner.starts_with(little)) { "" } else { inner }
 }
 
-/// The most precise codes: the server's own words, then the fields, then the words for humans.
+/// The most precise codes: the fields and the server's own words, then the words for humans.
 fn choose(diagnostic: Option<&str>, status: &str, section: &str) -> Codes {
     let told = diagnostic.map(codes).unwrap_or_default();
-    let field = status_field(status);
     let human = codes(section);
+    let field = status_field(status);
+    let both = match (field, told.status) {
+        (Some(field), Some(told_status)) => Some(prefer(field, told_status, told.code)),
+        (field, told_status) => field.or(told_status),
+    };
+    let agrees = |other: &String| both.as_deref().is_none_or(|status| status[..1] == other[..1]);
     let precise = |status: &Option<String>| status.clone().filter(|status| is_precise(status));
-    let agrees = |other: &String| field.as_deref().is_none_or(|field| field[..1] == other[..1]);
-    let status = precise(&told.status)
-        .or_else(|| precise(&field))
-        .or_else(|| precise(&human.status).filter(agrees))
-        .or(told.status)
-        .or(field)
-        .or(human.status);
-    Codes { code: told.code.or(human.code), status }
+    let status = precise(&both).or_else(|| precise(&human.status).filter(agrees)).or(both).or(human.status);
+    let of_class = |text| reply_code(text, status.as_deref());
+    let code = diagnostic.and_then(of_class).or_else(|| of_class(section));
+    Codes { code, status }
 }
 
 fn action_is(group: &Group, word: &str) -> bool {

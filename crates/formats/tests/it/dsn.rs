@@ -162,6 +162,42 @@ fn real_bounces_held_out() {
     score.floors("held out", [96, 91, 91, 87, 55, 85], false);
 }
 
+// LOCAL
+#[test]
+fn another_set() {
+    let Some(set) = std::env::var_os("DSN_SET") else { return };
+    let set = PathBuf::from(set);
+    let table = std::fs::read_to_string(set.join("expected.tsv")).unwrap();
+    let mut score = Score::default();
+    let (mut addresses, mut of) = (0, 0);
+    for row in table.lines().skip(1) {
+        let row: Vec<&str> = row.split('\t').collect();
+        let case = Case { file: row[0].to_owned(), expected: row[2].split('|').map(expected).collect() };
+        let raw = std::fs::read(set.join(&case.file)).unwrap();
+        let report = read(&raw);
+        score.take(&case, report.as_ref());
+        if let Some(said) = row.get(3).filter(|said| !said.is_empty() && case.expected[0].reason != "vacation") {
+            let mut said: Vec<String> = said.split('|').map(str::to_lowercase).collect();
+            said.sort();
+            let mut found: Vec<String> = report
+                .map(|report| report.recipients.iter().map(|one| one.address.to_lowercase()).collect())
+                .unwrap_or_default();
+            found.sort();
+            of += 1;
+            addresses += usize::from(said == found);
+            if said != found {
+                score.wrong.push(format!("address: {}: {found:?} for {said:?}", case.file));
+            }
+        }
+    }
+    if std::env::var_os("DSN_SHOW").is_some() {
+        println!("{:#?}", score.wrong);
+    }
+    println!("addresses {addresses}/{of}");
+    score.floors("another", [0; 6], true);
+}
+// END LOCAL
+
 #[track_caller]
 fn one(raw: &str) -> Report {
     let report = read(raw.replace('\n', "\r\n").as_bytes()).expect("a report");
