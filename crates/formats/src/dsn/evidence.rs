@@ -14,7 +14,7 @@ pub(super) fn from_machine(letter: &Letter) -> bool {
 
 /// Whether the headers leave room for [`is_bounce`].
 pub(super) fn may_be_bounce(letter: &Letter) -> bool {
-    from_machine(letter) || has_known_subject(letter)
+    from_machine(letter) || has_known_subject(letter) || super::ses::is_notification(letter)
 }
 
 fn has_known_subject(letter: &Letter) -> bool {

@@ -14,6 +14,7 @@ mod phrases;
 mod prose;
 mod reason;
 mod returned;
+mod ses;
 mod structured;
 mod verdict;
 
@@ -78,6 +79,8 @@ pub fn read(mail: &Mail<'_>) -> Option<Report> {
     }
     let letter = letter.with_parts(mail);
     structured::feedback(&letter)
+        .or_else(|| structured::complaint(&letter))
+        .or_else(|| ses::notification(&letter))
         .or_else(|| structured::receipt(&letter))
         .or_else(|| structured::delivery(&letter))
         .or_else(|| prose::bounce(&letter))

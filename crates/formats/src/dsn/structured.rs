@@ -33,6 +33,25 @@ pub(super) fn feedback(letter: &Letter) -> Option<Report> {
     })
 }
 
+/// A complaint of Outlook.com's Junk Mail Reporting Program before it used RFC 5965: the mail attached, the recipient in a
+/// header of its own. Source: postmaster pages of Outlook.com, "JMRP".
+pub(super) fn complaint(letter: &Letter) -> Option<Report> {
+    if !letter.subject.trim_start().to_lowercase().starts_with("complaint about message from") {
+        return None;
+    }
+    let head = returned::head(letter)?;
+    let named = head.lines().find_map(|line| line.strip_prefix("X-HmXmrOriginalRecipient:"))?;
+    let original = returned::headers(letter);
+    let address = super::fields::address_value(named).or_else(|| original.to.first().cloned())?;
+    Some(Report {
+        kind: ReportKind::Feedback,
+        original_message_id: original.message_id,
+        original_subject: original.subject,
+        original_envelope_id: None,
+        recipients: vec![plain(address, "feedback", Some("abuse".to_owned()))],
+    })
+}
+
 /// A read receipt; the reason is the disposition: `displayed`, `deleted`, …
 pub(super) fn receipt(letter: &Letter) -> Option<Report> {
     let is_report = letter.report_type.as_deref() == Some("disposition-notification");
@@ -219,7 +238,7 @@ fn distinct(addresses: Vec<String>) -> impl Iterator<Item = String> {
     addresses.into_iter().filter(move |address| seen.insert(address.to_lowercase()))
 }
 
-fn plain(address: String, reason: &str, diagnostic: Option<String>) -> Recipient {
+pub(super) fn plain(address: String, reason: &str, diagnostic: Option<String>) -> Recipient {
     let reason = reason.to_owned();
     let diagnostic = diagnostic.map(short);
     Recipient { address, original_address: None, hard: false, status: None, code: None, reason, diagnostic }
