@@ -29,9 +29,15 @@ pub(super) fn is_bounce(letter: &Letter, human: &str) -> bool {
     }
     let known_subject = has_known_subject(letter);
     if from_machine(letter) {
-        return known_subject || says(human, usize::MAX);
+        return known_subject || says(human, usize::MAX) || returns_mail_for(letter, human);
     }
     known_subject && says(human, HEAD_LINES)
+}
+
+/// A daemon that gives the mail back under a line `<a@b>:`, in whatever language.
+fn returns_mail_for(letter: &Letter, human: &str) -> bool {
+    let names = |line: &str| line.starts_with('<') && line.trim_end().ends_with(">:") && line.contains('@');
+    letter.returned.is_some() && is_daemon(&letter.from) && human.lines().any(names)
 }
 
 /// The words promise further tries.

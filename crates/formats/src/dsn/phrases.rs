@@ -4,7 +4,7 @@
 /// Return paths that stand for the null sender; some hosts write their own name for it.
 pub(super) const NULL_PATHS: [&str; 5] = ["<>", "<null>", "<mailer-daemon>", "mailer-daemon", "<#@[]>"];
 
-pub(super) const SENDER_WORDS: [&str; 14] = [
+pub(super) const SENDER_WORDS: [&str; 20] = [
     "mailer-daemon",
     "mailer daemon",
     "mailerdaemon",
@@ -19,9 +19,15 @@ pub(super) const SENDER_WORDS: [&str; 14] = [
     "internet mail delivery",
     "delivery subsystem",
     "ndr administrator",
+    "mdaemon@",
+    "mail administrator",
+    "system administrator",
+    "mail system",
+    "mailsystem",
+    "mail delivery",
 ];
 
-pub(super) const SUBJECT_WORDS: [&str; 91] = [
+pub(super) const SUBJECT_WORDS: [&str; 92] = [
     "undeliverable",
     "undelivered mail",
     "undelivered message",
@@ -113,6 +119,7 @@ pub(super) const SUBJECT_WORDS: [&str; 91] = [
     "系统退信",
     "投递失败",
     "系統退信",
+    "user unknown",
 ];
 
 pub(super) const BODY_WORDS: [&str; 91] = [
@@ -274,7 +281,7 @@ pub(super) const FOLD_LINES: [&str; 8] = [
 ];
 
 /// Words right before an address that failed.
-pub(super) const BEFORE_ADDRESS: [&str; 57] = [
+pub(super) const BEFORE_ADDRESS: [&str; 63] = [
     "recipient:",
     "recipient address:",
     "recipients:",
@@ -332,4 +339,10 @@ pub(super) const BEFORE_ADDRESS: [&str; 57] = [
     "à l'adresse",
     "宛先:",
     "宛先：",
+    "attempts:",
+    "your message was addressed,",
+    "to reach",
+    "delivery to",
+    "deliver to",
+    "deliver it to",
 ];

@@ -21,10 +21,10 @@ pub(super) fn bounce(letter: &Letter) -> Option<Report> {
     let original = returned::headers(letter);
     let mut addresses = words.addresses.clone();
     if addresses.is_empty() {
-        addresses = original.to.iter().take(MOST_RECIPIENTS).cloned().collect();
+        addresses.extend(only_other(&words.human, letter));
     }
     if addresses.is_empty() {
-        addresses.extend(only_other(&words.human, letter));
+        addresses = original.to.iter().take(MOST_RECIPIENTS).cloned().collect();
     }
     if addresses.is_empty() && !evidence::from_machine(letter) {
         return None;
@@ -83,15 +83,17 @@ pub(super) struct Words {
 impl Words {
     pub(super) fn of(letter: &Letter) -> Words {
         let human = without_quotations(before_fold(&letter.text));
-        let mut places = at_line_heads(&human);
-        let mut are_lines = false;
-        if places.is_empty() {
-            places = echoed(&human);
-            are_lines = places.len() > 1;
+        let correspondents = correspondents(letter);
+        let is_other = |place: &(usize, String)| !correspondents.iter().any(|one| one.eq_ignore_ascii_case(&place.1));
+        let readers: [fn(&str) -> Vec<(usize, String)>; 3] = [at_line_heads, echoed, behind_phrases];
+        let mut found = readers.iter().map(|reader| reader(&human)).enumerate();
+        // The sender's own address at the head of a line is believed when no reader finds another one.
+        let others = found.clone().find(|(_, places)| places.iter().any(is_other));
+        let (reader, mut places) = others.or_else(|| found.find(|(_, places)| !places.is_empty())).unwrap_or_default();
+        if places.iter().any(is_other) {
+            places.retain(is_other);
         }
-        if places.is_empty() {
-            places = behind_phrases(&human);
-        }
+        let are_lines = reader == 1 && places.len() > 1;
         let stated = letter.failed_recipients.as_deref().map(addresses_in).unwrap_or_default();
         let mut addresses = Vec::new();
         let named = places.iter().map(|(_, address)| address.clone());
@@ -290,17 +292,31 @@ fn listed(text: &str) -> Vec<String> {
     found
 }
 
-/// The one address that the words name beside those of the two who correspond: the server and the sender.
+/// The server that writes and the sender it writes to.
+fn correspondents(letter: &Letter) -> Vec<String> {
+    addresses_in(&letter.from).into_iter().chain(addresses_in(&letter.to)).collect()
+}
+
+/// The one address that the words name beside those of the correspondents and of people who help.
 fn only_other(human: &str, letter: &Letter) -> Option<String> {
-    let known: Vec<String> = addresses_in(&letter.from).into_iter().chain(addresses_in(&letter.to)).collect();
+    let known = correspondents(letter);
     let is_other = |address: &String| {
-        let is_known = known.iter().any(|known| known.eq_ignore_ascii_case(address));
-        !is_known && !evidence::is_daemon(address)
+        let helps = HELPERS.iter().any(|name| address.to_lowercase().starts_with(name));
+        !helps && !evidence::is_daemon(address) && !known.iter().any(|known| known.eq_ignore_ascii_case(address))
     };
-    let words = human.split_whitespace().filter(|word| word.contains('@'));
-    let mut others = words.filter_map(address_in).filter(is_other);
+    let mut last = "";
+    let recipients = human.split_whitespace().filter(|word| !is_sender_word(std::mem::replace(&mut last, word)));
+    let mut others = recipients.filter(|word| word.contains('@')).filter_map(address_in).filter(is_other);
     let first = others.next()?;
     others.all(|other| other.eq_ignore_ascii_case(&first)).then_some(first)
+}
+
+/// Names of mailboxes that a report tells its reader to write to.
+const HELPERS: [&str; 6] = ["abuse@", "support@", "help@", "helpdesk@", "noc@", "info@"];
+
+/// `mail from a@b`: the address behind is the sender's.
+fn is_sender_word(word: &str) -> bool {
+    ["from", "from:", "sender", "sender:", "contact"].iter().any(|known| word.eq_ignore_ascii_case(known))
 }
 
 fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
