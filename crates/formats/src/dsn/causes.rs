@@ -1,9 +1,12 @@
 //! The words by which servers say why. Data only; [`super::reason`] says which words count when.
 //!
-//! Phrases are in lower case with white space folded and parted by `|`; `*` stands for anything between two pieces.
+//! Phrases are in lower case with white space folded and parted by `|`; `*` stands for a few words or none between two pieces.
 //! They are what the servers themselves print: Sendmail, Postfix, Exim, qmail and its patches, Courier, OpenSMTPD,
 //! Domino and Notes, Exchange, and the published error lists of Google, Microsoft, Yahoo, Apple, Facebook, Orange,
 //! Mimecast and Tencent. Which reason a phrase stands for is sisimai's vocabulary (libsisimai.org, "Bounce reasons").
+
+/// How far the pieces of a phrase may be apart, in bytes.
+const GAP: usize = 160;
 
 /// Reason and phrases.
 type Row = (&'static str, &'static str);
@@ -18,21 +21,27 @@ pub(super) fn matches(row: &Row, text: &str) -> bool {
     row.1.split('|').any(|phrase| stands_in(phrase, text))
 }
 
-/// The pieces of the phrase stand in the text in their order.
-pub(super) fn stands_in(phrase: &str, text: &str) -> bool {
-    let mut rest = text;
-    phrase.split('*').all(|piece| match rest.find(piece) {
-        Some(at) => {
-            rest = &rest[at + piece.len()..];
-            true
-        }
-        None => false,
-    })
+/// The pieces of the phrase stand in the text in their order, each near the one before it.
+fn stands_in(phrase: &str, text: &str) -> bool {
+    let Some((first, others)) = phrase.split_once('*') else { return text.contains(phrase) };
+    let follows = |(at, _): (usize, &str)| {
+        let mut rest = &text[at + first.len()..];
+        others.split('*').all(|piece| match rest.find(piece) {
+            Some(gap) if gap <= GAP => {
+                rest = &rest[gap + piece.len()..];
+                true
+            }
+            _ => false,
+        })
+    };
+    text.match_indices(first).take(4).any(follows)
 }
 
 /// Words that name one reason whatever else is said: labels of single servers and services. The first column is the
 /// enhanced status code they come with, or its head; empty for any.
 pub(super) const LABELS: &[(&str, &str, &str)] = &[
+    // DragonFly's mail agent: the name of the host does not resolve.
+    ("", "hostunknown", "dns lookup failure: host*not found"),
     // Null MX (RFC 7505), as Exim, Postfix, Google and notqmail say it.
     ("", "notaccept", "null mx|nullmx|indicated no smtp service|couldn't find a mail exchanger or ip address"),
     // Session refused before any address was named: Exim, qmail.
@@ -115,7 +124,7 @@ pub(super) const LABELS: &[(&str, &str, &str)] = &[
     ("", "hostunknown", "responded with code nxdomain|domain name not found"),
     ("", "networkerror", "had no relevant answers"),
     // Yahoo, AOL, Verizon Media.
-    ("", "userunknown", "dd this user doesn't have a * account|doesn't have a yahoo.com account"),
+    ("", "userunknown", "dd this user doesn't have a*account|doesn't have a yahoo.com account"),
     // Apple iCloud.
     ("", "userunknown", "inactive email address|unknown or illegal alias"),
     ("", "hasmoved", "recipient no longer on server"),
@@ -125,10 +134,12 @@ pub(super) const LABELS: &[(&str, &str, &str)] = &[
     ("", "suspend", "rcp-t4"),
     // IMail Server, and the mobile gateways of Verizon.
     ("", "userunknown", "invalid final delivery userid|unknown user: *@|no valid recipients for this mm|error: invalid user address"),
+    ("", "expired", "delivery failed*attempts"),
     // mail.i.ua, MessageLabs, Mimecast, Trend Micro InterScan.
     ("", "userunknown", ".i.ua/err/2/"),
     ("", "suspend", ".i.ua/err/3/"),
-    ("", "userunknown", "542 * rejected|interscan * unable to deliver message to <"),
+    ("", "userunknown", "invalid recipient - http|mailbox not found. http"),
+    ("", "userunknown", "542*rejected|interscan*unable to deliver message to <"),
     ("", "rejected", "administrative prohibition envelope blocked|envelope blocked - user"),
     ("", "mailererror", "procmail: couldn't create"),
     // Local delivery: vpopmail, vmailmgr, maildrop, mail.local, Dovecot (words of each program).
@@ -136,8 +147,8 @@ pub(super) const LABELS: &[(&str, &str, &str)] = &[
     (
         "",
         "userunknown",
-        "vdelivermail: * no mailbox here by that name|vdeliver: invalid or unknown|maildrop: invalid user specified|\
-         cannot find system user|user missing home directory|sorry, no mailbox here by that name|mail.local: * unknown user|\
+        "vdelivermail:*no mailbox here by that name|vdeliver: invalid or unknown|maildrop: invalid user specified|\
+         cannot find system user|user missing home directory|sorry, no mailbox here by that name|mail.local:*unknown user|\
          automatically rejected: mailbox doesn't exist",
     ),
 ];
@@ -155,7 +166,8 @@ pub(super) const EXACT: &[Row] = &[
          not enough storage space in|no space left on device|452 insufficient disk space|would exceed maximum allowed storage|\
          too many messages on the server|exceeding receiving limits|too much mail data|maildir over|\
          exceeds size limit for mailbox|メールボックスが一杯|boite du destinataire pleine|boîte pleine|\
-         postfach ist voll|mailbox voll|casella piena|buzón lleno|mailbox would exceed|user mailbox exceeds",
+         postfach ist voll|mailbox voll|casella piena|buzón lleno|mailbox would exceed|user mailbox exceeds|mail file size exceeds|exceeded its quota|reached its quota|\
+         specified quota|over its quota",
     ),
     (
         "mesgtoobig",
@@ -174,7 +186,7 @@ pub(super) const EXACT: &[Row] = &[
          mailbox currently suspended|been temporarily suspended|account is locked|account locked|temporary locked|\
          temporarily locked|inactive account|account is inactive|account inactive|invalid/inactive user|inactive user|\
          inactive recipient|temporarily inactive|deactivated mailbox|user is terminated|recipient suspend|\
-         mailbox unavailable or access denied|this address no longer accepts mail|account closed|account is closed|\
+         mailbox unavailable or access denied|this address no longer accepts mail|\
          account expired|administratively disabled|administrativley disabled|administrativly disabled|account is disabled|\
          user disabled|disabled recipient|account is temporarily limited",
     ),
@@ -199,26 +211,26 @@ pub(super) const EXACT: &[Row] = &[
         "user unknown|unknown user|user not known|user is unknown|no such user|no such mailbox|no such recipient|\
          no such person|no such address|unknown recipient|recipient unknown|unknown mailbox|mailbox unknown|\
          address unknown|addresses were unknown|unknown account|unknown local part|unknown e-mail address|unknown email address|\
-         user not found|user was not found|user * was not found|recipient not found|recipient * was not found in|\
+         user not found|user was not found|user*was not found|recipient not found|recipient*was not found in|\
          mailbox not found|address not found|account not found|no mailbox found|email name is not found|> not found|\
-         email address could not be found|address couldn't be found|could not be found|wasn't found at|couldn't be found|\
-         does not exist.|address * does not exist|user * does not exist|mailbox * does not exist|recipient * does not exist|\
-         account * does not exist|user * doesn't exist|mailbox * doesn't exist|recipient * doesn't exist|account * doesn't exist|\
-         rcpt * does not exist|not exist at|user not exist|recipient not exist|dosn't exist|non existent user|non-existent user|nonexistent user|\
+         email address could not be found|address couldn't be found|wasn't found at|couldn't be found|\
+         does not exist.|address*does not exist|user*does not exist|mailbox*does not exist|recipient*does not exist|\
+         account*does not exist|user*doesn't exist|mailbox*doesn't exist|recipient*doesn't exist|account*doesn't exist|\
+         n'existe pas|existiert nicht|no existe|non esiste|não existe|не существует|存在しません|不存在|rcpt*does not exist|not exist at|user not exist|recipient not exist|dosn't exist|non existent user|non-existent user|nonexistent user|\
          no existe dicha persona|no existe ese usuario|nessun utente simile|utilisateur inconnu|destinataire invalide|\
          invalid recipient|invalid mailbox|mailbox invalid|invalid user|invalid address|address invalid|invalid email address|\
-         bad recipient|bad destination mailbox|bad address|unrecognized recipient|no valid recipients|mailbox is inactive|\
-         mailbox unavailable|mailbox is unavailable|mailbox unavaiable|mailbox not present|not present in directory|\
+         bad recipient|bad_recipient|addressee unknown|bad destination mailbox|bad address|unrecognized recipient|no valid recipients|mailbox is inactive|\
+         550 mailbox unavailable|not taken: mailbox unavailable|mailbox is unavailable|mailbox unavaiable|mailbox not present|not present in directory|\
          no mailbox here|no mail box|no mailbox by that name|no account by that name|no one by that name|no one at this address|\
-         no in name directory|not a known user|is not a valid|not a valid user|not a valid mailbox|not a valid recipient|\
+         no in name directory|not a known user|not a valid user|not a valid mailbox|not a valid recipient|not a valid address|\
          not a local address|not an active address|is not local|not known at this site|not our customer|no longer valid|\
-         no longer available|account unavailable|can't accept user|rejected recipients|recipient address rejected. |\
+         no longer available|account unavailable|account closed|account is closed|can't accept user|rejected recipients|recipient address rejected. |\
          recipient address rejected: access denied|recipient address rejected: unknown|recipient address rejected: undeliverable|\
-         recipient is not accepted|recipient not ok|recipient rejected|5.1.0 address rejected|badrcptto|badrecipientto|\
+         recipient is not accepted|recipient not ok|5.1.0 address rejected|badrcptto|badrecipientto|\
          not in my validrcptto|envelope recipient has been denied|recipnotfound|user not active|r_dst_bad|unable to find recipient|\
-         recipient is not exist|recipient does not|recipient no longer|無効なアドレス|宛先不明|kein solcher benutzer|\
+         recipient is not exist|recipient no longer|無効なアドレス|宛先不明|kein solcher benutzer|\
          benutzer unbekannt|unbekannter|empfänger unbekannt|destinatario sconosciuto|final delivery userid|unknown or illegal|\
-         is not listed in|there is no one at|does not have an account|no recipient|this user doesn't have|refuses to accept your mail|\
+         is not listed in|there is no one at|does not have an account|this user doesn't have|refuses to accept your mail|\
          cannot find system user|there is no user|has no mailbox|not listed here|unknown virtual user",
     ),
     (
@@ -236,7 +248,7 @@ pub(super) const EXACT: &[Row] = &[
     ),
     (
         "notcompliantrfc",
-        "duplicate header|rfc 5322 compliant|rfcmessagenoncompliant|headers are not rfc compliant|multiple * header|\
+        "duplicate header|rfc 5322 compliant|rfcmessagenoncompliant|headers are not rfc compliant|multiple*header|\
          missing a valid message-id|missing a valid address in the from|multiple addresses in from|rfc 5322 section",
     ),
     (
@@ -272,7 +284,7 @@ pub(super) const EXACT: &[Row] = &[
          malformed or unexpected name server|could not connect and send|no route to host|host is unreachable|network is unreachable|\
          unrouteable mail domain|unable to resolve route|no relevant answers|dns error|dns lookup failed|dns server failure|\
          dns query failed|temporary failure in mx lookup|no valid route to|network error|tcp error|loop detected|\
-         wasn't able to establish an smtp connection|couldn't find any host by that name|best-preference mx|\
+         wasn't able to establish an smtp connection|couldn't find any host by that name|best-preference mx|address family mismatch|all routes to destination blocked|bad dns lookup error|\
          records for the destination computer could not be found|temporary failure in name resolution",
     ),
     (
@@ -280,7 +292,7 @@ pub(super) const EXACT: &[Row] = &[
         "host unknown|unknown host|host not found|host or domain name not found|domain not found|domain name not found|\
          couldn't find any host named|illegal host/domain|domain is not reachable|host unreachable|name or service not known|\
          no such domain|no such host|unrouteable address|unroutable address|unrouteable|domain does not exist|domain may not exist|\
-         host does not exist|domain must exist|invalid domain|not a valid domain|unknown domain|553 * does not exist|\
+         host does not exist|domain must exist|invalid domain|not a valid domain|unknown domain|553*does not exist|\
          mail domain mentioned|bad destination host|nxdomain|all host address lookups failed permanently|host lookup did not complete|\
          all relevant mx records point to non-existent|server returned answer with no data|remote domain doesnt exist|\
          .com does not exist|.net does not exist|.org does not exist|domain isn't in|nonexistent domain|no mail exchanger",
@@ -294,8 +306,8 @@ pub(super) const EXACT: &[Row] = &[
          spam detected|spam refused|spam rejection|spam not accepted|spam points|spam filter|spam block|spam-like|is spam|no spam please|\
          too much spam|dont accept spam|antispam|anti spam|spamassassin|spamprofiler|spam contents|spam classification|\
          unsolicited|bulk e-mail|bulk email|bulk mail|bulk.advertising|junk mail|content rejected|mail content denied|\
-         content filter rejection|message filtered|high probability|listed in * uribl|blacklisted url|rejecting banned content|\
-         rejecting mail content|unacceptable content|554 5.7.0 reject, id=|mail score (|recurrent pattern|greylisted * please try again|\
+         content filter rejection|message filtered|high probability|listed in*uribl|uribl policy|blacklisted url|rejecting banned content|\
+         rejecting mail content|unacceptable content|554 5.7.0 reject, id=|mail score (|recurrent pattern|greylisted*please try again|\
          temporarily blocked by our filter|looks like a phishing|ube, id|, ube",
     ),
     (
@@ -342,7 +354,7 @@ pub(super) const EXACT: &[Row] = &[
         "internal system error|system config error|mail system configuration error|local configuration error|server configuration error|\
          remote server is misconfigured|local error in processing|temporary local problem|interrupted system call|internal server error|\
          internal error|can't create|loop was found in the mail exchanger|queue file write error|no mdb|service currently unavailable|\
-         forwarding loop broken|delivery to file forbidden|delivery to pipe forbidden|lmtp error after|unable to connect * daemon|\
+         forwarding loop broken|delivery to file forbidden|delivery to pipe forbidden|lmtp error after|unable to connect*daemon|\
          transaction failed|while being processed|duplicated message-id|illegal value in ldap|ldap server|ldap lookup|\
          after multiple retries|system error|timeout waiting for input|loop alert|loop back warning",
     ),
@@ -356,7 +368,7 @@ pub(super) const EXACT: &[Row] = &[
         "null mx|nullmx|does not accept mail|does not accept any mail|doesn't receive email|indicated no smtp service|\
          mail receiving disabled|name server: .: host not found|no mx record found|no mx found for|no route for current request|\
          no host found for existing smtp connection|couldn't find a mail exchanger or ip address|seem to reject all mails|\
-         not accepting network messages|smtp protocol returned a permanent error|account inbounds disabled",
+         not accepting network messages|account inbounds disabled",
     ),
     (
         "expired",
@@ -400,6 +412,8 @@ pub(super) const LOOSE: &[Row] = &[
     ("mesgtoobig", "size limit|too large"),
     ("blocked", "access denied|your ip|ip address has been|not allowed to send|rejected because of|temporarily deferred|service not available"),
     ("rejected", "sender address|fix reverse|from header"),
+    // Domino's words around a reply that says nothing more.
+    ("notaccept", "smtp protocol returned a permanent error"),
     ("hostunknown", "name service error|has no mx|no mx record"),
     ("contenterror", "header error|message header size"),
     ("syntaxerror", "syntax error|improper sequence of commands|command not recognized|not implemented|bad sequence"),

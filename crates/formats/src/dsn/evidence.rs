@@ -29,7 +29,8 @@ pub(super) fn is_bounce(letter: &Letter, human: &str) -> bool {
     }
     let known_subject = has_known_subject(letter);
     if from_machine(letter) {
-        return known_subject || says(human, usize::MAX) || returns_mail_for(letter, human);
+        let may_say = !letter.is_auto_reply || is_daemon(&letter.from);
+        return known_subject || may_say && says(human, usize::MAX) || returns_mail_for(letter, human);
     }
     known_subject && says(human, HEAD_LINES)
 }

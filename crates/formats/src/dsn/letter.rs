@@ -17,6 +17,10 @@ pub(super) struct Letter {
     pub to: String,
     /// `X-Failed-Recipients`, Exim's and Google's.
     pub failed_recipients: Option<String>,
+    /// KDDI's filter refused the mail (`X-SPASIGN: NG`); the words beside it are those of an unknown user.
+    pub is_filtered: bool,
+    /// The mail says of itself that it answers automatically (RFC 3834, and what was used before it).
+    pub is_auto_reply: bool,
     /// The id this mail answers, by its own headers.
     pub answers: Option<String>,
     /// `report-type` of a multipart/report that is the whole mail or its only content.
@@ -40,6 +44,8 @@ impl Letter {
             from: mail.header("From").unwrap_or_default(),
             to: joined(mail, "To").unwrap_or_default(),
             answers: mail.in_reply_to.first().or(mail.references.last()).cloned(),
+            is_filtered: mail.header("X-SPASIGN").is_some_and(|sign| sign.trim() == "NG"),
+            is_auto_reply: is_auto_reply(mail),
             failed_recipients: joined(mail, "X-Failed-Recipients"),
             ..Letter::default()
         }
@@ -104,6 +110,13 @@ impl Letter {
             self.report_type = Some(kind);
         }
     }
+}
+
+fn is_auto_reply(mail: &Mail<'_>) -> bool {
+    let is = |name: &str, start: &str| {
+        mail.header(name).is_some_and(|value| value.trim_start().to_ascii_lowercase().starts_with(start))
+    };
+    is("Auto-Submitted", "auto-replied") || is("Precedence", "auto_reply") || is("X-Autoreply", "") || is("X-Autorespond", "")
 }
 
 fn joined(mail: &Mail<'_>, name: &str) -> Option<String> {

@@ -52,11 +52,12 @@ fn recipient(letter: &Letter, words: &Words, address: String, only: bool, late: 
     let reading = reason::Reading {
         words: [&section, whole, &letter.subject, "", ""],
         dialogue: words.dialogue(),
+        category: None,
         status: found.status.as_deref(),
         code: found.code,
         late,
     };
-    let reason = reason::of(&reading);
+    let reason = if letter.is_filtered { "filtered" } else { reason::of(&reading) };
     Recipient {
         hard: reason::is_hard(reason, found.status.as_deref(), found.code),
         address,

@@ -29,6 +29,8 @@ pub(super) struct Reading<'a> {
     pub dialogue: &'a str,
     pub status: Option<&'a str>,
     pub code: Option<u16>,
+    /// The category that the reporting server put the failure in: PowerMTA's `bad-mailbox` …
+    pub category: Option<&'a str>,
     /// The server is still trying, or gave up because of time.
     pub late: bool,
 }
@@ -67,7 +69,11 @@ struct Case<'a> {
 pub(super) fn of(reading: &Reading<'_>) -> &'static str {
     let texts: Vec<String> = reading.words.iter().map(|words| normal(words)).filter(|text| !text.is_empty()).collect();
     let told_stage = texts.iter().find_map(|text| stage(text)).or_else(|| stage(&normal(reading.dialogue)));
-    let named = reading.status.and_then(named);
+    let sorted = reading.category.and_then(category);
+    if let Some(reason) = sorted.filter(|reason| !GENERAL.contains(reason)) {
+        return reason;
+    }
+    let named = sorted.or_else(|| reading.status.and_then(named));
     let case = |text, named| Case { text, named, status: reading.status, code: reading.code, stage: told_stage };
     // The most exact words are read together with the status code, longer texts only for what the two leave open.
     let mut cases: Vec<Case<'_>> = texts.iter().map(|text| case(text.as_str(), None)).collect();
@@ -110,6 +116,24 @@ pub(super) fn is_hard(reason: &str, status: Option<&str>, code: Option<u16>) -> 
     }
 }
 
+/// PowerMTA's bounce categories (user's guide, "Bounce categories"); others are made by each site for itself.
+fn category(name: &str) -> Option<&'static str> {
+    Some(match name.trim() {
+        "bad-mailbox" => "userunknown",
+        "bad-domain" => "hostunknown",
+        "inactive-mailbox" => "suspend",
+        "quota-issues" => "mailboxfull",
+        "policy-related" => "policyviolation",
+        "spam-related" | "spam-block" | "spam-content" => "spamdetected",
+        "virus-related" => "virusdetected",
+        "message-expired" => "expired",
+        "no-answer-from-host" | "bad-connection" => "networkerror",
+        "routing-errors" => "systemerror",
+        "relaying-issues" => "norelaying",
+        _ => return None,
+    })
+}
+
 /// The label of one known server, with the status it comes with.
 fn labelled(case: &Case<'_>) -> Option<&'static str> {
     let fits = |head: &str| head.is_empty() || case.status.is_some_and(|status| status.starts_with(head));
@@ -143,7 +167,7 @@ fn orange(text: &str) -> Option<&'static str> {
         "305" | "402" => "securityerror",
         "401" | "517" => "authfailure",
         "403" | "405" | "415" | "421" => "rejected",
-        "416" => "userunknown",
+        "416" | "418" => "userunknown",
         "417" => "mailboxfull",
         "420" | "426" => "suspend",
         "505" => "systemerror",
@@ -226,7 +250,7 @@ fn is_filtered(case: &Case<'_>) -> bool {
 
 /// `550 <a@b>: User unknown`, `550 5.1.1 <a@b>... User unknown`: only RCPT is answered with the address.
 fn echoes(text: &str) -> bool {
-    [">: user unknown", ">... user unknown", ">, user unknown"].iter().any(|echo| text.contains(echo))
+    [">: user unknown", ">... user unknown", ">, user unknown", ">... addressee unknown"].iter().any(|echo| text.contains(echo))
 }
 
 fn is_sender_refused(case: &Case<'_>) -> bool {

@@ -150,6 +150,7 @@ impl Bounce {
             reason::of(&reason::Reading {
                 words: [words, "", "", "", ""],
                 dialogue: "",
+                category: None,
                 status: status.as_deref(),
                 code: told.code,
                 late: false,

@@ -145,6 +145,7 @@ fn recipient(
             &letter.subject,
         ],
         dialogue: words.dialogue(),
+        category: group.get("x-powermta-bouncecategory"),
         status: codes.status.as_deref(),
         code: codes.code,
         late: kind == ReportKind::Delay || action_is(group, "expired"),
@@ -180,7 +181,7 @@ fn without_type(value: &str) -> &str {
 /// The comment of `Status: 5.2.1 (mailbox disabled)`: the most exact words some servers give.
 fn comment(status: &str) -> &str {
     let inner = status.split_once('(').map(|(_, inner)| inner.trim_end_matches(')')).unwrap_or_default();
-    let says_little = ["permanent failure", "temporary failure", "other or undefined"];
+    let says_little = ["permanent failure", "temporary failure", "other or undefined", "bad destination"];
     if says_little.iter().any(|little| inner.starts_with(little)) { "" } else { inner }
 }
 

@@ -167,7 +167,7 @@ fn is_status(class: &str, subject: &str, detail: &str) -> bool {
 /// The words are Sendmail's and Courier's (`>>> RCPT`), Postfix's (`in reply to`), Exim's (`after RCPT TO`), qmail's (`does
 /// not like recipient`), Yahoo's (`[RCPT_TO]`) and those of Google's old bounces, which give the number of the state.
 pub(super) fn stage(text: &str) -> Option<Stage> {
-    const CONNECTION: [&str; 12] = [
+    const CONNECTION: [&str; 10] = [
         "after initial connection",
         "after helo",
         "after ehlo",
@@ -175,19 +175,16 @@ pub(super) fn stage(text: &str) -> Option<Stage> {
         "my name was rejected",
         "in reply to helo",
         "in reply to ehlo",
-        ">>> helo",
-        ">>> ehlo",
         "refused to talk to me",
         "the helo handshake",
         "(state 13)",
     ];
-    const SENDER: [&str; 9] = [
+    const SENDER: [&str; 8] = [
         "mail from command",
         "after mail from",
         "after pipelined mail from",
         "our mail from",
         "sender was rejected",
-        ">>> mail from",
         "[mail_from]",
         "smtp:mail",
         "in reply to mail",
@@ -198,23 +195,22 @@ pub(super) fn stage(text: &str) -> Option<Stage> {
         "after rcpt",
         "after pipelined rcpt",
         "our rcpt to",
-        ">>> rcpt",
         "[rcpt_to]",
         "smtp:rcpt",
         "does not like recipient",
         "in reply to rcpt",
         "most progress was rcpt to",
+        "rcpt to generated",
         "rcpt to: <",
         "rcpt to:<",
         "smtp command rcpt",
         "(state 14)",
     ];
-    const CONTENT: [&str; 20] = [
+    const CONTENT: [&str; 19] = [
         "end of data",
         "data command",
         "final data",
         "(data)",
-        ">>> data",
         "smtp command data",
         "after data",
         "after pipelined data",
@@ -243,6 +239,24 @@ pub(super) fn stage(text: &str) -> Option<Stage> {
         .filter_map(|(place, stage)| Some((place?, stage)))
         .max_by_key(|(place, _)| *place)
         .map(|(_, stage)| stage)
+        .or_else(|| quoted_stage(text))
+}
+
+/// The first command that a transcript shows (`>>> DATA`): later ones only follow from its refusal. Replies without any
+/// command (`<<< 554 …`) are the answer to the connection.
+fn quoted_stage(text: &str) -> Option<Stage> {
+    let mut commands = text.match_indices(">>> ").map(|(at, mark)| &text[at + mark.len()..]);
+    let stage = commands.find_map(|command| {
+        let is = |word: &str| command.starts_with(word);
+        match () {
+            () if is("rcpt") => Some(Stage::Recipient),
+            () if is("data") || is("bdat") || is(".") => Some(Stage::Content),
+            () if is("mail") => Some(Stage::Sender),
+            () if is("helo") || is("ehlo") => Some(Stage::Connection),
+            () => None,
+        }
+    });
+    stage.or_else(|| text.contains("<<< ").then_some(Stage::Connection))
 }
 
 #[cfg(test)]
