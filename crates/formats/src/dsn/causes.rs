@@ -330,7 +330,7 @@ pub(super) const EXACT: &[Row] = &[
          confirm this mail server|requires confirmation|not accepting connections|go away|helo command rejected|my name was rejected|\
          but greeting failed|dynamic ip|invalid ip for sending|is not allowed to send mail from|no access from mail server|\
          no matches to nameserver query|please use the smtp server of your isp|open proxy|sender ip address rejected|\
-         server access forbidden by your ip|closing transmission channel|after initial connection|too many spams from your ip|\
+         server access forbidden by your ip|access from ip address*blocked|closing transmission channel|after initial connection|too many spams from your ip|\
          too many unwanted messages|not allowed to connect|you are sending spam|listed as abusive|adresse ip source bloquee|\
          temporarily deferred due to|looks suspiciously like spammer|sending mta or the sender has not passed|helo rejected|\
          connection not accepted|refused mail service|e-mail is redundant|connections from|your ip address|ip blocked|\

@@ -50,7 +50,7 @@ fn recipient(letter: &Letter, words: &Words, address: String, only: bool, late: 
         found = codes(whole);
     }
     let reading = reason::Reading {
-        words: [&section, whole, &letter.subject, "", ""],
+        words: ["", &section, whole, &letter.subject, ""],
         dialogue: words.dialogue(),
         category: None,
         status: found.status.as_deref(),

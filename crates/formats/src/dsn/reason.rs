@@ -23,7 +23,7 @@ const WORDS_LIMIT: usize = 16 * 1024;
 
 /// What is known about a failure.
 pub(super) struct Reading<'a> {
-    /// The server's words, the most exact first; each is tried alone.
+    /// The server's words: the comment in the status, its reply, then what is said to humans; each is tried alone.
     pub words: [&'a str; 5],
     /// Further words that show the SMTP dialogue, asked for the command only.
     pub dialogue: &'a str,
@@ -81,12 +81,13 @@ pub(super) fn of(reading: &Reading<'_>) -> &'static str {
         first.named = named;
     }
     let bare = case("", named);
+    let exact = reading.words[..2].iter().filter(|words| !words.trim().is_empty()).count();
     cases
         .iter()
         .find_map(labelled)
-        .or_else(|| cases.first().and_then(said))
+        .or_else(|| cases.iter().take(exact).find_map(said))
         .or_else(|| named.filter(|reason| !GENERAL.contains(reason)))
-        .or_else(|| cases.iter().skip(1).find_map(said))
+        .or_else(|| cases.iter().skip(exact).find_map(said))
         .or_else(|| cases.iter().find_map(hinted))
         .or(named)
         .unwrap_or_else(|| from_circumstances(reading, &bare, !cases.is_empty()))

@@ -148,7 +148,7 @@ impl Bounce {
         let status = field.or(told.status);
         let reason = self.sub_type().unwrap_or_else(|| {
             reason::of(&reason::Reading {
-                words: [words, "", "", "", ""],
+                words: ["", words, "", "", ""],
                 dialogue: "",
                 category: None,
                 status: status.as_deref(),
