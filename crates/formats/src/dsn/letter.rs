@@ -116,7 +116,10 @@ fn is_auto_reply(mail: &Mail<'_>) -> bool {
     let is = |name: &str, start: &str| {
         mail.header(name).is_some_and(|value| value.trim_start().to_ascii_lowercase().starts_with(start))
     };
-    is("Auto-Submitted", "auto-replied") || is("Precedence", "auto_reply") || is("X-Autoreply", "") || is("X-Autorespond", "")
+    is("Auto-Submitted", "auto-replied")
+        || is("Precedence", "auto_reply")
+        || is("X-Autoreply", "")
+        || is("X-Autorespond", "")
 }
 
 fn joined(mail: &Mail<'_>, name: &str) -> Option<String> {

@@ -4,7 +4,7 @@
 /// Return paths that stand for the null sender; some hosts write their own name for it.
 pub(super) const NULL_PATHS: [&str; 5] = ["<>", "<null>", "<mailer-daemon>", "mailer-daemon", "<#@[]>"];
 
-pub(super) const SENDER_WORDS: [&str; 20] = [
+pub(super) const SENDER_WORDS: [&str; 16] = [
     "mailer-daemon",
     "mailer daemon",
     "mailerdaemon",
@@ -21,13 +21,9 @@ pub(super) const SENDER_WORDS: [&str; 20] = [
     "ndr administrator",
     "mdaemon@",
     "mail administrator",
-    "system administrator",
-    "mail system",
-    "mailsystem",
-    "mail delivery",
 ];
 
-pub(super) const SUBJECT_WORDS: [&str; 92] = [
+pub(super) const SUBJECT_WORDS: [&str; 90] = [
     "undeliverable",
     "undelivered mail",
     "undelivered message",
@@ -75,16 +71,11 @@ pub(super) const SUBJECT_WORDS: [&str; 92] = [
     "could not deliver",
     "unable to deliver",
     "delivery failed",
-    "delivery to",
     "delivery has been delayed",
-    "mail delivery",
-    "mail returned",
     "message undeliverable",
     "message delivery failure",
     "message delivery delayed",
     "message not delivered",
-    "email delivery",
-    "e-mail delivery",
     "your message couldn't be delivered",
     "notification d'état de remise",
     "échec de la remise",
@@ -120,6 +111,9 @@ pub(super) const SUBJECT_WORDS: [&str; 92] = [
     "投递失败",
     "系統退信",
     "user unknown",
+    "mail delivery warning",
+    "email bounce notification",
+    "bounce notification",
 ];
 
 pub(super) const BODY_WORDS: [&str; 91] = [
@@ -269,7 +263,7 @@ pub(super) const FOLD_STARTS: [&str; 33] = [
 ];
 
 /// A line that is just that stands before a returned message.
-pub(super) const FOLD_LINES: [&str; 8] = [
+pub(super) const FOLD_LINES: [&str; 11] = [
     "original message",
     "original message:",
     "returned message",
@@ -278,6 +272,9 @@ pub(super) const FOLD_LINES: [&str; 8] = [
     "content-type: message/rfc822",
     "content-type: text/rfc822-headers",
     "the original message:",
+    "bounced e-mail:",
+    "bounced mail:",
+    "bounced message:",
 ];
 
 /// Words right before an address that failed.
@@ -324,7 +321,6 @@ pub(super) const BEFORE_ADDRESS: [&str; 63] = [
     "unable to send to",
     "not reach",
     "delivered to",
-    "rejected by",
     "no account for",
     "does not exist:",
     "is not known:",
@@ -341,8 +337,9 @@ pub(super) const BEFORE_ADDRESS: [&str; 63] = [
     "宛先：",
     "attempts:",
     "your message was addressed,",
-    "to reach",
     "delivery to",
     "deliver to",
     "deliver it to",
+    "target mail address:",
+    "mail address:",
 ];

@@ -20,7 +20,7 @@ pub(super) fn bounce(letter: &Letter) -> Option<Report> {
     }
     let original = returned::headers(letter);
     let mut addresses = words.addresses.clone();
-    if addresses.is_empty() {
+    if addresses.is_empty() && (evidence::from_machine(letter) || letter.returned.is_some()) {
         addresses.extend(only_other(&words.human, letter));
     }
     if addresses.is_empty() {
@@ -76,7 +76,7 @@ pub(super) struct Words {
     /// The failed addresses, in order, each once.
     pub addresses: Vec<String>,
     /// Places in `human` where the words about an address begin.
-    places: Vec<(usize, String)>,
+    places: Vec<Place>,
     /// Each place is a line of a transcript; what follows it is about something else.
     are_lines: bool,
 }
@@ -84,17 +84,7 @@ pub(super) struct Words {
 impl Words {
     pub(super) fn of(letter: &Letter) -> Words {
         let human = without_quotations(before_fold(&letter.text));
-        let correspondents = correspondents(letter);
-        let is_other = |place: &(usize, String)| !correspondents.iter().any(|one| one.eq_ignore_ascii_case(&place.1));
-        let readers: [fn(&str) -> Vec<(usize, String)>; 3] = [at_line_heads, echoed, behind_phrases];
-        let mut found = readers.iter().map(|reader| reader(&human)).enumerate();
-        // The sender's own address at the head of a line is believed when no reader finds another one.
-        let others = found.clone().find(|(_, places)| places.iter().any(is_other));
-        let (reader, mut places) = others.or_else(|| found.find(|(_, places)| !places.is_empty())).unwrap_or_default();
-        if places.iter().any(is_other) {
-            places.retain(is_other);
-        }
-        let are_lines = reader == 1 && places.len() > 1;
+        let (places, are_lines) = named_places(&human, letter);
         let stated = letter.failed_recipients.as_deref().map(addresses_in).unwrap_or_default();
         let mut addresses = Vec::new();
         let named = places.iter().map(|(_, address)| address.clone());
@@ -109,7 +99,7 @@ impl Words {
 
     /// The words about this address: from its place to the next address. The text may name it twice (translations).
     pub(super) fn about(&self, address: &str, only: bool) -> String {
-        let is_it = |place: &&(usize, String)| place.1.eq_ignore_ascii_case(address);
+        let is_it = |place: &&Place| place.1.eq_ignore_ascii_case(address);
         let Some((start, _)) = self.places.iter().find(is_it) else {
             return self.mention(address, only);
         };
@@ -141,6 +131,29 @@ impl Words {
             None => String::new(),
         }
     }
+}
+
+/// Where an address stands in a text.
+type Place = (usize, String);
+
+/// The places of the failed addresses by the first reader that finds any, and whether each is a line of a transcript.
+/// The sender's own address counts only when no reader finds another one.
+fn named_places(human: &str, letter: &Letter) -> (Vec<Place>, bool) {
+    const READERS: [fn(&str) -> Vec<Place>; 3] = [at_line_heads, echoed, behind_phrases];
+    let correspondents = correspondents(letter);
+    let is_other = |place: &Place| !correspondents.iter().any(|one| one.eq_ignore_ascii_case(&place.1));
+    let found: Vec<Vec<Place>> = READERS.iter().map(|reader| reader(human)).collect();
+    let first = |wanted: &dyn Fn(&Vec<Place>) -> bool| found.iter().position(wanted);
+    let others = first(&|places| places.iter().any(is_other));
+    let Some(reader) = others.or_else(|| first(&|places| !places.is_empty())) else {
+        return (Vec::new(), false);
+    };
+    let mut places = found[reader].clone();
+    if others.is_some() {
+        places.retain(is_other);
+    }
+    let are_lines = reader == 1 && places.len() > 1;
+    (places, are_lines)
 }
 
 /// The text before the returned message.
@@ -185,7 +198,7 @@ fn without_quotations(text: &str) -> String {
 }
 
 /// Lines that begin with an address: `<a@b>:`, `  a@b`, `a@b on Thu, …`, `* a@b`. Deeper ones belong to the first.
-fn at_line_heads(human: &str) -> Vec<(usize, String)> {
+fn at_line_heads(human: &str) -> Vec<Place> {
     let mut places = Vec::new();
     let mut depth = None;
     for (place, line) in lines(human) {
@@ -247,7 +260,7 @@ const AFTER_ADDRESS: [&str; 16] = [
 ];
 
 /// `550 <a@b>... User unknown`: the server repeats the address it refuses.
-fn echoed(human: &str) -> Vec<(usize, String)> {
+fn echoed(human: &str) -> Vec<Place> {
     let is_echo = |line: &str| {
         let line = line.trim_start().trim_start_matches("<<< ");
         let refused = matches!(line.as_bytes(), [b'4' | b'5', b'0'..=b'5', b'0'..=b'9', b' ' | b'-', ..]);
@@ -262,7 +275,7 @@ fn echoed(human: &str) -> Vec<(usize, String)> {
 }
 
 /// `… could not be delivered to: <a@b>`.
-fn behind_phrases(human: &str) -> Vec<(usize, String)> {
+fn behind_phrases(human: &str) -> Vec<Place> {
     lines(human)
         .flat_map(|(at, line)| behind_phrase(line).into_iter().map(move |address| (at, address)))
         .collect()
@@ -303,10 +316,13 @@ fn only_other(human: &str, letter: &Letter) -> Option<String> {
     let known = correspondents(letter);
     let is_other = |address: &String| {
         let helps = HELPERS.iter().any(|name| address.to_lowercase().starts_with(name));
-        !helps && !evidence::is_daemon(address) && !known.iter().any(|known| known.eq_ignore_ascii_case(address))
+        !helps
+            && !evidence::is_daemon(address)
+            && !known.iter().any(|known| known.eq_ignore_ascii_case(address))
     };
     let mut last = "";
-    let recipients = human.split_whitespace().filter(|word| !is_sender_word(std::mem::replace(&mut last, word)));
+    let recipients =
+        human.split_whitespace().filter(|word| !is_sender_word(std::mem::replace(&mut last, word)));
     let mut others = recipients.filter(|word| word.contains('@')).filter_map(address_in).filter(is_other);
     let first = others.next()?;
     others.all(|other| other.eq_ignore_ascii_case(&first)).then_some(first)

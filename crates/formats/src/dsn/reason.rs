@@ -67,14 +67,16 @@ struct Case<'a> {
 
 /// The reason: from the words and codes together, else from the circumstances.
 pub(super) fn of(reading: &Reading<'_>) -> &'static str {
-    let texts: Vec<String> = reading.words.iter().map(|words| normal(words)).filter(|text| !text.is_empty()).collect();
+    let texts: Vec<String> =
+        reading.words.iter().map(|words| normal(words)).filter(|text| !text.is_empty()).collect();
     let told_stage = texts.iter().find_map(|text| stage(text)).or_else(|| stage(&normal(reading.dialogue)));
     let sorted = reading.category.and_then(category);
     if let Some(reason) = sorted.filter(|reason| !GENERAL.contains(reason)) {
         return reason;
     }
     let named = sorted.or_else(|| reading.status.and_then(named));
-    let case = |text, named| Case { text, named, status: reading.status, code: reading.code, stage: told_stage };
+    let case =
+        |text, named| Case { text, named, status: reading.status, code: reading.code, stage: told_stage };
     // The most exact words are read together with the status code, longer texts only for what the two leave open.
     let mut cases: Vec<Case<'_>> = texts.iter().map(|text| case(text.as_str(), None)).collect();
     if let Some(first) = cases.first_mut() {
@@ -160,7 +162,8 @@ fn google_state(case: &Case<'_>) -> Option<&'static str> {
 /// Source: their postmaster pages, "Codes d'erreur".
 fn orange(text: &str) -> Option<&'static str> {
     let label = ["ofr", "lpn", "ouk"].iter().filter_map(|label| text.rfind(label)).max()?;
-    let word = text[label..].split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_' && letter != '-');
+    let word =
+        text[label..].split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_' && letter != '-');
     let (_, number) = word.into_iter().next()?.rsplit_once(['_', '-'])?;
     Some(match number {
         "101" | "102" | "103" | "510" | "999" => "blocked",
@@ -251,7 +254,9 @@ fn is_filtered(case: &Case<'_>) -> bool {
 
 /// `550 <a@b>: User unknown`, `550 5.1.1 <a@b>... User unknown`: only RCPT is answered with the address.
 fn echoes(text: &str) -> bool {
-    [">: user unknown", ">... user unknown", ">, user unknown", ">... addressee unknown"].iter().any(|echo| text.contains(echo))
+    [">: user unknown", ">... user unknown", ">, user unknown", ">... addressee unknown"]
+        .iter()
+        .any(|echo| text.contains(echo))
 }
 
 fn is_sender_refused(case: &Case<'_>) -> bool {
@@ -329,7 +334,9 @@ fn named(status: &str) -> Option<&'static str> {
         "7.28" => "spamdetected",
         "7.30" => "failedstarttls",
         "7.0" | "7.1" | "7.2" | "7.3" | "7.4" if !passing => "securityerror",
-        "7.5" | "7.6" | "7.7" | "7.8" | "7.9" | "7.10" | "7.11" | "7.12" | "7.14" | "7.15" | "7.19" => "securityerror",
+        "7.5" | "7.6" | "7.7" | "7.8" | "7.9" | "7.10" | "7.11" | "7.12" | "7.14" | "7.15" | "7.19" => {
+            "securityerror"
+        }
         _ => return None,
     })
 }

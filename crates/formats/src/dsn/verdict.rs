@@ -23,15 +23,17 @@ pub(super) enum Stage {
 /// The reply codes that servers give (RFC 5321, RFC 4954, RFC 7504 and the registry of old ones), the most telling first:
 /// what is said of a mailbox before what is said of a session, and `554`, which stands for anything, near the end.
 const REPLIES: [u16; 43] = [
-    550, 552, 553, 551, 521, 525, 502, 520, 523, 524, 530, 533, 534, 535, 538, 555, 556, 554, 557, 500, 501, 503, 504,
-    421, 450, 451, 452, 422, 430, 432, 453, 454, 455, 456, 458, 459, 250, 251, 252, 253, 235, 221, 354,
+    550, 552, 553, 551, 521, 525, 502, 520, 523, 524, 530, 533, 534, 535, 538, 555, 556, 554, 557, 500, 501,
+    503, 504, 421, 450, 451, 452, 422, 430, 432, 453, 454, 455, 456, 458, 459, 250, 251, 252, 253, 235, 221,
+    354,
 ];
 
 /// The codes of a text: of several statuses the one that says most ([`prefer`]), of several reply codes the most telling
 /// one of the class of that status. A server that passes on another one's reply puts its own code beside it.
 pub(super) fn codes(text: &str) -> Codes {
     let statuses: Vec<String> = tokens(text).filter_map(|(_, token)| token.status()).collect();
-    let (last, first): (Vec<String>, Vec<String>) = statuses.into_iter().partition(|status| says_little(status));
+    let (last, first): (Vec<String>, Vec<String>) =
+        statuses.into_iter().partition(|status| says_little(status));
     let status = first.into_iter().chain(last).reduce(|known, other| prefer(known, other, None));
     let code = reply_code(text, status.as_deref());
     Codes { code, status }
@@ -149,9 +151,7 @@ fn token(word: &str, next: Option<&u8>) -> Option<Token> {
     }
     let numbers: Vec<&str> = word.split('.').collect();
     match numbers.as_slice() {
-        [code] if code.len() == 3 => {
-            code.parse().ok().filter(|code| REPLIES.contains(code)).map(Token::Code)
-        }
+        [code] if code.len() == 3 => code.parse().ok().filter(|code| REPLIES.contains(code)).map(Token::Code),
         [class, subject, detail] if is_status(class, subject, detail) => Some(Token::Status(word.to_owned())),
         _ => None,
     }
