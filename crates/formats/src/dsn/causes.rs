@@ -154,6 +154,8 @@ pub(super) const LABELS: &[(&str, &str, &str)] = &[
     // Google looks up the recipient's domain and says what came back.
     ("4", "networkerror", "responded with code nxdomain|domain name not found"),
     ("", "hostunknown", "responded with code nxdomain|domain name not found"),
+    ("5.1.2", "hostunknown", "had no relevant answers"),
+    ("5.4.4", "hostunknown", "had no relevant answers"),
     ("", "networkerror", "had no relevant answers"),
     // Yahoo, AOL, Verizon Media.
     ("", "userunknown", "dd this user doesn't have a*account|doesn't have a yahoo.com account"),
@@ -263,7 +265,7 @@ pub(super) const EXACT: &[Row] = &[
          unknown e-mail address|unknown email address|user not found|user was not found|user*was not found|\
          recipient not found|recipient*was not found in|mailbox not found|address not found|account not found|\
          no mailbox found|email name is not found|> not found|email address could not be found|\
-         address couldn't be found|wasn't found at|couldn't be found|does not exist.|address*does not exist|\
+         address couldn't be found|wasn't found at|couldn't be found|does not exist.|address does not exist|\
          user*does not exist|mailbox*does not exist|recipient*does not exist|account*does not exist|\
          user*doesn't exist|mailbox*doesn't exist|recipient*doesn't exist|account*doesn't exist|n'existe pas|\
          existiert nicht|no existe|non esiste|não existe|не существует|存在しません|不存在|rcpt*does not exist|\

@@ -12,8 +12,9 @@ pub(super) struct Letter {
     pub subject: String,
     /// `Return-Path` as written, if there is one.
     pub return_path: Option<String>,
-    /// `From` and `To` as written.
+    /// `From` as written.
     pub from: String,
+    /// `To` as written, all of them.
     pub to: String,
     /// `X-Failed-Recipients`, Exim's and Google's.
     pub failed_recipients: Option<String>,
@@ -42,10 +43,7 @@ impl Letter {
             subject: mail.subject.clone(),
             return_path: mail.header("Return-Path"),
             from: mail.header("From").unwrap_or_default(),
-            to: joined(mail, "To").unwrap_or_default(),
             answers: mail.in_reply_to.first().or(mail.references.last()).cloned(),
-            is_filtered: mail.header("X-SPASIGN").is_some_and(|sign| sign.trim() == "NG"),
-            is_auto_reply: is_auto_reply(mail),
             failed_recipients: joined(mail, "X-Failed-Recipients"),
             ..Letter::default()
         }
@@ -60,8 +58,11 @@ impl Letter {
         mail.parts.iter().any(telling)
     }
 
-    /// Adds what stands in the parts.
+    /// Adds what stands in the parts, and the headers that only a report is asked for.
     pub(super) fn with_parts(mut self, mail: &Mail<'_>) -> Letter {
+        self.to = joined(mail, "To").unwrap_or_default();
+        self.is_filtered = mail.header("X-SPASIGN").is_some_and(|sign| sign.trim() == "NG");
+        self.is_auto_reply = is_auto_reply(mail);
         let mut html = Vec::new();
         for part in mail.parts.iter().filter(|part| !inside_message(mail, part)) {
             self.take(mail, part, &mut html);

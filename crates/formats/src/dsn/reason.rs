@@ -9,8 +9,9 @@
 //!
 //! Where words, codes and circumstances disagree:
 //! 1. A label of one known server ([`LABELS`]) wins over everything.
-//! 2. Words that say something plainly ([`super::causes::EXACT`]) win over the status code, except that a code of RFC 3463 that names
-//!    the cause itself (X.2.2 mailbox full, X.1.1 bad mailbox) stands unless the words name a cause of another kind.
+//! 2. Words that say something plainly ([`super::causes::EXACT`]) win over the status code, except that a code of
+//!    RFC 3463 that names the cause itself (X.2.2 mailbox full, X.1.1 bad mailbox) stands unless the words name a cause
+//!    of another kind.
 //! 3. "User unknown" in answer to RCPT is a fact about the address. In answer to DATA, or when nobody says to what, it is
 //!    what content filters answer too: `filtered`, soft, unless the status code says the same.
 //! 4. Codes so general that servers use them for anything (5.3.x, 5.7.1) come last, after the loose words.
