@@ -48,6 +48,8 @@ pub(super) const LABELS: &[(&str, &str, &str)] = &[
         "notaccept",
         "null mx|nullmx|indicated no smtp service|couldn't find a mail exchanger or ip address",
     ),
+    // qmail gives this up only after its whole queue time: nobody has known the host for days.
+    ("", "hostunknown", "couldn't find any host by that name|couldn't find any host named"),
     // Session refused before any address was named: Exim, qmail.
     (
         "",
@@ -153,7 +155,11 @@ pub(super) const LABELS: &[(&str, &str, &str)] = &[
     ("", "rejected", "groups.google.com/support"),
     // Google looks up the recipient's domain and says what came back.
     ("4", "networkerror", "responded with code nxdomain|domain name not found"),
-    ("", "hostunknown", "responded with code nxdomain|domain name not found"),
+    (
+        "",
+        "hostunknown",
+        "responded with code nxdomain|domain name not found|server returned answer with no data",
+    ),
     ("5.1.2", "hostunknown", "had no relevant answers"),
     ("5.4.4", "hostunknown", "had no relevant answers"),
     ("", "networkerror", "had no relevant answers"),
@@ -348,10 +354,10 @@ pub(super) const EXACT: &[Row] = &[
          message looping|maximum forwarding|loops back to myself|host name lookup failure|\
          host not found, try again|malformed name server reply|malformed or unexpected name server|\
          could not connect and send|no route to host|host is unreachable|network is unreachable|\
-         unrouteable mail domain|unable to resolve route|no relevant answers|dns error|dns lookup failed|\
+         unrouteable mail domain|unable to resolve route|no relevant answers|dns lookup failed|\
          dns server failure|dns query failed|temporary failure in mx lookup|no valid route to|network error|\
          tcp error|loop detected|wasn't able to establish an smtp connection|\
-         couldn't find any host by that name|best-preference mx|address family mismatch|\
+         best-preference mx|address family mismatch|\
          all routes to destination blocked|bad dns lookup error|\
          records for the destination computer could not be found|temporary failure in name resolution",
     ),
@@ -511,6 +517,7 @@ pub(super) const LOOSE: &[Row] = &[
     ("rejected", "sender address|fix reverse|from header"),
     // Domino's words around a reply that says nothing more.
     ("notaccept", "smtp protocol returned a permanent error"),
+    ("networkerror", "dns error"),
     ("hostunknown", "name service error|has no mx|no mx record"),
     ("contenterror", "header error|message header size"),
     (

@@ -248,7 +248,7 @@ fn is_filtered(case: &Case<'_>) -> bool {
     let is_said = || says("filtered", case.text) || says("userunknown", case.text);
     match case.named {
         Some("filtered") => is_said(),
-        Some("suspend") => false,
+        Some("suspend" | "hostunknown") => false,
         _ => case.reached_content() && is_said(),
     }
 }
