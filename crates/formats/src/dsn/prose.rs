@@ -12,6 +12,10 @@ use super::{Recipient, Report, ReportKind, evidence, reason, returned};
 /// More addresses than this in one plain-text bounce are not believed.
 const MOST_RECIPIENTS: usize = 100;
 
+/// More phrases than this in one line are not followed, nor more correspondents compared.
+const MOST_PHRASES: usize = 16;
+const MOST_CORRESPONDENTS: usize = 20;
+
 /// Reads a bounce without machine-readable parts.
 pub(super) fn bounce(letter: &Letter) -> Option<Report> {
     let words = Words::of(letter);
@@ -290,7 +294,8 @@ fn behind_phrase(line: &str) -> Vec<String> {
     };
     let mut ends: Vec<usize> = BEFORE_ADDRESS.iter().flat_map(ends).collect();
     ends.sort_unstable();
-    ends.into_iter().map(|end| listed(&line[end..])).find(|found| !found.is_empty()).unwrap_or_default()
+    let mut lists = ends.into_iter().take(MOST_PHRASES).map(|end| listed(&line[end..]));
+    lists.find(|found| !found.is_empty()).unwrap_or_default()
 }
 
 /// The addresses of a comma-separated list at the head of a text.
@@ -308,7 +313,7 @@ fn listed(text: &str) -> Vec<String> {
 
 /// The server that writes and the sender it writes to.
 fn correspondents(letter: &Letter) -> Vec<String> {
-    addresses_in(&letter.from).into_iter().chain(addresses_in(&letter.to)).collect()
+    addresses_in(&letter.from).into_iter().chain(addresses_in(&letter.to)).take(MOST_CORRESPONDENTS).collect()
 }
 
 /// The one address that the words name beside those of the correspondents and of people who help.

@@ -41,7 +41,7 @@ pub(super) fn codes(text: &str) -> Codes {
 
 /// The most telling reply code of a text, of the same class as the status when there is one.
 pub(super) fn reply_code(text: &str, status: Option<&str>) -> Option<u16> {
-    let class = status.and_then(|status| status.parse::<u16>().ok().or_else(|| status[..1].parse().ok()));
+    let class = status.and_then(|status| status[..1].parse::<u16>().ok());
     let fits = |code: u16| class.map_or(code >= 400, |class| code / 100 == class);
     let found = tokens(text).filter_map(|(_, token)| token.code()).filter(|code| fits(*code));
     found.min_by_key(|code| REPLIES.iter().position(|known| known == code))

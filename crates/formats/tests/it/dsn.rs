@@ -533,6 +533,15 @@ proptest! {
         read(&raw);
     }
 
+    /// One endless line full of the words that stand before an address takes no endless time.
+    #[test]
+    fn a_long_line_of_phrases_is_read_in_time(phrase in "sent to |delivered to: |address: <|>>> rcpt |@") {
+        let raw = format!("From: MAILER-DAEMON\nSubject: failure notice\n\n{}", phrase.repeat(200_000 / phrase.len()));
+        let start = std::time::Instant::now();
+        read(raw.as_bytes());
+        prop_assert!(start.elapsed() < std::time::Duration::from_secs(20), "{:?}", start.elapsed());
+    }
+
     #[test]
     fn no_text_panics(text in "\\PC{0,300}") {
         let raw = format!("From: MAILER-DAEMON\nSubject: failure notice\n\n{text}\n<a@b>:\n{text}");
