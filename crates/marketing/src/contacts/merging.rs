@@ -84,12 +84,11 @@ enum ByName<'t> {
 
 impl<'t> ByName<'t> {
     fn of(there: &'t BTreeMap<String, FieldValue>) -> Self {
-        let is_capital = |name: &String| name.is_ascii() && !name.bytes().any(|byte| byte.is_ascii_lowercase());
+        let is_capital =
+            |name: &String| name.is_ascii() && !name.bytes().any(|byte| byte.is_ascii_lowercase());
         match there.keys().all(is_capital) {
             true => ByName::AsTheyAre(there),
-            false => {
-                ByName::Raised(there.iter().map(|(name, value)| (name.to_uppercase(), value)).collect())
-            }
+            false => ByName::Raised(there.iter().map(|(name, value)| (name.to_uppercase(), value)).collect()),
         }
     }
 

@@ -14,7 +14,8 @@ use super::{Field, Number};
 pub fn write(fields: &BTreeMap<String, Field>) -> String {
     let mut text = Vec::with_capacity(32 * fields.len());
     let mut to = serde_json::Serializer::new(&mut text);
-    to.collect_map(fields.iter().map(|(label, field)| (label, Written(field)))).expect("texts can be written");
+    to.collect_map(fields.iter().map(|(label, field)| (label, Written(field))))
+        .expect("texts can be written");
     String::from_utf8(text).expect("JSON is UTF-8")
 }
 

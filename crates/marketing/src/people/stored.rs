@@ -16,7 +16,8 @@ pub fn write<'c>(columns: impl IntoIterator<Item = (&'c str, &'c Value)>) -> Str
     all.sort_by_key(|(name, _)| *name);
     let mut text = Vec::with_capacity(40 * all.len());
     let mut to = serde_json::Serializer::new(&mut text);
-    to.collect_map(all.into_iter().map(|(name, value)| (name, Written(value)))).expect("texts can be written");
+    to.collect_map(all.into_iter().map(|(name, value)| (name, Written(value))))
+        .expect("texts can be written");
     String::from_utf8(text).expect("JSON is UTF-8")
 }
 

@@ -21,7 +21,6 @@ const ODD: &str = "o'brien+x@example.com";
 on_all!(
     a_first_sync_maps_and_sends,
     nothing_changed_is_a_few_calls,
-    what_came_at_once_is_read_back_once,
     a_changed_address_is_a_change,
     a_changed_address_without_identifiers,
     an_address_that_somebody_has_already,
@@ -159,24 +158,6 @@ async fn nothing_changed_is_a_few_calls(on: On) {
     done(&run);
     assert_eq!((run.counts.to_service.sent, run.counts.to_crm.sent), (0, 0), "{run:?}");
     assert_eq!(lab.world.calls().values().sum::<u64>(), 1);
-}
-
-/// Everybody changed at the service in one moment, by our import: the mark must not stay at that moment.
-async fn what_came_at_once_is_read_back_once(on: On) {
-    let lab = lab(on).await;
-    for number in 1..=3 {
-        lab.contact(number, &format!("p{number}@x.example")).await;
-    }
-    lab.first().await;
-    let read = |run: Run| run.counts.read;
-    lab.advance(SignedDuration::from_mins(20));
-    assert_eq!(read(lab.contacts_done().await), 3, "the service may still show changes of then");
-    lab.advance(SignedDuration::from_hours(1));
-    lab.contacts_done().await;
-    lab.advance(SignedDuration::from_hours(1));
-    assert_eq!(read(lab.contacts_done().await), 0);
-    lab.patch("p2@x.example", |row| drop(row.fields.insert("LASTNAME".into(), "There".into()))).await;
-    assert!(read(lab.contacts_done().await) > 0);
 }
 
 async fn a_changed_address_is_a_change(on: On) {
