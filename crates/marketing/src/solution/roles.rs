@@ -104,6 +104,8 @@ const SERVICE_STANDARD: &[Grant] = &[
     Grant { table: "systemuser", kinds: &[Read, AppendTo] },
     Grant { table: "team", kinds: SEE },
     Grant { table: "businessunit", kinds: SEE },
+    // Whoever asks for a send is looked up by the roles held, those of teams too.
+    Grant { table: "role", kinds: SEE },
     Grant { table: "activitypointer", kinds: SEE },
     Grant { table: "asyncoperation", kinds: SEE },
 ];
@@ -209,6 +211,7 @@ fn noun(table: &'static str) -> &'static str {
         "systemuser" => "User",
         "team" => "Team",
         "businessunit" => "BusinessUnit",
+        "role" => "Role",
         "activitypointer" => "Activity",
         "asyncoperation" => "AsyncOperation",
         own => own,
