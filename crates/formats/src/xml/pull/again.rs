@@ -1,0 +1,165 @@
+//! Stretches of markup, known again as a whole.
+//!
+//! Rows of a page repeat the same markup around their values. What a stretch of text means depends on the text itself, on the
+//! elements that it ends and on the scope that it stands in: where all three are the same again, so is everything that came
+//! of it, and nothing in it is looked at a second time. What is not the same is read in the ordinary way, so a stretch that
+//! is not known, or was forgotten, costs time alone; near a limit everything is read so, and the limit finds its place.
+
+use std::rc::Rc;
+
+use super::{Pull, Tag, Token};
+use crate::xml::Error;
+
+/// A stretch that is longer is not remembered.
+const LONGEST: usize = 1024;
+/// Stretches that are remembered of elements which nobody reads.
+const REMEMBERED: usize = 64;
+
+/// Markup, with texts or without, and what came of it.
+#[derive(Debug)]
+pub(crate) struct Stretch {
+    raw: Box<str>,
+    outer: u32,
+    /// The open elements that it ends, outermost first.
+    closes: Vec<Rc<Tag>>,
+    /// Those that it opens and does not end.
+    opens: Vec<Rc<Tag>>,
+    nodes: usize,
+    /// Which tag was opened last.
+    last: usize,
+}
+
+/// Where a stretch begins.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mark {
+    at: usize,
+    outer: u32,
+    depth: usize,
+    nodes: usize,
+}
+
+/// The stretches between the texts of elements that nobody reads, in the order in which they came before.
+#[derive(Debug, Default)]
+pub(super) struct Skipped {
+    known: Vec<Rc<Stretch>>,
+    /// For each of them, and for the beginning: which one came behind it.
+    behind: Vec<usize>,
+    last: usize,
+}
+
+impl<'t> Pull<'t> {
+    /// A stretch begins here.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark { at: self.at, outer: self.inside(), depth: self.open.len(), nodes: self.nodes }
+    }
+
+    /// What was read since the mark, when no element that was open there has ended; `None` when it is not worth remembering.
+    pub(crate) fn since(&self, mark: Mark) -> Option<Stretch> {
+        self.stretch(mark, self.at, mark.depth, Vec::new()).filter(|_| !self.empty)
+    }
+
+    /// The text from the mark to `end`. It ended the elements `closes`, which left `low` of them open.
+    fn stretch(&self, mark: Mark, end: usize, low: usize, closes: Vec<Rc<Tag>>) -> Option<Stretch> {
+        let raw = &self.text[mark.at..end];
+        let nodes = self.nodes - mark.nodes;
+        let opens = self.open.get(low..)?.to_vec();
+        let stretch =
+            Stretch { raw: Box::from(raw), outer: mark.outer, closes, opens, nodes, last: self.last };
+        (1..=LONGEST).contains(&raw.len()).then_some(stretch)
+    }
+
+    /// Goes over a stretch when it stands here again.
+    pub(crate) fn again(&mut self, stretch: &Stretch) -> bool {
+        let same = !self.empty
+            && self.inside() == stretch.outer
+            && self.text.as_bytes()[self.at..].starts_with(stretch.raw.as_bytes())
+            && self.ends_with(&stretch.closes)
+            // Each element in it is a node: so deep it goes at most.
+            && self.open.len() + stretch.nodes <= self.limits.depth
+            && self.nodes + stretch.nodes <= self.limits.nodes;
+        if same {
+            self.at += stretch.raw.len();
+            self.open.truncate(self.open.len() - stretch.closes.len());
+            self.open.extend(stretch.opens.iter().cloned());
+            self.nodes += stretch.nodes;
+            self.last = stretch.last;
+        }
+        same
+    }
+
+    fn ends_with(&self, closes: &[Rc<Tag>]) -> bool {
+        let Some(kept) = self.open.len().checked_sub(closes.len()) else { return false };
+        self.open[kept..].iter().zip(closes).all(|(open, closed)| Rc::ptr_eq(open, closed))
+    }
+
+    /// Up to the end of the open element.
+    pub(crate) fn skip(&mut self) -> Result<(), Error> {
+        let floor = self.open.len();
+        while self.open.len() >= floor {
+            if !self.skipped_again(floor) {
+                self.skip_to_text(floor)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes over the stretch that came here before and the text behind it.
+    fn skipped_again(&mut self, floor: usize) -> bool {
+        let place = self.skipped.behind.get(self.skipped.last).copied().unwrap_or_default();
+        let Some(stretch) = self.skipped.known.get(place).map(Rc::clone) else { return false };
+        if self.open.len() - floor < stretch.closes.len() || !self.again(&stretch) {
+            return false;
+        }
+        self.skipped.last = place + 1;
+        let rest = &self.text.as_bytes()[self.at..];
+        self.at += memchr::memchr2(b'<', b'&', rest).unwrap_or(rest.len());
+        true
+    }
+
+    /// Reads up to the end of the next text, and remembers what stood in front of it.
+    fn skip_to_text(&mut self, floor: usize) -> Result<(), Error> {
+        let mark = self.mark();
+        let (mut low, mut closes) = (mark.depth, Vec::new());
+        loop {
+            let (at, top) = (self.at, self.open.last().cloned());
+            match self.next()? {
+                Token::Open(_) => {}
+                Token::Text(_) => {
+                    closes.reverse();
+                    self.remember(mark, at, low, closes);
+                    return Ok(());
+                }
+                Token::Close if self.open.len() < floor => return Ok(()),
+                Token::Close if self.open.len() < low => {
+                    low = self.open.len();
+                    closes.extend(top);
+                }
+                Token::Close => {}
+                Token::End => return Ok(()),
+            }
+        }
+    }
+
+    fn remember(&mut self, mark: Mark, end: usize, low: usize, closes: Vec<Rc<Tag>>) {
+        let Some(stretch) = self.stretch(mark, end, low, closes) else { return };
+        let skipped = &mut self.skipped;
+        let place = match skipped.known.iter().position(|known| known.is_like(&stretch)) {
+            Some(place) => place,
+            None if skipped.known.len() < REMEMBERED => {
+                skipped.known.push(Rc::new(stretch));
+                skipped.known.len() - 1
+            }
+            None => return,
+        };
+        skipped.behind.resize(skipped.known.len() + 1, 0);
+        skipped.behind[skipped.last] = place;
+        skipped.last = place + 1;
+    }
+}
+
+impl Stretch {
+    fn is_like(&self, other: &Stretch) -> bool {
+        let ends = |a: &[Rc<Tag>], b: &[Rc<Tag>]| a.iter().map(Rc::as_ptr).eq(b.iter().map(Rc::as_ptr));
+        self.outer == other.outer && self.raw == other.raw && ends(&self.closes, &other.closes)
+    }
+}
