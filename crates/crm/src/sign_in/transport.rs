@@ -123,7 +123,8 @@ async fn unpacked(
     body: Vec<u8>,
     repeatable: bool,
 ) -> Result<Vec<u8>, Fault> {
-    let unreadable = |why: &str| unreachable(what, &format!("its answer cannot be unpacked: {why}"), repeatable);
+    let unreadable =
+        |why: &str| unreachable(what, &format!("its answer cannot be unpacked: {why}"), repeatable);
     let unpacked = match coding.to_str().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
         "" | "identity" => Ok(body),
         "gzip" | "x-gzip" if body.len() > MUCH => {

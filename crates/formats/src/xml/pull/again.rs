@@ -163,3 +163,104 @@ impl Stretch {
         self.outer == other.outer && self.raw == other.raw && ends(&self.closes, &other.closes)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::xml::Limits;
+
+    fn limits(nodes: usize, depth: usize) -> Limits {
+        Limits { bytes: 10_000, nodes, depth }
+    }
+
+    /// What a reader of the root's children says that passes over every one of them, or makes a tree of every one.
+    fn read(text: &str, limits: &Limits, skip: bool) -> Result<(usize, usize), Error> {
+        let mut pull = Pull::new(text, limits)?;
+        pull.root()?;
+        let mut children = 0;
+        while let Some(child) = pull.child()? {
+            children += 1;
+            match skip {
+                true => pull.skip()?,
+                false => drop(pull.element(&child)?),
+            }
+        }
+        pull.rest()?;
+        Ok((children, pull.nodes))
+    }
+
+    /// Whatever the limits are, what is passed over counts and fails as what is read.
+    #[track_caller]
+    fn check(text: &str, well_formed: bool) {
+        for (nodes, depth) in (1..60).flat_map(|nodes| [(nodes, 64), (1000, nodes)]) {
+            let limits = limits(nodes, depth);
+            assert_eq!(read(text, &limits, true), read(text, &limits, false), "{text} with {limits:?}");
+        }
+        assert_eq!(read(text, &limits(1000, 64), true).is_ok(), well_formed, "{text}");
+    }
+
+    const ROW: &str =
+        "<a><p:k>one</p:k><p:v n='1'>two</p:v><e/></a><a><p:k>three</p:k><p:v n='1'>four</p:v><e/></a>";
+
+    fn rows(other: &str) -> String {
+        let row = format!("<row xmlns:p='urn:p'>{ROW}</row>");
+        format!("<r>{row}{row}<row xmlns:p='urn:p'>{ROW}{other}</row>{row}</r>")
+    }
+
+    #[test]
+    fn passing_over_is_reading() {
+        check(&rows(""), true);
+        check(&rows("<a><p:k>&lt;<![CDATA[<]]> \r\n</p:k><p:v n='1'/></a>"), true);
+        check(&rows("<a><p:k>one</p:k>two<p:v n='1'>two</p:v><!-- three --></a>"), true);
+        check(&rows("<a><p:k>one</p:k><p:v n='1'>two</a></p:v>"), false);
+        check(&rows("<b><p:k>one</p:k><p:v n='1'>two</p:v><e/></a>"), false);
+        check(&rows("<a><q:k>one</q:k></a>"), false);
+        check(&rows("<a><p:k>&own;</p:k></a>"), false);
+        check(&rows("<a><p:k>one"), false);
+    }
+
+    #[test]
+    fn the_same_markup_in_another_scope_is_another() {
+        // The prefix is declared around the first two only.
+        let row = format!("<row xmlns:p='urn:p'>{ROW}</row>");
+        check(&format!("<r>{row}{row}<row>{ROW}</row></r>"), false);
+    }
+
+    #[test]
+    fn an_end_that_is_not_its_element_s_is_refused() {
+        let row = "<row><a>x</a><a>y</a></row>";
+        check(&format!("<r>{row}{row}<row><b>x</a><a>y</a></row></r>"), false);
+        check(&format!("<r>{row}{row}<a>x</a><a>y</a></r>"), true);
+    }
+
+    /// Rows with and without a column, in turns: what comes in another order than before is read all the same.
+    #[test]
+    fn what_stands_in_another_order_is_found() {
+        let (one, two) = ("<k>1</k><v>x</v>", "<w>1</w><v>x</v><k>2</k>");
+        let text: String =
+            (0..9).map(|n| format!("<row>{}{}</row>", [one, two][n % 2], [two, one][n % 3 / 2])).collect();
+        check(&format!("<r>{text}</r>"), true);
+    }
+
+    /// A reader that knows a stretch goes over it only where it stands.
+    #[test]
+    fn a_stretch_stands_where_it_stood() {
+        let text = "<r><a><k>one</k><v>1</v></a><a><k>one</k><v>2</v></a><a><k>two</k><v>3</v></a></r>";
+        let mut pull = Pull::new(text, &limits(100, 9)).unwrap();
+        pull.root().unwrap();
+        let mark = pull.mark();
+        pull.child().unwrap().unwrap();
+        pull.child().unwrap().unwrap();
+        assert_eq!(pull.text().unwrap(), "one");
+        pull.child().unwrap().unwrap();
+        let head = pull.since(mark).unwrap();
+        assert!(!pull.again(&head));
+        assert_eq!(pull.text().unwrap(), "1");
+        assert!(pull.child().unwrap().is_none());
+        assert!(pull.again(&head));
+        assert_eq!(pull.text().unwrap(), "2");
+        assert!(pull.child().unwrap().is_none());
+        assert!(!pull.again(&head));
+        assert!(pull.child().unwrap().is_some());
+    }
+}
