@@ -221,16 +221,23 @@ mod tests {
 
     #[test]
     fn the_same_markup_in_another_scope_is_another() {
+        let inside = "<p:k>one</p:k><p:v>two</p:v>";
+        let row = format!("<row xmlns:p='urn:p'>{inside}</row>");
+        check(&format!("<r>{row}{row}{row}</r>"), true);
         // The prefix is declared around the first two only.
-        let row = format!("<row xmlns:p='urn:p'>{ROW}</row>");
-        check(&format!("<r>{row}{row}<row>{ROW}</row></r>"), false);
+        check(&format!("<r>{row}{row}<row>{inside}</row></r>"), false);
     }
 
     #[test]
     fn an_end_that_is_not_its_element_s_is_refused() {
-        let row = "<row><a>x</a><a>y</a></row>";
-        check(&format!("<r>{row}{row}<row><b>x</a><a>y</a></row></r>"), false);
-        check(&format!("<r>{row}{row}<a>x</a><a>y</a></r>"), true);
+        let row = "<row><a><c>1</c>x</a><a>y</a></row>";
+        check(&format!("<r>{row}{row}<row><b><c>1</c>x</b><a>y</a></row></r>"), true);
+        check(&format!("<r>{row}{row}<row><b><c>1</c>x</a><a>y</a></row></r>"), false);
+    }
+
+    #[test]
+    fn what_is_passed_over_ends_with_its_element() {
+        check("<r><row><a>x</a><a>y</a></row><row><a>x</a></row><a>x</a><a>y</a></r>", true);
     }
 
     /// Rows with and without a column, in turns: what comes in another order than before is read all the same.
