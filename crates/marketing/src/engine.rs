@@ -65,6 +65,8 @@ pub struct Rules {
     pub guard: Guard,
     /// How far behind the newest thing seen a stream begins again: the service's rows may come late.
     pub overlap: SignedDuration,
+    /// How long after a change of a person the service may show it at the latest, by its own clock: what is older has been read.
+    pub late: SignedDuration,
     /// Nothing is sent when the last whole exchange of opt-outs began longer ago.
     pub exchange_age: SignedDuration,
     /// Sends to more people wait for a second person.
@@ -92,6 +94,7 @@ impl Default for Rules {
         Rules {
             guard: Guard::default(),
             overlap: SignedDuration::from_mins(10),
+            late: SignedDuration::from_mins(30),
             exchange_age: SignedDuration::from_mins(15),
             approval_over: 5000,
             tolerance: 0,

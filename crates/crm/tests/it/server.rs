@@ -291,7 +291,8 @@ impl Here {
 }
 
 fn holds(body: &[u8], text: &str) -> bool {
-    body.windows(text.len()).any(|part| part == text.as_bytes())
+    // As texts, which the standard library searches as fast in a debug build.
+    std::str::from_utf8(body).is_ok_and(|body| body.contains(text))
 }
 
 async fn answer(State(here): State<Arc<Here>>, request: Request) -> Response {

@@ -14,7 +14,7 @@ pub(super) fn from_machine(letter: &Letter) -> bool {
 
 /// Whether the headers leave room for [`is_bounce`].
 pub(super) fn may_be_bounce(letter: &Letter) -> bool {
-    from_machine(letter) || has_known_subject(letter)
+    from_machine(letter) || has_known_subject(letter) || super::ses::is_notification(letter)
 }
 
 fn has_known_subject(letter: &Letter) -> bool {
@@ -29,9 +29,16 @@ pub(super) fn is_bounce(letter: &Letter, human: &str) -> bool {
     }
     let known_subject = has_known_subject(letter);
     if from_machine(letter) {
-        return known_subject || says(human, usize::MAX);
+        let may_say = !letter.is_auto_reply || is_daemon(&letter.from);
+        return known_subject || may_say && says(human, usize::MAX) || returns_mail_for(letter, human);
     }
     known_subject && says(human, HEAD_LINES)
+}
+
+/// A daemon that gives the mail back under a line `<a@b>:`, in whatever language.
+fn returns_mail_for(letter: &Letter, human: &str) -> bool {
+    let names = |line: &str| line.starts_with('<') && line.trim_end().ends_with(">:") && line.contains('@');
+    letter.returned.is_some() && is_daemon(&letter.from) && human.lines().any(names)
 }
 
 /// The words promise further tries.
@@ -46,7 +53,7 @@ fn has_null_path(letter: &Letter) -> bool {
     path.is_some_and(|path| NULL_PATHS.contains(&path.as_str()) || is_daemon(&path))
 }
 
-fn is_daemon(from: &str) -> bool {
+pub(super) fn is_daemon(from: &str) -> bool {
     let from = from.to_lowercase();
     let bare = from.trim();
     bare == "<>" || bare.ends_with(" <>") || SENDER_WORDS.iter().any(|words| bare.contains(words))

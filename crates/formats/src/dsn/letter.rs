@@ -14,8 +14,14 @@ pub(super) struct Letter {
     pub return_path: Option<String>,
     /// `From` as written.
     pub from: String,
+    /// `To` as written, all of them.
+    pub to: String,
     /// `X-Failed-Recipients`, Exim's and Google's.
     pub failed_recipients: Option<String>,
+    /// KDDI's filter refused the mail (`X-SPASIGN: NG`); the words beside it are those of an unknown user.
+    pub is_filtered: bool,
+    /// The mail says of itself that it answers automatically (RFC 3834, and what was used before it).
+    pub is_auto_reply: bool,
     /// The id this mail answers, by its own headers.
     pub answers: Option<String>,
     /// `report-type` of a multipart/report that is the whole mail or its only content.
@@ -52,8 +58,11 @@ impl Letter {
         mail.parts.iter().any(telling)
     }
 
-    /// Adds what stands in the parts.
+    /// Adds what stands in the parts, and the headers that only a report is asked for.
     pub(super) fn with_parts(mut self, mail: &Mail<'_>) -> Letter {
+        self.to = joined(mail, "To").unwrap_or_default();
+        self.is_filtered = mail.header("X-SPASIGN").is_some_and(|sign| sign.trim() == "NG");
+        self.is_auto_reply = is_auto_reply(mail);
         let mut html = Vec::new();
         for part in mail.parts.iter().filter(|part| !inside_message(mail, part)) {
             self.take(mail, part, &mut html);
@@ -102,6 +111,16 @@ impl Letter {
             self.report_type = Some(kind);
         }
     }
+}
+
+fn is_auto_reply(mail: &Mail<'_>) -> bool {
+    let is = |name: &str, start: &str| {
+        mail.header(name).is_some_and(|value| value.trim_start().to_ascii_lowercase().starts_with(start))
+    };
+    is("Auto-Submitted", "auto-replied")
+        || is("Precedence", "auto_reply")
+        || is("X-Autoreply", "")
+        || is("X-Autorespond", "")
 }
 
 fn joined(mail: &Mail<'_>, name: &str) -> Option<String> {

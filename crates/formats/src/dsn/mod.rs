@@ -4,7 +4,8 @@
 //! decide whether the report concerns us (that needs our ids) and never looks at automatic replies, which are no reports.
 //!
 //! Sources: RFC 3464 (delivery status), RFC 6522 (multipart/report), RFC 3463 (status codes), RFC 5965 (feedback),
-//! RFC 8098 (receipts); the words of servers that follow none of these were learned from real bounces.
+//! RFC 8098 (receipts); the words of servers that follow none of these come from their manuals and from real bounces.
+//! [`reason`] says what a hard bounce is. `tests/it/dsn.rs` counts how much of a set of real bounces is read right.
 
 mod causes;
 mod evidence;
@@ -14,6 +15,7 @@ mod phrases;
 mod prose;
 mod reason;
 mod returned;
+mod ses;
 mod structured;
 mod verdict;
 
@@ -78,6 +80,8 @@ pub fn read(mail: &Mail<'_>) -> Option<Report> {
     }
     let letter = letter.with_parts(mail);
     structured::feedback(&letter)
+        .or_else(|| structured::complaint(&letter))
+        .or_else(|| ses::notification(&letter))
         .or_else(|| structured::receipt(&letter))
         .or_else(|| structured::delivery(&letter))
         .or_else(|| prose::bounce(&letter))

@@ -12,6 +12,10 @@ use super::{Recipient, Report, ReportKind, evidence, reason, returned};
 /// More addresses than this in one plain-text bounce are not believed.
 const MOST_RECIPIENTS: usize = 100;
 
+/// More phrases than this in one line are not followed, nor more correspondents compared.
+const MOST_PHRASES: usize = 16;
+const MOST_CORRESPONDENTS: usize = 20;
+
 /// Reads a bounce without machine-readable parts.
 pub(super) fn bounce(letter: &Letter) -> Option<Report> {
     let words = Words::of(letter);
@@ -20,6 +24,9 @@ pub(super) fn bounce(letter: &Letter) -> Option<Report> {
     }
     let original = returned::headers(letter);
     let mut addresses = words.addresses.clone();
+    if addresses.is_empty() && (evidence::from_machine(letter) || letter.returned.is_some()) {
+        addresses.extend(only_other(&words.human, letter));
+    }
     if addresses.is_empty() {
         addresses = original.to.iter().take(MOST_RECIPIENTS).cloned().collect();
     }
@@ -47,12 +54,14 @@ fn recipient(letter: &Letter, words: &Words, address: String, only: bool, late: 
         found = codes(whole);
     }
     let reading = reason::Reading {
-        words: [&section, whole, &letter.subject, "", ""],
+        words: ["", &section, whole, &letter.subject, ""],
+        dialogue: words.dialogue(),
+        category: None,
         status: found.status.as_deref(),
         code: found.code,
         late,
     };
-    let reason = reason::of(&reading);
+    let reason = if letter.is_filtered { "filtered" } else { reason::of(&reading) };
     Recipient {
         hard: reason::is_hard(reason, found.status.as_deref(), found.code),
         address,
@@ -71,19 +80,15 @@ pub(super) struct Words {
     /// The failed addresses, in order, each once.
     pub addresses: Vec<String>,
     /// Places in `human` where the words about an address begin.
-    places: Vec<(usize, String)>,
+    places: Vec<Place>,
+    /// Each place is a line of a transcript; what follows it is about something else.
+    are_lines: bool,
 }
 
 impl Words {
     pub(super) fn of(letter: &Letter) -> Words {
         let human = without_quotations(before_fold(&letter.text));
-        let mut places = at_line_heads(&human);
-        if places.is_empty() {
-            places = echoed(&human);
-        }
-        if places.is_empty() {
-            places = behind_phrases(&human);
-        }
+        let (places, are_lines) = named_places(&human, letter);
         let stated = letter.failed_recipients.as_deref().map(addresses_in).unwrap_or_default();
         let mut addresses = Vec::new();
         let named = places.iter().map(|(_, address)| address.clone());
@@ -93,15 +98,18 @@ impl Words {
             }
         }
         addresses.truncate(MOST_RECIPIENTS);
-        Words { human, addresses, places }
+        Words { human, addresses, places, are_lines }
     }
 
     /// The words about this address: from its place to the next address. The text may name it twice (translations).
     pub(super) fn about(&self, address: &str, only: bool) -> String {
-        let is_it = |place: &&(usize, String)| place.1.eq_ignore_ascii_case(address);
+        let is_it = |place: &&Place| place.1.eq_ignore_ascii_case(address);
         let Some((start, _)) = self.places.iter().find(is_it) else {
             return self.mention(address, only);
         };
+        if self.are_lines {
+            return self.human[*start..].lines().next().unwrap_or_default().to_owned();
+        }
         let next =
             self.places.iter().find(|(place, other)| place > start && !other.eq_ignore_ascii_case(address));
         let end = next.filter(|_| !only).map_or(self.human.len(), |(place, _)| *place);
@@ -113,6 +121,12 @@ impl Words {
         if only { &self.human } else { "" }
     }
 
+    /// The SMTP dialogue that a server shows once for all recipients (`>>> DATA`); empty when there is none.
+    pub(super) fn dialogue(&self) -> &str {
+        let start = if self.human.starts_with(">>> ") { Some(0) } else { self.human.find("\n>>> ") };
+        start.map_or("", |start| &self.human[start..])
+    }
+
     fn mention(&self, address: &str, only: bool) -> String {
         match self.human.find(address) {
             Some(place) if only => self.human[place..].to_owned(),
@@ -121,6 +135,29 @@ impl Words {
             None => String::new(),
         }
     }
+}
+
+/// Where an address stands in a text.
+type Place = (usize, String);
+
+/// The places of the failed addresses by the first reader that finds any, and whether each is a line of a transcript.
+/// The sender's own address counts only when no reader finds another one.
+fn named_places(human: &str, letter: &Letter) -> (Vec<Place>, bool) {
+    const READERS: [fn(&str) -> Vec<Place>; 3] = [at_line_heads, echoed, behind_phrases];
+    let correspondents = correspondents(letter);
+    let is_other = |place: &Place| !correspondents.iter().any(|one| one.eq_ignore_ascii_case(&place.1));
+    let found: Vec<Vec<Place>> = READERS.iter().map(|reader| reader(human)).collect();
+    let first = |wanted: &dyn Fn(&Vec<Place>) -> bool| found.iter().position(wanted);
+    let others = first(&|places| places.iter().any(is_other));
+    let Some(reader) = others.or_else(|| first(&|places| !places.is_empty())) else {
+        return (Vec::new(), false);
+    };
+    let mut places = found[reader].clone();
+    if others.is_some() {
+        places.retain(is_other);
+    }
+    let are_lines = reader == 1 && places.len() > 1;
+    (places, are_lines)
 }
 
 /// The text before the returned message.
@@ -165,7 +202,7 @@ fn without_quotations(text: &str) -> String {
 }
 
 /// Lines that begin with an address: `<a@b>:`, `  a@b`, `a@b on Thu, …`, `* a@b`. Deeper ones belong to the first.
-fn at_line_heads(human: &str) -> Vec<(usize, String)> {
+fn at_line_heads(human: &str) -> Vec<Place> {
     let mut places = Vec::new();
     let mut depth = None;
     for (place, line) in lines(human) {
@@ -207,8 +244,10 @@ fn strip_label(line: &str) -> &str {
 }
 
 /// What may follow an address at the head of a line.
-const AFTER_ADDRESS: [&str; 14] = [
+const AFTER_ADDRESS: [&str; 16] = [
     " (",
+    " [",
+    " ...",
     " <",
     " on ",
     " - ",
@@ -225,7 +264,7 @@ const AFTER_ADDRESS: [&str; 14] = [
 ];
 
 /// `550 <a@b>... User unknown`: the server repeats the address it refuses.
-fn echoed(human: &str) -> Vec<(usize, String)> {
+fn echoed(human: &str) -> Vec<Place> {
     let is_echo = |line: &str| {
         let line = line.trim_start().trim_start_matches("<<< ");
         let refused = matches!(line.as_bytes(), [b'4' | b'5', b'0'..=b'5', b'0'..=b'9', b' ' | b'-', ..]);
@@ -240,25 +279,66 @@ fn echoed(human: &str) -> Vec<(usize, String)> {
 }
 
 /// `… could not be delivered to: <a@b>`.
-fn behind_phrases(human: &str) -> Vec<(usize, String)> {
+fn behind_phrases(human: &str) -> Vec<Place> {
     lines(human)
         .flat_map(|(at, line)| behind_phrase(line).into_iter().map(move |address| (at, address)))
         .collect()
 }
 
+/// The addresses right behind the first phrase that has any.
 fn behind_phrase(line: &str) -> Vec<String> {
     let lower = line.to_ascii_lowercase();
-    let ends = BEFORE_ADDRESS.iter().filter_map(|words| lower.find(words).map(|at| at + words.len()));
-    let Some(rest) = ends.min().map(|end| &line[end..]) else { return Vec::new() };
+    let ends = |words: &&str| {
+        let length = words.len();
+        lower.match_indices(*words).map(move |(at, _)| at + length).collect::<Vec<_>>()
+    };
+    let mut ends: Vec<usize> = BEFORE_ADDRESS.iter().flat_map(ends).collect();
+    ends.sort_unstable();
+    let mut lists = ends.into_iter().take(MOST_PHRASES).map(|end| listed(&line[end..]));
+    lists.find(|found| !found.is_empty()).unwrap_or_default()
+}
+
+/// The addresses of a comma-separated list at the head of a text.
+fn listed(text: &str) -> Vec<String> {
     let mut found = Vec::new();
-    for piece in rest.split(',') {
-        let starts = piece.trim_start_matches([' ', '\t', '<', '"', '\'', ':', '(']);
+    for piece in text.split(',') {
+        let starts = piece.trim_start_matches([' ', '\t', '<', '"', '\'', ':', '(', '[']);
         match address_in(starts).filter(|address| starts.starts_with(address.as_str())) {
             Some(address) => found.push(address),
             None => break,
         }
     }
     found
+}
+
+/// The server that writes and the sender it writes to.
+fn correspondents(letter: &Letter) -> Vec<String> {
+    addresses_in(&letter.from).into_iter().chain(addresses_in(&letter.to)).take(MOST_CORRESPONDENTS).collect()
+}
+
+/// The one address that the words name beside those of the correspondents and of people who help.
+fn only_other(human: &str, letter: &Letter) -> Option<String> {
+    let known = correspondents(letter);
+    let is_other = |address: &String| {
+        let helps = HELPERS.iter().any(|name| address.to_lowercase().starts_with(name));
+        !helps
+            && !evidence::is_daemon(address)
+            && !known.iter().any(|known| known.eq_ignore_ascii_case(address))
+    };
+    let mut last = "";
+    let recipients =
+        human.split_whitespace().filter(|word| !is_sender_word(std::mem::replace(&mut last, word)));
+    let mut others = recipients.filter(|word| word.contains('@')).filter_map(address_in).filter(is_other);
+    let first = others.next()?;
+    others.all(|other| other.eq_ignore_ascii_case(&first)).then_some(first)
+}
+
+/// Names of mailboxes that a report tells its reader to write to.
+const HELPERS: [&str; 6] = ["abuse@", "support@", "help@", "helpdesk@", "noc@", "info@"];
+
+/// `mail from a@b`: the address behind is the sender's.
+fn is_sender_word(word: &str) -> bool {
+    ["from", "from:", "sender", "sender:", "contact"].iter().any(|known| word.eq_ignore_ascii_case(known))
 }
 
 fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {

@@ -52,6 +52,11 @@ fn not_empty(text: &str) -> bool {
     !text.trim().is_empty()
 }
 
+/// The header block of the attached message as text.
+pub(super) fn head(letter: &Letter) -> Option<String> {
+    letter.returned.as_deref().map(|raw| String::from_utf8_lossy(head_of(raw)).into_owned())
+}
+
 /// The header block of a returned message: blank lines and an mbox line before it do not count.
 fn head_of(raw: &[u8]) -> &[u8] {
     let mut rest = raw.trim_ascii_start();

@@ -2,7 +2,7 @@
 
 use super::fields::{Group, groups, groups_in_text};
 use super::letter::Letter;
-use super::verdict::{Codes, codes, is_precise, status_field};
+use super::verdict::{Codes, codes, is_precise, prefer, reply_code, status_field};
 use super::{Recipient, Report, ReportKind, evidence, prose, reason, returned};
 
 /// An abuse report; the recipients are those the reporter named, else those of the returned message.
@@ -30,6 +30,25 @@ pub(super) fn feedback(letter: &Letter) -> Option<Report> {
         original_subject: original.subject,
         original_envelope_id: first(&groups, "original-envelope-id"),
         recipients: recipients.collect(),
+    })
+}
+
+/// A complaint of Outlook.com's Junk Mail Reporting Program before it used RFC 5965: the mail attached, the recipient in a
+/// header of its own. Source: postmaster pages of Outlook.com, "JMRP".
+pub(super) fn complaint(letter: &Letter) -> Option<Report> {
+    if !letter.subject.trim_start().to_lowercase().starts_with("complaint about message from") {
+        return None;
+    }
+    let head = returned::head(letter)?;
+    let named = head.lines().find_map(|line| line.strip_prefix("X-HmXmrOriginalRecipient:"))?;
+    let original = returned::headers(letter);
+    let address = super::fields::address_value(named).or_else(|| original.to.first().cloned())?;
+    Some(Report {
+        kind: ReportKind::Feedback,
+        original_message_id: original.message_id,
+        original_subject: original.subject,
+        original_envelope_id: None,
+        recipients: vec![plain(address, "feedback", Some("abuse".to_owned()))],
     })
 }
 
@@ -125,6 +144,8 @@ fn recipient(
             words.whole(only),
             &letter.subject,
         ],
+        dialogue: words.dialogue(),
+        category: group.get("x-powermta-bouncecategory"),
         status: codes.status.as_deref(),
         code: codes.code,
         late: kind == ReportKind::Delay || action_is(group, "expired"),
@@ -160,24 +181,25 @@ fn without_type(value: &str) -> &str {
 /// The comment of `Status: 5.2.1 (mailbox disabled)`: the most exact words some servers give.
 fn comment(status: &str) -> &str {
     let inner = status.split_once('(').map(|(_, inner)| inner.trim_end_matches(')')).unwrap_or_default();
-    let says_little = ["permanent failure", "temporary failure", "other or undefined"];
+    let says_little = ["permanent failure", "temporary failure", "other or undefined", "bad destination"];
     if says_little.iter().any(|little| inner.starts_with(little)) { "" } else { inner }
 }
 
-/// The most precise codes: the server's own words, then the fields, then the words for humans.
+/// The most precise codes: the fields and the server's own words, then the words for humans.
 fn choose(diagnostic: Option<&str>, status: &str, section: &str) -> Codes {
     let told = diagnostic.map(codes).unwrap_or_default();
-    let field = status_field(status);
     let human = codes(section);
+    let field = status_field(status);
+    let both = match (field, told.status) {
+        (Some(field), Some(told_status)) => Some(prefer(field, told_status, told.code)),
+        (field, told_status) => field.or(told_status),
+    };
+    let agrees = |other: &String| both.as_deref().is_none_or(|status| status[..1] == other[..1]);
     let precise = |status: &Option<String>| status.clone().filter(|status| is_precise(status));
-    let agrees = |other: &String| field.as_deref().is_none_or(|field| field[..1] == other[..1]);
-    let status = precise(&told.status)
-        .or_else(|| precise(&field))
-        .or_else(|| precise(&human.status).filter(agrees))
-        .or(told.status)
-        .or(field)
-        .or(human.status);
-    Codes { code: told.code.or(human.code), status }
+    let status = precise(&both).or_else(|| precise(&human.status).filter(agrees)).or(both).or(human.status);
+    let of_class = |text| reply_code(text, status.as_deref());
+    let code = diagnostic.and_then(of_class).or_else(|| of_class(section));
+    Codes { code, status }
 }
 
 fn action_is(group: &Group, word: &str) -> bool {
@@ -217,7 +239,7 @@ fn distinct(addresses: Vec<String>) -> impl Iterator<Item = String> {
     addresses.into_iter().filter(move |address| seen.insert(address.to_lowercase()))
 }
 
-fn plain(address: String, reason: &str, diagnostic: Option<String>) -> Recipient {
+pub(super) fn plain(address: String, reason: &str, diagnostic: Option<String>) -> Recipient {
     let reason = reason.to_owned();
     let diagnostic = diagnostic.map(short);
     Recipient { address, original_address: None, hard: false, status: None, code: None, reason, diagnostic }

@@ -10,7 +10,9 @@ pub(super) struct Codes {
 /// The command that the server was answering.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// Greeting, HELO or MAIL FROM: the client or the sender displeased.
+    /// Greeting, EHLO or HELO: the client displeased.
+    Connection,
+    /// MAIL FROM: the sender displeased.
     Sender,
     /// RCPT TO: the address was judged.
     Recipient,
@@ -18,22 +20,64 @@ pub(super) enum Stage {
     Content,
 }
 
-/// A reply code followed closely by a status code is worth more than either alone, and the last such pair is the most
-/// precise one (`554 4.4.7 expired <421 4.4.2 timed out>`).
+/// The reply codes that servers give (RFC 5321, RFC 4954, RFC 7504 and the registry of old ones), the most telling first:
+/// what is said of a mailbox before what is said of a session, and `554`, which stands for anything, near the end.
+const REPLIES: [u16; 43] = [
+    550, 552, 553, 551, 521, 525, 502, 520, 523, 524, 530, 533, 534, 535, 538, 555, 556, 554, 557, 500, 501,
+    503, 504, 421, 450, 451, 452, 422, 430, 432, 453, 454, 455, 456, 458, 459, 250, 251, 252, 253, 235, 221,
+    354,
+];
+
+/// The codes of a text: of several statuses the one that says most ([`prefer`]), of several reply codes the most telling
+/// one of the class of that status. A server that passes on another one's reply puts its own code beside it.
 pub(super) fn codes(text: &str) -> Codes {
-    let tokens: Vec<(usize, Token)> = tokens(text).collect();
-    let pair = tokens.windows(2).rev().find_map(|two| match (&two[0], &two[1]) {
-        ((at, Token::Code(code)), (next, Token::Status(status))) if next - at <= 8 => Some((*code, status)),
-        _ => None,
-    });
-    if let Some((code, status)) = pair {
-        return Codes { code: Some(code), status: Some(status.clone()) };
-    }
-    let code = tokens.iter().find_map(|(_, token)| token.code());
-    let mut statuses = tokens.iter().filter_map(|(_, token)| token.status());
-    let first = statuses.clone().next();
-    let status = statuses.find(|status| is_precise(status)).or(first).cloned();
+    let statuses: Vec<String> = tokens(text).filter_map(|(_, token)| token.status()).collect();
+    let (last, first): (Vec<String>, Vec<String>) =
+        statuses.into_iter().partition(|status| says_little(status));
+    let status = first.into_iter().chain(last).reduce(|known, other| prefer(known, other, None));
+    let code = reply_code(text, status.as_deref());
     Codes { code, status }
+}
+
+/// The most telling reply code of a text, of the same class as the status when there is one.
+pub(super) fn reply_code(text: &str, status: Option<&str>) -> Option<u16> {
+    let class = status.and_then(|status| status[..1].parse::<u16>().ok());
+    let fits = |code: u16| class.map_or(code >= 400, |class| code / 100 == class);
+    let found = tokens(text).filter_map(|(_, token)| token.code()).filter(|code| fits(*code));
+    found.min_by_key(|code| REPLIES.iter().position(|known| known == code))
+}
+
+/// Of two statuses for one failure the one that says more. `known` is the outer one (the `Status` field), `other` what the
+/// server's words hold; `reply` is the reply code, which decides between classes. RFC 3463 calls X.0.0 and X.Y.0 "other or
+/// undefined"; 4.4.7 and 4.7.0 only say that time or patience ran out; X.3.z and the X.5.z about commands describe the
+/// reporting server rather than the address.
+pub(super) fn prefer(known: String, other: String, reply: Option<u16>) -> String {
+    let class = reply.map(|reply| reply / 100).and_then(|class| char::from_digit(class.into(), 10));
+    if known[..1] != other[..1] {
+        match class {
+            Some(class) if known.starts_with(class) => return known,
+            Some(class) if other.starts_with(class) => return other,
+            _ => {}
+        }
+    }
+    let is_undefined = |status: &str| status[1..].contains(".0");
+    let is_own = matches!(known.as_str(), "4.4.7" | "4.7.0")
+        || known.starts_with("5.3.")
+        || matches!(&known[1..], ".5.1" | ".5.2" | ".5.4" | ".5.5");
+    let takes_other = match (is_precise(&known), is_precise(&other)) {
+        (false, precise) => precise,
+        (true, false) => false,
+        _ if is_undefined(&known) && !is_undefined(&other) => true,
+        _ if known == "5.1.1" => !is_undefined(&other) && !other.starts_with("5.5."),
+        _ if known == "5.1.3" => other.starts_with("5.7."),
+        _ => is_own,
+    };
+    if takes_other { other } else { known }
+}
+
+/// Asked only when no other status stands beside it.
+fn says_little(status: &str) -> bool {
+    !is_precise(status) || status == "4.4.7"
 }
 
 /// Says more than "failed": not `5.0.0`.
@@ -43,7 +87,7 @@ pub(super) fn is_precise(status: &str) -> bool {
 
 /// The status code at the head of a `Status` field: `5.1.1 (comment)`.
 pub(super) fn status_field(value: &str) -> Option<String> {
-    tokens(value).find_map(|(_, token)| token.status().cloned())
+    tokens(value).find_map(|(_, token)| token.status())
 }
 
 enum Token {
@@ -52,14 +96,14 @@ enum Token {
 }
 
 impl Token {
-    fn code(&self) -> Option<u16> {
+    fn code(self) -> Option<u16> {
         match self {
-            Token::Code(code) => Some(*code),
+            Token::Code(code) => Some(code),
             Token::Status(_) => None,
         }
     }
 
-    fn status(&self) -> Option<&String> {
+    fn status(self) -> Option<String> {
         match self {
             Token::Status(status) => Some(status),
             Token::Code(_) => None,
@@ -107,15 +151,10 @@ fn token(word: &str, next: Option<&u8>) -> Option<Token> {
     }
     let numbers: Vec<&str> = word.split('.').collect();
     match numbers.as_slice() {
-        [code] if code.len() == 3 && is_reply(code) => code.parse().ok().map(Token::Code),
+        [code] if code.len() == 3 => code.parse().ok().filter(|code| REPLIES.contains(code)).map(Token::Code),
         [class, subject, detail] if is_status(class, subject, detail) => Some(Token::Status(word.to_owned())),
         _ => None,
     }
-}
-
-fn is_reply(code: &str) -> bool {
-    let digits = code.as_bytes();
-    matches!(digits[0], b'2' | b'4' | b'5') && matches!(digits[1], b'0'..=b'7') && code != "220"
 }
 
 fn is_status(class: &str, subject: &str, detail: &str) -> bool {
@@ -124,48 +163,100 @@ fn is_status(class: &str, subject: &str, detail: &str) -> bool {
 }
 
 /// Which command the words say was refused, if they say it. `text` in lower case.
+///
+/// The words are Sendmail's and Courier's (`>>> RCPT`), Postfix's (`in reply to`), Exim's (`after RCPT TO`), qmail's (`does
+/// not like recipient`), Yahoo's (`[RCPT_TO]`) and those of Google's old bounces, which give the number of the state.
 pub(super) fn stage(text: &str) -> Option<Stage> {
-    const CONTENT: [&str; 11] = [
-        "end of data",
-        "data command",
-        "final data",
-        "(data)",
-        ">>> data",
-        "smtp command data",
-        "after data",
-        "(in reply to end",
-        "after sending data",
-        "during data",
-        "smtp:data",
+    const CONNECTION: [&str; 10] = [
+        "after initial connection",
+        "after helo",
+        "after ehlo",
+        "but greeting failed",
+        "my name was rejected",
+        "in reply to helo",
+        "in reply to ehlo",
+        "refused to talk to me",
+        "the helo handshake",
+        "(state 13)",
     ];
-    const RECIPIENT: [&str; 11] = [
+    const SENDER: [&str; 8] = [
+        "mail from command",
+        "after mail from",
+        "after pipelined mail from",
+        "our mail from",
+        "sender was rejected",
+        "[mail_from]",
+        "smtp:mail",
+        "in reply to mail",
+    ];
+    const RECIPIENT: [&str; 15] = [
         "rcpt to command",
         "rcpt command",
         "after rcpt",
+        "after pipelined rcpt",
         "our rcpt to",
-        ">>> rcpt",
         "[rcpt_to]",
         "smtp:rcpt",
         "does not like recipient",
         "in reply to rcpt",
+        "most progress was rcpt to",
+        "rcpt to generated",
         "rcpt to: <",
         "rcpt to:<",
+        "smtp command rcpt",
+        "(state 14)",
     ];
-    const SENDER: [&str; 7] = [
-        "mail from command",
-        "after mail from",
-        "our mail from",
-        "sender was rejected",
-        ">>> mail from",
-        "after initial connection",
-        "in reply to mail",
+    const CONTENT: [&str; 19] = [
+        "end of data",
+        "data command",
+        "final data",
+        "(data)",
+        "smtp command data",
+        "after data",
+        "after pipelined data",
+        "(in reply to end",
+        "in reply to data",
+        "in reply to bdat",
+        "after sending data",
+        "during data",
+        "smtp:data",
+        "for text command",
+        "failed after i sent the message",
+        "end of message",
+        "(state 15)",
+        "(state 17)",
+        "(state 18)",
     ];
     let last = |words: &[&str]| words.iter().filter_map(|word| text.rfind(word)).max();
-    [(last(&CONTENT), Stage::Content), (last(&RECIPIENT), Stage::Recipient), (last(&SENDER), Stage::Sender)]
+    let stages = [
+        (last(&CONNECTION), Stage::Connection),
+        (last(&SENDER), Stage::Sender),
+        (last(&RECIPIENT), Stage::Recipient),
+        (last(&CONTENT), Stage::Content),
+    ];
+    stages
         .into_iter()
         .filter_map(|(place, stage)| Some((place?, stage)))
         .max_by_key(|(place, _)| *place)
         .map(|(_, stage)| stage)
+        .or_else(|| quoted_stage(text))
+}
+
+/// The first command that a transcript shows (`>>> DATA`): later ones only follow from its refusal. Replies without any
+/// command (`<<< 554 …`) are the answer to the connection.
+fn quoted_stage(text: &str) -> Option<Stage> {
+    let mut commands = text.match_indices(">>> ").map(|(at, mark)| &text[at + mark.len()..]);
+    let stage = commands.find_map(|command| {
+        let is = |word: &str| command.starts_with(word);
+        match () {
+            () if is("rcpt") => Some(Stage::Recipient),
+            () if is("data") || is("bdat") || is(".") => Some(Stage::Content),
+            () if is("mail") => Some(Stage::Sender),
+            () if is("helo") || is("ehlo") => Some(Stage::Connection),
+            () => None,
+        }
+    });
+    stage.or_else(|| text.contains("<<< ").then_some(Stage::Connection))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use futures_util::FutureExt;
+use jiff::Timestamp;
 use postroom_core::address::normal;
 use postroom_core::marketing::{Contact, ContactAsk, Include};
 use postroom_core::{Change, ChangeSet, Record, RecordRef, Value, Verdict};
@@ -28,6 +29,9 @@ use crate::sync::since::Since;
 use crate::sync::{Halt, Turn};
 use crate::undo::written::{self, Columns, Write};
 
+/// People of a page that are looked at together: what is known of them all is in memory.
+const LOOK: usize = 1000;
+
 pub(super) async fn run(turn: &mut Turn, book: &Book, identity: &Identity) -> Result<(), Halt> {
     let account = turn.account.name.clone();
     let mut cursor: Cursor<Since> =
@@ -43,7 +47,15 @@ pub(super) async fn run(turn: &mut Turn, book: &Book, identity: &Identity) -> Re
         // An account that gives no moments has been read as of the beginning.
         let moments = page.rows.iter().map(|row| row.updated.unwrap_or(latest));
         let more = cursor.place.pass(moments, latest, page.next);
-        cursor = take(turn, book, *identity, page.rows, &mut names, cursor).await?;
+        cursor.place.rest(latest.checked_sub(turn.engine.rules.late).unwrap_or(Timestamp::UNIX_EPOCH));
+        let mut rows = page.rows;
+        while rows.len() > LOOK {
+            let left = rows.split_off(LOOK);
+            take(turn, book, *identity, rows, &mut names, None).await?;
+            rows = left;
+        }
+        let moved = take(turn, book, *identity, rows, &mut names, Some(cursor.clone())).await?;
+        cursor = moved.unwrap_or(cursor);
         if !more {
             return Ok(());
         }
@@ -135,14 +147,15 @@ struct Update {
     link: Option<Link>,
 }
 
+/// Looks at some people of a page; the mark moves with the last of them.
 async fn take(
     turn: &mut Turn,
     book: &Book,
     identity: Identity,
     page: Vec<Contact>,
     names: &mut Names,
-    cursor: Cursor<Since>,
-) -> Result<Cursor<Since>, Halt> {
+    cursor: Option<Cursor<Since>>,
+) -> Result<Option<Cursor<Since>>, Halt> {
     let read = page.len() as u64;
     let keys: Vec<_> = page
         .iter()
@@ -313,8 +326,8 @@ async fn note(
     turn: &mut Turn,
     found: Found,
     read: u64,
-    mut cursor: Cursor<Since>,
-) -> Result<Cursor<Since>, Halt> {
+    mut cursor: Option<Cursor<Since>>,
+) -> Result<Option<Cursor<Since>>, Halt> {
     let (account, now, dry) = (turn.account.name.clone(), turn.now().as_microsecond(), turn.dry);
     let Found { written, links, again, conflicts, moved, leaving, rejects, .. } = found;
     turn.reject(rejects).await?;
@@ -328,7 +341,7 @@ async fn note(
             leave(tx, &account, now, &leaving).await?;
             let again: Vec<String> = again.into_iter().collect();
             touch(tx, &again).await?;
-            if !dry {
+            if let Some(cursor) = cursor.as_mut().filter(|_| !dry) {
                 cursor.write(tx).await?;
             }
             Ok(cursor)

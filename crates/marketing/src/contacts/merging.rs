@@ -34,13 +34,11 @@ pub(super) fn merge(
     base: Option<&BTreeMap<String, Field>>,
 ) -> Merged {
     let mut merged = Merged { base: base.cloned().unwrap_or_default(), fields: here, ..Merged::default() };
-    let by_name: BTreeMap<String, &FieldValue> =
-        there.iter().map(|(name, value)| (name.to_uppercase(), value)).collect();
+    let by_name = ByName::of(there);
     for mapping in book.of_table(table) {
         let label = &mapping.label;
-        let own = mapping.path.parts().first().and_then(|part| book.kind(table, &part.column));
-        let (Some(kind), Some(crm)) = (own, merged.fields.get(label).cloned()) else { continue };
-        let service = match convert::of_service(by_name.get(label).copied(), &mapping.kind, kind) {
+        let (Some(kind), Some(crm)) = (mapping.column_kind(), merged.fields.get(label)) else { continue };
+        let service = match convert::of_service(by_name.get(label), &mapping.kind, kind) {
             Ok(service) => service,
             Err(unfit) => {
                 merged.problems.push(Problem { label: label.clone(), reason: unfit.to_string() });
@@ -48,8 +46,9 @@ pub(super) fn merge(
             }
         };
         let before = base.and_then(|base| base.get(label));
-        match step(mapping.rule, before, &crm, &service) {
-            Step::Nothing if crm == service => drop(merged.base.insert(label.clone(), crm)),
+        match step(mapping.rule, before, crm, &service) {
+            Step::Nothing if *crm == service && before == Some(crm) => {}
+            Step::Nothing if *crm == service => drop(merged.base.insert(label.clone(), service)),
             Step::Nothing => {}
             Step::ToService { conflict } => {
                 merged.resend = true;
@@ -75,6 +74,30 @@ pub(super) fn merge(
         }
     }
     merged
+}
+
+/// A person's fields by their labels in capitals. Accounts write them so nearly always: then nothing is copied.
+enum ByName<'t> {
+    AsTheyAre(&'t BTreeMap<String, FieldValue>),
+    Raised(BTreeMap<String, &'t FieldValue>),
+}
+
+impl<'t> ByName<'t> {
+    fn of(there: &'t BTreeMap<String, FieldValue>) -> Self {
+        let is_capital =
+            |name: &String| name.is_ascii() && !name.bytes().any(|byte| byte.is_ascii_lowercase());
+        match there.keys().all(is_capital) {
+            true => ByName::AsTheyAre(there),
+            false => ByName::Raised(there.iter().map(|(name, value)| (name.to_uppercase(), value)).collect()),
+        }
+    }
+
+    fn get(&self, label: &str) -> Option<&'t FieldValue> {
+        match self {
+            ByName::AsTheyAre(there) => there.get(label),
+            ByName::Raised(there) => there.get(label).copied(),
+        }
+    }
 }
 
 /// The opt-in type that a record gets: only ever a higher one.

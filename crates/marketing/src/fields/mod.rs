@@ -15,6 +15,8 @@ pub mod base;
 pub mod convert;
 pub mod merge;
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use postroom_core::marketing::FieldValue;
@@ -92,12 +94,12 @@ pub fn digest<'f>(fields: impl IntoIterator<Item = (&'f str, &'f Field)>) -> [u8
     for (label, field) in fields {
         put(label.as_bytes());
         let (kind, text) = match field {
-            Field::Null => ("0", String::new()),
-            Field::Text(text) => ("t", text.clone()),
-            Field::Number(number) => ("n", number.0.clone()),
-            Field::Day(day) => ("d", day.to_string()),
-            Field::Moment(at) => ("m", at.to_string()),
-            Field::YesNo(yes) => ("b", yes.to_string()),
+            Field::Null => ("0", Cow::Borrowed("")),
+            Field::Text(text) => ("t", text.as_str().into()),
+            Field::Number(number) => ("n", number.as_str().into()),
+            Field::Day(day) => ("d", day.to_string().into()),
+            Field::Moment(at) => ("m", at.to_string().into()),
+            Field::YesNo(yes) => ("b", yes.to_string().into()),
         };
         put(kind.as_bytes());
         put(text.as_bytes());

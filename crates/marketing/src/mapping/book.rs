@@ -1,6 +1,6 @@
 //! The mappings of one account as they are used in a run: read from the CRM once, checked, and applied to records.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use postroom_core::marketing::FieldType;
 use postroom_core::metadata::{ColumnKind, Metadata};
@@ -27,6 +27,8 @@ pub struct Mapping {
     pub path: Path,
     pub rule: Rule,
     pub choices: ChoiceFormat,
+    /// What the record's own columns hold that the path names, one after another: asked for each value of each record.
+    kinds: Vec<Option<ColumnKind>>,
 }
 
 /// A mapping as it was read, and why it cannot be used.
@@ -117,7 +119,9 @@ fn mapping(row: &Record, label: Option<(String, FieldType)>, metadata: &Metadata
     let (rule, choices) = (rule(row), choices(row));
     valid::check(metadata, described, &path, (&label, &kind), rule.direction)
         .map_err(|why| why.to_string())?;
-    Ok(Mapping { id: row.at.id, table, label, kind, path, rule, choices })
+    let columns = path.parts().iter().map(|part| described.column(&part.column));
+    let kinds = columns.map(|column| column.map(|column| column.kind.clone())).collect();
+    Ok(Mapping { id: row.at.id, table, label, kind, path, rule, choices, kinds })
 }
 
 /// Whose mapping a row is: contact, lead or account.
@@ -144,6 +148,13 @@ pub(super) fn choices(row: &Record) -> ChoiceFormat {
     match option(row, "esc_choiceformat", Set::ChoiceFormat) {
         Some("Value") => ChoiceFormat::Value,
         _ => ChoiceFormat::Label,
+    }
+}
+
+impl Mapping {
+    /// What the first column of the path holds, which is the only one when the path can be written.
+    pub fn column_kind(&self) -> Option<&ColumnKind> {
+        self.kinds.first()?.as_ref()
     }
 }
 
@@ -227,8 +238,9 @@ impl Book {
         names: &Names,
     ) -> Result<Field, String> {
         let mut texts = Vec::new();
-        for part in mapping.path.parts() {
-            let field = self.part(mapping, part, columns, names)?;
+        for (part, kind) in mapping.path.parts().iter().zip(&mapping.kinds) {
+            let kind = kind.as_ref().ok_or("the column is not there any more")?;
+            let field = self.part(mapping, (part, kind), columns, names)?;
             match (mapping.path.parts().len(), field) {
                 (1, field) => return Ok(field),
                 (_, Field::Text(text)) => texts.push(text),
@@ -241,12 +253,11 @@ impl Book {
     fn part(
         &self,
         mapping: &Mapping,
-        part: &Part,
+        (part, kind): (&Part, &ColumnKind),
         columns: &BTreeMap<String, Value>,
         names: &Names,
     ) -> Result<Field, String> {
         let own = columns.get(&part.column).unwrap_or(&Value::Null);
-        let kind = self.kind(mapping.table, &part.column).ok_or("the column is not there any more")?;
         let (value, kind, name) = match (own, &part.behind) {
             (Value::Lookup(to), Some(behind)) => {
                 let value = names.get(&(to.clone(), behind.clone())).unwrap_or(&Value::Null);
@@ -263,15 +274,13 @@ impl Book {
         convert::to_service(value, kind, &mapping.kind, shown).map_err(|unfit| unfit.to_string())
     }
 
-    /// The kind of a column.
-    pub fn kind(&self, table: &str, column: &str) -> Option<&ColumnKind> {
+    fn kind(&self, table: &str, column: &str) -> Option<&ColumnKind> {
         self.metadata.table(table)?.column(column).map(|column| &column.kind)
     }
 
     /// What a mapping may lose on the way.
-    pub fn lossy(&self, mapping: &Mapping) -> Option<&'static str> {
-        let column = &mapping.path.parts().first()?.column;
-        valid::lossy(self.kind(mapping.table, column)?, &mapping.path, &mapping.kind)
+    pub fn lossy(mapping: &Mapping) -> Option<&'static str> {
+        valid::lossy(mapping.column_kind()?, &mapping.path, &mapping.kind)
     }
 
     /// What decides whether a person is sent again: all fields that go out, the address, and for whom the record speaks.
@@ -308,16 +317,16 @@ pub async fn described(crm: &dyn Crm) -> Result<Metadata, Fault> {
 /// # Errors
 /// The CRM's.
 pub async fn names(crm: &dyn Crm, wanted: Vec<(RecordRef, String)>, known: &mut Names) -> Result<(), Fault> {
-    let mut by_table: BTreeMap<(String, String), Vec<Uuid>> = BTreeMap::new();
+    let mut by_table: BTreeMap<(String, String), BTreeSet<Uuid>> = BTreeMap::new();
     for (row, column) in wanted {
-        if !known.contains_key(&(row.clone(), column.clone())) {
-            let ids = by_table.entry((row.table, column)).or_default();
-            if !ids.contains(&row.id) {
-                ids.push(row.id);
-            }
+        let asked = (row, column);
+        if !known.contains_key(&asked) {
+            let (row, column) = asked;
+            by_table.entry((row.table, column)).or_default().insert(row.id);
         }
     }
     for ((table, column), ids) in by_table {
+        let ids: Vec<Uuid> = ids.into_iter().collect();
         for some in ids.chunks(200) {
             let filter = Filter::In(format!("{table}id"), some.iter().copied().map(Value::from).collect());
             let query = Query::of(&table).select(&[&column]).filter(filter);

@@ -67,8 +67,7 @@ impl Engine {
         let connected = self.identity(self.named(account)?).await?;
         let metadata = book::described(self.crm.as_ref()).await?;
         let rows = book::read(self.crm.as_ref(), connected.row().id, &metadata).await?;
-        let book = Book::new(metadata, &rows);
-        let mut all: Vec<Listed> = rows.iter().map(|row| listed(&book, row)).collect();
+        let mut all: Vec<Listed> = rows.iter().map(listed).collect();
         all.sort_by(|one, other| (one.table, &one.label, one.id).cmp(&(other.table, &other.label, other.id)));
         Ok(all)
     }
@@ -167,7 +166,7 @@ fn is(row: &book::Row, table: &str, label: &str) -> bool {
     named && book::table(&row.record).is_some_and(|own| own.eq_ignore_ascii_case(table))
 }
 
-fn listed(book: &Book, row: &book::Row) -> Listed {
+fn listed(row: &book::Row) -> Listed {
     let (label, kind) = row.label.clone().unzip();
     Listed {
         id: row.record.at.id,
@@ -178,7 +177,7 @@ fn listed(book: &Book, row: &book::Row) -> Listed {
         rule: book::rule(&row.record),
         choices: book::choices(&row.record),
         problem: row.mapping.as_ref().err().cloned(),
-        lossy: row.mapping.as_ref().ok().and_then(|mapping| book.lossy(mapping)),
+        lossy: row.mapping.as_ref().ok().and_then(Book::lossy),
     }
 }
 

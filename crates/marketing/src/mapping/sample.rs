@@ -136,8 +136,7 @@ fn sample(
         contact.fields.iter().find(|(name, _)| name.eq_ignore_ascii_case(&label)).map(|(_, value)| value)
     });
     let same = contact.zip(row.mapping.as_ref().ok()).and_then(|(_, mapping)| {
-        let column = book.kind(mapping.table, &mapping.path.parts().first()?.column)?;
-        let theirs = convert::of_service(said, &mapping.kind, column).ok()?;
+        let theirs = convert::of_service(said, &mapping.kind, mapping.column_kind()?).ok()?;
         Some(result.as_ref().ok()? == &theirs)
     });
     Sample {
@@ -148,7 +147,7 @@ fn sample(
         direction: book::rule(&row.record).direction,
         values,
         result,
-        lossy: row.mapping.as_ref().ok().and_then(|mapping| book.lossy(mapping)),
+        lossy: row.mapping.as_ref().ok().and_then(Book::lossy),
         there: said.filter(|value| **value != FieldValue::Clear).cloned(),
         same,
     }

@@ -33,6 +33,14 @@ impl Since {
         Ask { after: self.page.clone(), ..Ask::default() }
     }
 
+    /// When no reading is under way: everything up to this moment has been read. What a mark stays behind is read again and again,
+    /// which is dear when it was an import of everybody.
+    pub fn rest(&mut self, at: Timestamp) {
+        if self.page.is_none() && self.until.is_some() {
+            self.until = self.until.max(Some(at));
+        }
+    }
+
     /// Goes behind a page with rows of these moments; `latest` is the service's time, `next` where the next page begins. Answers
     /// whether there is one; without one the reading has ended, and the mark stands behind it.
     pub fn pass(
@@ -80,6 +88,22 @@ mod tests {
         place.begin(OVERLAP);
         place.pass([at(30), at(9000)], at(100), None);
         assert_eq!(place.begin(OVERLAP), Some(at(20)));
+    }
+
+    #[test]
+    fn the_mark_rests_when_nothing_came_for_long() {
+        let mut place = Since::default();
+        place.rest(at(70));
+        assert_eq!(place.begin(OVERLAP), None, "nothing has been read");
+        place.pass([at(50)], at(100), None);
+        place.rest(at(70));
+        assert_eq!(place.begin(OVERLAP), Some(at(60)));
+        place.pass([at(80)], at(100), Some("2".into()));
+        place.rest(at(90));
+        assert_eq!(place.begin(OVERLAP), Some(at(60)), "a reading goes on");
+        place.pass([], at(100), None);
+        place.rest(at(30));
+        assert_eq!(place.begin(OVERLAP), Some(at(70)), "a mark never goes back");
     }
 
     #[test]

@@ -3,7 +3,8 @@
 
 use jiff::SignedDuration;
 use postroom_core::{Record, RecordRef, Value};
-use postroom_marketing::sync::{RunState, SyncType};
+use postroom_marketing::engine::{Scope, Settings};
+use postroom_marketing::sync::{Run, RunState, SyncType};
 use postroom_sandbox::dotdigital::{Act, Dotdigital as StandIn, FormAnswer, Options, Region};
 use serde_json::json;
 
@@ -11,7 +12,11 @@ use crate::bench::{On, on_every};
 use crate::lab::{Lab, PASSWORD, service_at};
 use crate::office::ODD;
 
-on_every!(a_year_of_history_is_taken_once, an_account_of_another_region_is_followed);
+on_every!(
+    a_year_of_history_is_taken_once,
+    an_account_of_another_region_is_followed,
+    what_came_at_once_is_read_back_once
+);
 
 const ANNA: &str = "anna@x.example";
 const STRANGER: &str = "stranger@x.example";
@@ -89,4 +94,23 @@ async fn an_account_of_another_region_is_followed(on: On) {
     let accounts = lab.rows("esc_emailaccount").await;
     let there = lab.world.url(Region::R2);
     assert_eq!((accounts.len(), accounts[0].text("esc_apiendpoint")), (1, Some(there.as_str())));
+}
+
+/// Everybody changed at the service in one moment, by our import: the mark must not stay at that moment.
+async fn what_came_at_once_is_read_back_once(on: On) {
+    let settings = Settings { scope: Scope::Everybody, ..Settings::default() };
+    let lab = Lab::with(on, settings).await;
+    for number in 1..=3 {
+        lab.contact(number, &format!("p{number}@x.example")).await;
+    }
+    lab.first().await;
+    let read = |run: Run| run.counts.read;
+    lab.advance(SignedDuration::from_mins(20));
+    assert_eq!(read(lab.contacts_done().await), 3, "the service may still show changes of then");
+    lab.advance(SignedDuration::from_hours(1));
+    lab.contacts_done().await;
+    lab.advance(SignedDuration::from_hours(1));
+    assert_eq!(read(lab.contacts_done().await), 0);
+    lab.patch("p2@x.example", |row| drop(row.fields.insert("LASTNAME".into(), "There".into()))).await;
+    assert!(read(lab.contacts_done().await) > 0);
 }

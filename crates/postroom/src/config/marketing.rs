@@ -78,6 +78,8 @@ section! {
         pub tolerance: u32 = Some(0), "0";
         /// How far behind the newest thing seen a stream begins again: the service's rows may come late.
         pub overlap: Span = Some(Span::seconds(10 * 60)), "\"10m\"";
+        /// How long after a change of a person the service may show it at the latest, by its own clock; what is older is not read again.
+        pub late: Span = Some(Span::seconds(30 * 60)), "\"30m\"";
         /// An import of which nothing was heard for so long is given up, and its people are sent again.
         pub import_age: Span = Some(Span::seconds(24 * 3600)), "\"1d\"";
         /// What runs wrote on the CRM's records is kept for so long, so that `marketing sync undo` can take it back.

@@ -143,6 +143,7 @@ fn rules(marketing: &config::Marketing) -> Rules {
         approval_over: u64::from(marketing.approval_over),
         tolerance: u64::from(marketing.tolerance),
         overlap: signed(marketing.overlap),
+        late: signed(marketing.late),
         import_age: signed(marketing.import_age),
         undo_age: signed(marketing.undo_age),
         undo_rows: u64::from(marketing.undo_rows),

@@ -145,7 +145,7 @@ impl Import {
 
     fn due(&self, pace: &Pace, now: Timestamp) -> bool {
         let age = now.duration_since(self.submitted);
-        let asked = self.polls > pace.polls && age >= pace.time;
+        let asked = self.polls >= pace.polls && age >= pace.time;
         self.phase == Phase::NotFinished && !self.stuck && (asked || age >= pace.time.max(PATIENCE))
     }
 }
@@ -167,7 +167,7 @@ pub struct Deletion {
 impl Deletion {
     fn due(&self, pace: &Pace, now: Timestamp) -> bool {
         let age = now.duration_since(self.submitted);
-        !self.done && ((self.polls > pace.polls && age >= pace.time) || age >= pace.time.max(PATIENCE))
+        !self.done && ((self.polls >= pace.polls && age >= pace.time) || age >= pace.time.max(PATIENCE))
     }
 }
 

@@ -71,7 +71,7 @@ impl Account {
         let due = |job: &&Enrolment| {
             let age = now.duration_since(job.created);
             !job.done
-                && ((job.polls > pace.polls && age >= pace.time) || age >= SignedDuration::from_mins(10))
+                && ((job.polls >= pace.polls && age >= pace.time) || age >= SignedDuration::from_mins(10))
         };
         let due: Vec<Uuid> = self.enrolments.values().filter(due).map(|job| job.id).collect();
         for id in due {
