@@ -26,7 +26,7 @@
 //! [`mbox`] reads mailbox files message by message from any `BufRead`. [`compose`] goes the other way and writes mail;
 //! [`auth_results`] and [`journal`] read what a trusted server adds to it, [`notes_name`] the names of Domino's users;
 //! [`restamp`] gives a finished mail another subject. [`odata`] is the Web API's language, read and written.
-//! [`ntlm`] is how Windows proves a password over HTTP; [`x509`] reads the end of a certificate; [`solution`] reads and writes
+//! [`ntlm`] is how Windows proves a password over HTTP, [`gzip`] how an answer is packed there; [`x509`] reads the end of a certificate; [`solution`] reads and writes
 //! solution files.
 
 pub mod auth_results;
@@ -34,6 +34,7 @@ pub mod compose;
 pub mod csv;
 pub mod dsn;
 pub mod fetchxml;
+pub mod gzip;
 pub mod html;
 pub mod journal;
 pub mod mbox;

@@ -57,6 +57,8 @@ impl Connection {
             .connect_timeout(self.timeout.min(Duration::from_secs(20)))
             .timeout(self.timeout)
             .user_agent("postroom")
+            // Answers of the CRM are unpacked whole, by the transport.
+            .no_gzip()
             .no_proxy();
         if let Some(proxy) = &self.proxy {
             builder = builder.proxy(proxy.to_reqwest()?);

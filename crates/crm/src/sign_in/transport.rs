@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::header::AUTHORIZATION;
+use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use postroom_core::{Code, Fault, Secret};
+use postroom_formats::gzip;
 
-use super::connection::unanswered;
+use super::connection::{unanswered, unreachable};
 use super::refusal::refused;
 use super::token::Token;
 
@@ -73,6 +74,8 @@ impl Transport for Bearer {
 
 /// An answer larger than this is not read.
 const LARGEST: usize = 256 << 20;
+/// Answers that are packed to more than this keep a thread for some ten milliseconds: they are unpacked on one of their own.
+const MUCH: usize = 1 << 20;
 
 /// Reads may be sent twice.
 pub(super) fn repeatable(method: &Method) -> bool {
@@ -84,25 +87,57 @@ async fn plain(
     what: &str,
     client: &reqwest::Client,
     request: &Request<Bytes>,
-    headers: HeaderMap,
+    mut headers: HeaderMap,
 ) -> Result<Response<Bytes>, Fault> {
     let lost = |error| unanswered(what, error, repeatable(request.method()));
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
     let sent = client.request(request.method().clone(), request.uri().to_string());
     let mut answer = sent.headers(headers).body(request.body().clone()).send().await.map_err(lost)?;
-    let (status, headers) = (answer.status(), answer.headers().clone());
+    let (status, mut headers) = (answer.status(), answer.headers().clone());
     let mut body = Vec::with_capacity(answer.content_length().unwrap_or(0).min(8 << 20) as usize);
     while let Some(part) = answer.chunk().await.map_err(lost)? {
         if body.len() + part.len() > LARGEST {
-            let text =
-                format!("the answer of {what} is larger than {} MB; ask for smaller pages", LARGEST >> 20);
-            return Err(Fault::reject(Code::CRM_REFUSED, text));
+            return Err(too_large(what));
         }
         body.extend_from_slice(&part);
+    }
+    if let Some(coding) = headers.remove(CONTENT_ENCODING) {
+        headers.remove(CONTENT_LENGTH);
+        body = unpacked(what, &coding, body, repeatable(request.method())).await?;
     }
     let mut whole = Response::new(Bytes::from(body));
     *whole.status_mut() = status;
     *whole.headers_mut() = headers;
     Ok(whole)
+}
+
+fn too_large(what: &str) -> Fault {
+    let text = format!("the answer of {what} is larger than {} MB; ask for smaller pages", LARGEST >> 20);
+    Fault::reject(Code::CRM_REFUSED, text)
+}
+
+/// A body in this content coding.
+async fn unpacked(
+    what: &str,
+    coding: &HeaderValue,
+    body: Vec<u8>,
+    repeatable: bool,
+) -> Result<Vec<u8>, Fault> {
+    let unreadable =
+        |why: &str| unreachable(what, &format!("its answer cannot be unpacked: {why}"), repeatable);
+    let unpacked = match coding.to_str().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
+        "" | "identity" => Ok(body),
+        "gzip" | "x-gzip" if body.len() > MUCH => {
+            let unpacking = tokio::task::spawn_blocking(move || gzip::unpack(&body, LARGEST));
+            unpacking.await.unwrap_or(Err(gzip::Error::Broken))
+        }
+        "gzip" | "x-gzip" => gzip::unpack(&body, LARGEST),
+        other => return Err(unreadable(&format!("it is in {other:?}, and gzip was asked for"))),
+    };
+    unpacked.map_err(|error| match error {
+        gzip::Error::Large(_) => too_large(what),
+        gzip::Error::Broken => unreadable(&error.to_string()),
+    })
 }
 
 /// A request that nobody has signed in: for tokens in the message itself, and for what is public.

@@ -31,6 +31,8 @@ pub(crate) const LOOKUP: &str = "Microsoft.Dynamics.CRM.lookuplogicalname";
 pub(crate) struct Shape {
     table: String,
     key: String,
+    /// Where the key stands among the record's columns, when it was asked for.
+    key_place: Option<usize>,
     /// The names of the record's columns.
     names: Vec<ColumnName>,
     properties: Vec<(String, Place)>,
@@ -90,6 +92,7 @@ impl Shape {
         let mut shape = Shape {
             table: table.logical_name.clone(),
             key: table.primary_id.clone(),
+            key_place: None,
             names: Vec::new(),
             properties: Vec::new(),
             known: HashMap::new(),
@@ -118,6 +121,7 @@ impl Shape {
                 shape.put(name, place);
             }
         }
+        shape.key_place = shape.names.iter().position(|name| *name == shape.key);
         shape
     }
 

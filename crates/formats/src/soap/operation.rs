@@ -7,8 +7,8 @@ use super::query::{AnyQuery, ColumnSet};
 use super::request::{Request, Response};
 use super::value::{Entity, EntityCollection, EntityReference, Relationship, guid, members, say_guid};
 use super::{Error, Generation, missing};
-use crate::xml::Element;
 use crate::xml::sink::{self, Sink, Start};
+use crate::xml::{Element, XSI};
 
 /// The end of every action, in front of the operation's name.
 const ACTION: &str = "http://schemas.microsoft.com/xrm/2011/Contracts/Services/IOrganizationService/";
@@ -205,9 +205,12 @@ impl Answer {
     pub(crate) fn say(&self, to: &mut impl Sink, generation: Generation) {
         to.within(at(self.name()).plain(), |to| match self {
             Answer::Create(id) => say_guid(to, at("CreateResult"), *id),
-            Answer::Retrieve(entity) => entity.say(to, at("RetrieveResult").declares(&[XRM]), generation),
+            // XSI here and not at each value, as in the captures: a fifth of a page of rows.
+            Answer::Retrieve(entity) => {
+                entity.say(to, at("RetrieveResult").declares(&[XRM, XSI]), generation);
+            }
             Answer::RetrieveMultiple(rows) => {
-                rows.say(to, at("RetrieveMultipleResult").declares(&[XRM]), generation);
+                rows.say(to, at("RetrieveMultipleResult").declares(&[XRM, XSI]), generation);
             }
             Answer::Execute(response) => response.say(to, at("ExecuteResult"), generation),
             Answer::Update | Answer::Delete | Answer::Associate | Answer::Disassociate => {}

@@ -9,6 +9,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use postroom_core::Value;
 use uuid::Uuid;
@@ -17,9 +18,10 @@ use super::fault::Fault;
 use super::names::{SERIALIZATION, SERVICES, SOAP11, SOAP12, XRM_2012, XSD};
 use super::operation::Answer;
 use super::request::{Response, by_class};
-use super::value::{Any, boolean, decimal, guid, int, scalar};
+use super::value::{Any, Scalar, boolean, decimal, guid, int, scalar};
 use super::{Error, missing};
 use crate::xml::Limits;
+use crate::xml::pull::again::Stretch;
 use crate::xml::pull::{Pull, Tag};
 
 /// What the body of an answer says.
@@ -134,7 +136,7 @@ fn reply(pull: &mut Pull<'_>, body: &Tag) -> Result<Reply, Error> {
 }
 
 /// Opens the first child of that name.
-fn only(pull: &mut Pull<'_>, name: &str) -> Result<std::rc::Rc<Tag>, Error> {
+fn only(pull: &mut Pull<'_>, name: &str) -> Result<Rc<Tag>, Error> {
     while let Some(child) = pull.child()? {
         if child.local() == name {
             return Ok(child);
@@ -313,7 +315,16 @@ fn change(pull: &mut Pull<'_>, list: &mut List) -> Result<Option<Uuid>, Error> {
 struct List {
     rows: Rows,
     places: HashMap<String, u32>,
+    /// For each column: how its values stood before.
+    pairs: Vec<Option<Pair>>,
     width: usize,
+}
+
+/// A name with the beginning of its value, as they stood in a row before.
+struct Pair {
+    head: Stretch,
+    value: Rc<Tag>,
+    form: Form,
 }
 
 impl List {
@@ -337,23 +348,61 @@ impl List {
     fn values(&mut self, pull: &mut Pull<'_>) -> Result<Vec<(u32, Value)>, Error> {
         let mut values = Vec::with_capacity(self.width);
         let mut next = 0;
-        while pull.child()?.is_some() {
-            let (mut key, mut value) = (None, None);
-            while let Some(part) = pull.child()? {
-                match part.local() {
-                    "key" if key.is_none() => key = Some(leaf(pull, &part)?),
-                    "value" if value.is_none() => value = Some(self::value(pull, &part)?),
-                    _ => pull.skip()?,
-                }
-            }
-            let key = key.flatten().ok_or_else(|| missing("key"))?;
-            let place = self.place(&key, next);
+        loop {
+            let (place, value) = match self.again(pull, next)? {
+                Some(found) => found,
+                None => match self.pair(pull, next)? {
+                    Some(found) => found,
+                    None => return Ok(values),
+                },
+            };
             next = place + 1;
-            if let Some(value) = value.ok_or_else(|| missing("value"))? {
+            if let Some(value) = value {
                 values.push((place, value));
             }
         }
-        Ok(values)
+    }
+
+    /// A value whose name and type stand here as they stood in a row before; columns without a value are left out there.
+    fn again(&self, pull: &mut Pull<'_>, next: u32) -> Result<Option<Placed>, Error> {
+        for (pair, place) in self.pairs.iter().skip(next as usize).zip(next..).take(NEAR) {
+            let Some(pair) = pair.as_ref().filter(|pair| pull.again(&pair.head)) else { continue };
+            let value = pair.form.read(pull, &pair.value)?;
+            while pull.child()?.is_some() {
+                pull.skip()?;
+            }
+            return Ok(Some((place, value)));
+        }
+        Ok(None)
+    }
+
+    /// The next name with its value, in whatever order they stand; `None` when there is none.
+    fn pair(&mut self, pull: &mut Pull<'_>, next: u32) -> Result<Option<Placed>, Error> {
+        let mark = pull.mark();
+        if pull.child()?.is_none() {
+            return Ok(None);
+        }
+        let (mut key, mut value, mut known) = (None, None, None);
+        while let Some(part) = pull.child()? {
+            match part.local() {
+                "key" if key.is_none() => key = Some(leaf(pull, &part)?),
+                "value" if value.is_none() => {
+                    let form = Form::of(&part);
+                    known = key.as_ref().and_then(|_| pull.since(mark)).map(|head| (head, form));
+                    value = Some((form.read(pull, &part)?, part));
+                }
+                _ => pull.skip()?,
+            }
+        }
+        let key = key.flatten().ok_or_else(|| missing("key"))?;
+        let place = self.place(&key, next);
+        let (value, tag) = value.ok_or_else(|| missing("value"))?;
+        if let Some((head, form)) = known {
+            let pairs = &mut self.pairs;
+            pairs.resize_with(pairs.len().max(place as usize + 1), || None);
+            pairs[place as usize] = Some(Pair { head, value: tag, form });
+        }
+        Ok(Some((place, value)))
     }
 
     /// Where a column's name stands. Most come in the order in which they came before, but for some that have no value.
@@ -382,26 +431,56 @@ impl List {
 /// Names that are looked at before the whole list is.
 const NEAR: usize = 6;
 
-/// A column's value; `None` when it is none, as a party list is.
+/// A column's place and its value; `None` when it is none, as a party list is.
+type Placed = (u32, Option<Value>);
+
+/// How a value stands in its element, by the element's type.
+#[derive(Clone, Copy)]
+enum Form {
+    Null,
+    Text,
+    Scalar(Scalar),
+    Reference,
+    Choice,
+    Money,
+    Aliased,
+    /// As a tree.
+    Other,
+}
+
+impl Form {
+    fn of(at: &Tag) -> Form {
+        match at.kind.as_ref().map(|kind| (kind.local.as_str(), kind.ns.as_str())) {
+            _ if at.nil => Form::Null,
+            Some(("string", XSD | SERIALIZATION)) => Form::Text,
+            Some((local, XSD | SERIALIZATION)) => scalar(local).map_or(Form::Other, Form::Scalar),
+            Some(("EntityReference", _)) => Form::Reference,
+            Some(("OptionSetValue", _)) => Form::Choice,
+            Some(("Money", _)) => Form::Money,
+            Some(("AliasedValue", _)) => Form::Aliased,
+            _ => Form::Other,
+        }
+    }
+
+    fn read(self, pull: &mut Pull<'_>, at: &Tag) -> Result<Option<Value>, Error> {
+        Ok(match self {
+            Form::Null => {
+                pull.skip()?;
+                Some(Value::Null)
+            }
+            Form::Text => Some(Value::Text(pull.text()?.into_owned())),
+            Form::Scalar(read) => read(&pull.text()?)?.into_value(),
+            Form::Reference => reference(pull).map(|(table, id)| Some(Value::lookup(table, id)))?,
+            Form::Choice => Some(Value::Int(i64::from(int(&number(pull)?)?))),
+            Form::Money => Some(Value::Decimal(decimal(&number(pull)?)?)),
+            Form::Aliased => aliased(pull)?,
+            Form::Other => Any::read(&pull.element(at)?)?.into_value(),
+        })
+    }
+}
+
 fn value(pull: &mut Pull<'_>, at: &Tag) -> Result<Option<Value>, Error> {
-    let kind = at.kind.as_ref().map(|kind| (kind.local.as_str(), kind.ns.as_str()));
-    Ok(match kind {
-        _ if at.nil => {
-            pull.skip()?;
-            Some(Value::Null)
-        }
-        Some(("string", XSD | SERIALIZATION)) => Some(Value::Text(pull.text()?.into_owned())),
-        Some((local, XSD | SERIALIZATION)) if let Some(read) = scalar(local) => {
-            read(&pull.text()?)?.into_value()
-        }
-        Some(("EntityReference", ns)) if !plain(ns) => {
-            reference(pull).map(|(table, id)| Some(Value::lookup(table, id)))?
-        }
-        Some(("OptionSetValue", ns)) if !plain(ns) => Some(Value::Int(i64::from(int(&number(pull)?)?))),
-        Some(("Money", ns)) if !plain(ns) => Some(Value::Decimal(decimal(&number(pull)?)?)),
-        Some(("AliasedValue", ns)) if !plain(ns) => aliased(pull)?,
-        _ => Any::read(&pull.element(at)?)?.into_value(),
-    })
+    Form::of(at).read(pull, at)
 }
 
 /// `EntityReference`: what matters of it.

@@ -3,10 +3,13 @@
 //! Every limit is checked before memory is taken, names are resolved in their scope, a DTD is refused: all of it however an
 //! element is read, also one that is skipped. What a start tag means depends on its own text and on the namespaces around it
 //! alone, and messages repeat a few tags in the same order over and over: a tag is resolved once and known again by its text,
-//! and the one that came behind a tag before is the first that is looked for behind it. Tags that are known, end tags and plain
-//! text are found here; whatever else there may be in XML (attributes, references, comments, CDATA) is quick-xml's to read.
+//! and the one that came behind a tag before is the first that is looked for behind it. Longer stretches that repeat are known
+//! again as a whole ([`again`]). Tags that are known, end tags and plain text are found here; whatever else there may be in
+//! XML (attributes, references, comments, CDATA) is quick-xml's to read.
 //!
 //! Not here: trees, values. Source: XML 1.0 fifth edition, Namespaces in XML 1.0.
+
+pub(crate) mod again;
 
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -15,6 +18,7 @@ use quick_xml::Reader;
 use quick_xml::events::{BytesStart, BytesText, Event};
 use quick_xml::parser::{ElementParser, Parser};
 
+use self::again::Skipped;
 use super::read::{attributes, declared, predefined, resolve, syntax};
 use super::{Attribute, Element, Error, Limits, Name, Ns, XML, XSI};
 
@@ -39,6 +43,7 @@ pub(crate) struct Pull<'t> {
     behind: Vec<usize>,
     /// Where the tag is that was opened last.
     last: usize,
+    skipped: Skipped,
     /// The open element was written as an empty one: its end comes next.
     empty: bool,
     begun: bool,
@@ -98,6 +103,7 @@ impl<'t> Pull<'t> {
             known: vec![None; REMEMBERED],
             behind: vec![0; REMEMBERED],
             last: 0,
+            skipped: Skipped::default(),
             empty: false,
             begun: false,
         })
@@ -120,12 +126,7 @@ impl<'t> Pull<'t> {
                     None => continue,
                 },
                 [b'<', ..] => return self.open().map(Token::Open),
-                _ => {
-                    let length = memchr::memchr2(b'<', b'&', rest).unwrap_or(rest.len());
-                    let text = &self.text[self.at..self.at + length];
-                    self.at += length;
-                    BytesText::from_escaped(text).xml10_content()
-                }
+                _ => self.piece(),
             };
             match self.open.is_empty() {
                 false => return Ok(Token::Text(text)),
@@ -133,6 +134,36 @@ impl<'t> Pull<'t> {
                 true => return Err(self.syntax("there is text outside of the element")),
             }
         }
+    }
+
+    /// Plain text, up to a tag or whatever else is written in signs.
+    fn piece(&mut self) -> Cow<'t, str> {
+        let text = &self.text[self.at..];
+        // Most texts have no end of a line that would have to be made one of XML's.
+        let found = memchr::memchr3(b'<', b'&', b'\r', text.as_bytes());
+        let length = match found {
+            Some(length) if text.as_bytes()[length] == b'\r' => {
+                let rest = &text.as_bytes()[length..];
+                length + memchr::memchr2(b'<', b'&', rest).unwrap_or(rest.len())
+            }
+            length => length.unwrap_or(text.len()),
+        };
+        self.at += length;
+        match found.is_some_and(|found| found < length) {
+            true => BytesText::from_escaped(&text[..length]).xml10_content(),
+            false => Cow::Borrowed(&text[..length]),
+        }
+    }
+
+    /// The text of the open element, when it holds nothing but plain text; its end comes next.
+    fn plain(&mut self) -> Option<&'t str> {
+        let text = &self.text[self.at..];
+        let length = memchr::memchr3(b'<', b'&', b'\r', text.as_bytes())?;
+        let ends = !self.empty && text.as_bytes()[length..].starts_with(b"</");
+        ends.then(|| {
+            self.at += length;
+            &text[..length]
+        })
     }
 
     fn syntax(&self, what: &str) -> Error {
@@ -367,22 +398,12 @@ impl<'t> Pull<'t> {
         }
     }
 
-    /// Up to the end of the open element.
-    pub(crate) fn skip(&mut self) -> Result<(), Error> {
-        let mut depth = 1;
-        while depth > 0 {
-            match self.next()? {
-                Token::Open(_) => depth += 1,
-                Token::Close => depth -= 1,
-                Token::Text(_) => {}
-                Token::End => break,
-            }
-        }
-        Ok(())
-    }
-
     /// All the text that stands directly in the open element, up to its end; as [`Element::text`].
     pub(crate) fn text(&mut self) -> Result<Cow<'t, str>, Error> {
+        if let Some(text) = self.plain() {
+            self.close()?;
+            return Ok(Cow::Borrowed(text));
+        }
         let mut text = Cow::Borrowed("");
         let mut leaf = true;
         loop {

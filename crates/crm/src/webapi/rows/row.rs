@@ -61,7 +61,7 @@ impl<'de> Visitor<'de> for RowSeed<'_, '_> {
                 Some(Place::Key) => {
                     let key: Option<Uuid> = members.next_value()?;
                     id = key;
-                    if let Some(place) = shape.names.iter().position(|name| *name == shape.key) {
+                    if let Some(place) = shape.key_place {
                         scratch.values[place] = key.map(Value::Guid);
                     }
                 }

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use postroom_core::{Code, Verdict};
 use postroom_crm::sign_in::Bearer;
 use postroom_crm::sign_in::policy::authority;
+use postroom_crm::sign_in::transport::Anonymous;
 use postroom_sandbox::identity::Identity;
 
 use super::{CRM, client, clock, get, post, provider, serve, text, tokens};
@@ -87,4 +88,45 @@ async fn the_crm_names_its_authority() {
     let found = authority(&client(), &url).await.unwrap().unwrap();
     assert_eq!(found.tenant().unwrap(), "contoso");
     assert_eq!(found.resource.unwrap(), "https://org.example.com/");
+}
+
+/// "a row, and a row, and a row"
+const PACKED: &[u8] = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\x4b\x54\x28\xca\x2f\xd7\x51\x48\xcc\x4b\x51\x48\x44\x63\x02\x00\xf4\x04\x5d\xc7\x1b\x00\x00\x00";
+
+/// Answers in the content coding that the path names, if the client takes it.
+async fn packer() -> String {
+    let answer = async |uri: Uri, headers: HeaderMap| {
+        assert_eq!(headers["accept-encoding"], "gzip");
+        let (coding, body) = match uri.path() {
+            "/plain" => return (HeaderMap::new(), b"a row".to_vec()),
+            "/cut" => ("gzip", &PACKED[..PACKED.len() - 9]),
+            "/unknown" => ("br", PACKED),
+            "/upper" => ("GZIP", PACKED),
+            _ => ("gzip", PACKED),
+        };
+        (
+            HeaderMap::from_iter([("content-encoding".parse().unwrap(), coding.parse().unwrap())]),
+            body.to_vec(),
+        )
+    };
+    serve(Router::new().fallback(answer)).await
+}
+
+#[tokio::test]
+async fn answers_are_unpacked() {
+    let (url, anonymous) = (packer().await, Anonymous(client()));
+    let at = |path: &str| format!("{url}{path}");
+    assert_eq!(text(&get(&anonymous, &at("/plain")).await.unwrap()), "a row");
+    for path in ["/", "/upper"] {
+        let answer = get(&anonymous, &at(path)).await.unwrap();
+        assert_eq!(text(&answer), "a row, and a row, and a row");
+        // What was said of the packed bytes is not said of these.
+        assert!(
+            !["content-encoding", "content-length"].iter().any(|name| answer.headers().contains_key(*name))
+        );
+    }
+    for path in ["/cut", "/unknown"] {
+        assert_eq!(get(&anonymous, &at(path)).await.unwrap_err().verdict, Verdict::Retry { after: None });
+        assert_eq!(post(&anonymous, &at(path), "write").await.unwrap_err().verdict, Verdict::Unknown);
+    }
 }

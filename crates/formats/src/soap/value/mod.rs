@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use postroom_core::{Content, Value};
 use uuid::Uuid;
 
+pub(crate) use read::{Scalar, decimal, pairs, scalar};
 pub use read::{boolean, guid, int, time};
-pub(crate) use read::{decimal, pairs, scalar};
 pub(crate) use write::{guid as say_guid, members, pairs as say_pairs};
 
 use super::query::{AnyQuery, ColumnSet};

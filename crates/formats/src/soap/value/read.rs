@@ -93,7 +93,7 @@ impl Any {
     }
 }
 
-type Scalar = fn(&str) -> Result<Any, Error>;
+pub(crate) type Scalar = fn(&str) -> Result<Any, Error>;
 
 /// How the text of a type of XML Schema is read; `None` for a type that is kept as it stands.
 pub(crate) fn scalar(kind: &str) -> Option<Scalar> {
