@@ -34,7 +34,7 @@ pub struct Pace {
 
 impl Default for Pace {
     fn default() -> Self {
-        Pace { polls: 1, time: SignedDuration::ZERO, sending: SignedDuration::ZERO }
+        Pace { polls: 2, time: SignedDuration::ZERO, sending: SignedDuration::ZERO }
     }
 }
 
