@@ -6,7 +6,6 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use futures_util::FutureExt;
-use jiff::Timestamp;
 use postroom_core::address::normal;
 use postroom_core::marketing::{Contact, ContactAsk, Include};
 use postroom_core::{Change, ChangeSet, Record, RecordRef, Value, Verdict};
@@ -47,7 +46,7 @@ pub(super) async fn run(turn: &mut Turn, book: &Book, identity: &Identity) -> Re
         // An account that gives no moments has been read as of the beginning.
         let moments = page.rows.iter().map(|row| row.updated.unwrap_or(latest));
         let more = cursor.place.pass(moments, latest, page.next);
-        cursor.place.rest(latest.checked_sub(turn.engine.rules.late).unwrap_or(Timestamp::UNIX_EPOCH));
+        cursor.place.rest(turn.engine.rules.late);
         let mut rows = page.rows;
         while rows.len() > LOOK {
             let left = rows.split_off(LOOK);

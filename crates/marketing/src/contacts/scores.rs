@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use futures_util::FutureExt;
-use jiff::Timestamp;
 use postroom_core::address::normal;
 use postroom_core::marketing::Score;
 use postroom_core::{Change, ChangeSet, Record, RecordRef, Verdict};
@@ -28,7 +27,7 @@ pub async fn run(turn: &mut Turn) -> Result<(), Halt> {
         let ask = cursor.place.ask();
         let page = turn.account.service.scores(since, &ask).await?;
         let more = cursor.place.pass(page.rows.iter().filter_map(|row| row.modified), latest, page.next);
-        cursor.place.rest(latest.checked_sub(turn.engine.rules.late).unwrap_or(Timestamp::UNIX_EPOCH));
+        cursor.place.rest(turn.engine.rules.late);
         cursor = take(turn, page.rows, cursor).await?;
         if !more {
             return Ok(());

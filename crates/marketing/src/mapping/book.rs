@@ -156,6 +156,11 @@ impl Mapping {
     pub fn column_kind(&self) -> Option<&ColumnKind> {
         self.kinds.first()?.as_ref()
     }
+
+    /// What it may lose on the way.
+    pub fn lossy(&self) -> Option<&'static str> {
+        valid::lossy(self.column_kind()?, &self.path, &self.kind)
+    }
 }
 
 impl Book {
@@ -276,11 +281,6 @@ impl Book {
 
     fn kind(&self, table: &str, column: &str) -> Option<&ColumnKind> {
         self.metadata.table(table)?.column(column).map(|column| &column.kind)
-    }
-
-    /// What a mapping may lose on the way.
-    pub fn lossy(mapping: &Mapping) -> Option<&'static str> {
-        valid::lossy(mapping.column_kind()?, &mapping.path, &mapping.kind)
     }
 
     /// What decides whether a person is sent again: all fields that go out, the address, and for whom the record speaks.

@@ -6,7 +6,7 @@ use postroom_core::metadata::Metadata;
 use postroom_core::{Change, ChangeSet, Code, Fault, Filter, Query, Record, RecordRef, Value};
 use uuid::Uuid;
 
-use super::book::{self, Book};
+use super::book::{self, Mapping};
 use super::labels::{LABELS, MAPPINGS};
 use super::path::Path;
 use super::valid;
@@ -177,7 +177,7 @@ fn listed(row: &book::Row) -> Listed {
         rule: book::rule(&row.record),
         choices: book::choices(&row.record),
         problem: row.mapping.as_ref().err().cloned(),
-        lossy: row.mapping.as_ref().ok().and_then(Book::lossy),
+        lossy: row.mapping.as_ref().ok().and_then(Mapping::lossy),
     }
 }
 

@@ -10,7 +10,7 @@ use postroom_core::{Code, Fault, Filter, Query, Record, RecordRef, Value};
 use postroom_store::Error;
 use uuid::Uuid;
 
-use super::book::{self, Book, Names};
+use super::book::{self, Book, Mapping, Names};
 use super::path::Path;
 use crate::Engine;
 use crate::engine::Account;
@@ -147,7 +147,7 @@ fn sample(
         direction: book::rule(&row.record).direction,
         values,
         result,
-        lossy: row.mapping.as_ref().ok().and_then(Book::lossy),
+        lossy: row.mapping.as_ref().ok().and_then(Mapping::lossy),
         there: said.filter(|value| **value != FieldValue::Clear).cloned(),
         same,
     }

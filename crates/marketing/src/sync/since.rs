@@ -13,10 +13,14 @@ use serde::{Deserialize, Serialize};
 pub struct Since {
     /// The newest moment of a reading that ended; `None` reads all there is.
     until: Option<Timestamp>,
-    /// A reading that goes on: its next page, the mark it began with, and the newest moment that it met.
+    /// A reading that goes on: its next page, the mark and the service's time it began with, and the newest moment that it met.
     page: Option<String>,
     since: Option<Timestamp>,
+    began: Option<Timestamp>,
     newest: Option<Timestamp>,
+    /// When the reading began that has just ended.
+    #[serde(skip)]
+    ended: Option<Timestamp>,
 }
 
 impl Since {
@@ -33,28 +37,30 @@ impl Since {
         Ask { after: self.page.clone(), ..Ask::default() }
     }
 
-    /// When no reading is under way: everything up to this moment has been read. What a mark stays behind is read again and again,
-    /// which is dear when it was an import of everybody.
-    pub fn rest(&mut self, at: Timestamp) {
-        if self.page.is_none() && self.until.is_some() {
-            self.until = self.until.max(Some(at));
-        }
-    }
-
     /// Goes behind a page with rows of these moments; `latest` is the service's time, `next` where the next page begins. Answers
-    /// whether there is one; without one the reading has ended, and the mark stands behind it.
+    /// whether there is one; without one the reading has ended, and the mark stands behind it. What changed after a reading began
+    /// may stand on a page that was read before, so the mark never passes its begin, however long ago it was cut.
     pub fn pass(
         &mut self,
         moments: impl IntoIterator<Item = Timestamp>,
         latest: Timestamp,
         next: Option<String>,
     ) -> bool {
-        self.newest = self.newest.max(moments.into_iter().filter(|at| *at <= latest).max());
+        let began = *self.began.get_or_insert(latest);
+        self.newest = self.newest.max(moments.into_iter().filter(|at| *at <= began).max());
         self.page = next;
         if self.page.is_none() {
-            *self = Since { until: self.until.max(self.newest), ..Since::default() };
+            *self = Since { until: self.until.max(self.newest), ended: Some(began), ..Since::default() };
         }
         self.page.is_some()
+    }
+
+    /// Behind a reading that has just ended: what changed longer than `late` before it began has been read. A mark that stayed
+    /// where it is would have it read again and again, which is dear when it was an import of everybody.
+    pub fn rest(&mut self, late: SignedDuration) {
+        if let (Some(ended), Some(until)) = (self.ended.take(), self.until) {
+            self.until = Some(until.max(ended.checked_sub(late).unwrap_or(until)));
+        }
     }
 }
 
@@ -90,20 +96,38 @@ mod tests {
         assert_eq!(place.begin(OVERLAP), Some(at(20)));
     }
 
+    const LATE: SignedDuration = SignedDuration::from_secs(30);
+
     #[test]
     fn the_mark_rests_when_nothing_came_for_long() {
         let mut place = Since::default();
-        place.rest(at(70));
+        place.pass([], at(100), None);
+        place.rest(LATE);
         assert_eq!(place.begin(OVERLAP), None, "nothing has been read");
         place.pass([at(50)], at(100), None);
-        place.rest(at(70));
+        place.rest(LATE);
         assert_eq!(place.begin(OVERLAP), Some(at(60)));
-        place.pass([at(80)], at(100), Some("2".into()));
-        place.rest(at(90));
+        place.pass([at(80)], at(105), Some("2".into()));
+        place.rest(LATE);
         assert_eq!(place.begin(OVERLAP), Some(at(60)), "a reading goes on");
-        place.pass([], at(100), None);
-        place.rest(at(30));
+        place.pass([], at(105), None);
+        place.rest(LATE);
         assert_eq!(place.begin(OVERLAP), Some(at(70)), "a mark never goes back");
+    }
+
+    #[test]
+    fn a_reading_that_was_cut_for_long_ends_as_of_its_begin() {
+        let mut place = Since::default();
+        place.begin(OVERLAP);
+        place.pass([at(50)], at(100), Some("2".into()));
+        // Hours later. Whoever was on the first page may have changed at 5000.
+        place.begin(OVERLAP);
+        place.pass([at(60), at(7000)], at(9000), None);
+        place.rest(LATE);
+        assert_eq!(place.begin(OVERLAP), Some(at(60)));
+        // The next reading has a begin of its own.
+        place.pass([at(7000)], at(9001), None);
+        assert_eq!(place.begin(OVERLAP), Some(at(6990)));
     }
 
     #[test]
