@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use http::Method;
 
+use crate::spool::Spooled;
+
 /// One request.
 pub(crate) struct Ask {
     pub method: Method,
@@ -13,6 +15,8 @@ pub(crate) struct Ask {
     pub parts: Vec<String>,
     pub query: Vec<(&'static str, String)>,
     pub body: Bytes,
+    /// Instead of `body`, when it is large.
+    pub spooled: Option<Spooled>,
     /// Whether sending it twice does no harm.
     pub repeatable: bool,
     /// A person waits for it, or it must not wait behind a sync.
@@ -26,7 +30,18 @@ impl Ask {
         let repeatable = method == Method::GET;
         let (query, body) = (Vec::new(), Bytes::new());
         let parts = parts.iter().map(|part| (*part).to_owned()).collect();
-        Ask { method, route, path, parts, query, body, repeatable, urgent: false, by_rest: false }
+        Ask {
+            method,
+            route,
+            path,
+            parts,
+            query,
+            body,
+            spooled: None,
+            repeatable,
+            urgent: false,
+            by_rest: false,
+        }
     }
 
     /// A request of this method for a path; `{}` in the route stand for the parts, which are escaped.
@@ -66,6 +81,11 @@ impl Ask {
 
     pub(crate) fn body(mut self, body: impl Into<Bytes>) -> Ask {
         self.body = body.into();
+        self
+    }
+
+    pub(crate) fn spooled(mut self, body: Spooled) -> Ask {
+        self.spooled = Some(body);
         self
     }
 

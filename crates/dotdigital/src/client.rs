@@ -299,6 +299,8 @@ impl Client {
                 .header("content-type", "text/xml; charset=utf-8")
                 .header("soapaction", format!("\"{}\"", call.operation.action()))
                 .body(call.envelope.clone());
+        } else if let Some(spooled) = &ask.spooled {
+            request = request.header("content-type", "application/json").body(spooled.body());
         } else if !ask.body.is_empty() {
             request = request.header("content-type", "application/json").body(ask.body.clone());
         } else if ask.method != Method::GET && ask.method != Method::DELETE {

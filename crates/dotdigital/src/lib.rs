@@ -32,6 +32,7 @@ mod refusal;
 mod region;
 mod sink;
 mod soap;
+mod spool;
 mod wire;
 
 pub use auth::Credentials;

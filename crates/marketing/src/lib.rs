@@ -43,6 +43,7 @@ pub mod programs;
 pub mod queue;
 mod schema;
 pub mod sends;
+mod signed;
 pub mod solution;
 pub mod suppressions;
 pub mod sync;

@@ -190,7 +190,7 @@ async fn installation(store: &Store, ids: &Ids, config: &Config) -> Result<Insta
     random(&mut key);
     let domain = config.smtp_in.accept_domains.first().map(ToString::to_string);
     let domain = domain.or_else(|| {
-        config.mailboxes.values().next().and_then(|mailbox| address::domain(mailbox.address.as_str()))
+        config.mailboxes.values().next().and_then(|mailbox| address::domain(mailbox.address.as_ref()))
     });
     let domain = domain.unwrap_or_else(|| "postroom.invalid".into());
     Ok(settings::installation(store, ids, key, &domain).await.map_err(Fault::from)?)
@@ -250,7 +250,7 @@ fn rules_of(config: &Config, installation: &Installation) -> Rules {
 fn mailbox_of(name: &str, mailbox: &config::Mailbox) -> rules::Mailbox {
     rules::Mailbox {
         name: name.to_owned(),
-        addresses: mailbox.all_addresses().map(|address| address::normal(address.as_str())).collect(),
+        addresses: mailbox.all_addresses().map(|address| address::normal(address.as_ref())).collect(),
         track_by_crm: mailbox.track.is_none(),
         track: match mailbox.track.unwrap_or(config::Track::All) {
             config::Track::All => rules::Track::All,
@@ -265,7 +265,7 @@ fn mailbox_of(name: &str, mailbox: &config::Mailbox) -> rules::Mailbox {
             config::OnUnmatched::CreateContact => rules::OnUnmatched::CreateContact,
             config::OnUnmatched::Skip => rules::OnUnmatched::Skip,
         },
-        record: mailbox.record.as_ref().and_then(|record| record.as_str().parse().ok()),
+        record: mailbox.record.as_ref().and_then(|record| record.as_ref().parse().ok()),
         journal: mailbox.imap.as_ref().is_some_and(|imap| imap.journal),
         folders: mailbox.imap.iter().flat_map(|imap| &imap.records).filter_map(tied).collect(),
         owner: mailbox.owner.clone(),

@@ -1,13 +1,9 @@
 //! The postroom binary: reads arguments and configuration, starts what a command needs, says how it ended.
 //!
 //! Open `cli/` for what may be typed, `config/` for what may be set, `report/` for what is printed.
-#![expect(
-    dead_code,
-    unused_imports,
-    reason = "the commands that use the rest are wired next; then this line goes"
-)]
 
 mod app;
+mod arenas;
 mod cli;
 mod commands;
 mod config;
@@ -35,6 +31,9 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(usage) => return say_usage(&usage),
     };
+    if matches!(cli.command, cli::Command::Serve | cli::Command::Demo(_)) {
+        arenas::few();
+    }
     let json = cli.globals.json;
     match run(&cli) {
         Ok(exit) => exit.into(),

@@ -298,7 +298,7 @@ async fn evaluator(app: &App) -> Result<Option<Arc<trust::Evaluator>>, CliError>
 }
 
 fn networks(written: &[Network]) -> Result<Vec<trust::Network>, CliError> {
-    let read = |network: &Network| network.as_str().parse::<trust::Network>();
+    let read = |network: &Network| network.as_ref().parse::<trust::Network>();
     let read = written.iter().map(read).collect::<Result<_, _>>();
     read.map_err(|error| CliError::new(Code::CONFIG_INVALID, error.to_string()))
 }

@@ -7,6 +7,8 @@
 //! The id is stored before anything else is done with it. A report's counts must add up with what was sent
 //! ([`ImportCounts::settle`]); what does not is shown, not guessed.
 
+use std::fs::File;
+
 use jiff::SignedDuration;
 
 use super::contact::{ContactRow, Names};
@@ -38,8 +40,10 @@ pub struct Parcel {
     pub merge: Merge,
     /// How many rows are in it.
     pub rows: usize,
-    /// What goes out, without its end.
+    /// What goes out behind what was put away, without its end.
     pub body: Vec<u8>,
+    /// The file in which the begin lies, and how many bytes of it.
+    pub put_away: Option<(File, u64)>,
     /// The first row: what all rows of a call have in common.
     pub first: Option<Box<ContactRow>>,
     /// A row carries consents, which a repeat would add again.

@@ -16,6 +16,15 @@ fn rows(count: usize) -> Vec<ContactRow> {
     (0..count).map(row).collect()
 }
 
+/// So many bytes that they do not stay in memory.
+fn long(count: usize) -> Vec<ContactRow> {
+    let mut rows = rows(count);
+    for row in &mut rows {
+        row.fields.insert("NOTE".into(), FieldValue::Text("x".repeat(800)));
+    }
+    rows
+}
+
 #[tokio::test]
 async fn an_import_takes_what_fits() {
     let server = Server::new().await;
@@ -38,6 +47,27 @@ async fn an_import_takes_what_fits() {
     assert_eq!(sent.len(), 20);
     assert_eq!(sent[19]["identifiers"]["email"], "p19@x.example");
     assert_eq!(bodies[0]["mergeOption"], "overwriteIfNotEmpty");
+}
+
+#[tokio::test]
+async fn a_large_import_goes_out_whole_and_again() {
+    for api in [Api::V3, Api::V2] {
+        let server = Server::new().await;
+        let taken = Answer::Json(202, json!({"importId": GUID, "id": GUID, "status": "NotFinished"}));
+        server.on("PUT /contacts/v3/import", [Answer::Lost, taken.clone()]);
+        server.on("POST /v2/contacts/import-collection", [Answer::Lost, taken]);
+        let service = server.client_with(|settings| settings.api = api);
+        let started =
+            service.import(&ImportOrder { rows: &long(3000), merge: Merge::Overwrite }).await.unwrap();
+        assert_eq!(started.taken, 3000);
+        let seen = server.seen();
+        assert_eq!(seen.len(), 2, "the lost one, and the next");
+        for seen in seen {
+            let sent = seen.body["contacts"].as_array().unwrap();
+            assert!(seen.body.to_string().len() > 2 * 1024 * 1024 && sent.len() == 3000);
+            assert!(sent[2999].to_string().contains("p2999@x.example"), "{}", sent[2999]);
+        }
+    }
 }
 
 #[tokio::test]

@@ -26,9 +26,10 @@ pub(crate) async fn fill(turn: &Turn, rows: &mut [Row]) -> Result<(), Halt> {
         return Ok(());
     }
     let book = Book::of(turn.engine.crm.as_ref(), turn.connected.row().id).await?;
-    let wanted = people.values().flatten().flat_map(|person| book.wanted(&person.at.table, &person.columns));
-    let mut names = Names::new();
-    book::names(turn.engine.crm.as_ref(), wanted.collect(), &mut names).await?;
+    let mut names = Names::default();
+    let each = people.values().flatten();
+    let wanted = each.flat_map(|person| book.wanted(&person.at.table, &person.columns, &names)).collect();
+    book::names(turn.engine.crm.as_ref(), wanted, &mut names).await?;
     for row in rows {
         let holders: Vec<&Person> = people.get(&normal(&row.address)).into_iter().flatten().collect();
         let Some(speaking) = speaker(&holders) else { continue };

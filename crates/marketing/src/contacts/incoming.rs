@@ -39,7 +39,7 @@ pub(super) async fn run(turn: &mut Turn, book: &Book, identity: &Identity) -> Re
     let latest = turn.account.service.server_time().await?;
     let include = Include { fields: book.labels_in(), channels: true, ..Include::default() };
     let which = ContactAsk { modified_since: since, include, ..ContactAsk::default() };
-    let mut names = Names::new();
+    let mut names = Names::default();
     loop {
         let ask = cursor.place.ask();
         let page = turn.account.service.contacts(&which, &ask).await?;
@@ -162,8 +162,9 @@ async fn take(
         .collect();
     let account = turn.account.name.clone();
     let scene = turn.read(move |tx| async move { scene(tx, &account, &keys).await }.boxed()).await?;
-    let wanted = scene.people.values().flat_map(|person| book.wanted(&person.at.table, &person.columns));
-    book::names(turn.engine.crm.as_ref(), wanted.collect(), names).await?;
+    let people = scene.people.values();
+    let wanted = people.flat_map(|person| book.wanted(&person.at.table, &person.columns, names)).collect();
+    book::names(turn.engine.crm.as_ref(), wanted, names).await?;
     let mut found = Found::default();
     for contact in &page {
         compare(&scene, book, identity, contact, names, &mut found);
@@ -217,7 +218,11 @@ fn compare(
     found.rejects.extend(rejected);
     found.conflicts += merged.conflicts;
     let unnamed = identity.named && identity::record(&contact.names).as_ref() != Some(&speaking.at);
-    let next = after(book, speaking, link, contact, &merged, unnamed);
+    let base = match link.and_then(|link| link.base.clone()).filter(|_| merged.agreed.is_empty()) {
+        Some(as_before) => as_before,
+        None => base::write(&before.into_iter().flatten().chain(merged.agreed.clone()).collect()),
+    };
+    let next = after(book, speaking, link, contact, &merged, (unnamed, base));
     if merged.resend && link.is_some_and(|link| link.digest.is_some()) {
         found.again.insert(speaking.address());
     }
@@ -264,7 +269,7 @@ fn after(
     link: Option<&Link>,
     contact: &Contact,
     merged: &Merged,
-    unnamed: bool,
+    (unnamed, base): (bool, String),
 ) -> Link {
     let address = person.address();
     let same_address = self::address(contact) == address;
@@ -280,7 +285,7 @@ fn after(
         address: link.map_or_else(|| self::address(contact), |link| link.address.clone()),
         contact: Some(contact.id.clone()),
         digest: sent,
-        base: Some(base::write(&merged.base)),
+        base: Some(base),
     }
 }
 
@@ -353,7 +358,7 @@ async fn note(
 /// The fields that an unknown person gives a new record of a table.
 pub(super) fn first_columns(book: &Book, table: &str, contact: &Contact) -> BTreeMap<String, Value> {
     let nothing = BTreeMap::new();
-    let (empty, _) = book.fields(table, &nothing, &Names::new());
+    let (empty, _) = book.fields(table, &nothing, &Names::default());
     let merged = merging::merge(book, table, empty, &contact.fields, None);
     merged.columns.into_iter().filter(|(_, value)| *value != Value::Null).collect()
 }

@@ -15,8 +15,8 @@ use crate::solution::options::Set;
 pub(super) struct Merged {
     /// Columns that the CRM gets.
     pub columns: Vec<(String, Value)>,
-    /// Fields as both sides have them afterwards.
-    pub base: BTreeMap<String, Field>,
+    /// What both sides agree on now, beyond what they agreed on before: nothing, nearly always.
+    pub agreed: BTreeMap<String, Field>,
     /// The record's fields afterwards.
     pub fields: BTreeMap<String, Field>,
     /// The service is to get something back.
@@ -33,7 +33,7 @@ pub(super) fn merge(
     there: &BTreeMap<String, FieldValue>,
     base: Option<&BTreeMap<String, Field>>,
 ) -> Merged {
-    let mut merged = Merged { base: base.cloned().unwrap_or_default(), fields: here, ..Merged::default() };
+    let mut merged = Merged { fields: here, ..Merged::default() };
     let by_name = ByName::of(there);
     for mapping in book.of_table(table) {
         let label = &mapping.label;
@@ -48,7 +48,7 @@ pub(super) fn merge(
         let before = base.and_then(|base| base.get(label));
         match step(mapping.rule, before, crm, &service) {
             Step::Nothing if *crm == service && before == Some(crm) => {}
-            Step::Nothing if *crm == service => drop(merged.base.insert(label.clone(), service)),
+            Step::Nothing if *crm == service => drop(merged.agreed.insert(label.clone(), service)),
             Step::Nothing => {}
             Step::ToService { conflict } => {
                 merged.resend = true;
@@ -64,7 +64,7 @@ pub(super) fn merge(
                         merged.columns.push(written);
                         merged.conflicts += u64::from(conflict);
                         merged.fields.insert(label.clone(), service.clone());
-                        merged.base.insert(label.clone(), service);
+                        merged.agreed.insert(label.clone(), service);
                     }
                     Err(unfit) => {
                         merged.problems.push(Problem { label: label.clone(), reason: unfit.to_string() });

@@ -147,7 +147,7 @@ pub(super) async fn run(
     let way = Way {
         book,
         identity: *identity,
-        names: Names::new(),
+        names: Names::default(),
         flight: Flight::new(purpose),
         lots: VecDeque::new(),
         lot: Lot::default(),
@@ -246,9 +246,9 @@ impl Way<'_> {
         let scene =
             turn.read(move |tx| async move { scene::around(tx, &account, scope, changed).await }.boxed());
         let scene = scene.await?;
-        let wanted =
-            scene.people.iter().flat_map(|person| self.book.wanted(&person.at.table, &person.columns));
-        book::names(turn.engine.crm.as_ref(), wanted.collect(), &mut self.names).await?;
+        let wanted = |person: &Person| self.book.wanted(&person.at.table, &person.columns, &self.names);
+        let wanted = scene.people.iter().flat_map(wanted).collect();
+        book::names(turn.engine.crm.as_ref(), wanted, &mut self.names).await?;
         for person in &scene.people {
             self.lot.seen.person(person);
         }
@@ -396,18 +396,19 @@ pub(super) fn outward(
     fields: &BTreeMap<String, Field>,
     before: Option<&BTreeMap<String, Field>>,
 ) -> BTreeMap<String, FieldValue> {
-    let mut out = BTreeMap::new();
-    for mapping in book.of_table(table) {
+    let mappings = book.of_table(table);
+    let mut out = Vec::with_capacity(mappings.len());
+    for mapping in mappings {
         let Some(field) = fields.get(&mapping.label) else { continue };
         let first = before.is_none_or(|before| !before.contains_key(&mapping.label));
         let kept = mapping.rule.empty == EmptyRule::KeepRemote
             || (first && mapping.rule.direction == Direction::TwoWay);
         let goes = mapping.rule.direction != Direction::ToCrm && !(*field == Field::Null && kept);
         if goes {
-            out.insert(mapping.label.clone(), FieldValue::from(field));
+            out.push((mapping.label.clone(), FieldValue::from(field)));
         }
     }
-    out
+    out.into_iter().collect()
 }
 
 /// What both sides have once the row was taken.
@@ -416,9 +417,11 @@ fn agreed(
     out: &BTreeMap<String, FieldValue>,
     before: Option<BTreeMap<String, Field>>,
 ) -> BTreeMap<String, Field> {
-    let mut base = before.unwrap_or_default();
-    base.extend(fields.into_iter().filter(|(label, _)| out.contains_key(label)));
-    base
+    let sent = fields.into_iter().filter(|(label, _)| out.contains_key(label));
+    match before {
+        Some(before) => before.into_iter().chain(sent).collect(),
+        None => sent.collect(),
+    }
 }
 
 fn unfit(record: &RecordRef, problem: &Problem) -> Reject {

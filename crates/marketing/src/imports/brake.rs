@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::Row;
 use super::ledger::{Entry, Job};
+use crate::people::TABLES;
 use crate::sync::{Reject, Turn};
 
 /// Records of one statement.
@@ -56,6 +57,7 @@ async fn stopped(tx: &mut Tx, account: &str, records: &[Uuid]) -> Result<HashMap
     }
     for some in records.chunks(ASKED) {
         let mut these = of_account.clone();
+        these.and_where(Expr::col("record_table").is_in(TABLES));
         these.and_where(Expr::col("record").is_in(some.iter().copied()));
         for row in tx.query(&these).await? {
             found.insert(RecordRef::new(row.at::<String>(0)?, row.at(1)?), row.at(2)?);

@@ -40,8 +40,19 @@ pub struct Row {
     pub mapping: Result<Mapping, String>,
 }
 
-/// Rows of other tables that records name, by what is wanted of them.
-pub type Names = HashMap<(RecordRef, String), Value>;
+/// Columns of rows of other tables that records name.
+#[derive(Debug, Default)]
+pub struct Names(HashMap<RecordRef, HashMap<String, Value>>);
+
+impl Names {
+    fn get(&self, row: &RecordRef, column: &str) -> Option<&Value> {
+        self.0.get(row)?.get(column)
+    }
+
+    fn insert(&mut self, row: RecordRef, column: &str, value: Value) {
+        self.0.entry(row).or_default().insert(column.to_owned(), value);
+    }
+}
 
 /// All of an account's mappings, with the definitions that they need.
 pub struct Book {
@@ -157,6 +168,13 @@ impl Mapping {
         self.kinds.first()?.as_ref()
     }
 
+    /// Whether it may show what other rows hold.
+    fn shows_others(&self) -> bool {
+        let lookup =
+            |kind: &Option<ColumnKind>| kind.as_ref().is_some_and(|kind| valid::targets(kind).is_some());
+        self.kinds.iter().any(lookup)
+    }
+
     /// What it may lose on the way.
     pub fn lossy(&self) -> Option<&'static str> {
         valid::lossy(self.column_kind()?, &self.path, &self.kind)
@@ -204,15 +222,21 @@ impl Book {
         labels
     }
 
-    /// What of other tables these records show: the row, and its column.
-    pub fn wanted(&self, table: &str, columns: &BTreeMap<String, Value>) -> Vec<(RecordRef, String)> {
-        let parts = self.of_table(table).iter().flat_map(|mapping| mapping.path.parts());
+    /// What of other tables a record shows and is not known yet: the row, and its column.
+    pub fn wanted(
+        &self,
+        table: &str,
+        columns: &BTreeMap<String, Value>,
+        known: &Names,
+    ) -> Vec<(RecordRef, String)> {
+        let lookups = self.of_table(table).iter().filter(|mapping| mapping.shows_others());
         let one = |part: &Part| {
             let Some(Value::Lookup(to)) = columns.get(&part.column) else { return None };
-            let column = part.behind.clone().or_else(|| self.metadata.table(&to.table)?.primary_name.clone());
-            column.map(|column| (to.clone(), column))
+            let primary = || self.metadata.table(&to.table)?.primary_name.as_deref();
+            let column = part.behind.as_deref().or_else(primary)?;
+            known.get(to, column).is_none().then(|| (to.clone(), column.to_owned()))
         };
-        parts.filter_map(one).collect()
+        lookups.flat_map(|mapping| mapping.path.parts()).filter_map(one).collect()
     }
 
     /// The fields of a record under their labels, and the values that cannot be taken over.
@@ -222,14 +246,15 @@ impl Book {
         columns: &BTreeMap<String, Value>,
         names: &Names,
     ) -> (BTreeMap<String, Field>, Vec<Problem>) {
-        let (mut all, mut problems) = (BTreeMap::new(), Vec::new());
-        for mapping in self.of_table(table) {
+        let mappings = self.of_table(table);
+        let (mut all, mut problems) = (Vec::with_capacity(mappings.len()), Vec::new());
+        for mapping in mappings {
             match self.field(mapping, columns, names) {
-                Ok(field) => drop(all.insert(mapping.label.clone(), field)),
+                Ok(field) => all.push((mapping.label.clone(), field)),
                 Err(reason) => problems.push(Problem { label: mapping.label.clone(), reason }),
             }
         }
-        (all, problems)
+        (all.into_iter().collect(), problems)
     }
 
     /// The field of one mapping.
@@ -265,12 +290,12 @@ impl Book {
         let own = columns.get(&part.column).unwrap_or(&Value::Null);
         let (value, kind, name) = match (own, &part.behind) {
             (Value::Lookup(to), Some(behind)) => {
-                let value = names.get(&(to.clone(), behind.clone())).unwrap_or(&Value::Null);
+                let value = names.get(to, behind).unwrap_or(&Value::Null);
                 (value, self.kind(&to.table, behind).unwrap_or(kind), None)
             }
             (Value::Lookup(to), None) => {
-                let primary = self.metadata.table(&to.table).and_then(|table| table.primary_name.clone());
-                let name = primary.and_then(|column| names.get(&(to.clone(), column)));
+                let primary = self.metadata.table(&to.table).and_then(|table| table.primary_name.as_deref());
+                let name = primary.and_then(|column| names.get(to, column));
                 (own, kind, name.and_then(Value::as_str))
             }
             _ => (own, kind, None),
@@ -319,9 +344,7 @@ pub async fn described(crm: &dyn Crm) -> Result<Metadata, Fault> {
 pub async fn names(crm: &dyn Crm, wanted: Vec<(RecordRef, String)>, known: &mut Names) -> Result<(), Fault> {
     let mut by_table: BTreeMap<(String, String), BTreeSet<Uuid>> = BTreeMap::new();
     for (row, column) in wanted {
-        let asked = (row, column);
-        if !known.contains_key(&asked) {
-            let (row, column) = asked;
+        if known.get(&row, &column).is_none() {
             by_table.entry((row.table, column)).or_default().insert(row.id);
         }
     }
@@ -332,11 +355,14 @@ pub async fn names(crm: &dyn Crm, wanted: Vec<(RecordRef, String)>, known: &mut 
             let query = Query::of(&table).select(&[&column]).filter(filter);
             for row in crm.query(&query).await? {
                 let value = row.get(&column).cloned().unwrap_or(Value::Null);
-                known.insert((row.at, column.clone()), value);
+                known.insert(row.at, &column, value);
             }
             for id in some {
                 // One that is gone is not asked for again.
-                known.entry((RecordRef::new(&table, *id), column.clone())).or_insert(Value::Null);
+                let row = RecordRef::new(&table, *id);
+                if known.get(&row, &column).is_none() {
+                    known.insert(row, &column, Value::Null);
+                }
             }
         }
     }

@@ -105,11 +105,11 @@ impl Engine {
         let metadata = book::described(crm).await?;
         let rows = book::read(crm, connected.row().id, &metadata).await?;
         let book = Book::new(metadata, &rows);
-        let (mut names, mut all) = (Names::new(), Vec::with_capacity(records.len()));
+        let (mut names, mut all) = (Names::default(), Vec::with_capacity(records.len()));
         for record in records {
             let columns: BTreeMap<String, Value> =
                 record.columns.iter().map(|(name, value)| (name.to_string(), value.clone())).collect();
-            book::names(crm, book.wanted(&record.at.table, &columns), &mut names).await?;
+            book::names(crm, book.wanted(&record.at.table, &columns, &names), &mut names).await?;
             let of_table =
                 rows.iter().filter(|row| book::table(&row.record) == Some(record.at.table.as_str()));
             all.push(of_table.map(|row| sample(&book, row, &columns, &names, contact)).collect());

@@ -9,6 +9,8 @@ use postroom_store::sql::{Expr, ExprTrait, Query, SelectStatement};
 use postroom_store::{Error, Insert, Row, Tx};
 use uuid::Uuid;
 
+use super::TABLES;
+
 /// Records or addresses of one statement.
 const ASKED: usize = 256;
 
@@ -37,6 +39,8 @@ pub async fn of_records(
     let mut found = HashMap::with_capacity(records.len());
     for some in records.chunks(ASKED) {
         let mut select = select(account);
+        // Without the table, its key would be of no use and each question would look at everybody.
+        select.and_where(Expr::col("record_table").is_in(TABLES));
         select.and_where(Expr::col("record").is_in(some.iter().map(|record| record.id)));
         for link in load(tx, &select).await? {
             found.insert(link.record.clone(), link);

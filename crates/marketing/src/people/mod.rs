@@ -36,15 +36,17 @@ const ASKED: usize = 256;
 /// reading still finds a change: a record's number and its digest stay.
 pub async fn wrote(tx: &mut Tx, records: &[Record]) -> Result<(), Error> {
     for some in records.chunks(ASKED) {
+        let written: HashMap<&RecordRef, &Record> = some.iter().map(|record| (&record.at, record)).collect();
         let select = Query::select()
             .columns(["record_table", "record", "fields"])
             .from("person")
+            .and_where(Expr::col("record_table").is_in(TABLES))
             .and_where(Expr::col("record").is_in(some.iter().map(|record| record.at.id)))
             .to_owned();
         for row in tx.query(&select).await? {
             let (table, id, fields): (String, Uuid, String) = (row.at(0)?, row.at(1)?, row.at(2)?);
             let at = RecordRef::new(table, id);
-            let Some(record) = some.iter().find(|record| record.at == at) else { continue };
+            let Some(record) = written.get(&at) else { continue };
             let mut columns = stored::read(&fields);
             columns.extend(record.columns.iter().map(|(name, value)| (name.to_string(), value.clone())));
             let fields = stored::write(columns.iter().map(|(name, value)| (name.as_str(), value)));

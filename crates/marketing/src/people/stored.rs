@@ -1,118 +1,52 @@
 //! A record's mapped columns as JSON, and back: text, numbers and yes/no as themselves, everything else under a sign.
-//!
-//! There is one for each person, so neither way makes a tree of it.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use postroom_core::{RecordRef, Value};
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use crate::signed::{self, Plain, Signed};
 
 /// Columns by name, in the order of the names; what is empty is left out.
 pub fn write<'c>(columns: impl IntoIterator<Item = (&'c str, &'c Value)>) -> String {
-    let is_kept = |(_, value): &(&str, &Value)| !matches!(value, Value::Null | Value::Content(_));
-    let mut all: Vec<(&str, &Value)> = columns.into_iter().filter(is_kept).collect();
+    let kept = columns.into_iter().filter_map(|(name, value)| Some((name, under_sign(value)?)));
+    let mut all: Vec<(&str, Signed<'_>)> = kept.collect();
     all.sort_by_key(|(name, _)| *name);
-    let mut text = Vec::with_capacity(40 * all.len());
-    let mut to = serde_json::Serializer::new(&mut text);
-    to.collect_map(all.into_iter().map(|(name, value)| (name, Written(value))))
-        .expect("texts can be written");
-    String::from_utf8(text).expect("JSON is UTF-8")
+    signed::write(all.into_iter())
 }
 
 /// What [`write()`] wrote. What another version wrote and this one does not know is left out.
 pub fn read(text: &str) -> BTreeMap<String, Value> {
-    let all: BTreeMap<String, Back> = serde_json::from_str(text).unwrap_or_default();
-    all.into_iter().filter_map(|(name, Back(value))| Some((name, value?))).collect()
+    signed::read(text, value)
 }
 
-struct Written<'v>(&'v Value);
-
-impl Serialize for Written<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let (sign, text) = match self.0 {
-            Value::Null | Value::Content(_) => return to.serialize_unit(),
-            Value::Text(text) => return to.serialize_str(text),
-            Value::Bool(yes) => return to.serialize_bool(*yes),
-            Value::Int(number) => return to.serialize_i64(*number),
-            Value::Float(number) => {
-                let mut map = to.serialize_map(Some(1))?;
-                map.serialize_entry("f", number)?;
-                return map.end();
-            }
-            Value::Decimal(text) => ("d", text.clone()),
-            Value::Guid(id) => ("g", id.to_string()),
-            Value::Time(at) => ("t", at.to_string()),
-            Value::Lookup(at) => ("l", at.to_string()),
-        };
-        let mut map = to.serialize_map(Some(1))?;
-        map.serialize_entry(sign, &text)?;
-        map.end()
-    }
+fn under_sign(value: &Value) -> Option<Signed<'_>> {
+    Some(match value {
+        Value::Null | Value::Content(_) => return None,
+        Value::Text(text) => Signed::text(text),
+        Value::Bool(yes) => Signed::Plain(Plain::Yes(*yes)),
+        Value::Int(number) => Signed::Plain(Plain::Int(*number)),
+        Value::Float(number) => Signed::Under('f', Plain::Float(*number)),
+        Value::Decimal(text) => Signed::text_under('d', text.as_str()),
+        Value::Guid(id) => Signed::text_under('g', id.to_string()),
+        Value::Time(at) => Signed::text_under('t', at.to_string()),
+        Value::Lookup(at) => Signed::text_under('l', at.to_string()),
+    })
 }
 
-/// A value, or something of another version.
-struct Back(Option<Value>);
-
-impl<'de> Deserialize<'de> for Back {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_any(Signs).map(Back)
-    }
-}
-
-struct Signs;
-
-impl<'de> Visitor<'de> for Signs {
-    type Value = Option<Value>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
-    }
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Some(Value::Text(text.to_owned())))
-    }
-
-    fn visit_bool<E>(self, yes: bool) -> Result<Self::Value, E> {
-        Ok(Some(Value::Bool(yes)))
-    }
-
-    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
-        Ok(Some(Value::Int(number)))
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
-        Ok(i64::try_from(number).ok().map(Value::Int))
-    }
-
-    fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
-        Ok(Some(Value::Float(number)))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut all: A) -> Result<Self::Value, A::Error> {
-        while all.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(None)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut all: A) -> Result<Self::Value, A::Error> {
-        let mut found = None;
-        while let Some((sign, value)) = all.next_entry::<String, Back>()? {
-            found = match (sign.as_str(), value.0) {
-                ("f", Some(Value::Float(number))) => Some(Value::Float(number)),
-                ("f", Some(Value::Int(number))) => Some(Value::Float(number as f64)),
-                ("d", Some(Value::Text(text))) => Some(Value::Decimal(text)),
-                ("g", Some(Value::Text(text))) => text.parse().ok().map(Value::Guid),
-                ("t", Some(Value::Text(text))) => text.parse().ok().map(Value::Time),
-                ("l", Some(Value::Text(text))) => text.parse::<RecordRef>().ok().map(Value::Lookup),
-                _ => None,
-            };
+fn value(read: Signed<'_>) -> Option<Value> {
+    match read {
+        Signed::Plain(Plain::Text(text)) => Some(Value::Text(text.into_owned())),
+        Signed::Plain(Plain::Yes(yes)) => Some(Value::Bool(yes)),
+        Signed::Plain(Plain::Int(number)) => Some(Value::Int(number)),
+        Signed::Plain(Plain::Float(number)) | Signed::Under('f', Plain::Float(number)) => {
+            Some(Value::Float(number))
         }
-        Ok(found)
+        Signed::Under('f', Plain::Int(number)) => Some(Value::Float(number as f64)),
+        Signed::Under('d', Plain::Text(text)) => Some(Value::Decimal(text.into_owned())),
+        Signed::Under('g', Plain::Text(text)) => text.parse().ok().map(Value::Guid),
+        Signed::Under('t', Plain::Text(text)) => text.parse().ok().map(Value::Time),
+        Signed::Under('l', Plain::Text(text)) => text.parse::<RecordRef>().ok().map(Value::Lookup),
+        _ => None,
     }
 }
 

@@ -32,8 +32,8 @@ pub(super) async fn tell(
         (turn.account.name.clone(), records.iter().map(|(at, _)| at.clone()).collect::<Vec<_>>());
     let links =
         turn.read(move |tx| async move { links::of_records(tx, &account, &asked).await }.boxed()).await?;
-    let mut names = book::Names::new();
-    let wanted = records.iter().flat_map(|(at, columns)| book.wanted(&at.table, columns)).collect();
+    let mut names = book::Names::default();
+    let wanted = records.iter().flat_map(|(at, columns)| book.wanted(&at.table, columns, &names)).collect();
     book::names(turn.engine.crm.as_ref(), wanted, &mut names).await?;
     let mut rows = Vec::new();
     for (at, columns) in records {

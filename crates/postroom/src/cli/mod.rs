@@ -20,42 +20,34 @@ mod writing;
 
 use clap::{Parser, Subcommand};
 
-pub use globals::{DryRun, Globals, Limit, Yes};
+pub use globals::Globals;
 pub use help::command;
 pub use mail::{
-    ImportArgs, ListMessagesArgs, MessageCommand, MoveArgs, ReplayMessageArgs, ReviewCommand, ReviewListArgs,
-    ReviewRejectArgs, WhyArgs,
+    ImportArgs, ListMessagesArgs, MessageCommand, ReplayMessageArgs, ReviewCommand, ReviewListArgs,
 };
-pub use mailbox::{
-    AddMailboxArgs, MailboxCommand, OrderArgs, Protection, RemoveMailboxArgs, RescanArgs, TestMailboxArgs,
-};
+pub use mailbox::{AddMailboxArgs, MailboxCommand, Protection, RemoveMailboxArgs, TestMailboxArgs};
 pub use marketing::{
-    AccountCommand, AccountOfMap, AddAccountArgs, AddSuppressionArgs, Answer, AudienceArgs, CampaignCommand,
-    CancelArgs, CheckAccountArgs, CheckSuppressionArgs, CompareListArgs, ConfirmArgs, DecideArgs, DryRunArgs,
-    ExportArgs, ExportForm, FormCommand, ImportSuppressionsArgs, InTheNameOf, LiftArgs, ListCommand,
-    ListSuppressionsArgs, MapCommand, MarketingCommand, PauseArgs, RejectedArgs, RemoveMappingArgs,
-    ReplayRejectedArgs, ReportArgs, RunArgs, RunsArgs, SampleArgs, SendArgs, SendOrderArgs, SendsArgs,
-    SetMappingArgs, ShowFormArgs, SinglesArgs, SuppressCommand, SyncCommand, SyncListNowArgs, TestArgs,
-    UndoArgs,
+    AccountCommand, AddAccountArgs, AddSuppressionArgs, Answer, AudienceArgs, CampaignCommand, CancelArgs,
+    CheckAccountArgs, CheckSuppressionArgs, CompareListArgs, ConfirmArgs, DecideArgs, ExportArgs, ExportForm,
+    FormCommand, ImportSuppressionsArgs, InTheNameOf, LiftArgs, ListCommand, ListSuppressionsArgs,
+    MapCommand, MarketingCommand, RejectedArgs, RemoveMappingArgs, ReplayRejectedArgs, ReportArgs, RunArgs,
+    RunsArgs, SampleArgs, SendArgs, SendOrderArgs, SendsArgs, SetMappingArgs, ShowFormArgs, SinglesArgs,
+    SuppressCommand, SyncCommand, SyncListNowArgs, TestArgs, UndoArgs,
 };
 pub use parse::{Usage, parse};
 pub use person::{ErasePersonArgs, MergePeopleArgs, PersonCommand, ProveArgs};
-pub use queue::{FailArgs, ListQueueArgs, QueueArgs, QueueCommand, ReleaseArgs};
-pub use record::{
-    Condition, FindRecordsArgs, ImportRecordsArgs, ListRecordsArgs, RecordCommand, ShowRecordArgs,
-};
+pub use queue::{FailArgs, ListQueueArgs, QueueCommand, ReleaseArgs};
+pub use record::{ImportRecordsArgs, ListRecordsArgs, RecordCommand};
 pub use service::{
     BackupArgs, CheckArgs, ConfigCommand, ConfigShowArgs, DemoArgs, ExplainArgs, InitArgs, Part,
     ReconcileArgs, RestoreArgs,
 };
-pub use solution::{
-    ExportSolutionArgs, InstallSolutionArgs, SolutionCommand, StatusSolutionArgs, UninstallSolutionArgs,
-};
+pub use solution::{ExportSolutionArgs, InstallSolutionArgs, SolutionCommand, UninstallSolutionArgs};
 pub use work::{
     ApitokenCommand, CreateTokenArgs, DropArgs, LinkArgs, PageRole, ReplayArgs, SessionCommand, ShelfCommand,
-    TokenCommand, TokenText,
+    TokenCommand,
 };
-pub use writing::{AnswerArgs, LetterArgs, WriteArgs};
+pub use writing::LetterArgs;
 
 /// Mail in, the right CRM record, and why.
 #[derive(Debug, Parser)]

@@ -79,7 +79,7 @@ pub fn tokens() -> Candidates {
 /// Mailboxes by name, from the configuration alone.
 pub fn mailboxes() -> Candidates {
     let Some(config) = configured() else { return Vec::new() };
-    let offer = |(name, mailbox): (&String, &config::Mailbox)| candidate(name, mailbox.address.as_str());
+    let offer = |(name, mailbox): (&String, &config::Mailbox)| candidate(name, mailbox.address.as_ref());
     config.mailboxes.iter().map(offer).collect()
 }
 

@@ -38,7 +38,7 @@ impl From<probe::Step> for Step {
 fn mailboxes(config: &Config) -> Mailboxes {
     let all = config.mailboxes.values().flat_map(|mailbox| mailbox.all_addresses());
     Mailboxes {
-        read: all.map(|one| address::normal(one.as_str())).collect(),
+        read: all.map(|one| address::normal(one.as_ref())).collect(),
         sends: config.smtp_out.is_some(),
     }
 }
@@ -63,7 +63,7 @@ fn needs(config: &Config) -> Vec<Need> {
         let optional = Some("e-mail marketing needs it");
         all.push(Need { optional, ..Need::new(table, &[Read]) });
     }
-    for table in config.token.tables.iter().map(|table| table.as_str()) {
+    for table in config.token.tables.iter().map(|table| table.as_ref()) {
         want(&mut all, table, &[Read, AppendTo]);
     }
     if config.smtp_out.is_some() {

@@ -113,7 +113,7 @@ async fn test(app: &App, arguments: &TestMailboxArgs, out: &mut Output) -> Resul
         let steps = trial::mailbox(app, mailbox, arguments.round_trip).await?;
         let failed = steps.iter().find(|step| !step.ok);
         let (ok, fix) = (failed.is_none(), failed.and_then(|step| step.fix.clone()));
-        all.push(Tested { name, address: mailbox.address.as_str(), ok, steps, fix });
+        all.push(Tested { name, address: mailbox.address.as_ref(), ok, steps, fix });
     }
     match out.style().form {
         Form::Human => all.iter().try_for_each(|tested| told(tested, out))?,

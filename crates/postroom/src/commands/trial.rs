@@ -104,7 +104,7 @@ pub async fn mailbox(app: &App, mailbox: &Mailbox, round_trip: bool) -> Result<V
     steps.push(owner(app, mailbox).await?);
     if round_trip {
         match account.filter(|_| signed_in(&steps)) {
-            Some(account) => steps.extend(round_trip::of(app, mailbox.address.as_str(), &account).await),
+            Some(account) => steps.extend(round_trip::of(app, mailbox.address.as_ref(), &account).await),
             None => steps.push(Step::failed(
                 "round_trip",
                 "a mail that is sent to this mailbox cannot be looked for in it",

@@ -185,8 +185,8 @@ impl Crm {
     fn check_outside(&self, cx: &mut Reading) {
         let kind = self.kind.as_str();
         let read = |url: &HttpUrl| match self.kind {
-            CrmKind::Soap => soap::Settings::new(url.as_str()).map(drop),
-            CrmKind::WebApi | CrmKind::Embedded => webapi::Settings::new(url.as_str()).map(drop),
+            CrmKind::Soap => soap::Settings::new(url.as_ref()).map(drop),
+            CrmKind::WebApi | CrmKind::Embedded => webapi::Settings::new(url.as_ref()).map(drop),
         };
         match self.org_url.as_ref().map(read) {
             None => {

@@ -343,7 +343,7 @@ impl Check for Marketing {
 
 impl ServiceAccount {
     fn check(&self, key: &str, rules: &Marketing, cx: &mut Reading) {
-        if let Err(error) = Settings::new(self.url.as_str()) {
+        if let Err(error) = Settings::new(self.url.as_ref()) {
             cx.refuse(&format!("{key}.url"), format!("{key}.url: {error}"));
         }
         if self.proxy.is_none() && (self.proxy_username.is_some() || self.proxy_password.is_some()) {

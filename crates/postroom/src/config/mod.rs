@@ -35,32 +35,29 @@ mod words;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-pub use crm::{ApiVersion, Crm, CrmDelivery, CrmKind, CrmSignIn};
+pub use crm::{Crm, CrmDelivery, CrmKind, CrmSignIn};
 pub use directory::Directory;
 pub use example::example;
 pub use http::Http;
 pub use jobs::Jobs;
-pub use logs::{Level, Logs, Moment, Pii};
+pub use logs::{Level, Logs, Pii};
 pub use mail_in::{LmtpIn, SmtpIn};
 pub use mailbox::{Imap, Mailbox, OAuth, OnUnmatched, SignIn, StartAt, Tls, Touch, Track};
 pub use marketing::{
-    ConsentWord, EventKind, EventRules, Every, FormRules, Hours, ImportPolling, IpWord, Marketing,
-    OnSuppressWord, OnUnknown, ScopeWord, ServiceAccount, ServiceApi, Zone,
+    ConsentWord, EventKind, EventRules, Every, FormRules, IpWord, Marketing, OnSuppressWord, ScopeWord,
+    ServiceAccount, ServiceApi,
 };
-pub use origin::{Origin, Place, Problem};
+pub use origin::{Origin, Problem};
 pub use relay::Relay;
 use setting::{Check, Inside, Leaf, Reading, Setting, default, optional};
 pub use smtp_out::SmtpOut;
 pub use sources::{SET, Sources};
-pub use storage::{DatabaseUrl, Storage};
+pub use storage::Storage;
 pub use token::{Token, Trust};
 pub use tracking::{QualifiedLead, Tracking};
 use tree::{Node, Table, Value};
 pub use units::{Size, Span};
-pub use values::{
-    Domain, Email, Fingerprint, FolderRecord, HeaderName, Host, HttpUrl, Listen, Network, NotesAlias,
-    RecordName, TableName, quoted,
-};
+pub use values::{Fingerprint, FolderRecord, HttpUrl, Network, NotesAlias, quoted};
 
 /// Defines the whole: the sections in the order of the example file.
 macro_rules! sections {

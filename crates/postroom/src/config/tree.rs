@@ -32,7 +32,8 @@ pub struct Node {
 pub enum Value {
     Text(String),
     Integer(i64),
-    Float(f64),
+    /// A number that no key takes: with a fraction, or too large.
+    Float,
     Bool(bool),
     /// A TOML date or time, as written.
     Moment(String),
@@ -51,7 +52,7 @@ impl Node {
         match self.value {
             Value::Text(_) => "a text",
             Value::Integer(_) => "a whole number",
-            Value::Float(_) => "a number with a fraction",
+            Value::Float => "a number with a fraction",
             Value::Bool(_) => "true or false",
             Value::Moment(_) => "a date or time",
             Value::List(_) => "a list",
@@ -132,9 +133,9 @@ impl Source<'_> {
             DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
                 Ok(number) => Value::Integer(number),
                 // Too large for any key of ours: whoever reads it says what it expects.
-                Err(_) => Value::Float(f64::INFINITY),
+                Err(_) => Value::Float,
             },
-            DeValue::Float(number) => Value::Float(number.as_str().parse().unwrap_or(f64::NAN)),
+            DeValue::Float(_) => Value::Float,
             DeValue::Boolean(value) => Value::Bool(*value),
             DeValue::Datetime(moment) => Value::Moment(moment.to_string()),
             DeValue::Array(items) => {

@@ -52,8 +52,8 @@ macro_rules! text_type {
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
         pub struct $type(pub String);
 
-        impl $type {
-            pub fn as_str(&self) -> &str {
+        impl AsRef<str> for $type {
+            fn as_ref(&self) -> &str {
                 &self.0
             }
         }

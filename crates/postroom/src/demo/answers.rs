@@ -4,7 +4,7 @@
 //! by SMTP when it cannot be delivered. The programs outside do what real ones do to a mail.
 
 use bytes::Bytes;
-use postroom_core::{Change, ChangeSet, Crm, Fault, Filter, MailState, Query, Record, RecordRef, Value};
+use postroom_core::{Change, ChangeSet, Fault, Filter, MailState, Query, Record, RecordRef, Value};
 use postroom_embedded::demo::{Story, story};
 use postroom_sandbox::catcher::Caught;
 use postroom_tracking::sending::verbs;

@@ -15,7 +15,7 @@ mod world;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
-use postroom_core::{Code, Crm, Fault};
+use postroom_core::{Code, Fault};
 use postroom_operations::{Actor, Role, Scope, TokenOrder};
 
 use self::stage::Stage;

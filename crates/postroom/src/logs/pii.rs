@@ -17,6 +17,7 @@ const MAX_LOCAL: usize = 64;
 pub struct HashKey(Vec<u8>);
 
 impl HashKey {
+    #[cfg(test)]
     pub fn new(key: &[u8]) -> Self {
         HashKey(key.to_vec())
     }

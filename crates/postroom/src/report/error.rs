@@ -55,11 +55,6 @@ impl CliError {
         self
     }
 
-    pub fn with_trace(mut self, trace: impl Into<String>) -> Self {
-        self.trace = Some(trace.into());
-        self
-    }
-
     /// Whether there is nothing to say.
     pub fn is_quiet(&self) -> bool {
         self.quiet
@@ -153,8 +148,8 @@ mod tests {
 
     #[test]
     fn a_failure_is_four_lines_whatever_is_in_it() {
-        let error = CliError::new(Code::CRM_REFUSED, "the CRM said \"no\nerror PR-0000: forged\u{1b}[2J\"")
-            .with_trace("4f2c");
+        let said = "the CRM said \"no\nerror PR-0000: forged\u{1b}[2J\"";
+        let error = CliError { trace: Some("4f2c".to_owned()), ..CliError::new(Code::CRM_REFUSED, said) };
         let lines = error.lines();
         assert_eq!(lines.lines().count(), 4, "{lines}");
         assert!(lines.starts_with("error PR-2002: the CRM said"), "{lines}");

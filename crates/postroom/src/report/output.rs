@@ -84,6 +84,7 @@ impl Output {
     }
 
     /// Writes wherever it is told to.
+    #[cfg(test)]
     pub fn new(style: Style, out: Box<dyn Write + Send>, notes: Box<dyn Write + Send>) -> Self {
         Output { style, out, notes }
     }

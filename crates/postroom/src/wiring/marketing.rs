@@ -52,7 +52,7 @@ pub async fn service(
 ) -> Result<Arc<dyn Marketing>, CliError> {
     let wrong =
         |error: postroom_dotdigital::ConfigError| CliError::new(Code::CONFIG_INVALID, error.to_string());
-    let mut settings = Settings::new(account.url.as_str()).map_err(wrong)?;
+    let mut settings = Settings::new(account.url.as_ref()).map_err(wrong)?;
     settings.api = match account.api {
         ServiceApi::Rest => Api::V3,
         ServiceApi::RestV2 => Api::V2,

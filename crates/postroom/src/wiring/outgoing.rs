@@ -45,7 +45,7 @@ pub fn security(tls: Tls) -> Security {
 pub fn pin<P: std::str::FromStr<Err: std::fmt::Display>>(
     pin: Option<&crate::config::Fingerprint>,
 ) -> Result<Option<P>, CliError> {
-    let read = pin.map(|pin| pin.as_str().parse::<P>()).transpose();
+    let read = pin.map(|pin| pin.as_ref().parse::<P>()).transpose();
     read.map_err(|error| CliError::new(Code::CONFIG_INVALID, error.to_string()))
 }
 
@@ -66,7 +66,7 @@ pub async fn secret(secret: &crate::config::secret::SecretRef) -> Result<Secret,
 pub fn rules(smtp_out: &SmtpOut) -> sending::Options {
     let span =
         |span: crate::config::Span| SignedDuration::try_from(span.get()).unwrap_or(SignedDuration::MAX);
-    let addresses = smtp_out.senders.iter().map(|sender| address::normal(sender.as_str()));
+    let addresses = smtp_out.senders.iter().map(|sender| address::normal(sender.as_ref()));
     let domains = smtp_out.sender_domains.iter().map(ToString::to_string);
     sending::Options {
         senders: addresses.chain(domains).collect(),
@@ -87,7 +87,7 @@ pub async fn sign(smtp_out: &SmtpOut) -> Result<Option<Sign>, CliError> {
     else {
         return Ok(None);
     };
-    let signer = dkim::Signer::new(domain.as_str(), selector, &secret(key).await?)
+    let signer = dkim::Signer::new(domain.as_ref(), selector, &secret(key).await?)
         .map_err(|error| CliError::new(Code::CONFIG_INVALID, error.to_string()))?;
     let sign = move |raw: &[u8]| signer.sign(&Bytes::copy_from_slice(raw)).map(|signed| signed.to_vec());
     Ok(Some(Arc::new(sign)))
@@ -106,7 +106,7 @@ impl IntoSent {
         for mailbox in config.mailboxes.values() {
             let Some(imap) = mailbox.imap.as_ref().filter(|imap| !imap.journal) else { continue };
             let account = watched::account(imap, &mut issuers).await?;
-            let addresses = mailbox.all_addresses().map(|address| address::normal(address.as_str()));
+            let addresses = mailbox.all_addresses().map(|address| address::normal(address.as_ref()));
             accounts.extend(addresses.map(|address| (address, account.clone())));
         }
         Ok(IntoSent { accounts, dialer: imap::Dialer::default() })

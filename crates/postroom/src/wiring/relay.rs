@@ -27,7 +27,7 @@ pub async fn listener(app: &App, ports: &Ports) -> Result<Option<Listener>, CliE
         return Ok(None);
     }
     let inbox = Relay::new(options(relay), parts(app, next_hop(relay)?));
-    let clients = Clients::read(relay.clients.iter().map(config::Network::as_str));
+    let clients = Clients::read(relay.clients.iter().map(config::Network::as_ref));
     let clients = clients.map_err(|error| CliError::new(Code::CONFIG_INVALID, error.to_string()))?;
     let recipients = Recipients::anyone_from(clients);
     let mut options = Options::new(Protocol::Smtp, relay.listen.get(), host_name(), recipients);

@@ -12,21 +12,20 @@ mod sync;
 
 use clap::Subcommand;
 
-pub use account::{AccountCommand, AccountName, AddAccountArgs, CheckAccountArgs, PauseArgs};
+pub use account::{AccountCommand, AddAccountArgs, CheckAccountArgs};
 pub use campaign::{
     Answer, AudienceArgs, CampaignCommand, CancelArgs, DecideArgs, InTheNameOf, ReportArgs, SendArgs,
     SendOrderArgs, SendsArgs, SinglesArgs, TestArgs,
 };
 pub use form::{FormCommand, ShowFormArgs};
 pub use list::{CompareListArgs, ListCommand, SyncListNowArgs};
-pub use map::{AccountOfMap, MapCommand, RemoveMappingArgs, SampleArgs, SetMappingArgs};
+pub use map::{MapCommand, RemoveMappingArgs, SampleArgs, SetMappingArgs};
 pub use suppress::{
     AddSuppressionArgs, CheckSuppressionArgs, ExportArgs, ExportForm, ImportSuppressionsArgs, LiftArgs,
     ListSuppressionsArgs, SuppressCommand,
 };
 pub use sync::{
-    ConfirmArgs, DryRunArgs, RejectedArgs, ReplayRejectedArgs, RunArgs, RunsArgs, SyncCommand, SyncListArgs,
-    UndoArgs,
+    ConfirmArgs, RejectedArgs, ReplayRejectedArgs, RunArgs, RunsArgs, SyncCommand, UndoArgs,
 };
 
 /// The marketing half.

@@ -84,7 +84,7 @@ fn is_there(config: &Config, name: &str, address: &str) -> Result<bool, CliError
         return Err(CliError::usage("the address gives no name: give one with --name"));
     }
     let owner =
-        config.mailboxes.iter().find(|(_, known)| known.all_addresses().any(|one| one.as_str() == address));
+        config.mailboxes.iter().find(|(_, known)| known.all_addresses().any(|one| one.as_ref() == address));
     match (owner, config.mailboxes.get(name)) {
         (Some((owner, _)), _) if owner == name => Ok(true),
         (Some((owner, _)), _) => Err(conflict(format!("{address} belongs to mailboxes.{owner} already"))),

@@ -137,7 +137,7 @@ fn soap(crm: &config::Crm) -> Result<soap::Settings, CliError> {
 }
 
 fn address(crm: &config::Crm) -> &str {
-    crm.org_url.as_ref().map(config::HttpUrl::as_str).unwrap_or_default()
+    crm.org_url.as_ref().map(config::HttpUrl::as_ref).unwrap_or_default()
 }
 
 fn wrong_address(error: ConfigError) -> CliError {

@@ -69,14 +69,14 @@ impl SignedIn {
             _ => Grant::Secret(read(&needed("client_secret", self.crm.client_secret.as_ref())?).await?),
         };
         let endpoint = self.crm.tenant.as_ref().map(|tenant| {
-            Endpoint::v2(self.crm.authority.as_ref().map_or(MICROSOFT, HttpUrl::as_str), tenant)
+            Endpoint::v2(self.crm.authority.as_ref().map_or(MICROSOFT, HttpUrl::as_ref), tenant)
         });
         self.by_oauth(endpoint, grant, false)
     }
 
     async fn at_adfs(&self) -> Result<Arc<dyn Transport>, Fault> {
         let (user, password) = self.user().await?;
-        let endpoint = self.crm.authority.as_ref().map(|host| Endpoint::adfs(host.as_str()));
+        let endpoint = self.crm.authority.as_ref().map(|host| Endpoint::adfs(host.as_ref()));
         self.by_oauth(endpoint, Grant::Password { user, password }, true)
     }
 
@@ -89,7 +89,7 @@ impl SignedIn {
     ) -> Result<Arc<dyn Transport>, Fault> {
         let (client, clock, ids) = (self.connection.client()?, self.clock.clone(), self.ids.clone());
         let client_id = needed("client_id", self.crm.client_id.as_ref())?;
-        let resource = self.crm.resource.as_ref().map(|resource| self.resource(resource.as_str(), slash));
+        let resource = self.crm.resource.as_ref().map(|resource| self.resource(resource.as_ref(), slash));
         let Some(endpoint) = endpoint else {
             let found = AtCrm::new(client, &self.org_url, client_id, grant, clock.clone(), ids);
             return self.bearer(Arc::new(Kept::new(found.for_resource(resource), clock)));
@@ -142,7 +142,7 @@ impl SignedMessages {
         let client = connection.client()?;
         let (user, password) = self.sign_in.user().await?;
         let sts = match &crm.authority {
-            Some(url) => url.as_str().to_owned(),
+            Some(url) => url.as_ref().to_owned(),
             None => policy::token_service(&client, &self.service).await?,
         };
         let service = self.service.clone();
