@@ -1,9 +1,12 @@
 //! The first day of an account with a year of history on both sides, over every flow; and an account that lives in another
 //! region than its address says.
 
+use std::sync::Arc;
+
 use jiff::SignedDuration;
-use postroom_core::{Record, RecordRef, Value};
+use postroom_core::{Crm, Record, RecordRef, Value};
 use postroom_marketing::engine::{Scope, Settings};
+use postroom_marketing::solution::roles::Role;
 use postroom_marketing::sync::{Run, RunState, SyncType};
 use postroom_sandbox::dotdigital::{Act, Dotdigital as StandIn, FormAnswer, Options, Region};
 use serde_json::json;
@@ -78,6 +81,34 @@ async fn a_year_of_history_is_taken_once(on: On) {
     assert!(sent.iter().all(|(_, crm, service)| (*crm, *service) == (0, 0)), "{sent:?}");
     assert_eq!((rows("esc_emailcampaigncontactclick").await, rows("esc_formanswer").await), (2, 1));
     assert_eq!(lab.world.log(1).len(), mailed);
+}
+
+impl Lab {
+    /// From now on the connector signs in as a user who has the role that was made for it, and no other.
+    pub async fn by_its_own_role(&mut self) {
+        let (user, _) = self.user(99, None).await;
+        let (at, role) = (RecordRef::new("systemuser", user), RecordRef::new("role", Role::Service.id()));
+        self.crm.associate("systemuserroles_association", &at, &[role]).await.unwrap();
+        self.engine.crm = Arc::new(self.crm.acting_as(user));
+    }
+}
+
+#[tokio::test]
+async fn its_own_role_is_enough_for_a_day() {
+    let mut days = Vec::new();
+    for own in [false, true] {
+        let mut lab = Lab::new(On::Sqlite).await;
+        lived(&lab).await;
+        if own {
+            lab.by_its_own_role().await;
+        }
+        let first = day(&lab).await;
+        lab.patch(ODD, |row| drop(row.fields.insert("LASTNAME".into(), "There".into()))).await;
+        let second = day(&lab).await;
+        let rejected: u64 = lab.runs().await.iter().map(|run| run.counts.to_crm.rejected).sum();
+        days.push((first, second, rejected));
+    }
+    assert_eq!(days[1], days[0], "as for an administrator");
 }
 
 async fn an_account_of_another_region_is_followed(on: On) {

@@ -143,6 +143,16 @@ async fn a_request_becomes_one_mail_for_each(on: On) {
     lab.judge();
 }
 
+#[tokio::test]
+async fn the_connectors_own_role_is_enough_to_send() {
+    let mut lab = Lab::new(On::Sqlite).await;
+    lab.by_its_own_role().await;
+    let (campaign, list) = lab.three().await;
+    let send = lab.request(1, &campaign, &list, 3).await;
+    lab.until(send, State::Sent).await;
+    assert_eq!(lab.mailed(campaign.id), ["anna@x.example", "bert@x.example", ODD]);
+}
+
 async fn who_opted_out_anywhere_is_left_out(on: On) {
     let lab = Lab::new(on).await;
     let campaign = lab.campaign("Spring").await;

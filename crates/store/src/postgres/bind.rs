@@ -56,6 +56,15 @@ impl ToSql for Param<'_> {
     to_sql_checked!();
 }
 
+/// About how many bytes a value takes in a statement.
+pub(super) fn size(value: &Value) -> usize {
+    match value {
+        Value::String(Some(text)) => text.len(),
+        Value::Bytes(Some(bytes)) => bytes.len(),
+        _ => 8,
+    }
+}
+
 fn whole(number: i64, wanted: &Type, out: &mut BytesMut) -> Result<IsNull, Failure> {
     match *wanted {
         Type::INT2 => i16::try_from(number)?.to_sql(wanted, out),

@@ -20,6 +20,8 @@ use crate::{Dialect, Error, Insert, Row};
 const WAIT: Duration = Duration::from_secs(10);
 /// Values in one statement; the protocol's limit is 65,535.
 const VALUES: usize = 8192;
+/// Bytes of a statement of several rows: a connection keeps the room that its largest one took.
+const BYTES: usize = 512 * 1024;
 
 #[derive(Clone)]
 pub(crate) struct Postgres {
@@ -102,6 +104,17 @@ fn tls() -> Result<tokio_postgres_rustls::MakeRustlsConnect, String> {
     Ok(tokio_postgres_rustls::MakeRustlsConnect::new(config))
 }
 
+/// How many of the first rows go into one statement: a power of two.
+fn together(rows: &[Vec<Value>], most: usize) -> usize {
+    let mut bytes = 0;
+    let fits = |row: &&Vec<Value>| {
+        bytes += row.iter().map(bind::size).sum::<usize>();
+        bytes <= BYTES
+    };
+    let number = rows.iter().take(most).take_while(fits).count();
+    1 << number.max(1).ilog2()
+}
+
 impl PgTx {
     pub(crate) async fn batch(&self, sql: &str) -> Result<(), Error> {
         self.client.batch_execute(sql).await.map_err(|error| bind::error(&error, sql))
@@ -133,7 +146,7 @@ impl PgTx {
         let most = (VALUES / insert.columns.len().max(1)).clamp(1, 256);
         let (mut rows, mut new) = (insert.rows.as_slice(), 0);
         while !rows.is_empty() {
-            let count = 1 << rows.len().min(most).ilog2();
+            let count = together(rows, most);
             let (now, later) = rows.split_at(count);
             let sql = insert.text(Dialect::Postgres, count);
             new += self.run(&sql, now.iter().flatten()).await?;
@@ -145,5 +158,26 @@ impl PgTx {
     /// Drops the connection instead of giving it back: its state is not known.
     pub(crate) fn discard(self) {
         drop(Object::take(self.client));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(sizes: &[usize], most: usize, expected: usize) {
+        let row = |size: &usize| vec![Value::from(1_i64), Value::from(vec![0_u8; *size])];
+        assert_eq!(together(&sizes.iter().map(row).collect::<Vec<_>>(), most), expected);
+    }
+
+    #[test]
+    fn as_many_rows_as_a_statement_takes_bytes() {
+        check(&[10; 7], 256, 4);
+        check(&[10; 300], 256, 256);
+        check(&[10; 7], 2, 2);
+        check(&[BYTES / 4; 9], 256, 2);
+        check(&[BYTES * 2, 1, 1], 256, 1);
+        check(&[1, BYTES * 2], 256, 1);
     }
 }

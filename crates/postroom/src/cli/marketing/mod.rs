@@ -24,9 +24,7 @@ pub use suppress::{
     AddSuppressionArgs, CheckSuppressionArgs, ExportArgs, ExportForm, ImportSuppressionsArgs, LiftArgs,
     ListSuppressionsArgs, SuppressCommand,
 };
-pub use sync::{
-    ConfirmArgs, RejectedArgs, ReplayRejectedArgs, RunArgs, RunsArgs, SyncCommand, UndoArgs,
-};
+pub use sync::{ConfirmArgs, RejectedArgs, ReplayRejectedArgs, RunArgs, RunsArgs, SyncCommand, UndoArgs};
 
 /// The marketing half.
 #[derive(Debug, Subcommand)]
