@@ -222,7 +222,7 @@ fn compare(
         Some(as_before) => as_before,
         None => base::write(&before.into_iter().flatten().chain(merged.agreed.clone()).collect()),
     };
-    let next = after(book, speaking, link, contact, &merged, (unnamed, base));
+    let next = Link { base: Some(base), ..after(book, speaking, link, contact, &merged, unnamed) };
     if merged.resend && link.is_some_and(|link| link.digest.is_some()) {
         found.again.insert(speaking.address());
     }
@@ -262,14 +262,14 @@ fn put(found: &mut Found, person: &Person, columns: Vec<(String, Value)>, link: 
     found.updates.push(Update { record, was, link });
 }
 
-/// The link after both sides agreed. When nothing is to be sent back, what was agreed counts as sent.
+/// The link after both sides agreed, without its base. When nothing is to be sent back, what was agreed counts as sent.
 fn after(
     book: &Book,
     person: &Person,
     link: Option<&Link>,
     contact: &Contact,
     merged: &Merged,
-    (unnamed, base): (bool, String),
+    unnamed: bool,
 ) -> Link {
     let address = person.address();
     let same_address = self::address(contact) == address;
@@ -285,7 +285,7 @@ fn after(
         address: link.map_or_else(|| self::address(contact), |link| link.address.clone()),
         contact: Some(contact.id.clone()),
         digest: sent,
-        base: Some(base),
+        base: None,
     }
 }
 
