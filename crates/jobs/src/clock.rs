@@ -4,6 +4,8 @@
 //! that they wait from now on as long as they were to wait from the time at which they were put off. A clock that is set
 //! forward needs nothing: what waits is due sooner.
 
+use std::time::Duration;
+
 use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use postroom_store::sql::{Expr, ExprTrait, Order, Query, SelectStatement};
@@ -17,24 +19,32 @@ use crate::settle::history;
 const AHEAD: SignedDuration = SignedDuration::from_secs(10);
 /// Jobs of one unit.
 const PAGE: u64 = 500;
+/// So long after the clock was set back, a unit may still be written for which it was read before.
+const LATE: Duration = Duration::from_secs(60);
 
 /// Notices a wall clock that was set back, by the monotonic one.
 #[derive(Debug)]
 pub(crate) struct Hands {
     wall: Timestamp,
     at: Instant,
+    /// When it was seen to have been set back.
+    stepped: Option<Instant>,
 }
 
 impl Hands {
     pub(crate) fn new(wall: Timestamp, at: Instant) -> Self {
-        Hands { wall, at }
+        Hands { wall, at, stepped: None }
     }
 
-    /// Whether the wall clock was set back since the last look.
+    /// Whether jobs may have been put off under a later time since the last look: the wall clock was set back since, or not long
+    /// before.
     pub(crate) fn went_back(&mut self, wall: Timestamp, at: Instant) -> bool {
         let passed = SignedDuration::try_from(at - self.at).unwrap_or(SignedDuration::MAX);
-        let before = std::mem::replace(self, Hands { wall, at });
-        wall.duration_since(before.wall).saturating_add(AHEAD) < passed
+        if wall.duration_since(self.wall).saturating_add(AHEAD) < passed {
+            self.stepped = Some(at);
+        }
+        (self.wall, self.at) = (wall, at);
+        self.stepped.is_some_and(|stepped| at - stepped < LATE)
     }
 }
 
@@ -107,8 +117,6 @@ async fn shift(tx: &mut Tx, jobs: Vec<Waiting>, now: Timestamp) -> Result<u64, E
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     /// Looks again after so many real seconds, in which the wall clock moved by so many.
@@ -119,7 +127,9 @@ mod tests {
         let now = Timestamp::from_second(wall).expect("a time");
         let then = at + Duration::from_secs(passed);
         assert_eq!(hands.went_back(now, then), expected, "{passed} {wall}");
-        assert!(!hands.went_back(now, then), "it is told once");
+        assert_eq!(hands.went_back(now, then), expected, "what was under way may be written a moment later");
+        let (now, then) = (now + SignedDuration::try_from(LATE).expect("a minute"), then + LATE);
+        assert!(!hands.went_back(now, then), "and not for ever");
     }
 
     #[test]

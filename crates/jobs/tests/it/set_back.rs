@@ -5,8 +5,10 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use postroom_core::{Clock, Fault};
 use postroom_jobs::{Done, Worker};
+use postroom_store::Error;
 use postroom_store::sql::Query;
 use postroom_testkit::poll;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::harness::{Lab, PATIENCE, act, all, job, on_both, quick, short_lease};
@@ -14,6 +16,7 @@ use crate::harness::{Lab, PATIENCE, act, all, job, on_both, quick, short_lease};
 on_both! {
     jobs_of_a_later_clock_keep_their_wait,
     a_running_process_notices,
+    a_job_that_is_written_late_is_noticed,
     a_retry_keeps_its_wait,
 }
 
@@ -31,6 +34,15 @@ async fn due(lab: &Lab) -> Vec<Timestamp> {
     lab.rows(select).await.iter().map(|row| row.at(0).expect("a time")).collect()
 }
 
+/// A process that has begun its work, as what it did shows; a job waits.
+async fn run_past_one(lab: &Lab) -> (CancellationToken, JoinHandle<Result<(), Error>>) {
+    lab.enqueue(vec![job("work", 0), job("work", 1).due(lab.clock.now() + TEN)]).await;
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(lab.runner(vec![done("work")], short_lease()).run(stop.clone()));
+    assert!(poll::until_async(PATIENCE, async || lab.job_count().await == 1).await, "it works");
+    (stop, running)
+}
+
 async fn jobs_of_a_later_clock_keep_their_wait(lab: Lab) {
     let lab = lab.with_clock(Clock::manual(START + YEAR));
     lab.enqueue(vec![job("work", 1), job("work", 2).due(START + YEAR + TEN)]).await;
@@ -44,14 +56,26 @@ async fn jobs_of_a_later_clock_keep_their_wait(lab: Lab) {
 
 async fn a_running_process_notices(lab: Lab) {
     let lab = lab.with_clock(Clock::manual(START + YEAR));
-    lab.enqueue(vec![job("work", 1).due(START + YEAR + TEN)]).await;
-    let stop = CancellationToken::new();
-    let running = tokio::spawn(lab.runner(vec![done("work")], short_lease()).run(stop.clone()));
+    let (stop, running) = run_past_one(&lab).await;
     lab.clock.advance(-YEAR);
     let moved = poll::until_async(PATIENCE, async || due(&lab).await == [START + TEN]).await;
     assert!(moved, "due at {:?}", due(&lab).await);
     lab.clock.advance(TEN);
     lab.until_empty().await;
+    stop.cancel();
+    running.await.expect("no panic").expect("a clean stop");
+}
+
+/// Its unit read the clock before it was set back, and was written after everybody had looked.
+async fn a_job_that_is_written_late_is_noticed(lab: Lab) {
+    let lab = lab.with_clock(Clock::manual(START + YEAR));
+    let (stop, running) = run_past_one(&lab).await;
+    lab.clock.advance(-YEAR);
+    let looked = poll::until_async(PATIENCE, async || due(&lab).await == [START + TEN]).await;
+    let lab = lab.with_clock(Clock::manual(START + YEAR));
+    lab.enqueue(vec![job("work", 2).due(START + YEAR + TEN)]).await;
+    let moved = poll::until_async(PATIENCE, async || due(&lab).await == [START + TEN; 2]).await;
+    assert!(looked && moved, "due at {:?}", due(&lab).await);
     stop.cancel();
     running.await.expect("no panic").expect("a clean stop");
 }
