@@ -253,10 +253,12 @@ fn check_linear(read: fn(&str), large: usize) {
         &spaces,
         &gaps,
     ] {
-        let short = time_of(read, piece, large / 16).max(Duration::from_millis(1));
-        let long = time_of(read, piece, large);
-        // 16 times the text: quadratic work would take 256 times as long.
-        assert!(long < short * 80, "{piece:.20}…: {short:?}, and {long:?} for 16 times the text");
+        // 16 times the text: quadratic work would take 256 times as long, whenever it is tried and whatever runs beside it.
+        let is_linear = |_| {
+            let short = time_of(read, piece, large / 16).max(Duration::from_millis(1));
+            time_of(read, piece, large) < short * 80
+        };
+        assert!((0..10).any(is_linear), "{piece:.20}… takes more than its length");
     }
 }
 
