@@ -2,7 +2,7 @@
 //! besides. The file is gone with its last reader, also when the process is killed.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,9 +10,57 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
+use postroom_core::marketing::Parcel;
+use postroom_core::{Code, Fault};
 
+/// Bytes of a parcel that are kept in memory; what is more goes into its file.
+const MUCH: usize = 1024 * 1024;
 /// Bytes that are read at once.
 const PIECE: u64 = 256 * 1024;
+
+/// Bytes of a parcel, wherever they are.
+pub(crate) fn size(parcel: &Parcel) -> usize {
+    let put_away = parcel.put_away.as_ref().map_or(0, |(_, size)| *size);
+    usize::try_from(put_away).unwrap_or(usize::MAX).saturating_add(parcel.body.len())
+}
+
+/// Puts what is packed into the parcel's file once it is much.
+///
+/// # Errors
+/// There is no room for a temporary file, or no place: nothing has been sent, and the run is tried again.
+pub(crate) fn keep_little(parcel: &mut Parcel) -> Result<(), Fault> {
+    match parcel.body.len() >= MUCH {
+        true => put_away(parcel),
+        false => Ok(()),
+    }
+}
+
+/// All of a parcel that has a file.
+///
+/// # Errors
+/// Those of [`keep_little`].
+pub(crate) fn whole(parcel: &mut Parcel) -> Result<Spooled, Fault> {
+    put_away(parcel)?;
+    let (file, size) = parcel.put_away.take().ok_or_else(|| Fault::bug("a parcel lost its file"))?;
+    Ok(Spooled { file: Arc::new(file), size })
+}
+
+fn put_away(parcel: &mut Parcel) -> Result<(), Fault> {
+    let (mut file, mut size) = match parcel.put_away.take() {
+        Some(begun) => begun,
+        None => (tempfile::tempfile().map_err(no_room)?, 0),
+    };
+    file.write_all(&parcel.body).map_err(no_room)?;
+    size += parcel.body.len() as u64;
+    parcel.body.clear();
+    parcel.put_away = Some((file, size));
+    Ok(())
+}
+
+fn no_room(error: io::Error) -> Fault {
+    let message = "an import could not be written to a temporary file; make room where TMPDIR points (/tmp, when it is not set)";
+    Fault::retry(Code::STORE_FULL, message).with_source(error)
+}
 
 /// A body in a file; each reading begins at its start.
 #[derive(Debug, Clone)]
@@ -22,11 +70,6 @@ pub(crate) struct Spooled {
 }
 
 impl Spooled {
-    /// The first `size` bytes of a file.
-    pub(crate) fn new(file: File, size: u64) -> Self {
-        Spooled { file: Arc::new(file), size }
-    }
-
     /// The body for one request. The service is told its size, as it is of a body in memory.
     pub(crate) fn body(&self) -> reqwest::Body {
         reqwest::Body::wrap(Reading { file: self.file.clone(), at: 0, size: self.size })

@@ -1,14 +1,12 @@
 //! Imports: jobs of v3, or of v2 alone, their states and reports.
 
 use std::collections::HashSet;
-use std::io;
-use std::os::unix::fs::FileExt;
 
+use postroom_core::Fault;
 use postroom_core::marketing::{
     ContactId, ContactRow, FaultClass, Import, ImportCounts, ImportFault, ImportId, ImportReport,
     ImportStatus, Names, Parcel, Person, Settled,
 };
-use postroom_core::{Code, Fault};
 use postroom_formats::csv::Table;
 use serde_json::{Value, json};
 
@@ -17,7 +15,7 @@ use super::contact::{named, needs_v3};
 use super::rows::{Document, Members};
 use crate::ask::Ask;
 use crate::client::Trouble;
-use crate::spool::Spooled;
+use crate::spool;
 use crate::wire::{Piece, Row, people};
 
 const V3: &str = "/contacts/v3/import";
@@ -26,8 +24,6 @@ const V2: &str = "/v2/contacts/import-collection";
 const V2_STATUS: &str = "/v2/contacts/import/{}";
 /// What stands behind the last row.
 const END: &str = "]}";
-/// Bytes that are kept in memory; what is more goes into a file.
-const MUCH: usize = 1024 * 1024;
 
 impl Dotdigital {
     pub(super) fn pack_row(&self, row: &ContactRow, parcel: &mut Parcel) -> Result<bool, Fault> {
@@ -49,19 +45,13 @@ impl Dotdigital {
             true => v3_row(row, &mut parcel.body)?,
             false => parcel.body.extend_from_slice(v2_row(row)?.as_bytes()),
         }
-        let size = parcel.put_away.as_ref().map_or(0, |(_, size)| *size) as usize + parcel.body.len();
-        if parcel.rows > 0 && size + END.len() > self.client.settings.import_bytes {
+        if parcel.rows > 0 && spool::size(parcel) + END.len() > self.client.settings.import_bytes {
             parcel.body.truncate(before);
             return Ok(false);
         }
         parcel.rows += 1;
         parcel.consents |= !row.consents.is_empty();
-        if parcel.body.len() >= MUCH {
-            // Where no file can be written, the memory has to do.
-            put_away(parcel).unwrap_or_else(|error| {
-                tracing::debug!(event = "dotdigital.not_spooled", "An import is kept in memory: {error}");
-            });
-        }
+        spool::keep_little(parcel)?;
         Ok(true)
     }
 
@@ -76,7 +66,7 @@ impl Dotdigital {
         parcel.body.extend_from_slice(END.as_bytes());
         let ask = if v3 { Ask::put(V3, &[]) } else { Ask::post(V2, &[]) };
         let ask = match parcel.put_away.is_some() {
-            true => ask.spooled(spooled(&mut parcel)?),
+            true => ask.spooled(spool::whole(&mut parcel)?),
             false => ask.body(std::mem::take(&mut parcel.body)),
         };
         let ask = if parcel.consents { ask } else { ask.repeatable() };
@@ -124,29 +114,6 @@ impl Dotdigital {
         let report = ImportReport { counts, faults, ..ImportReport::default() };
         Ok(Import { status, report: Some(report) })
     }
-}
-
-/// Moves what is packed into the parcel's file.
-fn put_away(parcel: &mut Parcel) -> io::Result<()> {
-    if parcel.put_away.is_none() {
-        parcel.put_away = Some((tempfile::tempfile()?, 0));
-    }
-    let Some((file, size)) = &mut parcel.put_away else { return Ok(()) };
-    // What could be written in part only is written again from where it began.
-    file.write_all_at(&parcel.body, *size)?;
-    *size += parcel.body.len() as u64;
-    parcel.body.clear();
-    Ok(())
-}
-
-/// The whole of a parcel that has a file.
-fn spooled(parcel: &mut Parcel) -> Result<Spooled, Fault> {
-    put_away(parcel).map_err(|error| {
-        let message = "an import could not be written to a temporary file; make room where TMPDIR points";
-        Fault::retry(Code::STORE_FULL, message).with_source(error)
-    })?;
-    let (file, size) = parcel.put_away.take().ok_or_else(|| Fault::bug("a parcel lost its file"))?;
-    Ok(Spooled::new(file, size))
 }
 
 /// What stands before the first row.

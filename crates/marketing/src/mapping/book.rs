@@ -49,8 +49,9 @@ impl Names {
         self.0.get(row)?.get(column)
     }
 
-    fn insert(&mut self, row: RecordRef, column: &str, value: Value) {
-        self.0.entry(row).or_default().insert(column.to_owned(), value);
+    /// The first word counts.
+    fn note(&mut self, row: RecordRef, column: &str, value: Value) {
+        self.0.entry(row).or_default().entry(column.to_owned()).or_insert(value);
     }
 }
 
@@ -355,14 +356,11 @@ pub async fn names(crm: &dyn Crm, wanted: Vec<(RecordRef, String)>, known: &mut 
             let query = Query::of(&table).select(&[&column]).filter(filter);
             for row in crm.query(&query).await? {
                 let value = row.get(&column).cloned().unwrap_or(Value::Null);
-                known.insert(row.at, &column, value);
+                known.note(row.at, &column, value);
             }
             for id in some {
                 // One that is gone is not asked for again.
-                let row = RecordRef::new(&table, *id);
-                if known.get(&row, &column).is_none() {
-                    known.insert(row, &column, Value::Null);
-                }
+                known.note(RecordRef::new(&table, *id), &column, Value::Null);
             }
         }
     }
