@@ -16,6 +16,9 @@ pub(crate) const WINDOW: SignedDuration = SignedDuration::from_secs(60);
 /// The rest after a refusal of the flat scheme.
 pub(crate) const FLAT: SignedDuration = SignedDuration::from_mins(5);
 
+/// A window's end that is further away is none.
+const FARTHEST: SignedDuration = SignedDuration::from_hours(1);
+
 pub(crate) struct Limits {
     clock: Clock,
     /// In per cent of a limit.
@@ -139,9 +142,9 @@ fn reset(headers: &HeaderMap, now: Timestamp) -> Option<SignedDuration> {
     let theirs = text(headers, "date").and_then(|date| jiff::fmt::rfc2822::parse(date).ok());
     let theirs = theirs.map_or(now, |date| date.timestamp());
     let until = Timestamp::from_second(number).ok()?.duration_since(theirs);
-    // A reset that is long past tells of clocks that differ, and nothing of the window.
-    let told = until > -WINDOW;
-    told.then_some(until.clamp(SignedDuration::ZERO, SignedDuration::from_hours(1)))
+    // A reset that is long past, or further away than any window, tells of clocks that differ, and nothing of the window.
+    let told = -WINDOW < until && until <= FARTHEST;
+    told.then_some(until.max(SignedDuration::ZERO))
 }
 
 #[cfg(test)]
@@ -197,7 +200,8 @@ mod tests {
         check("17", 17);
         check(&(SIX - 17).to_string(), 1);
         check(&(SIX - 4000).to_string(), 60);
-        check("99999999999", 3600);
+        check(&(SIX + 5 * 3600).to_string(), 60);
+        check("99999999999", 60);
         check("soon", 60);
     }
 

@@ -87,9 +87,12 @@ async fn changed(
     since: Timestamp,
     mut cursor: Cursor<Place>,
 ) -> Result<Cursor<Place>, Fault> {
-    let mut ask = Ask::default();
+    let (mut ask, mut clock) = (Ask::default(), None);
     loop {
         let page = turn.account.service.members(&which(there, Some(since)), &ask).await?;
+        if page.next.is_some() && clock.is_none() {
+            clock = Some(turn.account.service.server_time().await?);
+        }
         let newest = page.rows.iter().filter_map(|person| person.updated).max();
         let (joined, moved) = store(turn, list, page.rows, false, cursor.clone()).await?;
         cursor = moved;
@@ -102,9 +105,16 @@ async fn changed(
         }
         match page.next {
             Some(next) => ask = ask.after(next),
-            None => return Ok(cursor),
+            None => break,
         }
     }
+    // An import of everybody at one moment: with the mark at that moment, all of them would come at each look.
+    let rested = clock.and_then(|clock| clock.checked_sub(turn.engine.rules.late).ok());
+    if rested > cursor.place.service {
+        cursor.place.service = rested;
+        cursor = store(turn, list, Vec::new(), false, cursor).await?.1;
+    }
+    Ok(cursor)
 }
 
 /// One page and the mark behind it; answers how many were not there before.

@@ -13,7 +13,7 @@ use postroom_sandbox::dotdigital::{Act, Fault, Switch};
 use uuid::Uuid;
 
 use crate::bench::{On, on_all, on_old};
-use crate::lab::{ACCOUNT, Lab};
+use crate::lab::{ACCOUNT, Lab, PASSWORD, service_with};
 use crate::sweep::{Wrong, sweep};
 
 /// An address that is awkward in paths, queries and tables.
@@ -578,4 +578,29 @@ async fn two_lists_of_one_name_do_not_share_one() {
         ids.push(lab.record(list).await.unwrap().int("esc_serviceaddressbookid"));
     }
     assert_eq!(ids.iter().flatten().count(), 1, "{ids:?}");
+}
+
+/// Everybody on a list was written at one moment: they are read back once, not at each look until the next day.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_import_of_everybody_is_read_back_once() {
+    let mut lab = Lab::new(On::Sqlite).await;
+    lab.serve(service_with(&lab.world, &lab.clock, PASSWORD, |settings| settings.contacts_page = 10));
+    let list = lab.news(1, "News").await;
+    lab.some_people(&list, 30).await;
+    lab.all_well().await;
+    let mut reads = Vec::new();
+    for _ in 0..3 {
+        lab.advance(SignedDuration::from_mins(45));
+        lab.world.forget_calls();
+        lab.all_well().await;
+        let calls = lab.world.calls();
+        reads.push(
+            calls
+                .iter()
+                .filter(|(name, _)| name.contains("/contacts/v3"))
+                .map(|(_, calls)| calls)
+                .sum::<u64>(),
+        );
+    }
+    assert!(reads[0] >= 3 && reads[1..] == [1, 1], "{reads:?}");
 }

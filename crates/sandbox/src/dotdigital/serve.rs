@@ -16,6 +16,7 @@ use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimePrinter;
 use serde_json::json;
 use tokio::net::TcpStream;
 
@@ -88,8 +89,8 @@ async fn answer(
     }
     match served.response {
         None => Err(Lost),
-        Some(response) if served.cut => Ok(cut(response).await),
-        Some(response) => Ok(response),
+        Some(response) if served.cut => Ok(cut(dated(response, world.now())).await),
+        Some(response) => Ok(dated(response, world.now())),
     }
 }
 
@@ -337,6 +338,15 @@ fn with_limit(mut response: Response, ruling: &Ruling, tier: Tier) -> Response {
     headers.insert("x-ratelimit-reset", HeaderValue::from(*reset));
     headers.insert("x-ratelimit-scope", HeaderValue::from_static(scope));
     debug_assert_eq!(*scope, tier.scope());
+    response
+}
+
+/// An answer tells the time by the service's own clock, as its limits do: they end at a moment of it.
+fn dated(mut response: Response, now: Timestamp) -> Response {
+    let date = DateTimePrinter::new().timestamp_to_rfc9110_string(&now);
+    if let Some(date) = date.ok().and_then(|date| HeaderValue::from_str(&date).ok()) {
+        response.headers_mut().insert(header::DATE, date);
+    }
     response
 }
 

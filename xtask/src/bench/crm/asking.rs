@@ -93,7 +93,7 @@ pub fn singles(run: &mut Run, subject: &Subject) -> Result<()> {
             run.say(&format!("{what} on {}", subject.database));
             // A million contacts take a fraction of a million requests: a few per client are enough.
             let row = single(subject, ask, clients, asks * clients.min(8))?;
-            run.table.rows.push(Row { scenario: what, ..row });
+            run.measured(Row { scenario: what, ..row });
         }
     }
     Ok(())
@@ -157,7 +157,7 @@ pub fn whole(run: &mut Run, subject: &Subject) -> Result<()> {
             answer.lines().find(|line| line.starts_with("HTTP/1.1 4") || line.starts_with("HTTP/1.1 5"));
         ensure!(status == 200 && refused.is_none(), "{what} was answered {status}: {answer:.1000}");
         let row = row(subject, count, took, before, after)?;
-        run.table.rows.push(Row { scenario: what, calls: Some(1), ..row });
+        run.measured(Row { scenario: what, calls: Some(1), ..row });
     }
     Ok(())
 }
@@ -216,7 +216,7 @@ pub fn start(run: &mut Run, subject: &mut Subject) -> Result<()> {
         thousands(subject.contacts),
         server.cpu()?.0.as_secs_f64()
     );
-    run.table.rows.push(Row {
+    run.measured(Row {
         scenario,
         database: subject.database.to_owned(),
         seconds,

@@ -94,7 +94,7 @@ fn job(run: &mut Run, subject: &Subject, make: &str, what: &str, work: &Value, l
     let rows = ran.done.rows;
     let each = |time: Duration| (rows > 0).then(|| time.as_secs_f64() * 100_000.0 / rows as f64);
     let database = after.1 - before.1;
-    run.table.rows.push(Row {
+    run.measured(Row {
         scenario: what.to_owned(),
         database: subject.database.to_owned(),
         count: rows,
@@ -143,7 +143,7 @@ fn floor(run: &mut Run, subject: &Subject, local: &str) -> Result<()> {
     script.arg(root().join("xtask/data/floor_rows.py")).args([path, "local_contact"]).arg(&copy);
     let floor: Measured =
         serde_json::from_str(&output(&mut script)?).context("floor_rows.py printed no JSON")?;
-    run.table.rows.push(Row {
+    run.measured(Row {
         scenario: format!("floor: SQLite copies the table of {}", thousands(subject.contacts)),
         database: subject.database.to_owned(),
         count: floor.rows,

@@ -177,6 +177,11 @@ impl Run<'_> {
         Ok(Subject { database, site, server, token, contacts: 0 })
     }
 
+    fn measured(&mut self, row: table::Row) {
+        self.say(&row.line());
+        self.table.rows.push(row);
+    }
+
     fn say(&self, what: &str) {
         super::say(self.options.json, what);
     }

@@ -36,7 +36,7 @@ pub fn read(run: &mut Run, subject: &mut Subject) -> Result<()> {
     let read: Measured = serde_json::from_str(&answer).context("peer_sdk.py printed no JSON")?;
     ensure!(read.rows == subject.contacts as u64, "the SDK read {} rows", read.rows);
     let each = |seconds: f64| Some(seconds * 100_000.0 / read.rows as f64);
-    run.table.rows.push(Row {
+    run.measured(Row {
         scenario: what,
         database: subject.database.to_owned(),
         count: read.rows,

@@ -40,6 +40,11 @@ impl Row {
         self.count as f64 / self.seconds.max(f64::EPSILON)
     }
 
+    /// The row before there is a table: a measurement of an hour that is cut has said what it found.
+    pub fn line(&self) -> String {
+        self.cells().join(" | ")
+    }
+
     fn cells(&self) -> [String; HEADS.len()] {
         [
             self.scenario.clone(),

@@ -179,6 +179,7 @@ impl Run<'_> {
             least_calls: least.calls(),
             ..ran.row.clone()
         });
+        self.table.rows.last().iter().for_each(|row| self.say(&row.line()));
         let calls: Vec<String> = ran.calls.iter().map(|(name, count)| format!("{name} {count}")).collect();
         let bytes: u64 = ran.received.values().sum();
         self.table.notes.push(format!("{scenario} on {database}: {}; {bytes} bytes sent", calls.join(", ")));

@@ -34,6 +34,11 @@ pub struct Row {
 }
 
 impl Row {
+    /// The row before there is a table: a measurement of an hour that is cut has said what it found.
+    pub fn line(&self) -> String {
+        self.cells().join(" | ")
+    }
+
     fn cells(&self) -> [String; HEADS.len()] {
         let hundred = |cpu: f64| (self.count > 0).then(|| cpu * 100_000.0 / self.count as f64);
         [

@@ -76,7 +76,11 @@ fn a_tier_says_in_its_headers_what_is_left() {
     assert_eq!(reset, monday().as_second() + 60);
     service.get("/v2/server-time");
     service.sandbox.advance(SignedDuration::from_secs(60));
-    assert_eq!(page().status, 200);
+    let reply = page();
+    assert_eq!(reply.status, 200);
+    // The answer's own time is of the clock by which the window ends.
+    let date = jiff::fmt::rfc2822::parse(reply.header("date")).unwrap();
+    assert_eq!(date.timestamp().as_second(), monday().as_second() + 60);
 }
 
 #[test]
