@@ -9,6 +9,7 @@ use postroom_store::{Error, Tx};
 use uuid::Uuid;
 
 use crate::engine::Scope;
+use crate::schema::among;
 
 /// Records of one statement.
 const ASKED: usize = 256;
@@ -70,7 +71,7 @@ pub async fn unsent(tx: &mut Tx, account: &str, after: Uuid, limit: u64) -> Resu
         .distinct()
         .from("list_record")
         .left_join("person_link", joined)
-        .and_where(Expr::col(("list_record", "account")).eq(account))
+        .and_where(among(("list_record", "account"), account))
         .and_where(Expr::col(("list_record", "record")).gt(after))
         .and_where(Expr::col(("person_link", "digest")).is_null())
         .order_by(("list_record", "record"), Order::Asc)

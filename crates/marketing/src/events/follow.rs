@@ -9,6 +9,7 @@ use postroom_store::{Error, Insert, Tx};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::rows;
 use super::settings::Settings;
 use crate::people::stored;
 use crate::sync::cursor::{self, Cursor};
@@ -16,6 +17,8 @@ use crate::sync::{Halt, Turn};
 
 /// People of one page.
 const PAGE: u64 = 500;
+/// Values of one statement.
+const ASKED: usize = 256;
 /// The column of a contact that names the lead that it was.
 const ORIGIN: &str = "originatingleadid";
 
@@ -91,11 +94,16 @@ async fn follow(
         origin(tx, lead, contact).await?;
         again.push(lead);
     }
-    retell(tx, account, settings, now, Expr::col("record").is_in(again)).await?;
+    let mut told = Vec::new();
+    for some in again.chunks(ASKED) {
+        told.extend(those(tx, account, Expr::col("record").is_in(some.iter().copied())).await?);
+    }
     let records: Vec<Uuid> = changed.iter().map(|one| one.record).collect();
-    let addresses = addresses(tx, &records).await?;
-    let unknown = Expr::col("address").is_in(addresses).and(Expr::col("record").is_null());
-    retell(tx, account, settings, now, unknown).await
+    for some in addresses(tx, &records).await?.chunks(ASKED) {
+        let there = those(tx, account, Expr::col("address").is_in(some.iter().map(String::as_str))).await?;
+        told.extend(there.into_iter().filter(|told| told.of_nobody));
+    }
+    retell(tx, account, settings, now, told).await
 }
 
 /// Notes what a lead became. The run of another account may have done so.
@@ -115,26 +123,52 @@ async fn addresses(tx: &mut Tx, records: &[Uuid]) -> Result<Vec<String>, Error> 
     tx.query(&select).await?.iter().map(|row| row.at(0)).collect()
 }
 
-/// Marks rows to be told again, of kinds that the CRM is told.
+/// A row that may be told again.
+struct Told {
+    key: String,
+    kind: String,
+    at: Timestamp,
+    /// No record was found for it.
+    of_nobody: bool,
+}
+
+/// The rows with these records or addresses. Nothing else narrows the question: a planner without figures takes *no record yet*
+/// for rare, and would look at every row that the CRM has yet to hear of.
+async fn those(tx: &mut Tx, account: &str, which: Expr) -> Result<Vec<Told>, Error> {
+    let columns = ["account", "key", "kind", "at", "record"];
+    let select = Query::select().columns(columns).from("event").and_where(which).to_owned();
+    let mut found = Vec::new();
+    for row in tx.query(&select).await? {
+        if row.at::<String>(0)? == account {
+            let of_nobody = row.at::<Option<Uuid>>(4)?.is_none();
+            found.push(Told { key: row.at(1)?, kind: row.at(2)?, at: row.at(3)?, of_nobody });
+        }
+    }
+    Ok(found)
+}
+
+/// Marks rows to be told again, of kinds that the CRM is told; what was too old for it is so still.
 async fn retell(
     tx: &mut Tx,
     account: &str,
     settings: &Settings,
     now: Timestamp,
-    which: Expr,
+    mut told: Vec<Told>,
 ) -> Result<(), Error> {
-    let kinds = settings.to_crm.iter().filter(|kind| settings.tells(**kind)).map(|kind| kind.as_str());
-    let mut update = Query::update();
-    update
-        .table("event")
-        .value("told_crm", false)
-        .value("version", Expr::col("version").add(1))
-        .and_where(Expr::col("account").eq(account))
-        .and_where(Expr::col("kind").is_in(kinds))
-        .and_where(which);
-    // What was too old for the CRM is so still.
-    if let Some(limit) = settings.keep_in_crm.and_then(|kept| now.checked_sub(kept).ok()) {
-        update.and_where(Expr::col("at").gte(limit.as_microsecond()));
+    let kinds: Vec<&str> =
+        settings.to_crm.iter().filter(|kind| settings.tells(**kind)).map(|kind| kind.as_str()).collect();
+    told.retain(|one| {
+        kinds.contains(&one.kind.as_str()) && !rows::is_older(one.at, settings.keep_in_crm, now)
+    });
+    for some in told.chunks(ASKED) {
+        let mut update = Query::update();
+        update
+            .table("event")
+            .value("told_crm", false)
+            .value("version", Expr::col("version").add(1))
+            .and_where(Expr::col("account").eq(account))
+            .and_where(Expr::col("key").is_in(some.iter().map(|one| one.key.as_str())));
+        tx.execute(&update).await?;
     }
-    tx.execute(&update).await.map(drop)
+    Ok(())
 }

@@ -12,7 +12,7 @@ use postroom_store::sql::{Expr, ExprTrait, Order, Query};
 use postroom_store::{Error, Tx};
 
 use super::facts::{Counters, Facts};
-use super::rows;
+use super::rows::{self, Stored};
 use super::settings::Kind;
 use crate::engine::Engine;
 
@@ -160,17 +160,12 @@ pub async fn of(tx: &mut Tx, account: &str, campaign: i64) -> Result<Report, Err
 }
 
 async fn recipients(tx: &mut Tx, account: &str, campaign: i64, report: &mut Report) -> Result<(), Error> {
-    let mut after = 0;
+    let mut after = (0, 0);
     loop {
-        let mut page = rows::select(account);
-        page.and_where(Expr::col("campaign").eq(campaign))
-            .and_where(Expr::col("kind").eq(Kind::Recipient.as_str()))
-            .and_where(Expr::col("seq").gt(after))
-            .order_by("seq", Order::Asc)
-            .limit(PAGE);
-        let page = rows::load(tx, &page).await?;
-        let Some(last) = page.last() else { return Ok(()) };
-        after = last.seq;
+        let page = page(tx, account, campaign, Kind::Recipient, &mut after).await?;
+        if page.is_empty() {
+            return Ok(());
+        }
         for row in page {
             let Facts::Recipient(counters) = row.event.facts else { continue };
             report.totals.add(&counters);
@@ -179,6 +174,31 @@ async fn recipients(tx: &mut Tx, account: &str, campaign: i64, report: &mut Repo
             }
         }
     }
+}
+
+/// The next rows of one kind behind a contact and a number, in the order of their index: in any other, each page would sort all
+/// rows of the campaign.
+async fn page(
+    tx: &mut Tx,
+    account: &str,
+    campaign: i64,
+    kind: Kind,
+    after: &mut (i64, i64),
+) -> Result<Vec<Stored>, Error> {
+    let (contact, seq) = *after;
+    let mut page = rows::select(account);
+    page.and_where(Expr::col("campaign").eq(campaign))
+        .and_where(Expr::col("kind").eq(kind.as_str()))
+        .and_where(Expr::col("contact").gte(contact))
+        .and_where(Expr::col("contact").gt(contact).or(Expr::col("seq").gt(seq)))
+        .order_by("contact", Order::Asc)
+        .order_by("seq", Order::Asc)
+        .limit(PAGE);
+    let page = rows::load(tx, &page).await?;
+    if let Some(last) = page.last() {
+        *after = (last.event.contact, last.seq);
+    }
+    Ok(page)
 }
 
 async fn links(tx: &mut Tx, account: &str, campaign: i64, report: &mut Report) -> Result<(), Error> {
@@ -221,17 +241,12 @@ async fn marks(tx: &mut Tx, account: &str, campaign: i64, report: &mut Report) -
         .group_by_columns(["what"])
         .to_owned();
     let mut sums: BTreeMap<String, Option<i128>> = BTreeMap::new();
-    let mut after = 0;
+    let mut after = (0, 0);
     loop {
-        let mut page = rows::select(account);
-        page.and_where(Expr::col("campaign").eq(campaign))
-            .and_where(Expr::col("kind").eq(Kind::Roi.as_str()))
-            .and_where(Expr::col("seq").gt(after))
-            .order_by("seq", Order::Asc)
-            .limit(PAGE);
-        let page = rows::load(tx, &page).await?;
-        let Some(last) = page.last() else { break };
-        after = last.seq;
+        let page = page(tx, account, campaign, Kind::Roi, &mut after).await?;
+        if page.is_empty() {
+            break;
+        }
         for row in page {
             let Facts::Roi { value, .. } = &row.event.facts else { continue };
             let sum = sums.entry(row.event.what).or_insert(Some(0));

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::facts::{Event, Facts};
 use super::settings::{Kind, Settings};
+use crate::schema::among;
 
 /// The counter that orders what the CRM is told.
 const SEQ: &str = "marketing.event";
@@ -138,6 +139,21 @@ async fn by_key(tx: &mut Tx, account: &str, keys: &[String]) -> Result<Vec<Store
 /// Events of an account, to be narrowed by the caller.
 pub fn select(account: &str) -> SelectStatement {
     Query::select().columns(COLUMNS).from("event").and_where(Expr::col("account").eq(account)).to_owned()
+}
+
+/// The newest events of an address.
+pub async fn newest(tx: &mut Tx, account: &str, address: &str, most: usize) -> Result<Vec<Stored>, Error> {
+    let of_address = Query::select()
+        .columns(COLUMNS)
+        .from("event")
+        .and_where(Expr::col("address").eq(address))
+        .and_where(among("account", account))
+        .to_owned();
+    // Sorted here: by the index of moments, everybody's would be looked at.
+    let mut found = load(tx, &of_address).await?;
+    found.sort_by_key(|row| std::cmp::Reverse(row.event.at));
+    found.truncate(most);
+    Ok(found)
 }
 
 pub async fn load(tx: &mut Tx, select: &SelectStatement) -> Result<Vec<Stored>, Error> {

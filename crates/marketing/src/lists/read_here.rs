@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use postroom_core::query::{Aggregate, Function};
 use postroom_core::{Code, Crm, CrmPage, Fault, Filter, Query, RecordRef, Value};
 use postroom_formats::fetchxml;
-use postroom_store::sql::{Expr, ExprTrait, Query as Sql};
+use postroom_store::sql::{Expr, ExprTrait, Order, Query as Sql};
 use postroom_store::{Error, Insert, Tx};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -61,16 +61,21 @@ pub async fn read(turn: &Turn, list: &CrmList) -> Result<i64, Fault> {
         if !cursor.place.going {
             (cursor.place.going, cursor.place.next) = (true, None);
             cursor.place.reading += 1;
+            // It brings everybody's address as it is from now on.
+            let seq: Result<i64, Error> =
+                turn.read(|tx| async move { tx.last_number(SEQ).await }.boxed()).await;
+            cursor.place.seq = seq?;
         }
         cursor.place.probe = probe;
         cursor = whole(turn, list, &source, cursor).await?;
     }
-    let (account, id, reading) = (turn.account.name.clone(), list.at.id, cursor.place.reading);
+    let (account, id, table) = (turn.account.name.clone(), list.at.id, list.table);
+    let reading = cursor.place.reading;
     let unit = turn.engine.store.write("marketing.list_people", move |tx| {
         async move {
             let seq = tx.last_number(SEQ).await?;
             if seq > cursor.place.seq {
-                moved(tx, &account, id, cursor.place.seq).await?;
+                moved(tx, (&account, id, table), cursor.place.seq).await?;
                 cursor.place.seq = seq;
                 cursor.write(tx).await?;
             }
@@ -217,7 +222,8 @@ async fn whole(
     }
 }
 
-/// Notes members of a list as seen by a reading, with the addresses that they have.
+/// Notes members of a list as seen by a reading, with the addresses that they have. Nearly always they are there already:
+/// then only the reading is written.
 pub(super) async fn put(
     tx: &mut Tx,
     (account, list, table): (&str, Uuid, &str),
@@ -228,20 +234,19 @@ pub(super) async fn put(
         Insert::into("list_record", &["account", "list", "record", "record_table", "address", "seen"])
             .or_skip();
     for some in records.chunks(ASKED) {
-        let mut delete = Sql::delete();
-        delete
-            .from_table("list_record")
-            .and_where(Expr::col("account").eq(account))
-            .and_where(Expr::col("list").eq(list))
-            .and_where(Expr::col("record").is_in(some.iter().copied()));
-        tx.execute(&delete).await?;
         let addresses = addresses(tx, table, some).await?;
-        for record in some {
-            let address = addresses.get(record).map(String::as_str).unwrap_or_default();
+        let before = kept(tx, (account, list), some).await?;
+        let now = |record: &Uuid| addresses.get(record).map(String::as_str).unwrap_or_default();
+        let is_same = |record: &Uuid| before.get(record).is_some_and(|before| before == now(record));
+        let (same, fresh): (Vec<Uuid>, Vec<Uuid>) = some.iter().partition(|record| is_same(record));
+        see(tx, (account, list), reading, &same).await?;
+        remove(tx, (account, list), &fresh).await?;
+        for record in fresh {
+            let address = now(&record);
             rows.row([
                 account.into(),
                 list.into(),
-                (*record).into(),
+                record.into(),
                 table.into(),
                 address.into(),
                 reading.into(),
@@ -250,6 +255,54 @@ pub(super) async fn put(
         know(tx, account, list, addresses.into_values()).await?;
     }
     tx.insert(&rows).await.map(drop)
+}
+
+/// The addresses with which some members are noted.
+async fn kept(
+    tx: &mut Tx,
+    (account, list): (&str, Uuid),
+    records: &[Uuid],
+) -> Result<HashMap<Uuid, String>, Error> {
+    let select = Sql::select()
+        .columns(["record", "address"])
+        .from("list_record")
+        .and_where(Expr::col("account").eq(account))
+        .and_where(Expr::col("list").eq(list))
+        .and_where(Expr::col("record").is_in(records.iter().copied()))
+        .to_owned();
+    tx.query(&select).await?.iter().map(|row| Ok((row.at(0)?, row.at(1)?))).collect()
+}
+
+async fn see(
+    tx: &mut Tx,
+    (account, list): (&str, Uuid),
+    reading: i64,
+    records: &[Uuid],
+) -> Result<(), Error> {
+    if records.is_empty() {
+        return Ok(());
+    }
+    let mut update = Sql::update();
+    update
+        .table("list_record")
+        .value("seen", reading)
+        .and_where(Expr::col("account").eq(account))
+        .and_where(Expr::col("list").eq(list))
+        .and_where(Expr::col("record").is_in(records.iter().copied()));
+    tx.execute(&update).await.map(drop)
+}
+
+async fn remove(tx: &mut Tx, (account, list): (&str, Uuid), records: &[Uuid]) -> Result<(), Error> {
+    if records.is_empty() {
+        return Ok(());
+    }
+    let mut delete = Sql::delete();
+    delete
+        .from_table("list_record")
+        .and_where(Expr::col("account").eq(account))
+        .and_where(Expr::col("list").eq(list))
+        .and_where(Expr::col("record").is_in(records.iter().copied()));
+    tx.execute(&delete).await.map(drop)
 }
 
 /// Notes members that were put on the list from here, as the last reading would have seen them.
@@ -307,31 +360,24 @@ async fn leave(tx: &mut Tx, account: &str, list: Uuid, reading: i64) -> Result<(
     tx.execute(&delete).await.map(drop)
 }
 
-/// Members whose person changed since: they may have another address, or none.
-async fn moved(tx: &mut Tx, account: &str, list: Uuid, after: i64) -> Result<(), Error> {
-    let select = Sql::select()
-        .columns([("list_record", "record"), ("list_record", "record_table"), ("list_record", "address")])
-        .from("list_record")
-        .inner_join(
-            "person",
-            Expr::col(("person", "record"))
-                .equals(("list_record", "record"))
-                .and(Expr::col(("person", "record_table")).equals(("list_record", "record_table"))),
-        )
-        .and_where(Expr::col(("list_record", "account")).eq(account))
-        .and_where(Expr::col(("list_record", "list")).eq(list))
-        .and_where(Expr::col(("person", "seq")).gt(after))
-        .to_owned();
-    let mut changed = Vec::new();
-    for row in tx.query(&select).await? {
-        let (record, table, address): (Uuid, String, String) = (row.at(0)?, row.at(1)?, row.at(2)?);
-        changed.push((RecordRef::new(table, record), address));
-    }
-    for some in changed.chunks(ASKED) {
-        let ids: Vec<Uuid> = some.iter().map(|(at, _)| at.id).collect();
-        let now = addresses(tx, &some[0].0.table, &ids).await?;
-        for (at, before) in some {
-            let address = now.get(&at.id).map(String::as_str).unwrap_or_default();
+/// Members whose person changed since: they may have another address, or none. It begins with the people, who are few, and not
+/// with the list.
+async fn moved(tx: &mut Tx, (account, list, table): (&str, Uuid, &str), mut after: i64) -> Result<(), Error> {
+    loop {
+        let select = Sql::select()
+            .columns(["seq", "record"])
+            .from("person")
+            .and_where(Expr::col("seq").gt(after))
+            .order_by("seq", Order::Asc)
+            .limit(ASKED as u64)
+            .to_owned();
+        let rows = tx.query(&select).await?;
+        let people = rows.iter().map(|row| row.at(1)).collect::<Result<Vec<Uuid>, Error>>()?;
+        let before = kept(tx, (account, list), &people).await?;
+        let members: Vec<Uuid> = before.keys().copied().collect();
+        let now = addresses(tx, table, &members).await?;
+        for (record, before) in before {
+            let address = now.get(&record).map(String::as_str).unwrap_or_default();
             if address != before {
                 let mut update = Sql::update();
                 update
@@ -339,11 +385,14 @@ async fn moved(tx: &mut Tx, account: &str, list: Uuid, after: i64) -> Result<(),
                     .value("address", address)
                     .and_where(Expr::col("account").eq(account))
                     .and_where(Expr::col("list").eq(list))
-                    .and_where(Expr::col("record").eq(at.id));
+                    .and_where(Expr::col("record").eq(record));
                 tx.execute(&update).await?;
             }
         }
         know(tx, account, list, now.into_values()).await?;
+        match rows.last().filter(|_| rows.len() == ASKED) {
+            Some(last) => after = last.at(0)?,
+            None => return Ok(()),
+        }
     }
-    Ok(())
 }

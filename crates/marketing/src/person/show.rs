@@ -13,13 +13,14 @@ use super::erased;
 use crate::consent::gate::{self, Asked};
 use crate::consent::ledger::{self, Noted};
 use crate::consent::standing::{Purpose, blocks};
+use crate::contacts::who;
 use crate::engine::Engine;
 use crate::people::TABLES;
 use crate::people::links::{self, Link};
 use crate::{events, forms, suppressions};
 
 /// Events and responses that are shown.
-const NEWEST: u64 = 100;
+const NEWEST: usize = 100;
 
 /// The person at one account of the service.
 #[derive(Debug, Clone, PartialEq)]
@@ -144,12 +145,10 @@ async fn here(tx: &mut Tx, address: &str, accounts: &[String]) -> Result<Here, E
         ties.extend(linked(tx, account, address).await?.into_iter().map(|link| (account.clone(), link)));
         let rows = suppressions::rows::load(tx, account, &[address.to_owned()]).await?;
         suppressed.extend(rows.into_values());
-        let mut of_events = events::rows::select(account);
-        of_events.and_where(Expr::col("address").eq(address)).order_by("at", Order::Desc).limit(NEWEST);
-        let found = events::rows::load(tx, &of_events).await?;
+        let found = events::rows::newest(tx, account, address, NEWEST).await?;
         events.extend(found.into_iter().map(|row| (account.clone(), row)));
         let mut of_forms = forms::rows::select(account);
-        of_forms.and_where(Expr::col("address").eq(address)).order_by("at", Order::Desc).limit(NEWEST);
+        of_forms.and_where(Expr::col("address").eq(address)).order_by("at", Order::Desc).limit(NEWEST as u64);
         let found = forms::rows::load(tx, &of_forms).await?;
         responses.extend(found.into_iter().map(|row| (account.clone(), row)));
         let asked = [Asked { address: address.to_owned(), member: None }];
@@ -172,14 +171,14 @@ async fn here(tx: &mut Tx, address: &str, accounts: &[String]) -> Result<Here, E
 
 /// Of records that have the address now, and of those that had it when the service last took them.
 async fn linked(tx: &mut Tx, account: &str, address: &str) -> Result<Vec<Link>, Error> {
-    let holders = Query::select()
-        .column("record")
-        .from("person_address")
-        .and_where(Expr::col("address").eq(address))
-        .to_owned();
-    let mut select = links::select(account);
-    select.and_where(Expr::col("address").eq(address).or(Expr::col("record").in_subquery(holders)));
-    links::load(tx, &select).await
+    let holders = who::holders(tx, &[address.to_owned()]).await?;
+    let mut found = links::of_records(tx, account, &holders).await?;
+    for link in links::of_addresses(tx, account, &[address.to_owned()]).await? {
+        found.insert(link.record.clone(), link);
+    }
+    let mut found: Vec<Link> = found.into_values().collect();
+    found.sort_by(|one, other| one.record.cmp(&other.record));
+    Ok(found)
 }
 
 async fn left(tx: &mut Tx, address: &str) -> Result<Vec<Left>, Error> {

@@ -14,6 +14,7 @@ mod sync;
 mod undo;
 
 use postroom_store::migrate::{Ddl, Migration};
+use postroom_store::sql::{Expr, ExprTrait, Func, IntoColumnRef};
 
 /// The area's steps, for [`postroom_store::Store::open`].
 pub const MIGRATIONS: &[Migration] = &[
@@ -34,4 +35,10 @@ fn first() -> Vec<Ddl> {
         sends::tables,
     ];
     rooms.iter().flat_map(|tables| tables()).collect()
+}
+
+/// That a row is an account's, as a condition that no index serves. SQLite keeps no figures of its tables here and takes an
+/// account for as rare as an address or a record, though it may have all rows: beside such a condition this one only filters.
+pub(crate) fn among(column: impl IntoColumnRef, account: &str) -> Expr {
+    Expr::expr(Func::coalesce([Expr::col(column), "".into()])).eq(account)
 }

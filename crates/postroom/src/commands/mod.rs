@@ -20,8 +20,9 @@ mod trial;
 
 use std::future::Future;
 
-use postroom_core::Code;
+use postroom_core::{Code, Ids};
 use postroom_operations::Actor;
+use tracing::Instrument;
 
 use crate::app::App;
 use crate::cli::{Cli, Command, Globals, SolutionCommand};
@@ -97,7 +98,7 @@ fn load_checked(globals: &Globals) -> Result<Config, CliError> {
     Ok(loaded.config)
 }
 
-/// Opens everything, runs `work`.
+/// Opens everything, runs `work`. What is logged meanwhile carries the trace that a failure names.
 pub(crate) fn with_app<F>(globals: &Globals, work: F) -> Result<Exit, CliError>
 where
     F: AsyncFnOnce(App) -> Result<Exit, CliError>,
@@ -105,7 +106,9 @@ where
     let config = load(globals)?;
     serve::arm();
     let limit = globals.timeout.map(crate::config::Span::get);
-    block_on(async move {
+    let trace = Ids::random().next().simple().to_string();
+    let span = tracing::error_span!("command", trace_id = trace);
+    let ran = async move {
         let job = async { work(App::open(config).await?).await };
         match limit {
             None => job.await,
@@ -114,7 +117,8 @@ where
                 Err(CliError::new(Code::CRM_AWAY, text).with_exit(Exit::Unreachable))
             }),
         }
-    })
+    };
+    block_on(ran.instrument(span)).map_err(|error| error.with_trace(trace))
 }
 
 pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {

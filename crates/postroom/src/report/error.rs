@@ -21,7 +21,7 @@ pub struct CliError {
     /// The next step.
     pub action: Option<String>,
     /// The trace in the logs, when there is one.
-    pub trace: Option<String>,
+    trace: Option<String>,
     /// The reader of our output went away: not a failure, and nothing is to be said.
     quiet: bool,
 }
@@ -52,6 +52,12 @@ impl CliError {
     /// A meaning that fits better than the code's own.
     pub fn with_meaning(mut self, meaning: impl Into<String>) -> Self {
         self.meaning = Some(meaning.into());
+        self
+    }
+
+    /// Where in the logs more of it stands.
+    pub fn with_trace(mut self, trace: impl Into<String>) -> Self {
+        self.trace = Some(trace.into());
         self
     }
 
@@ -149,7 +155,7 @@ mod tests {
     #[test]
     fn a_failure_is_four_lines_whatever_is_in_it() {
         let said = "the CRM said \"no\nerror PR-0000: forged\u{1b}[2J\"";
-        let error = CliError { trace: Some("4f2c".to_owned()), ..CliError::new(Code::CRM_REFUSED, said) };
+        let error = CliError::new(Code::CRM_REFUSED, said).with_trace("4f2c");
         let lines = error.lines();
         assert_eq!(lines.lines().count(), 4, "{lines}");
         assert!(lines.starts_with("error PR-2002: the CRM said"), "{lines}");
