@@ -88,7 +88,7 @@ impl Scene {
         addresses.retain(|address| asked.insert(address.clone()));
         let addresses: Vec<String> = addresses.into_iter().collect();
         let mut next = who::holders(tx, &addresses).await?;
-        next.extend(links::named_by(tx, account, &addresses).await?);
+        next.extend(links::named_by(tx, account, &addresses).await?.into_iter().map(|(_, record)| record));
         next.retain(|record| !there.contains(record));
         next.sort();
         next.dedup();

@@ -105,12 +105,11 @@ pub async fn find(tx: &mut Tx, account: &str, asked: &BTreeSet<(i64, String)>) -
     let contacts: Vec<i64> = contacts.into_iter().collect();
     let addresses: Vec<String> = addresses.into_iter().collect();
     let mut found = Candidates::default();
-    for link in links::of_contacts(tx, account, &contacts).await? {
-        let contact = link.contact.map_or(0, |contact| contact.0);
-        found.by_contact.entry(contact).or_default().insert(link.record);
+    for (contact, record) in links::numbered_by(tx, account, &contacts).await? {
+        found.by_contact.entry(contact).or_default().insert(record);
     }
-    for link in links::of_addresses(tx, account, &addresses).await? {
-        found.by_address.entry(link.address).or_default().insert(link.record);
+    for (address, record) in links::named_by(tx, account, &addresses).await? {
+        found.by_address.entry(address).or_default().insert(record);
     }
     let holders = people::holders(tx, &addresses).await?;
     for (address, holders) in holders {

@@ -60,21 +60,47 @@ pub async fn of_addresses(tx: &mut Tx, account: &str, addresses: &[String]) -> R
     Ok(found)
 }
 
-/// The records that the service knows by these addresses (in normal form).
-pub async fn named_by(tx: &mut Tx, account: &str, addresses: &[String]) -> Result<Vec<RecordRef>, Error> {
+/// The records that the service knows by these addresses (in normal form), with the address of each.
+pub async fn named_by(
+    tx: &mut Tx,
+    account: &str,
+    addresses: &[String],
+) -> Result<Vec<(String, RecordRef)>, Error> {
     let mut found = Vec::new();
     for some in addresses.chunks(ASKED) {
-        let select = Query::select()
-            .columns(["record_table", "record"])
-            .from("person_link")
-            .and_where(Expr::col("account").eq(account))
-            .and_where(Expr::col("address").is_in(some.iter().map(String::as_str)))
-            .to_owned();
+        let mut select = records("address", account);
+        select.and_where(Expr::col("address").is_in(some.iter().map(String::as_str)));
         for row in tx.query(&select).await? {
-            found.push(RecordRef::new(row.at::<String>(0)?, row.at(1)?));
+            found.push((row.at(0)?, RecordRef::new(row.at::<String>(1)?, row.at(2)?)));
         }
     }
     Ok(found)
+}
+
+/// The records that the service knows by these numbers, with the number of each.
+pub async fn numbered_by(
+    tx: &mut Tx,
+    account: &str,
+    contacts: &[i64],
+) -> Result<Vec<(i64, RecordRef)>, Error> {
+    let mut found = Vec::new();
+    for some in contacts.chunks(ASKED) {
+        let mut select = records("contact", account);
+        select.and_where(Expr::col("contact").is_in(some.iter().copied()));
+        for row in tx.query(&select).await? {
+            found.push((row.at(0)?, RecordRef::new(row.at::<String>(1)?, row.at(2)?)));
+        }
+    }
+    Ok(found)
+}
+
+/// Records with what names them, and nothing of what they hold.
+fn records(by: &'static str, account: &str) -> SelectStatement {
+    Query::select()
+        .columns([by, "record_table", "record"])
+        .from("person_link")
+        .and_where(Expr::col("account").eq(account))
+        .to_owned()
 }
 
 /// The links to these contacts of the service.

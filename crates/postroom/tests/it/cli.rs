@@ -6,7 +6,10 @@ mod queue;
 mod records;
 mod writing;
 
+use std::fs::Permissions;
 use std::io::Read;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
 use super::Place;
@@ -102,6 +105,32 @@ fn an_error_is_one_json_object_when_asked() {
     assert_eq!(error["error"]["code"], "PR-8004");
     assert_eq!(error["error"]["exit"], 5);
     assert!(run.out.is_empty());
+}
+
+/// What is logged while a command runs carries the trace that its error names.
+#[test]
+fn an_error_names_its_trace_in_the_log() {
+    let place = Place::new();
+    let token = place.write("token", "secret");
+    std::fs::set_permissions(&token, Permissions::from_mode(0o600)).expect("its owner's alone");
+    // Nobody listens there any more.
+    let port =
+        TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port();
+    let folder = place.folder.path().display();
+    let config = format!(
+        "[storage]\nurl = \"sqlite://{folder}/trace.db\"\n[crm]\nkind = \"webapi\"\norg_url = \"http://127.0.0.1:{port}\"\n\
+         token = {{ file = \"{}\" }}\n",
+        token.display()
+    );
+    place.write("postroom.toml", &config);
+    let show = ["record", "show", "contact", "00000000-0000-0000-0000-000000000009", "--json", "-vv"];
+    let run = place.run(&show).exits(7);
+    let mut lines: Vec<serde_json::Value> =
+        run.err.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let error = lines.pop().expect("an error");
+    let trace = error["error"]["trace_id"].as_str().unwrap_or_else(|| panic!("{}", run.err)).to_owned();
+    assert_eq!(trace.len(), 32, "{trace}");
+    assert!(lines.iter().any(|line| line["trace_id"] == trace.as_str()), "{}", run.err);
 }
 
 #[test]
