@@ -12,7 +12,7 @@ use postroom_formats::soap::envelope::Envelope;
 use postroom_formats::soap::operation::{Answer, Operation};
 use postroom_formats::soap::reply;
 use postroom_formats::soap::{Generation, crm4, discovery, dotdigital, fault::Fault, metadata, trust};
-use postroom_formats::{dsn, fetchxml, html, tnef, xml};
+use postroom_formats::{dsn, fetchxml, gzip, html, tnef, xml};
 
 /// What the fuzzer calls with its bytes.
 pub type Entry = fn(&[u8]);
@@ -30,6 +30,7 @@ pub const TARGETS: &[(&str, Entry)] = &[
     ("soap", soap),
     ("trust", tokens),
     ("ntlm", ntlm),
+    ("gzip", packed),
 ];
 
 /// Reads a mail and everything that can be asked of it.
@@ -191,5 +192,18 @@ pub fn ntlm(data: &[u8]) {
     }
     if let Ok(reply) = Reply::read(data) {
         assert_eq!(Reply::read(&reply.write()), Ok(reply), "a reply that was read can be written");
+    }
+}
+
+/// Unpacks an answer, with room for much and for little: what fits into little is the same with much.
+pub fn packed(data: &[u8]) {
+    let (much, little) = (gzip::unpack(data, 1 << 20), gzip::unpack(data, 1 << 10));
+    assert!(much.as_ref().map_or(0, Vec::len) <= 1 << 20, "no more is unpacked than is wanted");
+    match little {
+        Ok(content) => assert_eq!(much, Ok(content), "what is small needs no more room"),
+        Err(gzip::Error::Large(_)) => {
+            assert!(much.as_ref().map_or(usize::MAX, Vec::len) > 1 << 10, "what is large is large")
+        }
+        Err(gzip::Error::Broken) => assert_eq!(much, Err(gzip::Error::Broken), "what is broken stays so"),
     }
 }
