@@ -5,6 +5,7 @@
 pub mod codes;
 pub mod edges;
 pub mod licences;
+pub mod modules;
 pub mod packages;
 pub mod sources;
 
@@ -44,6 +45,7 @@ pub fn all(tree: &Tree) -> Result<Vec<Finding>> {
         edges::edges(&ours),
         edges::heavy(&ours),
         sources::sources(tree),
+        modules::modules(tree),
         codes::codes(tree)?,
         packages::reasons(&tree.file("Cargo.toml")?.text),
         policy(tree)?,

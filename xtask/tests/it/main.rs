@@ -1,6 +1,6 @@
 //! The rules of the house, on this tree: one test for each, so that a failure says which.
 
-use xtask::tidy::{Finding, codes, edges, packages, policy, sources};
+use xtask::tidy::{Finding, codes, edges, modules, packages, policy, sources};
 use xtask::tree::Tree;
 use xtask::{cargo, steps};
 
@@ -23,6 +23,11 @@ fn heavy_crates_stay_where_they_belong() {
 #[test]
 fn every_source_is_finished_and_of_a_readable_size() {
     check(sources::sources(&Tree::read().unwrap()));
+}
+
+#[test]
+fn every_source_is_compiled() {
+    check(modules::modules(&Tree::read().unwrap()));
 }
 
 #[test]
