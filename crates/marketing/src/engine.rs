@@ -10,6 +10,7 @@ use postroom_jobs::Worker;
 use postroom_store::Store;
 
 use crate::lists::reconcile::Guard;
+use crate::mandate::Mandate;
 use crate::sends::{CrmRoles, Permits, Sender, SingleSender};
 use crate::suppressions::OnSuppress;
 use crate::sync::{SyncType, Window};
@@ -24,6 +25,7 @@ pub struct Engine {
     /// By the name that the configuration gives them.
     pub accounts: Arc<BTreeMap<String, Account>>,
     pub rules: Arc<Rules>,
+    pub mandate: Arc<Mandate>,
 }
 
 /// An account of the service.

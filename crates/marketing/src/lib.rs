@@ -35,6 +35,7 @@ pub mod forms;
 pub mod imports;
 pub mod keys;
 pub mod lists;
+pub mod mandate;
 pub mod mapping;
 pub mod people;
 pub mod person;

@@ -10,6 +10,7 @@ use postroom_core::{Code, Fault, Verdict};
 use serde_json::{Map, Value, json};
 
 use super::Dotdigital;
+use super::contact::needs_v3;
 use super::rows::{Document, Members};
 use crate::ask::Ask;
 use crate::date;
@@ -100,6 +101,9 @@ impl Dotdigital {
 
     /// Mails of one kind, in one call; an answer for each.
     async fn send_lot(&self, route: &'static str, mails: &[&SingleSend]) -> Vec<Result<(), Fault>> {
+        if route == MARKETING && !self.v3() {
+            return mails.iter().map(|_| Err(needs_v3("single mails of marketing campaigns"))).collect();
+        }
         let bodies: Value = mails.iter().map(|mail| mail_body(mail)).collect();
         let ask = Ask::post(route, &[]).json(&bodies).urgent();
         let results =

@@ -14,9 +14,13 @@ async fn everything_is_answered() {
         let server = good_server().await;
         let mut told = Told(Vec::new());
         tell(&server.client_with(|settings| settings.api = api), &mut told).await;
+        // The one thing that only the newer API has.
+        if api == Api::V2 {
+            told.0.retain(|(_, fault)| !fault.message.contains("single mails of marketing campaigns"));
+        }
         assert!(told.0.is_empty(), "{:#?}", told.0);
-        let v3 = server.whats().iter().filter(|what| what.contains("/contacts/v3")).count();
-        assert_eq!(v3 > 0, api == Api::V3);
+        let v3 = server.whats().iter().filter(|what| what.contains("/v3")).count();
+        assert_eq!(v3 > 0, api == Api::V3, "{:?}", server.whats());
     }
 }
 

@@ -93,6 +93,7 @@ impl Engine {
             let text = format!("{address:?} is no address; write the whole of it, as in anna@example.com");
             return Err(Fault::reject(Code::CONFIG_INVALID, text));
         }
+        self.may_work_now().await?;
         let (id, mut receipt) = self.begin_erasure(&address, actor).await?;
         let settled = self.erase_at_services(&address, &mut receipt).await?;
         self.erase_at_crm(&address, &mut receipt).await?;

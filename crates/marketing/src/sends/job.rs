@@ -5,7 +5,7 @@
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use postroom_core::{Fault, Ids, JobId, RunId};
 use postroom_jobs::{Claim, Done, NewJob, Worker, enqueue};
 use postroom_store::{Error, Tx};
@@ -24,6 +24,8 @@ use crate::sync::{Counts, Halt, SyncType, Turn};
 
 /// The kind of job.
 pub const KIND: &str = "marketing.send";
+/// A request without a list is refused when it has none after so long.
+const LISTS_COME: SignedDuration = SignedDuration::from_hours(1);
 /// Steps of one job; a send takes about ten.
 const STEPS: usize = 100;
 
@@ -78,9 +80,9 @@ impl Engine {
     pub async fn go_on(&self, id: Uuid, steps: usize) -> Result<bool, Fault> {
         let Some(mut send) = self.campaign_send(id).await? else { return Ok(true) };
         let Some(account) = self.account(&send.account).cloned() else { return Ok(true) };
-        let connected = match self.connect(&account).await {
+        let connected = match self.permitted(&account).await {
             Ok(connected) => connected,
-            // The account's own state says so; the next scan wakes it again.
+            // The account's own state says so, or safe mode; the next scan wakes it again.
             Err(fault) => {
                 tracing::warn!(event = "marketing.send_waits", send = %id, code = %fault.code, "A send waits: {fault}");
                 return Ok(true);
@@ -173,6 +175,9 @@ async fn act(turn: &mut Turn, send: CampaignSend) -> Result<Next, Halt> {
 }
 
 async fn validate(turn: &mut Turn, mut send: CampaignSend) -> Result<Next, Halt> {
+    if !request::names_lists(turn, send.id).await? && is_young(turn, &send) {
+        return await_lists(turn, send).await;
+    }
     let fit = request::read(turn, &send).await?;
     if !fit.request.repeats && fit.campaign.sent.is_some() {
         mailed_there(turn, fit.campaign.id.0).await?;
@@ -182,6 +187,22 @@ async fn validate(turn: &mut Turn, mut send: CampaignSend) -> Result<Next, Halt>
     send.details.request = fit.request;
     send.take(Event::Fit);
     Ok(Next::Go(fill::save(turn, "marketing.send_fit", send).await?))
+}
+
+/// Whether its row was made so short a time ago that its lists may still be tied to it.
+fn is_young(turn: &Turn, send: &CampaignSend) -> bool {
+    send.details.asked.is_some_and(|asked| turn.now().duration_since(asked) < LISTS_COME)
+}
+
+/// A list is tied to a row that is there, so a row that is made as *Requested* has none at first. Each scan looks again.
+async fn await_lists(turn: &Turn, mut send: CampaignSend) -> Result<Next, Halt> {
+    if send.details.awaits_lists {
+        return Ok(Next::Rest(send));
+    }
+    send.details.awaits_lists = true;
+    let text = "the request names no list yet: add the lists that the campaign is to go to";
+    send.details.error = Some(text.to_owned());
+    Ok(Next::Rest(fill::save(turn, "marketing.send_awaits_lists", send).await?))
 }
 
 /// Whom the campaign went to by the service's own account, sends that were made there included.

@@ -173,6 +173,7 @@ enum Decided {
 
 /// The gate and the intent in one unit; then, at once, the call.
 async fn intend(turn: &mut Turn, send: CampaignSend) -> Result<Next, Halt> {
+    turn.engine.may_work_now().await?;
     let at = turn.account.service.server_time().await?;
     let (rules, now) = (turn.engine.rules.clone(), turn.now());
     let unit = turn.engine.store.write("marketing.send_intent", move |tx| {

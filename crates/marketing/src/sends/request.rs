@@ -158,6 +158,12 @@ fn split(row: &Record) -> Result<Option<SplitAsk>, Fault> {
     }
 }
 
+/// Whether a request names a list, any list.
+pub(super) async fn names_lists(turn: &Turn, send: Uuid) -> Result<bool, Fault> {
+    let pair = Link::new(LISTS, "listid", "listid", "pair").filter(Filter::eq("esc_emailsendid", send));
+    Ok(!turn.engine.crm.query(&Query::of("list").select(&["listid"]).link(pair).top(1)).await?.is_empty())
+}
+
 /// The lists of a request, in the order of their ids.
 async fn lists(turn: &Turn, send: Uuid) -> Result<Vec<Target>, Fault> {
     let pair = Link::new(LISTS, "listid", "listid", "pair").filter(Filter::eq("esc_emailsendid", send));

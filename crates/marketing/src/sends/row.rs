@@ -39,6 +39,8 @@ pub struct CampaignSend {
 #[serde(default)]
 pub struct Details {
     pub request: Request,
+    /// It names no list yet: its lists can be tied to it only once its row is there.
+    pub awaits_lists: bool,
     /// Made before anything is done: names the single-use list.
     pub token: Uuid,
     /// The single-use list was asked for, and may be there.

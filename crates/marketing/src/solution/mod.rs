@@ -46,7 +46,7 @@ pub const PREFIX: &str = "esc";
 /// The publisher's option value prefix (10,000 to 99,999).
 pub const OPTION_PREFIX: i32 = 27_203;
 /// Major, minor, build, revision.
-pub const VERSION: &str = "1.0.0.1";
+pub const VERSION: &str = "1.0.0.2";
 
 /// The generations of the platform that differ in what the solution holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

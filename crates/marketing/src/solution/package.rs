@@ -150,10 +150,11 @@ fn entity(mut table: TableInfo, code: i32, era: Era) -> Entity {
     }
     table.schema_name = schema_name(&table.logical_name).to_owned();
     let extension = extended::all().iter().find(|extension| extension.table == table.logical_name);
+    let table_name = table.logical_name.clone();
     Entity {
         table,
         forms: extension.map(forms::of_extension).into_iter().collect(),
-        views: Vec::new(),
+        views: (table_name == "list").then(views::of_list).into_iter().collect(),
         ribbon,
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use jiff::Timestamp;
-use postroom_core::{Fault, Ids, RunId};
+use postroom_core::{Code, Fault, Ids, RunId};
 use postroom_jobs::{NewJob, enqueue};
 use postroom_store::sql::{Expr, ExprTrait, OnConflict, Query};
 use postroom_store::{Error, Tx};
@@ -78,8 +78,12 @@ impl Engine {
         }
     }
 
-    /// Begins what is due; answers how many runs that were.
+    /// Begins what is due; answers how many runs that were. In safe mode nothing is, not even what was asked for.
     pub async fn plan(&self) -> Result<u64, Fault> {
+        match self.may_leave().await {
+            Err(fault) if fault.code == Code::SAFE_MODE => return Ok(0),
+            open => open?,
+        }
         let mut begun = 0;
         for account in self.accounts.values() {
             let name = account.name.clone();

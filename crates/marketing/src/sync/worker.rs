@@ -88,7 +88,7 @@ impl Engine {
 
     /// Runs the flow; answers what was counted, also when it did not end well.
     async fn carry_out(&self, account: &Account, run: &Run) -> (Counts, Result<(), Halt>) {
-        let connected = match self.connect(account).await {
+        let connected = match self.permitted(account).await {
             Ok(connected) => connected,
             Err(fault) => return (run.counts.clone(), Err(fault.into())),
         };
@@ -107,6 +107,12 @@ impl Engine {
             }
         }
         (turn.counts, ended)
+    }
+
+    /// The account, when this connector may work.
+    pub(crate) async fn permitted(&self, account: &Account) -> Result<Connected, Fault> {
+        self.may_work().await?;
+        self.connect(account).await
     }
 
     fn turn(&self, account: &Account, run: &Run, connected: Connected) -> Turn {

@@ -99,7 +99,7 @@ async fn everything_is_made_once(on: On) {
     assert_eq!(count(crm, "systemform").await, solution.entities.len());
     assert_eq!((count(crm, "appmodule").await, count(crm, "webresource").await), (1, 1));
     let buttons = solution.entities.iter().filter(|entity| entity.ribbon.is_some()).count();
-    assert_eq!((buttons, count(crm, "ribbondiff").await), (5, 5));
+    assert_eq!((buttons, count(crm, "ribbondiff").await), (6, 6));
     for role in Role::ALL {
         let held =
             crm.query(&Query::of("roleprivileges").filter(Filter::eq("roleid", role.id()))).await.unwrap();

@@ -18,6 +18,7 @@ use postroom_marketing::engine::{Account, Rules, Settings};
 use postroom_marketing::solution::Era;
 use postroom_marketing::solution::install::{Done, Order, install};
 use postroom_marketing::solution::look::look;
+use postroom_marketing::mandate::{Mandate, Open};
 use postroom_marketing::solution::mark::Connector;
 use postroom_marketing::sync::{Counts, Run, RunState, SyncType, Turn, run};
 use postroom_sandbox::dotdigital::{Dotdigital as StandIn, Options as Service, Region};
@@ -56,6 +57,11 @@ pub fn start() -> Timestamp {
     "2024-11-04T08:00:00Z".parse().unwrap()
 }
 
+/// The connector that installed the solution.
+pub fn connector() -> Connector {
+    Connector { id: "test".to_owned(), name: "https://postroom.example".to_owned() }
+}
+
 /// A database with the CRM and the solution in it, made once for each kind and each generation's solution.
 async fn database(on: On) -> Database {
     static MADE: [Template; 3] = [const { Template::new() }; 3];
@@ -68,8 +74,7 @@ async fn database(on: On) -> Database {
         let store = Store::open(&url, &Options::default(), &areas()).await.unwrap();
         let crm = Embedded::open(store, Clock::manual(start())).await.unwrap();
         let standing = look(&crm, Some(on.era())).await.unwrap();
-        let connector = Connector { id: "test".to_owned(), name: "https://postroom.example".to_owned() };
-        let order = Order { connector, now: start(), job: Uuid::from_u128(1), take_over: false };
+        let order = Order { connector: connector(), now: start(), job: Uuid::from_u128(1), take_over: false };
         assert_eq!(install(&crm, &standing, &order).await.unwrap(), Done::Installed);
     };
     match on {
@@ -163,6 +168,7 @@ impl Lab {
             crm: door::port(&crm, &clock, on, &switches).await,
             accounts: Arc::new(BTreeMap::from([(ACCOUNT.to_owned(), account)])),
             rules: Arc::new(quick()),
+            mandate: Arc::new(Mandate::new(connector(), Open)),
         };
         Lab { crm, world, clock, engine, door: switches, on, database }
     }

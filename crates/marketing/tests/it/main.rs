@@ -49,6 +49,7 @@ mod imports;
 mod install;
 mod lab;
 mod lists;
+mod mandate;
 mod newcomers;
 mod office;
 mod package;

@@ -163,6 +163,7 @@ impl Operations {
         let mut mails = self.admitted(actor, &seen, &addresses, dry_run).await?;
         let going: Vec<usize> = (0..mails.len()).filter(|place| mails[*place].state == "would_go").collect();
         if !dry_run && !going.is_empty() {
+            engine.may_work_now().await?;
             let content = content(&found)?;
             let sends: Vec<SingleSend> = going
                 .iter()

@@ -8,10 +8,11 @@ use postroom_marketing::solution::{Era, VERSION, package};
 use postroom_operations::{SolutionAsk, SolutionView};
 use serde_json::json;
 
-use crate::app::{App, host_name};
+use crate::app::App;
 use crate::cli::{ExportSolutionArgs, Globals, InstallSolutionArgs, SolutionCommand, UninstallSolutionArgs};
 use crate::commands::actor;
 use crate::report::{CliError, Exit, Output, Progress};
+use crate::wiring::marketing::called;
 
 /// Missing definitions that are named one by one.
 const NAMED: usize = 20;
@@ -61,8 +62,7 @@ pub fn export(arguments: &ExportSolutionArgs, out: &mut Output) -> Result<Exit, 
 }
 
 fn ask(app: &App, era: Option<Era>, take_over: bool, dry_run: bool) -> SolutionAsk {
-    let page = app.config.http.public_url.as_ref().map(ToString::to_string);
-    SolutionAsk { called: page.unwrap_or_else(host_name), era, take_over, dry_run }
+    SolutionAsk { called: called(&app.config), era, take_over, dry_run }
 }
 
 async fn install(

@@ -3,22 +3,27 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use jiff::SignedDuration;
 use postroom_core::marketing::{Marketing, Polling};
-use postroom_core::{Clock, Code, Ids, Secret};
+use postroom_core::{Clock, Code, Fault, Ids, Secret, Verdict};
 use postroom_crm::sign_in::{Connection, Proxy};
 use postroom_dotdigital::{Api, Credentials, Dotdigital, Settings};
 use postroom_marketing::Engine;
 use postroom_marketing::engine::{self, Rules, Scope};
 use postroom_marketing::lists::reconcile::Guard;
+use postroom_marketing::mandate::{Mandate, Outlet};
+use postroom_marketing::solution::mark::Connector;
 use postroom_marketing::suppressions::OnSuppress;
 use postroom_marketing::sync::Window;
 use postroom_marketing::{events, forms};
+use postroom_store::Store;
+use postroom_tracking::settings;
 
 use super::outgoing::{pin, secret};
-use crate::app::App;
+use crate::app::{App, host_name};
 use crate::config::{
-    self, ConsentWord, EventKind, EventRules, FormRules, IpWord, OnSuppressWord, ScopeWord, ServiceAccount,
+    self, Config, ConsentWord, EventKind, EventRules, FormRules, IpWord, OnSuppressWord, ScopeWord, ServiceAccount,
     ServiceApi, Span,
 };
 use crate::report::CliError;
@@ -40,7 +45,34 @@ pub async fn engine(app: &App) -> Result<Engine, CliError> {
         crm: app.filing.crm.clone(),
         accounts: Arc::new(accounts),
         rules: Arc::new(rules(marketing)),
+        mandate: Arc::new(Mandate::new(connector(app), SafeMode(app.store.clone()))),
     })
+}
+
+/// What this installation is to an organisation.
+fn connector(app: &App) -> Connector {
+    Connector { id: app.filing.rules.installation.to_string(), name: called(&app.config) }
+}
+
+/// What people call this connector: the address of its pages, or its host.
+pub fn called(config: &Config) -> String {
+    config.http.public_url.as_ref().map_or_else(host_name, ToString::to_string)
+}
+
+/// Shut while the database is in safe mode.
+struct SafeMode(Store);
+
+#[async_trait]
+impl Outlet for SafeMode {
+    async fn open(&self) -> Result<(), Fault> {
+        match settings::get(&self.0, settings::SAFE_MODE).await?.as_deref() {
+            Some("on") => {
+                let text = "this database came from a backup, and nothing leaves until somebody runs: postroom reconcile";
+                Err(Fault::new(Verdict::Hold, Code::SAFE_MODE, text))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// The client of one account.

@@ -60,7 +60,7 @@ fn story(first: &House, second: Option<&House>) {
     let told = state(first, "installed");
     assert_eq!(
         (&told["registered"]["version"], &told["registered"]["managed"]),
-        (&json!("1.0.0.1"), &json!(true))
+        (&json!("1.0.0.2"), &json!(true))
     );
     assert_eq!(first.one(&["solution", "install"])["outcome"], json!("unchanged"));
     assert_eq!(first.one(&["solution", "upgrade"])["outcome"], json!("unchanged"));
@@ -126,8 +126,8 @@ fn killed_in_the_middle() {
 fn exported() {
     let house = House::quiet("");
     let said = house.one(&["solution", "export"]);
-    assert_eq!(said["file"], json!("EmailServiceConnector_1_0_0_1_365.zip"));
-    assert!(house.path("EmailServiceConnector_1_0_0_1_365.zip").exists());
+    assert_eq!(said["file"], json!("EmailServiceConnector_1_0_0_2_365.zip"));
+    assert!(house.path("EmailServiceConnector_1_0_0_2_365.zip").exists());
     for generation in ["2011", "2013", "2015", "2016", "365"] {
         let file = house.path(&format!("{generation}.zip"));
         let path = file.to_string_lossy();

@@ -11,6 +11,8 @@ use postroom_core::{Change, ChangeSet, Clock, Code, Ids, Query, Record, RecordRe
 use postroom_dotdigital::{Credentials, Dotdigital, Settings};
 use postroom_marketing::Engine;
 use postroom_marketing::engine::{Account, Rules, Scope as Whose, Settings as AccountSettings};
+use postroom_marketing::mandate::{Mandate, Open};
+use postroom_marketing::solution::mark::Connector;
 use postroom_marketing::sync::run::{self, Ending};
 use postroom_marketing::sync::{Counts, Reject, Run, RunState, Side, SyncType};
 use postroom_operations::marketing::Duty;
@@ -40,6 +42,7 @@ pub fn engine(filing: &Filing, service: Option<&str>) -> Engine {
         let account = Account { name: "main".to_owned(), service, settings: Arc::new(settings) };
         accounts.insert("main".to_owned(), account);
     }
+    let connector = Connector { id: filing.rules.installation.to_string(), name: "postroom".to_owned() };
     Engine {
         store: filing.store.clone(),
         clock: filing.clock.clone(),
@@ -50,6 +53,7 @@ pub fn engine(filing: &Filing, service: Option<&str>) -> Engine {
             polling: Polling { first: SignedDuration::ZERO, longest: SignedDuration::ZERO },
             ..Rules::default()
         }),
+        mandate: Arc::new(Mandate::new(connector, Open)),
     }
 }
 

@@ -92,7 +92,14 @@ impl Engine {
     /// Sends these single mails, as far as they may go now.
     async fn send_singles(&self, account: &str, ids: &[Uuid]) -> Result<(), Fault> {
         let Some(account) = self.account(account).cloned() else { return Ok(()) };
-        let connected = self.connect(&account).await?;
+        let connected = match self.permitted(&account).await {
+            Ok(connected) => connected,
+            // The next scan wakes them again.
+            Err(fault) => {
+                tracing::warn!(event = "marketing.singles_wait", count = ids.len(), code = %fault.code, "Single mails wait: {fault}");
+                return Ok(());
+            }
+        };
         let turn = self.send_turn(account, connected, Uuid::nil());
         let these = ids.to_vec();
         let singles = turn.read(move |tx| async move { row::these(tx, &these).await }.boxed()).await?;
@@ -180,6 +187,7 @@ async fn send(turn: &Turn, singles: Vec<Single>) -> Result<(), Fault> {
     if singles.is_empty() {
         return Ok(());
     }
+    turn.engine.may_work_now().await?;
     let mut singles = standard::ready(turn, singles).await?;
     let at = turn.account.service.server_time().await?;
     let account = turn.account.name.clone();

@@ -4,7 +4,7 @@ use postroom_core::metadata::Label;
 use postroom_formats::solution::Form;
 use postroom_formats::xml::Element;
 
-use super::{braced, labelled, named, new};
+use super::{braced, labelled, named, new, views};
 use crate::solution::definitions::id;
 use crate::solution::extended::Extension;
 use crate::solution::{By, Column, Kind, Table};
@@ -34,10 +34,15 @@ fn form(table: &str, name: &str, about: &str, columns: &[&Column]) -> Form {
     let (asked, told): (Vec<&Column>, Vec<&Column>) =
         columns.iter().copied().partition(|column| column.by != By::Connector || column.name == "esc_name");
     let sections = [("general", "General", asked), ("service", "Email Service", told)];
-    let sections = sections
+    let mut sections: Vec<Element> = sections
         .iter()
         .filter(|(.., columns)| !columns.is_empty())
-        .map(|(word, label, columns)| section(table, word, label, columns));
+        .map(|(word, label, columns)| section(table, word, label, columns))
+        .collect();
+    if table == "esc_emailsend" {
+        // Above what the connector tells: a send without a list mails nobody.
+        sections.insert(1, lists(table));
+    }
     let column = new("column").attribute("width", "100%").with(new("sections").with_all(sections));
     let tab = new("tab")
         .attribute("name", "tab_email")
@@ -53,6 +58,32 @@ fn form(table: &str, name: &str, about: &str, columns: &[&Column]) -> Form {
         active: true,
         body: new("form").with(new("tabs").with(tab)),
     }
+}
+
+/// The lists of a send, to be added to and taken from.
+fn lists(table: &str) -> Element {
+    let parameter = |name: &str, value: String| Element::leaf("", name, value);
+    let parameters = new("parameters")
+        .with(parameter("ViewId", braced(views::LISTS)))
+        .with(parameter("IsUserView", "false".to_owned()))
+        .with(parameter("RelationshipName", "esc_emailsend_list".to_owned()))
+        .with(parameter("TargetEntityType", "list".to_owned()))
+        .with(parameter("AutoExpand", "Fixed".to_owned()))
+        .with(parameter("RecordsPerPage", "10".to_owned()))
+        .with(parameter("EnableQuickFind", "false".to_owned()))
+        .with(parameter("EnableViewPicker", "false".to_owned()));
+    let control = new("control")
+        .attribute("id", "lists")
+        .attribute("classid", SUBGRID)
+        .attribute("indicationOfSubgrid", "true")
+        .with(parameters);
+    let cell = new("cell")
+        .attribute("id", braced(&format!("cell:{table}.lists")))
+        .attribute("rowspan", "6")
+        .attribute("colspan", "2")
+        .with(labelled("labels", "label", "Marketing Lists"))
+        .with(control);
+    shell(table, "lists", "Marketing Lists", vec![new("row").with(cell)])
 }
 
 fn section(table: &str, word: &str, label: &str, columns: &[&Column]) -> Element {
@@ -73,7 +104,10 @@ fn section(table: &str, word: &str, label: &str, columns: &[&Column]) -> Element
             }
         }
     }
-    let rows = rows.into_iter().map(|cells| new("row").with_all(cells));
+    shell(table, word, label, rows.into_iter().map(|cells| new("row").with_all(cells)).collect())
+}
+
+fn shell(table: &str, word: &str, label: &str, rows: Vec<Element>) -> Element {
     new("section")
         .attribute("name", format!("section_{word}"))
         .attribute("id", braced(&format!("section:{table}:{word}")))
@@ -100,6 +134,9 @@ fn cell(table: &str, column: &Column, long: bool) -> Element {
     }
     cell.with(labelled("labels", "label", column.label)).with(control)
 }
+
+/// The platform's class of grids in a form.
+const SUBGRID: &str = "{E7A81278-8635-4d9e-8D4D-59480B391C5B}";
 
 /// The platform's classes of controls.
 fn class(kind: Kind) -> &'static str {

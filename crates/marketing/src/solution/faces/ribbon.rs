@@ -44,6 +44,14 @@ const BUTTONS: &[Button] = &[
         tables: &["list", "esc_emailcampaign"],
     },
     Button {
+        word: "request",
+        label: "Send",
+        tip: "Ask the connector to send this, now or at its time.",
+        function: "esc.requests.request",
+        asks: ("esc_emailsend", "Write"),
+        tables: &["esc_emailsend"],
+    },
+    Button {
         word: "sendone",
         label: "Send",
         tip: "Ask the connector to send an e-mail campaign to this person.",

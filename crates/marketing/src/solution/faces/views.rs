@@ -33,6 +33,38 @@ pub fn of(table: &Table) -> Vec<View> {
     SORTS.iter().map(|sort| view(table, sort)).collect()
 }
 
+/// What the view of [`of_list`] is called in ids.
+pub const LISTS: &str = "view:list:email";
+
+/// One more view of the platform's lists: those that mail can be sent to.
+pub fn of_list() -> View {
+    let columns = ["listname", "createdfromcode", "type", "membercount"];
+    let attribute = |name: &str| new("attribute").attribute("name", name);
+    let is = |name: &str, value: &str| {
+        new("condition").attribute("attribute", name).attribute("operator", "eq").attribute("value", value)
+    };
+    let fit = new("filter")
+        .attribute("type", "and")
+        .with(is("statecode", "0"))
+        .with(is("esc_activatedforemail", "1"));
+    let entity = new("entity")
+        .attribute("name", "list")
+        .with_all(columns.map(attribute))
+        .with(attribute("listid"))
+        .with(new("order").attribute("attribute", "listname").attribute("descending", "false"))
+        .with(fit);
+    View {
+        id: id(LISTS),
+        names: Label::english("Marketing Lists for E-mail"),
+        descriptions: Label::default(),
+        kind: 0,
+        is_default: false,
+        quick_find: false,
+        fetch: Some(fetch_of(entity)),
+        layout: Some(grid("listid", "listname", &columns)),
+    }
+}
+
 fn view(table: &Table, sort: &Sort) -> View {
     let shown = shown(table);
     View {
@@ -86,6 +118,10 @@ fn fetch(table: &Table, sort: &Sort, shown: &[&Column]) -> Element {
         let words = new("filter").attribute("type", "or").attribute("isquickfindfields", "1");
         entity = entity.with(words.with_all(searched.map(like)));
     }
+    fetch_of(entity)
+}
+
+fn fetch_of(entity: Element) -> Element {
     new("fetch")
         .attribute("version", "1.0")
         .attribute("output-format", "xml-platform")
@@ -98,15 +134,20 @@ fn text(column: &Column) -> bool {
 }
 
 fn layout(table: &Table, shown: &[&Column]) -> Element {
-    let cell = |name: &str, width: &str| new("cell").attribute("name", name).attribute("width", width);
-    let row = new("row")
-        .attribute("name", "result")
-        .attribute("id", table.id())
-        .with(cell("esc_name", "200"))
-        .with_all(shown.iter().map(|column| cell(column.name, "125")));
+    let columns: Vec<&str> =
+        std::iter::once("esc_name").chain(shown.iter().map(|column| column.name)).collect();
+    grid(&table.id(), "esc_name", &columns)
+}
+
+/// The columns of a view; the first is the name.
+fn grid(id: &str, name: &str, columns: &[&str]) -> Element {
+    let width = |column: &str| if column == name { "200" } else { "125" };
+    let cell = |column: &&str| new("cell").attribute("name", *column).attribute("width", width(column));
+    let row =
+        new("row").attribute("name", "result").attribute("id", id).with_all(columns.iter().map(cell));
     new("grid")
         .attribute("name", "resultset")
-        .attribute("jump", "esc_name")
+        .attribute("jump", name)
         .attribute("select", "1")
         .attribute("icon", "1")
         .attribute("preview", "1")

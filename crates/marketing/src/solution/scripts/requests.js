@@ -6,7 +6,8 @@ var esc = esc || {};
 esc.requests = (function () {
     "use strict";
 
-    // The option "Requested" of esc_sendstatus.
+    // Options of esc_sendstatus.
+    var DRAFT = 272030000;
     var REQUESTED = 272030001;
     var PERSON = { contact: "esc_contactid", lead: "esc_leadid", account: "esc_accountid" };
     var RECORD_TYPE = { contact: 272030000, lead: 272030001, account: 272030002 };
@@ -65,28 +66,69 @@ esc.requests = (function () {
         return lookup(values, PERSON[table], row);
     }
 
+    // Gives a column of the row a value. An open form that has the column is saved with it, so that nothing typed there is lost.
+    function give(table, chosen, column, value) {
+        var above = chosen && chosen.length;
+        var attribute = above ? null : Xrm.Page.getAttribute(column);
+        if (attribute) {
+            attribute.setValue(value);
+            return Xrm.Page.data.entity.save();
+        }
+        var id = above ? chosen[0].Id : Xrm.Page.data.entity.getId();
+        if (Xrm.WebApi && Xrm.WebApi.updateRecord) {
+            var values = {};
+            values[column] = value;
+            return Xrm.WebApi.updateRecord(table, plain(id), values);
+        }
+        // Older clients have no call that writes: a form has the column and the button, too.
+        if (above && Xrm.Utility && Xrm.Utility.openEntityForm) {
+            return Xrm.Utility.openEntityForm(table, id);
+        }
+        return window.alert("Choose the form Email Marketing of this row, and press the button there.");
+    }
+
+    function plain(id) {
+        return id.replace(/[{}]/g, "");
+    }
+
+    // A draft that goes to this list, then its form. Lists are tied to a row that is there.
+    function draftTo(list, values) {
+        return Xrm.WebApi.createRecord("esc_emailsend", values).then(function (made) {
+            var api = Xrm.Page.context.getClientUrl() + "/api/data/v9.0/";
+            var request = new XMLHttpRequest();
+            request.open("POST", api + "esc_emailsends(" + made.id + ")/esc_emailsend_list/$ref", true);
+            request.setRequestHeader("Content-Type", "application/json");
+            request.setRequestHeader("OData-Version", "4.0");
+            // Without the list it can be added on the form.
+            request.onloadend = function () {
+                Xrm.Navigation.openForm({ entityName: "esc_emailsend", entityId: made.id });
+            };
+            request.send(JSON.stringify({ "@odata.id": api + "lists(" + plain(list.id) + ")" }));
+        });
+    }
+
     return {
         // The row is the list itself: the connector looks for lists that ask for it.
         syncNow: function (table, chosen) {
-            if (!chosen || !chosen.length) {
-                Xrm.Page.getAttribute("esc_syncrequested").setValue(true);
-                return Xrm.Page.data.entity.save();
-            }
-            if (Xrm.WebApi && Xrm.WebApi.updateRecord) {
-                return Xrm.WebApi.updateRecord(table, chosen[0].Id, { esc_syncrequested: true });
-            }
-            // Older clients have no call that writes: the form has the button, too.
-            return Xrm.Utility.openEntityForm(table, chosen[0].Id);
+            return give(table, chosen, "esc_syncrequested", true);
         },
 
-        // The lists of a send are chosen on its form, as there may be many.
+        // A draft: its lists are chosen on its form, where the button is that asks for it to be sent.
         send: function (table, chosen) {
             var row = about(table, chosen);
-            var values = { esc_name: row.name, esc_sendstatus: REQUESTED };
+            var values = { esc_name: row.name, esc_sendstatus: DRAFT };
             if (table === "esc_emailcampaign") {
                 lookup(values, "esc_emailcampaignid", row);
             }
+            if (table === "list" && Xrm.WebApi && Xrm.WebApi.createRecord) {
+                return draftTo(row, values);
+            }
             return open("esc_emailsend", values);
+        },
+
+        // The draft as it stands, with its lists.
+        request: function (table, chosen) {
+            return give(table, chosen, "esc_sendstatus", REQUESTED);
         },
 
         sendOne: function (table, chosen) {

@@ -181,6 +181,7 @@ const CUT_ELSEWHERE: &[&str] = &[
     "marketing.send_ended",
     "marketing.send_list_kept",
     "marketing.send_failed",
+    "marketing.send_awaits_lists",
     "marketing.send_held",
     "marketing.send_intent",
     "marketing.send_last_off",
