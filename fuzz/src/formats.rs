@@ -12,7 +12,10 @@ use postroom_formats::soap::envelope::Envelope;
 use postroom_formats::soap::operation::{Answer, Operation};
 use postroom_formats::soap::reply;
 use postroom_formats::soap::{Generation, crm4, discovery, dotdigital, fault::Fault, metadata, trust};
-use postroom_formats::{dsn, fetchxml, gzip, html, tnef, xml};
+use postroom_formats::csv::{self, Table};
+use postroom_formats::notes_name::NotesName;
+use postroom_formats::x509::Certificate;
+use postroom_formats::{auth_results, dsn, fetchxml, gzip, html, journal, restamp, solution, tnef, xml};
 
 /// What the fuzzer calls with its bytes.
 pub type Entry = fn(&[u8]);
@@ -31,6 +34,13 @@ pub const TARGETS: &[(&str, Entry)] = &[
     ("trust", tokens),
     ("ntlm", ntlm),
     ("gzip", packed),
+    ("journal", journalled),
+    ("results", results),
+    ("restamp", restamped),
+    ("csv", table),
+    ("notes", names),
+    ("x509", certificate),
+    ("solution", archive),
 ];
 
 /// Reads a mail and everything that can be asked of it.
@@ -206,4 +216,60 @@ pub fn packed(data: &[u8]) {
         }
         Err(gzip::Error::Broken) => assert_eq!(much, Err(gzip::Error::Broken), "what is broken stays so"),
     }
+}
+
+/// A mail in a journal: what it was sent with, and the mail itself.
+pub fn journalled(data: &[u8]) {
+    let Some(found) = journal::unwrap(data) else { return };
+    let addresses = found.to.iter().chain(&found.from);
+    for address in addresses {
+        assert!(!address.contains(['\r', '\n']), "an address is one line: {address:?}");
+    }
+}
+
+/// What a server says of a mail's sender.
+pub fn results(data: &[u8]) {
+    let fields = scan_headers(data);
+    let found = auth_results::read(&fields.headers, &["mx.corp.example"]);
+    let genuine = found.map(|found| (found.server.to_ascii_lowercase(), found.author_is_genuine()));
+    assert!(genuine.is_none_or(|(server, _)| server == "mx.corp.example"), "only the named server is believed");
+}
+
+/// Gives a mail another subject. Doing it twice changes nothing more.
+pub fn restamped(data: &[u8]) {
+    let Ok(stamped) = restamp::subject(data, "Offer [CRM:1]") else { return };
+    let again = restamp::subject(&stamped, "Offer [CRM:1]");
+    assert_eq!(again.as_deref(), Ok(stamped.as_ref()), "a stamped mail is as it is to be");
+}
+
+/// A table in a file: each of its rows, written, reads back.
+pub fn table(data: &[u8]) {
+    let table = Table::read(data);
+    // A row of one empty cell is a blank line, which is none, and a mark of the byte order at the begin is none of the text.
+    let sound = |cells: &&Vec<String>| cells.len() > 1 && !cells[0].starts_with('\u{feff}');
+    for cells in table.rows.iter().filter(sound) {
+        let cells: Vec<&str> = cells.iter().map(String::as_str).collect();
+        let again = Table::read(csv::row(&cells).as_bytes());
+        assert_eq!(again.head, cells, "a row that was read can be written");
+    }
+}
+
+/// A name of Notes in any of its forms; they are names of one person.
+pub fn names(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let Some(name) = NotesName::parse(&text) else { return };
+    let _ = (name.common().len(), name.domain().map(str::len), name.abbreviated(), name.ldap());
+    assert!(!name.key().is_empty(), "a name has a key");
+}
+
+/// A server's certificate.
+pub fn certificate(data: &[u8]) {
+    let read = Certificate::read(data);
+    assert_eq!(read.days_left(Timestamp::UNIX_EPOCH).is_some(), read.not_after.is_some());
+}
+
+/// A solution file.
+pub fn archive(data: &[u8]) {
+    let limits = solution::Limits::default();
+    let _ = solution::read(data, &limits);
 }

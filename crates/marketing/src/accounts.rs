@@ -10,7 +10,9 @@ use postroom_store::{Error, Insert, Tx};
 
 use crate::engine::{Account, Engine};
 use crate::keys;
+use crate::sends::cut;
 use crate::solution::options::Set;
+use crate::sync::SyncType;
 
 /// An account that is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,7 +107,7 @@ impl Engine {
         }
         let said = account.service.account().await;
         if let Err(fault) = &said {
-            self.note(&account.name, state_of(fault), Some(fault.message.clone())).await?;
+            self.note_trouble(account, fault).await?;
         }
         let said = said?;
         let connected = Connected::new(region(&said.endpoint), said.id);
@@ -184,6 +186,40 @@ impl Engine {
         Ok(noted?)
     }
 
+    /// Notes what keeps an account from working, here and in the CRM's row, where users look. The CRM may be away: then only here.
+    pub(crate) async fn note_trouble(&self, account: &Account, fault: &Fault) -> Result<(), Fault> {
+        let state = state_of(fault);
+        self.note(&account.name, state, Some(fault.message.clone())).await?;
+        let name = account.name.clone();
+        let kept = self.store.read(move |tx| async move { known(tx, &name).await }.boxed()).await;
+        let kept: Known = kept.map_err(|error: Error| Fault::from(error))?;
+        let label = match state {
+            "bad_credentials" => "Bad credentials",
+            "wrong_region" => "Wrong region",
+            _ => "Unreachable",
+        };
+        if let Some(connected) = kept.connected {
+            let row = Record::new(connected.row())
+                .with("esc_connectionstatus", Set::ConnectionStatus.value(label).expect("a label of the set"))
+                .with("esc_lasterror", cut(&fault.message, 4000));
+            self.tell_row(row).await;
+        }
+        Ok(())
+    }
+
+    /// Tells the CRM's row that people were brought in step.
+    pub(crate) async fn note_synchronised(&self, connected: &Connected) {
+        let now = self.clock.now();
+        self.tell_row(Record::new(connected.row()).with("esc_lastsynchronised", now)).await;
+    }
+
+    async fn tell_row(&self, row: Record) {
+        let sets = vec![ChangeSet { changes: vec![Change::Update(row)] }];
+        if let Err(fault) = self.crm.apply(sets).await.pop().expect("an answer for each set") {
+            tracing::warn!(event = "marketing.account_untold", code = %fault.code, "The CRM did not take how an account stands: {fault}");
+        }
+    }
+
     /// The account's row in the CRM, made or brought up to date.
     async fn tell_crm(
         &self,
@@ -200,10 +236,26 @@ impl Engine {
             .with("esc_serviceaccountid", connected.id)
             .with("esc_region", region)
             .with("esc_apiendpoint", said.endpoint.as_str())
-            .with("esc_connectionstatus", status("Connected"));
+            .with("esc_connectionstatus", status("Connected"))
+            .with("esc_lasterror", Value::Null)
+            .with("esc_isdefault", self.accounts.keys().next() == Some(&account.name))
+            .with("esc_onsuppress", account.settings.on_suppress.option())
+            .with("esc_syncsettings", intervals(account).to_string())
+            .with("esc_syncintervalminutes", minutes(account, SyncType::Contacts));
         let sets = vec![ChangeSet { changes: vec![Change::Upsert(row)] }];
         self.crm.apply(sets).await.pop().expect("an answer for each set").map(drop)
     }
+}
+
+/// Between two runs by themselves; `None` when it runs only when asked.
+fn minutes(account: &Account, sync_type: SyncType) -> Option<i64> {
+    account.settings.every(sync_type).map(|every| i64::max(every.as_mins(), 1))
+}
+
+/// Minutes between the runs of each sync type, as users see them.
+fn intervals(account: &Account) -> serde_json::Value {
+    let all = SyncType::ALL.iter().map(|sync_type| (sync_type.to_string(), minutes(account, *sync_type).into()));
+    serde_json::Value::Object(all.collect())
 }
 
 fn another_account() -> Fault {

@@ -21,6 +21,9 @@ const ASK: Duration = Duration::from_secs(2);
 /// How often it may be asked after without having moved or ended: an hour's worth.
 const PATIENCE: u32 = 1800;
 
+/// What the file of a version holds besides definitions: it comes whole, whatever changed in it.
+const REPLACED: &[&str] = &["security roles", "forms", "views", "buttons", "navigation", "app"];
+
 /// What is wanted.
 #[derive(Debug, Clone)]
 pub struct SolutionAsk {
@@ -46,6 +49,8 @@ pub struct SolutionView {
     /// Definitions that are there, and those that are missing, by name: `table esc_form`.
     pub present: usize,
     pub missing: Vec<String>,
+    /// What an upgrade puts in the place of what is there, besides the definitions that are missing.
+    pub replaced: &'static [&'static str],
     /// The connector that works on the organisation.
     pub connector: Option<Mark>,
     /// Why nothing may be installed, when nothing may.
@@ -77,6 +82,7 @@ impl SolutionView {
             generation: standing.era.to_string(),
             present: standing.plan.present,
             missing: standing.plan.steps.iter().map(|step| step.name()).collect(),
+            replaced: if standing.state() == State::Outdated { REPLACED } else { &[] },
             connector: standing.mark.clone(),
             refused,
             clashes: standing.plan.clashes.clone(),

@@ -4,6 +4,7 @@
 
 mod calls;
 mod contract;
+mod described;
 mod faults;
 mod imports;
 mod server;

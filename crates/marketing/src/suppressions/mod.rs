@@ -32,6 +32,7 @@ use postroom_store::Error;
 use postroom_store::sql::{Expr, ExprTrait, Query};
 
 use crate::people::Flags;
+use crate::solution::options::Set;
 use crate::sync::{Halt, Turn};
 
 /// What a suppression changes on the CRM's records (`esc_onsuppress`).
@@ -53,6 +54,17 @@ impl OnSuppress {
             OnSuppress::Email => &["donotemail"],
             OnSuppress::Both => &["donotbulkemail", "donotemail"],
         }
+    }
+
+    /// The option of `esc_onsuppress`.
+    pub fn option(self) -> i32 {
+        let label = match self {
+            OnSuppress::Nothing => "Do nothing",
+            OnSuppress::BulkEmail => "Set donotbulkemail",
+            OnSuppress::Email => "Set donotemail",
+            OnSuppress::Both => "Set both",
+        };
+        Set::OnSuppress.value(label).expect("a label of the set")
     }
 
     /// Whether a record says all that a suppression would make it say.

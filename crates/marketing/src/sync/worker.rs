@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::run::{self, Counts, Ending, Run, RunState};
 use super::{Halt, SyncType, Turn};
-use crate::accounts::{self, Connected};
+use crate::accounts::Connected;
 use crate::engine::{Account, Engine};
 
 /// The kind of job.
@@ -100,11 +100,12 @@ impl Engine {
         if let Err(Halt::Fault(fault)) = &ended
             && matches!(fault.verdict, Verdict::Hold)
         {
-            let noted =
-                self.note(&account.name, accounts::state_of(fault), Some(fault.message.clone())).await;
-            if let Err(fault) = noted {
+            if let Err(fault) = self.note_trouble(account, fault).await {
                 return (turn.counts, Err(fault.into()));
             }
+        }
+        if ended.is_ok() && !run.dry && run.sync_type == SyncType::Contacts {
+            self.note_synchronised(&turn.connected).await;
         }
         (turn.counts, ended)
     }

@@ -162,6 +162,9 @@ fn lines(view: &SolutionView) -> Vec<String> {
     if view.missing.len() > NAMED {
         lines.push(format!("  and {} more: see --json", view.missing.len() - NAMED));
     }
+    if !view.replaced.is_empty() {
+        lines.push(format!("  would bring this program's {}", view.replaced.join(", ")));
+    }
     lines.extend(view.clashes.iter().take(NAMED).map(|clash| {
         format!("  does not fit: {} is {} and would have to be {}", clash.what, clash.found, clash.wanted)
     }));

@@ -17,6 +17,7 @@ mod load;
 mod make;
 mod marketing;
 mod outside;
+mod parsers;
 mod peers;
 mod power;
 mod privacy;

@@ -10,6 +10,8 @@ use postroom_testkit::mailer::{Mail, Mailer, Protocol};
 use postroom_testkit::peers::{self, Durability, Postgres};
 use postroom_testkit::process::Server;
 
+use crate::crash::agent::Agent;
+use crate::crash::token;
 use crate::load::{Database, House, PATIENCE, letters, message_id, records};
 use trace::Trace;
 
@@ -22,7 +24,7 @@ fn lonely(numbers: std::ops::Range<u64>) -> Vec<Mail> {
     letters(numbers).into_iter().filter(|letter| letter.number % 3 == 1).collect()
 }
 
-/// Traces the processes while letters come in by SMTP and LMTP. strace ends when they do, and has written all then.
+/// Traces the processes while letters come in by SMTP, LMTP and HTTP. strace ends when they do, and has written all then.
 fn traced(house: &House, processes: &[u32]) -> Server {
     let file = house.folder.join("trace");
     let mut strace = Server::in_folder(peers::require("strace"), &house.folder);
@@ -35,8 +37,10 @@ fn traced(house: &House, processes: &[u32]) -> Server {
     let smtp =
         Mailer { deadline: PATIENCE, ..house.mailer(Protocol::Smtp) }.start(lonely(1..3 * LETTERS + 1));
     let lmtp = Mailer { deadline: PATIENCE, ..house.mailer(Protocol::Lmtp) };
+    let agent = Agent::start(house.http, token(house), lonely(6 * LETTERS + 1..9 * LETTERS + 1));
     let lmtp = lmtp.send(lonely(3 * LETTERS + 1..6 * LETTERS + 1));
-    assert_eq!(smtp.finish().acked().count() + lmtp.acked().count(), 2 * LETTERS as usize);
+    let acked = [smtp.finish(), lmtp, agent.finish()].map(|book| book.acked().count());
+    assert_eq!(acked, [LETTERS as usize; 3]);
     strace
 }
 
@@ -51,14 +55,14 @@ fn trace_of(mut strace: Server, house: &House) -> String {
 fn check(trace: &str, synced: impl Fn(&Trace, &str) -> Result<(), String>) {
     let unsafe_letters = |text: &str| -> Vec<String> {
         let trace = Trace::read(text);
-        let ids = lonely(1..6 * LETTERS + 1).into_iter().map(|letter| message_id(letter.number));
+        let ids = lonely(1..9 * LETTERS + 1).into_iter().map(|letter| message_id(letter.number));
         ids.filter_map(|id| synced(&trace, &id).err().map(|why| format!("{id}: {why}"))).collect()
     };
     let wrong = unsafe_letters(trace);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     let without: Vec<&str> = trace.lines().filter(|line| !line.contains("sync")).collect();
     let wrong = unsafe_letters(&without.join("\n"));
-    assert_eq!(wrong.len() as u64, 2 * LETTERS, "without the syncs every letter is unsafe");
+    assert_eq!(wrong.len() as u64, 3 * LETTERS, "without the syncs every letter is unsafe");
 }
 
 #[test]
@@ -88,6 +92,28 @@ fn each_acknowledgement_waits_for_the_sync_of_postgresql() {
     house.server.terminate(PATIENCE);
     postgres.stop();
     check(&trace_of(strace, &house), Trace::synced_in_postgresql);
+}
+
+/// What a sync that failed has left on the disk nobody knows: the process ends with a line that says so, and a start recovers.
+#[test]
+fn a_failed_sync_stops_the_process() {
+    let mut house = House::new(Database::Sqlite);
+    house.import(&records());
+    house.start();
+    let mut strace = Server::in_folder(peers::require("strace"), &house.folder);
+    strace = strace.args(["-f", "-e", "trace=fdatasync,fsync", "-e", "inject=fdatasync,fsync:error=EIO"]);
+    strace = strace.args(["-p", &house.server.id().expect("it runs").to_string()]);
+    strace.start();
+    strace.wait_until("strace on the process", PATIENCE, |server| server.output().contains(" attached"));
+    let sending = Mailer { deadline: PATIENCE, ..house.mailer(Protocol::Smtp) }.start(lonely(1..10));
+    let status = house.server.wait_for_end(PATIENCE);
+    let said = house.server.output();
+    assert!(!status.success() && said.contains("PR-7002"), "{status} {said}");
+    strace.wait_for_end(PATIENCE);
+    house.start();
+    let book = sending.finish();
+    assert_eq!(book.acked().count(), 3);
+    house.judge(&book);
 }
 
 /// PostgreSQL's main process and those that it has forked; what it forks later is traced with it.

@@ -63,22 +63,24 @@ pub const TABLES: &[Table] = &[
     },
 ];
 
+// Intervals, what a suppression sets, and the API user are settings of this program; the columns show them and are read-only, as
+// a column that nobody reads must not look like a setting.
 const EMAIL_ACCOUNT: &[Column] = &[
     Column::new("esc_accountname", "Account Name", Text(100)).required().by(User),
     Column::new("esc_description", "Description", Memo(500)).by(User),
-    Column::new("esc_isdefault", "Default Account", YesNo(false)).required().by(User),
+    Column::new("esc_isdefault", "Default Account", YesNo(false)).required(),
     Column::new("esc_serviceaccountid", "Service Account Id", Whole).required(),
     Column::new("esc_region", "Region", Choice(Set::Region)).required(),
     Column::new("esc_apiendpoint", "API Endpoint", Url(200)).required(),
-    Column::new("esc_apiuser", "API User", Text(100)).required().by(User),
+    Column::new("esc_apiuser", "API User", Text(100)).required(),
     // Where the secret is to be found, never the secret.
     Column::new("esc_apisecretref", "API Secret Reference", Text(100)).required(),
     Column::new("esc_connectorkey", "Connector Key", Text(100)),
     Column::new("esc_applicationurl", "Application Address", Url(200)).by(User),
     Column::new("esc_lastsynchronised", "Last Synchronised", Moment),
-    Column::new("esc_syncintervalminutes", "Sync Interval (Minutes)", Whole).by(User),
-    Column::new("esc_syncsettings", "Sync Settings", Memo(100_000)).required().by(Both),
-    Column::new("esc_onsuppress", "On Suppression", Choice(Set::OnSuppress)).required().by(User),
+    Column::new("esc_syncintervalminutes", "Sync Interval (Minutes)", Whole),
+    Column::new("esc_syncsettings", "Sync Settings", Memo(100_000)).required(),
+    Column::new("esc_onsuppress", "On Suppression", Choice(Set::OnSuppress)).required(),
     Column::new("esc_programaccess", "Program Access", Choice(Set::ProgramAccess)).by(User),
     Column::new("esc_createunknownas", "Create Unknown As", Choice(Set::RecordType)).by(User),
     Column::new("esc_connectionstatus", "Connection Status", Choice(Set::ConnectionStatus)).required(),
@@ -87,14 +89,14 @@ const EMAIL_ACCOUNT: &[Column] = &[
 
 const CONFIGURATION: &[Column] = &[
     Column::new("esc_solutionversion", "Solution Version", Text(20)).required(),
-    Column::new("esc_pollseconds", "Poll Interval (Seconds)", Whole).required().by(User),
-    Column::new("esc_accountsyncminutes", "Account Sync Interval (Minutes)", Whole).required().by(User),
-    Column::new("esc_campaigntargetminutes", "Campaign Target Interval (Minutes)", Whole).required().by(User),
-    Column::new("esc_deletionscanenabled", "Deletion Scan Enabled", YesNo(true)).required().by(User),
-    Column::new("esc_deletionscanminutes", "Deletion Scan Interval (Minutes)", Whole).required().by(User),
-    Column::new("esc_loglevel", "Log Level", Choice(Set::LogLevel)).required().by(User),
-    Column::new("esc_retentionmonths", "Retention (Months)", Whole).by(User),
-    Column::new("esc_usermap", "User Map", Memo(100_000)).by(Both),
+    Column::new("esc_pollseconds", "Poll Interval (Seconds)", Whole).required(),
+    Column::new("esc_accountsyncminutes", "Account Sync Interval (Minutes)", Whole).required(),
+    Column::new("esc_campaigntargetminutes", "Campaign Target Interval (Minutes)", Whole).required(),
+    Column::new("esc_deletionscanenabled", "Deletion Scan Enabled", YesNo(true)).required(),
+    Column::new("esc_deletionscanminutes", "Deletion Scan Interval (Minutes)", Whole).required(),
+    Column::new("esc_loglevel", "Log Level", Choice(Set::LogLevel)).required(),
+    Column::new("esc_retentionmonths", "Retention (Months)", Whole),
+    Column::new("esc_usermap", "User Map", Memo(100_000)),
     Column::new("esc_heartbeaton", "Heartbeat", Moment).required(),
     // Which connector works on this organisation: there is never a second one.
     Column::new("esc_installationid", "Installation Id", Text(36)).required(),

@@ -5,7 +5,7 @@
 //!
 //! A short sweep runs with all tests; the long one is `cargo xtask crash`.
 
-mod agent;
+pub mod agent;
 mod disk;
 mod full;
 mod inside;
@@ -78,7 +78,7 @@ impl Load {
 }
 
 /// A new token for a mail agent.
-fn token(house: &House) -> String {
+pub fn token(house: &House) -> String {
     let made = house.lines(&["apitoken", "create", "--scope", "agent"]);
     made[0]["token"].as_str().expect("a token is a text").to_owned()
 }

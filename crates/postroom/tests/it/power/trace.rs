@@ -3,6 +3,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+/// How the answers begin that take a mail: of SMTP and LMTP, and of HTTP.
+const ACKNOWLEDGED: [&[u8]; 2] = [b"250", b"HTTP/1.1 202"];
+
 /// The calls that touched a file or socket, in the order in which they began.
 pub struct Trace {
     events: Vec<Event>,
@@ -107,7 +110,9 @@ impl Trace {
         let answer =
             self.after(came.returned).find(|event| event.call == Call::Write && event.target == came.target);
         match answer {
-            Some(answer) if answer.data.starts_with(b"250") => Ok((came.returned, answer.began)),
+            Some(answer) if ACKNOWLEDGED.iter().any(|word| answer.data.starts_with(word)) => {
+                Ok((came.returned, answer.began))
+            }
             _ => Err("it was never acknowledged".to_owned()),
         }
     }

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::Account;
 use super::contact::{Key, Status, folded};
 use super::field::Kind;
-use super::form::Answer;
+use super::form::{Answer, Form, Question};
 use super::report::{Click, Open, Recipient, Reply, Report, Roi, Row, SocialView};
 use super::sending::Mailing;
 
@@ -39,6 +39,8 @@ pub struct Behaviour {
     pub buy: u16,
     pub social: u16,
     pub forward: u16,
+    /// Of all mails: the person answers one of the account's active forms.
+    pub answer: u16,
     pub unsubscribe: u16,
     pub leave_list: u16,
     pub complain: u16,
@@ -62,6 +64,7 @@ impl Behaviour {
             buy: 20,
             social: 10,
             forward: 5,
+            answer: 15,
             unsubscribe: 12,
             leave_list: 4,
             complain: 2,
@@ -218,6 +221,34 @@ impl Account {
                 self.schedule(mailing, seen + after(salt, 7200), act);
             }
         }
+        if chance(15, behaviour.answer)
+            && let Some(act) = self.answers(draw(215))
+        {
+            self.schedule(mailing, seen + after(15, 7200), act);
+        }
+    }
+
+    /// One of the active forms, each of its questions answered by the number drawn.
+    fn answers(&self, drawn: u64) -> Option<Act> {
+        let forms: Vec<&Form> = self.forms.values().filter(|form| form.active).collect();
+        let form = forms.get((drawn % forms.len().max(1) as u64) as usize)?;
+        let answer = |question: &Question, row: Option<i32>| {
+            let choice = (drawn / 7) as usize % question.choices.len().max(1);
+            let value = match question.choices.get(choice) {
+                Some((id, _)) => Value::from(*id),
+                None => Value::from(format!("Answer {}", drawn % 100)),
+            };
+            Answer { field: question.id, row, value }
+        };
+        let answers = form.pages.iter().flat_map(|page| &page.fields).flat_map(|question| {
+            match question.rows.as_slice() {
+                [] => vec![answer(question, None)],
+                rows => rows.iter().map(|row| answer(question, Some(row.id))).collect(),
+            }
+        });
+        // The address is the person's own, which the form knows.
+        let answers = answers.filter(|answer| !form.is_address(answer.field)).collect();
+        Some(Act::Answer { form: form.id, answers, complete: !drawn.is_multiple_of(5) })
     }
 
     fn schedule(&mut self, mailing: &Mailing, after: SignedDuration, act: Act) {

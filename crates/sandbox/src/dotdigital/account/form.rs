@@ -98,6 +98,11 @@ impl Form {
         self.pages.iter().flat_map(|page| &page.fields)
     }
 
+    /// Whether this question is the one after the address.
+    pub fn is_address(&self, field: i32) -> bool {
+        self.questions().any(|question| question.id == field && question.kind == "email")
+    }
+
     pub fn last(&self) -> Option<Timestamp> {
         self.responses.iter().map(Response::changed).max()
     }

@@ -109,13 +109,17 @@ fn the_same_seed_is_the_same_story() {
             service.member(list, &format!("p{number}@x.io"));
         }
         let campaign = service.campaign("C");
+        let form = service.sandbox.arrange(1, form(None)).unwrap();
         service.send(campaign, &[list]);
         service.pass(24 * 4);
-        service.get(&format!("/v2/campaigns/{campaign}/summary"))
+        let answers = service.get(&format!("/v2/surveys/{form}/responses"));
+        (service.get(&format!("/v2/campaigns/{campaign}/summary")), answers)
     };
-    let story = play(7);
-    assert_eq!(story, play(7));
-    assert_ne!(story, play(8));
+    let (story, answers) = play(7);
+    assert_eq!((story.clone(), answers.clone()), play(7));
+    assert_ne!(story, play(8).0);
+    let complete = answers.as_array().unwrap().iter().filter(|answer| answer["complete"] == true).count();
+    assert!(complete > 0, "{answers}");
     assert!(story["numTotalUniqueOpens"].as_i64().unwrap() > 50, "{story}");
     assert!(story["numTotalClicks"].as_i64().unwrap() > 0, "{story}");
 }

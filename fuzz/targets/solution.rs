@@ -1,0 +1,4 @@
+//! `formats::solution`, fed by libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| postroom_fuzz::formats::archive(data));

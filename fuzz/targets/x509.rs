@@ -1,0 +1,4 @@
+//! `formats::x509`, fed by libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| postroom_fuzz::formats::certificate(data));
