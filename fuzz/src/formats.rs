@@ -3,8 +3,10 @@
 use std::io::Cursor;
 
 use jiff::{SignedDuration, Timestamp};
+use postroom_formats::csv::{self, Table};
 use postroom_formats::mbox::{Mbox, Quoting};
 use postroom_formats::mime::{Limits, Mail, scan_headers};
+use postroom_formats::notes_name::NotesName;
 use postroom_formats::ntlm::message::{Authenticate, Challenge, Pairs, read_negotiate};
 use postroom_formats::ntlm::spnego::{Opening, Reply};
 use postroom_formats::odata::{MAX_TEXT, batch, options::Options, path, prefer::Preferences};
@@ -12,8 +14,6 @@ use postroom_formats::soap::envelope::Envelope;
 use postroom_formats::soap::operation::{Answer, Operation};
 use postroom_formats::soap::reply;
 use postroom_formats::soap::{Generation, crm4, discovery, dotdigital, fault::Fault, metadata, trust};
-use postroom_formats::csv::{self, Table};
-use postroom_formats::notes_name::NotesName;
 use postroom_formats::x509::Certificate;
 use postroom_formats::{auth_results, dsn, fetchxml, gzip, html, journal, restamp, solution, tnef, xml};
 
@@ -232,7 +232,10 @@ pub fn results(data: &[u8]) {
     let fields = scan_headers(data);
     let found = auth_results::read(&fields.headers, &["mx.corp.example"]);
     let genuine = found.map(|found| (found.server.to_ascii_lowercase(), found.author_is_genuine()));
-    assert!(genuine.is_none_or(|(server, _)| server == "mx.corp.example"), "only the named server is believed");
+    assert!(
+        genuine.is_none_or(|(server, _)| server == "mx.corp.example"),
+        "only the named server is believed"
+    );
 }
 
 /// Gives a mail another subject. Doing it twice changes nothing more.

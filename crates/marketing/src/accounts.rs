@@ -249,12 +249,13 @@ impl Engine {
 
 /// Between two runs by themselves; `None` when it runs only when asked.
 fn minutes(account: &Account, sync_type: SyncType) -> Option<i64> {
-    account.settings.every(sync_type).map(|every| i64::max(every.as_mins(), 1))
+    account.settings.every(sync_type).map(|every| std::cmp::max(every.as_mins(), 1))
 }
 
 /// Minutes between the runs of each sync type, as users see them.
 fn intervals(account: &Account) -> serde_json::Value {
-    let all = SyncType::ALL.iter().map(|sync_type| (sync_type.to_string(), minutes(account, *sync_type).into()));
+    let all =
+        SyncType::ALL.iter().map(|sync_type| (sync_type.to_string(), minutes(account, *sync_type).into()));
     serde_json::Value::Object(all.collect())
 }
 

@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 const CONTRACT: &str = include_str!("../data/contract.json");
-const DESCRIPTION: &str =
-    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../sandbox/tests/data/dotdigital-openapi/openapi.json"));
+const DESCRIPTION: &str = include_str!(concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../sandbox/tests/data/dotdigital-openapi/openapi.json"
+));
 
 /// Deeper, schemas only name each other.
 const DEEP: usize = 8;
@@ -45,7 +47,8 @@ impl Document {
     /// The schemas that together or in turn make one.
     fn parts<'d>(&'d self, schema: &'d Value) -> Vec<&'d Value> {
         let schema = self.of(schema);
-        let composed = ["allOf", "oneOf", "anyOf"].into_iter().filter_map(|word| schema[word].as_array()).flatten();
+        let composed =
+            ["allOf", "oneOf", "anyOf"].into_iter().filter_map(|word| schema[word].as_array()).flatten();
         let mut parts: Vec<&Value> = composed.flat_map(|part| self.parts(part)).collect();
         parts.push(schema);
         parts
@@ -57,7 +60,13 @@ impl Document {
 }
 
 /// What `ours` has and `theirs` has not.
-fn missing(ours: (&Document, &Value), theirs: (&Document, &Value), place: &str, found: &mut Vec<String>, deep: usize) {
+fn missing(
+    ours: (&Document, &Value),
+    theirs: (&Document, &Value),
+    place: &str,
+    found: &mut Vec<String>,
+    deep: usize,
+) {
     let kinds = |(document, schema): (&Document, &Value)| -> Vec<String> {
         document.parts(schema).iter().filter_map(|part| part["type"].as_str().map(str::to_owned)).collect()
     };

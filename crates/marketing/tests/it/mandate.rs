@@ -95,7 +95,11 @@ async fn the_mark_says_when_we_last_worked(on: On) {
     let first = lab.clock.now();
     lab.advance(SignedDuration::from_mins(2));
     lab.run(SyncType::Suppressions).await;
-    assert_eq!(mark::read(&lab.crm).await.unwrap().unwrap().heartbeat, Some(first), "a look every few minutes");
+    assert_eq!(
+        mark::read(&lab.crm).await.unwrap().unwrap().heartbeat,
+        Some(first),
+        "a look every few minutes"
+    );
     lab.advance(SignedDuration::from_mins(3));
     lab.run(SyncType::Suppressions).await;
     assert_eq!(mark::read(&lab.crm).await.unwrap().unwrap().heartbeat, Some(lab.clock.now()));

@@ -23,8 +23,8 @@ use postroom_tracking::settings;
 use super::outgoing::{pin, secret};
 use crate::app::{App, host_name};
 use crate::config::{
-    self, Config, ConsentWord, EventKind, EventRules, FormRules, IpWord, OnSuppressWord, ScopeWord, ServiceAccount,
-    ServiceApi, Span,
+    self, Config, ConsentWord, EventKind, EventRules, FormRules, IpWord, OnSuppressWord, ScopeWord,
+    ServiceAccount, ServiceApi, Span,
 };
 use crate::report::CliError;
 

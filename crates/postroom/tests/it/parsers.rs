@@ -7,7 +7,8 @@ mod rules;
 use std::path::Path;
 
 /// The targets by name: how a corpus folder finds its function.
-const TARGETS: &[(&str, fn(&[u8]))] = &[("smtp", rules::smtp), ("imap", rules::imap), ("token", rules::token)];
+const TARGETS: &[(&str, fn(&[u8]))] =
+    &[("smtp", rules::smtp), ("imap", rules::imap), ("token", rules::token)];
 
 #[test]
 fn every_corpus_is_read_without_a_panic() {
@@ -15,7 +16,8 @@ fn every_corpus_is_read_without_a_panic() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(target);
         let mut read = 0;
         for entry in folder.read_dir().unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
-            let data = std::fs::read(entry.expect("a folder can be listed").path()).expect("a seed can be read");
+            let data =
+                std::fs::read(entry.expect("a folder can be listed").path()).expect("a seed can be read");
             for end in 0..=data.len() {
                 run(&data[..end]);
             }

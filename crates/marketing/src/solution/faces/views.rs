@@ -143,8 +143,7 @@ fn layout(table: &Table, shown: &[&Column]) -> Element {
 fn grid(id: &str, name: &str, columns: &[&str]) -> Element {
     let width = |column: &str| if column == name { "200" } else { "125" };
     let cell = |column: &&str| new("cell").attribute("name", *column).attribute("width", width(column));
-    let row =
-        new("row").attribute("name", "result").attribute("id", id).with_all(columns.iter().map(cell));
+    let row = new("row").attribute("name", "result").attribute("id", id).with_all(columns.iter().map(cell));
     new("grid")
         .attribute("name", "resultset")
         .attribute("jump", name)
