@@ -100,8 +100,9 @@ impl Filing {
         Ok(answers)
     }
 
-    /// What would be decided about one mail, writing nothing.
-    pub async fn rule(&self, reading: &Reading) -> Result<Ruling, Fault> {
+    /// What would be decided about one mail, writing nothing. The names that the directory knows are resolved in it.
+    pub async fn rule(&self, reading: &mut Reading) -> Result<Ruling, Fault> {
+        self.resolve_names(std::slice::from_mut(reading)).await?;
         let known =
             known::gather(&self.store, &*self.crm, &self.rules, std::slice::from_ref(reading)).await?;
         let mut ruling = self.decide(reading, &known);
@@ -177,6 +178,10 @@ impl Filing {
         if is_reused(reading, known) {
             ruling.flags.push("message_id_reused".into());
         }
+        if matches!(ruling.state, MailState::Tracked | MailState::Review) {
+            ruling.flags.extend(parties::doubts(reading, known));
+        }
+        mark_purged(&reading.stored, &mut ruling);
         ruling
     }
 
@@ -228,11 +233,13 @@ impl Filing {
             let mut decision = outcome::decision(&self.ids, now, &ruling);
             decision.record = record.clone();
             decision.class_evidence = reading.class_evidence;
+            let parties = reading.named.then(|| reading.stored.parties.join(" "));
             let stored = &reading.stored;
             crate::events::filed(now.duration_since(stored.received_at));
             let unchanged = stored.state == ruling.state
                 && stored.method == ruling.method
                 && stored.record == record
+                && parties.is_none()
                 && !written.refused.contains_key(&id); // the reason may be another one
             results.push(Settled {
                 id,
@@ -246,6 +253,7 @@ impl Filing {
                 record,
                 report: reading.report.filter(|_| reading.class == Class::Bounce),
                 unpacked: reading.unpacked,
+                parties,
                 unchanged,
             });
             crate::events::decided(id, &ruling);
@@ -265,6 +273,14 @@ fn standing(stored: &Stored) -> Ruling {
         reason: "A person placed it.".into(),
         signals: Vec::new(),
         flags: Vec::new(),
+    }
+}
+
+/// Says of a mail that is filed without its text and files that they were purged before.
+fn mark_purged(stored: &Stored, ruling: &mut Ruling) {
+    if stored.purged && ruling.state == MailState::Tracked {
+        ruling.flags.push("body_purged".into());
+        ruling.reason.push_str(" Its text and files were purged before: the e-mail has its headers only.");
     }
 }
 
