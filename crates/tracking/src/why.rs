@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 use crate::filing::reading::{self, Reading, Report, Stored};
 use crate::filing::{Filing, decide::Ruling};
-use crate::{identity, journal};
 use crate::rules::Rules;
+use crate::{identity, journal};
 
 /// What would become of a mail.
 #[derive(Debug, Clone, Serialize)]
@@ -123,7 +123,12 @@ fn why(reading: Reading, ruling: Ruling, crm_asked: bool) -> Why {
 }
 
 /// The row this mail would have, had it come in.
-pub(crate) fn pretend(raw: &[u8], direction: Direction, mailbox: Option<String>, now: jiff::Timestamp) -> Stored {
+pub(crate) fn pretend(
+    raw: &[u8],
+    direction: Direction,
+    mailbox: Option<String>,
+    now: jiff::Timestamp,
+) -> Stored {
     let scanned = mime::scan_headers(raw);
     let identity = identity::identify(raw, &mime::Limits::default());
     Stored {

@@ -157,4 +157,27 @@ mod tests {
         let two = [hit("contact", 9, true), hit("contact", 3, true)];
         assert_eq!(pick(&two, None).map(|hit| hit.record.id), Some(Uuid::from_u128(3)));
     }
+
+    #[test]
+    fn doubts_name_the_rows_that_competed_and_what_was_left_out() {
+        let reading = |to: &str| {
+            let raw = format!("From: a@x.example\r\nTo: {to}\r\nCc: A@x.example\r\n\r\nHello\r\n");
+            let now = jiff::Timestamp::UNIX_EPOCH;
+            let stored = crate::why::pretend(raw.as_bytes(), Direction::Incoming, None, now);
+            let rules = crate::rules::Rules::new(Uuid::nil());
+            crate::filing::reading::read(stored, raw.as_bytes(), &rules, None)
+        };
+        let mut known = Known::default();
+        let one = reading("b@x.example, B@x.example");
+        assert_eq!((of(&one, &known, None).len(), doubts(&one, &known)), (3, vec![]));
+        let hits = vec![hit("contact", 1, true), hit("lead", 2, true), hit("lead", 3, false)];
+        known.people.insert("a@x.example".into(), hits);
+        let rows = format!("contact/{}, lead/{}", Uuid::from_u128(1), Uuid::from_u128(2));
+        let both = [format!("ambiguous sender: {rows}"), format!("ambiguous cc: {rows}")];
+        assert_eq!(doubts(&one, &known), both);
+        let crowd: Vec<String> = (0..1_100).map(|number| format!("p{number}@x.example")).collect();
+        let crowd = reading(&crowd.join(", "));
+        assert_eq!(of(&crowd, &known, None).len(), PARTIES);
+        assert_eq!(doubts(&crowd, &known).pop().as_deref(), Some("only the first 1000 parties were written"));
+    }
 }

@@ -135,7 +135,9 @@ fn attached(record: &RecordRef, known: &Known, who: &str) -> Result<Ruling, Faul
         Lead::Record { record: found, .. } => {
             Err(Fault::reject(Code::CRM_NOT_FOUND, format!("{record} is {found} in the CRM")))
         }
-        Lead::Nothing(why) | Lead::Gone(why) => Err(Fault::reject(Code::CRM_NOT_FOUND, format!("{record} {why}"))),
+        Lead::Nothing(why) | Lead::Gone(why) => {
+            Err(Fault::reject(Code::CRM_NOT_FOUND, format!("{record} {why}")))
+        }
     }
 }
 

@@ -28,14 +28,20 @@ pub async fn shelved(tx: &mut Tx, ids: &Ids, now: Timestamp, mail: MailId, why: 
     settle(tx, mail, &Decision { method: row.method, ..decision }).await
 }
 
-/// Its job was taken from the shelf to be tried again.
+/// Its job was taken from the shelf to be tried again. A decision to file it, and a person's word, stand meanwhile.
 pub async fn replayed(tx: &mut Tx, mail: MailId) -> Result<(), Error> {
+    if standing(tx, mail).await?.is_none_or(|row| row.state != MailState::Shelf) {
+        return Ok(());
+    }
+    let stands = |before: &Decision| before.state == MailState::Tracked || before.method == Method::Person;
+    if let Some(before) = before(tx, mail).await?.filter(stands) {
+        return tx.execute(&update(mail, &before)).await.map(drop);
+    }
     let update = Query::update()
         .table("message")
         .value("state", MailState::Received.as_str())
         .value("reason", "Put back from the shelf; not looked at again yet.")
         .and_where(Expr::col("id").eq(mail.0))
-        .and_where(Expr::col("state").eq(MailState::Shelf.as_str()))
         .to_owned();
     tx.execute(&update).await.map(drop)
 }

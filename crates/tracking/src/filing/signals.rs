@@ -259,7 +259,8 @@ fn conversation(reading: &Reading, known: &Known, rules: &Rules, found: &mut Vec
         let Lead::Record { record, .. } = &lead else { continue };
         if shares && !records.contains(record) {
             records.push(record.clone());
-            let lead = if is_forward(reading, parent, known, rules) { Lead::Nothing(FORWARD.into()) } else { lead };
+            let lead =
+                if is_forward(reading, parent, known, rules) { Lead::Nothing(FORWARD.into()) } else { lead };
             push(found, SignalKind::ConversationIndex, conversation, "Thread-Index", lead);
             link(found, parent);
         }
