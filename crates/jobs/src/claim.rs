@@ -1,5 +1,7 @@
 //! Taking jobs: the look for claimable ones, the lease, and giving back what nobody runs.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use postroom_core::{Code, JobId};
 use postroom_store::sql::{Expr, ExprTrait, LockBehavior, LockType, Order, Query, SelectStatement};
@@ -7,7 +9,7 @@ use postroom_store::{Error, FromCell, Row, Store, Tx};
 use uuid::Uuid;
 
 use crate::events::Shelved;
-use crate::job::{Claim, padded};
+use crate::job::{Claim, Worker, padded};
 use crate::schema::{LEASED, READY, SHELF, in_state};
 
 /// The word for a job whose worker stopped answering, beside the verdicts' own.
@@ -37,13 +39,13 @@ struct Candidate {
     died: bool,
 }
 
-/// Leases the next lot. Fails with [`Error::Conflict`] when another claim took a lane first, or when this process was
-/// declared dead.
-pub(crate) async fn claim(store: &Store, ask: Ask) -> Result<Lot, Error> {
-    store.write("jobs.claim", move |tx| Box::pin(lease(tx, ask))).await
+/// Leases the next lot for `runs`. Fails with [`Error::Conflict`] when another claim took a lane first, or when this process
+/// was declared dead.
+pub(crate) async fn claim(store: &Store, runs: Arc<dyn Worker>, ask: Ask) -> Result<Lot, Error> {
+    store.write("jobs.claim", move |tx| Box::pin(lease(tx, runs, ask))).await
 }
 
-async fn lease(tx: &mut Tx, ask: Ask) -> Result<Lot, Error> {
+async fn lease(tx: &mut Tx, runs: Arc<dyn Worker>, ask: Ask) -> Result<Lot, Error> {
     let mut alive = Query::select();
     alive.column("id").from("worker").and_where(Expr::col("id").eq(ask.worker)).lock(LockType::KeyShare);
     if tx.query_one(&alive).await?.is_none() {
@@ -63,7 +65,7 @@ async fn lease(tx: &mut Tx, ask: Ask) -> Result<Lot, Error> {
     let (spent, fresh): (Vec<_>, Vec<_>) =
         found.into_iter().partition(|found| found.claim.attempt > ask.attempts);
     for candidate in &spent {
-        set_aside(tx, ask, &candidate.claim).await?;
+        set_aside(tx, &*runs, ask, &candidate.claim).await?;
     }
     let total = fresh.len();
     let claims = neighbours(fresh);
@@ -151,7 +153,7 @@ async fn take(tx: &mut Tx, worker: Uuid, claims: &[Claim]) -> Result<(), Error> 
     tx.execute(&update).await.map(drop)
 }
 
-async fn set_aside(tx: &mut Tx, ask: Ask, claim: &Claim) -> Result<(), Error> {
+async fn set_aside(tx: &mut Tx, runs: &dyn Worker, ask: Ask, claim: &Claim) -> Result<(), Error> {
     let message = format!("its process died {} times while it ran", claim.attempt - 1);
     let mut update = Query::update();
     update
@@ -161,6 +163,7 @@ async fn set_aside(tx: &mut Tx, ask: Ask, claim: &Claim) -> Result<(), Error> {
         .value("last_error", message.clone())
         .and_where(Expr::col("seq").eq(claim.seq));
     tx.execute(&update).await?;
+    runs.shelved(tx, claim, &message).await?;
     let (kind, attempt) = (ask.kind, claim.attempt - 1);
     Shelved { kind, job: claim.id, code: Code::INTERNAL, verdict: LOST, attempt, message: &message }.emit();
     Ok(())

@@ -116,6 +116,17 @@ pub trait Worker: Send + Sync {
     /// Runs a lot and answers for each job. A job without an answer counts as failed by a bug. After a panic the jobs of
     /// the lot that are not finished are given again, one by one.
     async fn run(&self, lot: Vec<Claim>) -> Vec<(JobId, Result<Done, Fault>)>;
+
+    /// Whether a fault says that a peer is away for everybody. Such a try does not count: the job waits for the peer, for two
+    /// weeks from its enqueueing, and only then do its tries count.
+    fn is_away(&self, _fault: &Fault) -> bool {
+        false
+    }
+
+    /// Called in the unit that puts a job of this kind on the shelf, with the reason: so that what the job is about shows it.
+    async fn shelved(&self, _tx: &mut Tx, _job: &Claim, _why: &str) -> Result<(), Error> {
+        Ok(())
+    }
 }
 
 /// Removes finished jobs in the transaction that holds their results. Fails with [`Error::Conflict`], and so undoes the

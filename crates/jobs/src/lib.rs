@@ -13,7 +13,8 @@
 //! * **A clock that is set** neither doubles nor loses work: a step forward makes what waits due, after a step back jobs keep
 //!   their wait (`clock`).
 //! * **Every loop has a bound.** Retries back off with full jitter and end on the shelf ([`shelf`]), and so does a job
-//!   whose process dies again and again. A job that panics or kills is run alone, so that its lot's neighbours go on.
+//!   whose process dies again and again. While a peer is away for everybody ([`Worker::is_away`]) no try counts, for two
+//!   weeks. A job that panics or kills is run alone, so that its lot's neighbours go on.
 //! * **Wake-ups only save time.** Losing all of them costs [`Options::poll`] per step, never a job.
 //!
 //! # Design

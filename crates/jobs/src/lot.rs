@@ -34,12 +34,12 @@ pub(crate) async fn run_lot(shared: Arc<Shared>, worker: Arc<dyn Worker>, claims
     };
     let lanes = claims.iter().any(|claim| !claim.lane.is_empty());
     let jobs = claims.len();
-    let sorted = Sorted::new(claims, answers, shared.options.attempts);
+    let sorted = Sorted::new(claims, answers, &shared, &*worker);
     let ended = Ended {
         passed: sorted.done.len() + sorted.finished,
         held: sorted.failed.iter().filter(|failed| failed.is_held()).count(),
     };
-    write_down(&shared, worker.kind(), &sorted).await;
+    write_down(&shared, &worker, &sorted).await;
     LotEnded { kind: worker.kind(), jobs, done: ended.passed, took: started.elapsed() }.emit();
     if lanes {
         shared.store.wake(); // the next of a lane may be of another kind
@@ -48,9 +48,10 @@ pub(crate) async fn run_lot(shared: Arc<Shared>, worker: Arc<dyn Worker>, claims
 }
 
 /// Writes the end down, however long the store is away: our lease stands as long as we beat, so nobody else would.
-async fn write_down(shared: &Shared, kind: &'static str, sorted: &Sorted) {
+async fn write_down(shared: &Shared, worker: &Arc<dyn Worker>, sorted: &Sorted) {
     let mut wait = shared.options.poll;
-    while let Err(error) = settle(&shared.store, kind, shared.clock.now(), &sorted.done, &sorted.failed).await
+    while let Err(error) =
+        settle(&shared.store, worker, shared.clock.now(), &sorted.done, &sorted.failed).await
     {
         StepFailed { step: "jobs.settle", error: &error }.emit();
         sleep(wait).await;
@@ -112,7 +113,8 @@ struct Sorted {
 
 impl Sorted {
     /// Of two answers for a job the first counts; none is a bug of the worker.
-    fn new(claims: Vec<Claim>, answers: Answers, attempts: u32) -> Self {
+    fn new(claims: Vec<Claim>, answers: Answers, shared: &Shared, worker: &dyn Worker) -> Self {
+        let (attempts, now) = (shared.options.attempts, shared.clock.now());
         let mut by_id: HashMap<JobId, Result<Done, Fault>> = HashMap::with_capacity(answers.len());
         for (id, answer) in answers {
             by_id.entry(id).or_insert(answer);
@@ -122,7 +124,11 @@ impl Sorted {
             match by_id.remove(&claim.id) {
                 Some(Ok(Done::Completed)) => sorted.done.push(claim),
                 Some(Ok(Done::Finished)) => sorted.finished += 1,
-                Some(Err(fault)) => sorted.failed.push(Failed::new(claim, fault, attempts)),
+                Some(Err(fault)) => {
+                    let away = worker.is_away(&fault);
+                    let failed = Failed::new(claim, fault, attempts);
+                    sorted.failed.push(if away { failed.while_away(now) } else { failed });
+                }
                 None => {
                     let fault = Fault::bug("the worker gave no answer for the job");
                     sorted.failed.push(Failed::new(claim, fault, attempts));

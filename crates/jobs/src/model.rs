@@ -2,16 +2,18 @@
 //! their order, whatever fails and whoever dies.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use postroom_core::{Clock, Code, Fault, Ids, Verdict};
+use postroom_core::{Clock, Code, Fault, Ids, JobId, Verdict};
 use postroom_store::{Error, Store};
 use postroom_testkit::peers::Postgres;
 use proptest::prelude::*;
 use uuid::Uuid;
 
 use crate::claim::{Ask, claim};
-use crate::job::{Claim, NewJob, enqueue, finish};
+use crate::job::{Claim, Done, NewJob, Worker, enqueue, finish};
 use crate::lease::{beat, bury};
 use crate::settle::{Failed, settle};
 use crate::shelf;
@@ -59,6 +61,28 @@ enum State {
     Leased,
     Shelf,
     Done,
+}
+
+/// Whose jobs they are; the histories themselves do what a runner would.
+struct Model;
+
+#[async_trait]
+impl Worker for Model {
+    fn kind(&self) -> &'static str {
+        KIND
+    }
+
+    fn lot(&self) -> usize {
+        1
+    }
+
+    async fn run(&self, _lot: Vec<Claim>) -> Vec<(JobId, Result<Done, Fault>)> {
+        Vec::new()
+    }
+}
+
+fn worker() -> Arc<dyn Worker> {
+    Arc::new(Model)
 }
 
 /// What must be true, beside the real queue.
@@ -137,7 +161,7 @@ impl World {
             now: self.clock.now(),
             attempts: ATTEMPTS,
         };
-        let taken = claim(&self.store, ask).await.expect("claimed").claims;
+        let taken = claim(&self.store, worker(), ask).await.expect("claimed").claims;
         let able: Vec<i64> = self.jobs.keys().copied().filter(|seq| self.may_run(*seq)).collect();
         assert!(taken.len() <= lot);
         assert_eq!(taken.is_empty(), able.is_empty(), "what can run is found: {able:?}");
@@ -178,7 +202,7 @@ impl World {
         if let Some(claim) = self.pick_held(which) {
             let verdict = if shelve { Verdict::Reject } else { Verdict::Retry { after: None } };
             let failed = Failed::new(claim.clone(), Fault::new(verdict, Code::CRM_AWAY, "no"), ATTEMPTS);
-            settle(&self.store, KIND, self.clock.now(), &[], &[failed]).await.expect("settled");
+            settle(&self.store, &worker(), self.clock.now(), &[], &[failed]).await.expect("settled");
             self.set(claim.seq, if shelve { State::Shelf } else { State::Ready });
             self.late.push(claim);
         }
@@ -191,7 +215,7 @@ impl World {
             let failed = Failed::new(claim.clone(), Fault::bug("late"), ATTEMPTS);
             let (done, failed) =
                 if which.is_multiple_of(2) { (vec![claim], vec![]) } else { (vec![], vec![failed]) };
-            settle(&self.store, KIND, self.clock.now(), &done, &failed).await.expect("settled");
+            settle(&self.store, &worker(), self.clock.now(), &done, &failed).await.expect("settled");
         }
     }
 
@@ -211,7 +235,10 @@ impl World {
             self.late.push(claim);
         }
         let ask = Ask { worker: dead, kind: KIND, lot: 1, now: self.clock.now(), attempts: ATTEMPTS };
-        assert!(matches!(claim(&self.store, ask).await, Err(Error::Conflict(_))), "the dead claim nothing");
+        assert!(
+            matches!(claim(&self.store, worker(), ask).await, Err(Error::Conflict(_))),
+            "the dead claim nothing"
+        );
         beat(&self.store, dead, "test".into()).await.expect("it lives again");
     }
 

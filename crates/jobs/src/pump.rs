@@ -121,7 +121,7 @@ impl Pump {
         let lot = if self.brake.is_on() { 1 } else { self.worker.lot().max(1) };
         let ask = Ask { worker: self.shared.me, kind, lot, now, attempts: self.shared.options.attempts };
         let open = self.shared.tally.open();
-        let Lot { claims, more } = claim(&self.shared.store, ask).await?;
+        let Lot { claims, more } = claim(&self.shared.store, self.worker.clone(), ask).await?;
         self.idle = claims.is_empty() && !more;
         self.trickled = (claims.len() < lot && !claims.is_empty()).then(Instant::now);
         if !claims.is_empty() {

@@ -1,5 +1,6 @@
 //! The end of a lot: what was done goes, what failed waits or is shelved, all in one unit.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -11,11 +12,13 @@ use uuid::Uuid;
 
 use crate::backoff::backoff;
 use crate::events::{FenceRejected, PutOff, Shelved};
-use crate::job::{Claim, finish, padded};
+use crate::job::{Claim, Worker, finish, padded};
 use crate::schema::{LEASED, READY, SHELF, in_state};
 
 /// A held job is looked at again after this long.
 const HOLD: Duration = Duration::from_secs(60);
+/// So long a job waits for a peer that is away before its tries count: a holiday, and nothing is tried for ever.
+const AWAY: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// Attempts kept for the pages; older ones are forgotten.
 const HISTORY: usize = 10;
 /// Characters of an error kept.
@@ -39,6 +42,8 @@ enum Next {
     Retry(Duration),
     /// Tried again after the wait; the attempt does not count.
     Hold(Duration),
+    /// The peer is away for everybody: tried again after the wait; the attempt does not count.
+    Away(Duration),
     Shelf,
 }
 
@@ -46,14 +51,16 @@ enum Next {
 fn next(verdict: Verdict, attempt: u32, attempts: u32, seed: u64) -> Next {
     match verdict {
         Verdict::Retry { .. } if attempt >= attempts => Next::Shelf,
-        Verdict::Retry { after } => {
-            // The peer's own wait is law; the jitter on top keeps its callers from coming back together.
-            let asked = after.and_then(|after| Duration::try_from(after).ok());
-            Next::Retry(asked.map_or_else(|| backoff(attempt, seed), |asked| asked + backoff(1, seed)))
-        }
+        Verdict::Retry { after } => Next::Retry(wait(after, attempt, seed)),
         Verdict::Hold => Next::Hold(HOLD),
         Verdict::Reject | Verdict::Unknown | Verdict::Bug => Next::Shelf,
     }
+}
+
+/// The peer's own wait is law; the jitter on top keeps its callers from coming back together.
+fn wait(asked: Option<SignedDuration>, attempt: u32, seed: u64) -> Duration {
+    let asked = asked.and_then(|asked| Duration::try_from(asked).ok());
+    asked.map_or_else(|| backoff(attempt, seed), |asked| asked + backoff(1, seed))
 }
 
 fn word(verdict: Verdict) -> &'static str {
@@ -84,6 +91,21 @@ impl Failed {
         Failed { claim, next, verdict: fault.verdict, code: fault.code, message }
     }
 
+    /// The same for a peer that is away for everybody: the longer the job has waited, the longer the next wait, and no try
+    /// counts until [`AWAY`] is over.
+    pub(crate) fn while_away(mut self, now: Timestamp) -> Self {
+        let waited = now.duration_since(self.claim.first_at).max(SignedDuration::ZERO);
+        if let Verdict::Retry { after } = self.verdict
+            && waited <= AWAY
+        {
+            let doublings = waited.as_secs().saturating_add(1).ilog2();
+            // The attempt stands still, so the time makes the jitter another one each time.
+            let seed = self.claim.id.0.as_u64_pair().1 ^ now.as_microsecond().cast_unsigned();
+            self.next = Next::Away(wait(after, doublings + 1, seed));
+        }
+        self
+    }
+
     pub(crate) fn is_held(&self) -> bool {
         matches!(self.next, Next::Hold(_))
     }
@@ -93,7 +115,7 @@ impl Failed {
         let (job, attempt, code, verdict) = (*job, *attempt, *code, word(self.verdict));
         match self.next {
             Next::Shelf => Shelved { kind, job, code, verdict, attempt, message }.emit(),
-            Next::Retry(wait) | Next::Hold(wait) => {
+            Next::Retry(wait) | Next::Hold(wait) | Next::Away(wait) => {
                 PutOff { kind, job, code, verdict, attempt, wait, message }.emit();
             }
         }
@@ -103,7 +125,7 @@ impl Failed {
 /// Writes the end of a lot. Jobs whose lease was lost are left to their new holder.
 pub(crate) async fn settle(
     store: &Store,
-    kind: &'static str,
+    worker: &Arc<dyn Worker>,
     now: Timestamp,
     done: &[Claim],
     failed: &[Failed],
@@ -111,20 +133,20 @@ pub(crate) async fn settle(
     if done.is_empty() && failed.is_empty() {
         return Ok(());
     }
-    let (some, broken) = (done.to_vec(), failed.to_vec());
+    let (some, broken, runs) = (done.to_vec(), failed.to_vec(), worker.clone());
     let together = store.write("jobs.settle", move |tx| {
         Box::pin(async move {
             finish(tx, &some.iter().collect::<Vec<_>>()).await?;
-            put_away(tx, now, &broken).await
+            put_away(tx, &*runs, now, &broken).await
         })
     });
     let lost = match together.await {
         Err(Error::Conflict(_)) => {
-            let (some, broken) = (done.to_vec(), failed.to_vec());
+            let (some, broken, runs) = (done.to_vec(), failed.to_vec(), worker.clone());
             let one_by_one = store.write("jobs.settle_held", move |tx| {
                 Box::pin(async move {
                     remove_held(tx, &some).await?;
-                    put_away(tx, now, &broken).await
+                    put_away(tx, &*runs, now, &broken).await
                 })
             });
             one_by_one.await?
@@ -134,7 +156,7 @@ pub(crate) async fn settle(
     if lost > 0 {
         FenceRejected { count: lost }.emit();
     }
-    failed.iter().for_each(|failed| failed.emit(kind));
+    failed.iter().for_each(|failed| failed.emit(worker.kind()));
     Ok(())
 }
 
@@ -153,7 +175,12 @@ async fn remove_held(tx: &mut Tx, done: &[Claim]) -> Result<(), Error> {
 }
 
 /// Writes what failed; answers how many were not ours any more.
-async fn put_away(tx: &mut Tx, now: Timestamp, failed: &[Failed]) -> Result<usize, Error> {
+async fn put_away(
+    tx: &mut Tx,
+    worker: &dyn Worker,
+    now: Timestamp,
+    failed: &[Failed],
+) -> Result<usize, Error> {
     if failed.is_empty() {
         return Ok(0);
     }
@@ -171,6 +198,9 @@ async fn put_away(tx: &mut Tx, now: Timestamp, failed: &[Failed]) -> Result<usiz
         let before = histories.remove(&failed.claim.seq).flatten();
         if put_one_away(tx, now, failed, before).await? == 0 {
             lost += 1;
+        } else if failed.next == Next::Shelf {
+            let why = format!("{}: {}", failed.code, failed.message);
+            worker.shelved(tx, &failed.claim, &why).await?;
         }
     }
     Ok(lost)
@@ -185,7 +215,7 @@ async fn put_one_away(
     let Failed { claim, next, verdict, code, message } = failed;
     let (state, wait, counted) = match next {
         Next::Retry(wait) => (READY, *wait, claim.attempt),
-        Next::Hold(wait) => (READY, *wait, claim.attempt - 1),
+        Next::Hold(wait) | Next::Away(wait) => (READY, *wait, claim.attempt - 1),
         Next::Shelf => (SHELF, Duration::ZERO, claim.attempt),
     };
     let attempt = Attempt {
@@ -258,6 +288,40 @@ mod tests {
             let Next::Retry(wait) = next(asked, 1, 30, seed) else { panic!("retried") };
             assert!(wait >= Duration::from_secs(90) && wait <= Duration::from_secs(91), "{wait:?}");
         }
+    }
+
+    fn away(waited: SignedDuration, verdict: Verdict, now: Timestamp) -> Next {
+        let claim = Claim {
+            id: postroom_core::JobId(uuid::Uuid::from_u128(7)),
+            seq: 1,
+            lane: String::new(),
+            key: None,
+            payload: serde_json::Value::Null,
+            attempt: 30,
+            fence: 1,
+            first_at: now - waited,
+        };
+        Failed::new(claim, Fault::new(verdict, Code::CRM_AWAY, "no"), 30).while_away(now).next
+    }
+
+    #[test]
+    fn who_waits_for_a_peer_that_is_away_waits_ever_longer_and_two_weeks_at_most() {
+        let again = Verdict::Retry { after: None };
+        let start = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(1_000);
+        let longest = |waited: SignedDuration| {
+            let at = |turn: i64| away(waited, again, start + SignedDuration::from_millis(turn));
+            let waits = (0..500).map(|turn| match at(turn) {
+                Next::Away(wait) => wait,
+                other => panic!("{other:?}"),
+            });
+            waits.max().expect("some")
+        };
+        assert!(longest(SignedDuration::ZERO) <= Duration::from_secs(1));
+        assert!(longest(SignedDuration::from_secs(60)) <= Duration::from_secs(32));
+        let days = longest(AWAY);
+        assert!(days > Duration::from_secs(250) && days <= Duration::from_secs(300), "{days:?}");
+        assert_eq!(away(AWAY + SignedDuration::from_secs(1), again, start), Next::Shelf);
+        assert_eq!(away(SignedDuration::ZERO, Verdict::Reject, start), Next::Shelf);
     }
 
     #[test]

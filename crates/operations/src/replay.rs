@@ -110,8 +110,9 @@ impl Operations {
             let (rules, signer) = (filing.rules.clone(), filing.signer.clone());
             let read = move || reading::read(stored, &raw, &rules, signer.as_deref());
             let reading = tokio::task::spawn_blocking(read).await;
-            let reading = reading.map_err(|error| Fault::bug(format!("reading a mail panicked: {error}")))?;
-            let to = Standing::from(filing.rule(&reading).await?);
+            let mut reading =
+                reading.map_err(|error| Fault::bug(format!("reading a mail panicked: {error}")))?;
+            let to = Standing::from(filing.rule(&mut reading).await?);
             let mail = mails.iter().find(|mail| mail.id == id).expect("only these were loaded");
             let (method, reason) = (mail.method.clone(), mail.reason.clone());
             let from = Standing { state: mail.state, method, record: mail.record.clone(), reason };

@@ -4,6 +4,7 @@ use futures_util::FutureExt;
 use jiff::Timestamp;
 use postroom_core::{Code, Fault, JobId};
 use postroom_jobs::shelf::{self, Attempt, Shown};
+use postroom_tracking::filing::{self, shelved};
 use serde::Serialize;
 
 use crate::{Actor, Operations, Permission, audit};
@@ -63,14 +64,17 @@ impl Operations {
         self.shelf_change(actor, id, "shelf.replay").await
     }
 
-    /// Gives an item up. The mail itself stays.
+    /// Gives an item up. The mail itself stays: one that was never decided waits for a person.
     pub async fn shelf_drop(&self, actor: &Actor, id: JobId) -> Result<(), Fault> {
         self.shelf_change(actor, id, "shelf.drop").await
     }
 
     async fn shelf_change(&self, actor: &Actor, id: JobId, action: &'static str) -> Result<(), Fault> {
         actor.needs(Permission::Decide)?;
-        let (ids, now) = (self.0.ids.clone(), self.0.clock.now());
+        let (ids, now, who) = (self.0.ids.clone(), self.0.clock.now(), actor.name.clone());
+        let shown = shelf::show(&self.0.store, id).await.map_err(Fault::from)?;
+        let filed = shown.filter(|job| job.kind == filing::KIND);
+        let mail = filed.and_then(|job| shelved::mail_of(&job.payload));
         let entry = audit::Entry::new(actor, now, action, id, "");
         let found = self
             .0
@@ -81,6 +85,11 @@ impl Operations {
                         "shelf.replay" => shelf::replay(tx, now, id).await?,
                         _ => shelf::discard(tx, id).await?,
                     };
+                    match mail.filter(|_| found) {
+                        Some(mail) if action == "shelf.replay" => shelved::replayed(tx, mail).await?,
+                        Some(mail) => shelved::dropped(tx, &ids, now, mail, &who).await?,
+                        None => {}
+                    }
                     audit::append(tx, &ids, now, &entry).await?;
                     Ok::<_, postroom_store::Error>(found)
                 }

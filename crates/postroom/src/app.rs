@@ -231,6 +231,7 @@ fn rules_of(config: &Config, installation: &Installation) -> Rules {
             config::QualifiedLead::Contact => rules::QualifiedLead::Contact,
             config::QualifiedLead::Opportunity => rules::QualifiedLead::Opportunity,
         },
+        owner: config.tracking.owner.as_ref().and_then(|owner| owner.as_ref().parse().ok()),
         authserv_ids: config.tracking.authserv_ids.iter().map(ToString::to_string).collect(),
         never: rules::Never {
             addresses: config.tracking.never_addresses.iter().map(ToString::to_string).collect(),

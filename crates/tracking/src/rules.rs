@@ -5,7 +5,7 @@ use postroom_core::{RecordRef, address};
 use uuid::Uuid;
 
 /// The version of the decision rules, stored with every decision. Raise it when a rule changes what is decided.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The tables a GUID may name by default, in order (design.md 4.4).
 pub const TABLES: [&str; 9] =
@@ -30,6 +30,8 @@ pub struct Rules {
     /// Mail that is nobody's business here.
     pub never: Never,
     pub delivery: DeliveryBy,
+    /// Who owns what neither a mailbox nor a record gives an owner: a user or team. Without one the CRM puts our own user.
+    pub owner: Option<RecordRef>,
     pub mailboxes: Vec<Mailbox>,
     /// What holds for recipients that no mailbox names.
     pub fallback: Mailbox,
@@ -189,6 +191,7 @@ impl Rules {
             authserv_ids: Vec::new(),
             never: Never::default(),
             delivery: DeliveryBy::default(),
+            owner: None,
             mailboxes: Vec::new(),
             fallback: Mailbox { name: "default".into(), ..Mailbox::default() },
         }

@@ -1,15 +1,19 @@
 //! The decision for a file: everything the job would do, writing nothing. Without a CRM it tells class, signals and bounce.
 
+use bytes::Bytes;
+use futures_util::FutureExt;
 use postroom_core::mail::Authentication;
-use postroom_core::{BodyHash, Direction, Fault, MailId, MailState, Method};
+use postroom_core::{BodyHash, Direction, Envelope, Fault, Incoming, MailId, MailState, Method, Source};
 use postroom_formats::mime;
+use postroom_store::sql::{Expr, ExprTrait, Query};
+use postroom_store::{Error, Row, Store};
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::filing::reading::{self, Reading, Report, Stored};
 use crate::filing::{Filing, decide::Ruling};
-use crate::identity;
 use crate::rules::Rules;
+use crate::{identity, journal};
 
 /// What would become of a mail.
 #[derive(Debug, Clone, Serialize)]
@@ -40,10 +44,40 @@ pub async fn explain(
     direction: Direction,
     mailbox: Option<String>,
 ) -> Result<Why, Fault> {
-    let stored = pretend(raw, direction, mailbox, filing.clock.now());
-    let reading = reading::read(stored, raw, &filing.rules, filing.signer.as_deref());
-    let ruling = filing.rule(&reading).await?;
+    let mail = journal::opened(handed_in(raw, direction, mailbox, filing.clock.now()), &filing.rules);
+    let mut stored = pretend(&mail.raw, mail.direction, mail.mailbox, mail.received_at);
+    if mail.envelope != Envelope::default() {
+        (stored.envelope_from, stored.envelope_to) = (mail.envelope.from, mail.envelope.to);
+    }
+    // One that is here already is no other mail with its Message-ID, and no answer to itself.
+    stored.id = known_as(&filing.store, stored.key.clone()).await?.unwrap_or(stored.id);
+    let mut reading = reading::read(stored, &mail.raw, &filing.rules, filing.signer.as_deref());
+    let ruling = filing.rule(&mut reading).await?;
     Ok(why(reading, ruling, true))
+}
+
+/// A file as a way in would hand it in.
+fn handed_in(raw: &[u8], direction: Direction, mailbox: Option<String>, now: jiff::Timestamp) -> Incoming {
+    Incoming {
+        source: Source::File,
+        direction,
+        mailbox,
+        folder: None,
+        envelope: Envelope::default(),
+        source_id: None,
+        peer: None,
+        authentication: Authentication::Unknown,
+        received_at: now,
+        raw: Bytes::copy_from_slice(raw),
+    }
+}
+
+/// The id of the mail with this key, when it is stored.
+async fn known_as(store: &Store, key: Vec<u8>) -> Result<Option<MailId>, Fault> {
+    let select = Query::select().column("id").from("message").and_where(Expr::col("key").eq(key)).to_owned();
+    let row = store.read(move |tx| async move { tx.query_one(&select).await }.boxed()).await;
+    let row: Option<Row> = row.map_err(|error: Error| Fault::from(error))?;
+    row.map(|row| row.at(0).map(MailId)).transpose().map_err(Fault::from)
 }
 
 /// Explains a mail with nothing but its bytes.
@@ -89,7 +123,12 @@ fn why(reading: Reading, ruling: Ruling, crm_asked: bool) -> Why {
 }
 
 /// The row this mail would have, had it come in.
-fn pretend(raw: &[u8], direction: Direction, mailbox: Option<String>, now: jiff::Timestamp) -> Stored {
+pub(crate) fn pretend(
+    raw: &[u8],
+    direction: Direction,
+    mailbox: Option<String>,
+    now: jiff::Timestamp,
+) -> Stored {
     let scanned = mime::scan_headers(raw);
     let identity = identity::identify(raw, &mime::Limits::default());
     Stored {
@@ -114,5 +153,7 @@ fn pretend(raw: &[u8], direction: Direction, mailbox: Option<String>, now: jiff:
         envelope_from: crate::intake::header(&scanned, "Return-Path")
             .map(|path| path.trim_matches(['<', '>', ' ']).to_owned()),
         envelope_to: Vec::new(),
+        parties: Vec::new(),
+        purged: false,
     }
 }

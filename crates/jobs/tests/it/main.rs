@@ -7,3 +7,4 @@ mod running;
 mod schedules;
 mod set_back;
 mod shelved;
+mod told;

@@ -9,6 +9,7 @@ mod crash;
 mod delivering;
 mod demo;
 mod doors;
+mod filing;
 mod fronts;
 mod hostile;
 mod house;

@@ -10,6 +10,7 @@ mod machines;
 mod outsiders;
 mod people;
 mod settings;
+mod shelf;
 mod threads;
 mod tokens;
 

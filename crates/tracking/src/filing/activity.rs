@@ -63,16 +63,30 @@ pub fn elsewhere(stored: &Stored, rules: &Rules) -> Option<Uuid> {
     stored.activity.filter(|id| *id != derived(rules.installation, "email", &stored.key))
 }
 
-/// The lead or contact that a ruling wants made.
-pub fn person_of(reading: &Reading, ruling: &Ruling, rules: &Rules) -> Option<Record> {
-    ruling.create.map(|what| person(what, reading, rules))
+/// The lead or contact that a ruling wants made, with the owner that its mail has.
+pub fn person_of(reading: &Reading, ruling: &Ruling, known: &Known, rules: &Rules) -> Option<Record> {
+    let person = person(ruling.create?, reading, rules);
+    let who = parties::of(reading, known, None);
+    Some(owned(person, owner(reading, &who, None, known, rules)))
+}
+
+/// Where it is, or will be.
+pub fn person_at(reading: &Reading, ruling: &Ruling, rules: &Rules) -> Option<RecordRef> {
+    ruling.create.map(|what| person(what, reading, rules).at)
+}
+
+fn owned(row: Record, owner: Option<RecordRef>) -> Record {
+    match owner {
+        Some(owner) => row.with("ownerid", owner),
+        None => row,
+    }
 }
 
 /// Builds the change set of a tracked mail.
 pub fn build(reading: &Reading, ruling: &Ruling, known: &Known, rules: &Rules) -> Activity {
     let id = derived(rules.installation, "email", &reading.stored.key);
     let mut set = ChangeSet::default();
-    let created = person_of(reading, ruling, rules);
+    let created = person_of(reading, ruling, known, rules);
     let record = created.as_ref().map(|person| person.at.clone()).or_else(|| ruling.record.clone());
     set.changes.extend(created.map(Change::Create));
     let mut who = parties::of(reading, known, record.as_ref());
@@ -130,14 +144,11 @@ fn email(
     if let Some(accepting) = accepting.and_then(|party| party.record.clone()).filter(|_| !outgoing) {
         row = row.with("acceptingentityid", accepting);
     }
-    match owner(reading, who, record, known, rules) {
-        Some(owner) => row.with("ownerid", owner),
-        None => row,
-    }
+    owned(row, owner(reading, who, record, known, rules))
 }
 
-/// The mailbox's user, else the queue's owner, else the record's; never the service account (design.md 4.4). Whoever else
-/// of ours the mail names comes after the mailbox that it came to.
+/// The mailbox's user, else the queue's owner, else the record's, else whom the configuration names; never the service
+/// account (design.md 4.4). Whoever else of ours the mail names comes after the mailbox that it came to.
 fn owner(
     reading: &Reading,
     who: &[Party],
@@ -150,7 +161,7 @@ fn owner(
     let others = who.iter().filter(|party| (party.role == Role::Sender) == outgoing);
     let others: Vec<String> = others.map(|party| party.address.normal()).collect();
     let owner = owner_among(mailbox, known).or_else(|| owner_among(&others, known));
-    owner.or_else(|| record.and_then(|record| known.owner_of(record)))
+    owner.or_else(|| record.and_then(|record| known.owner_of(record))).or_else(|| rules.owner.clone())
 }
 
 /// The user of these addresses, else the owner of the queue that has one of them.

@@ -160,11 +160,30 @@ fn sentence(winner: &Found) -> String {
     }
 }
 
+/// Whether it named a record of ours that is not there: a person may know better than the mailbox's rule. So does a token that
+/// leads nowhere at all.
+fn is_dead(found: &Found) -> bool {
+    let token = matches!(found.signal.kind, SignalKind::Token | SignalKind::Header);
+    found.gone || token && found.signal.record.is_none() && found.signal.note != "carries no GUID"
+}
+
+fn obituary(dead: &Found) -> String {
+    let Signal { kind, place, note, .. } = &dead.signal;
+    match kind {
+        SignalKind::SignedId => format!("The signed Message-ID in its {place} {note}."),
+        SignalKind::SignedAddress => format!("The signed reply address it was sent to {note}."),
+        SignalKind::Folder => format!("The tie of its {place} {note}."),
+        SignalKind::Thread => format!("Its {place} {note}."),
+        SignalKind::MicrosoftToken => format!("Its Microsoft token {note}."),
+        SignalKind::ConversationIndex => format!("Its {place} {note}."),
+        SignalKind::Token | SignalKind::Header => format!("The token in its {place} {note}."),
+    }
+}
+
 /// Nothing names a record that exists.
 fn unmatched(facts: &Facts<'_>, found: &[Found]) -> Ruling {
-    let dead = found.iter().find(|found| matches!(found.signal.kind, SignalKind::Token | SignalKind::Header));
-    if let Some(dead) = dead.filter(|found| found.signal.note != "carries no GUID") {
-        return Ruling::review(format!("The token in its {} {}.", dead.signal.place, dead.signal.note));
+    if let Some(dead) = found.iter().find(|found| is_dead(found)) {
+        return Ruling::review(obituary(dead));
     }
     let mailbox = facts.mailbox;
     let allowed = matches!(mailbox.track, Track::All | Track::Known);
@@ -188,6 +207,12 @@ fn unmatched(facts: &Facts<'_>, found: &[Found]) -> Ruling {
         _ => {}
     }
     let nothing = "Nothing in it names a record";
+    let disowned = facts.direction == Direction::Incoming && facts.authentication == Authentication::Fail;
+    if disowned && mailbox.on_unmatched != OnUnmatched::Skip {
+        return Ruling::review(format!(
+            "{nothing}, and the sender's domain says this mail is not from there (DMARC fail)."
+        ));
+    }
     match mailbox.on_unmatched {
         OnUnmatched::Review => Ruling::review(format!("{nothing}; a person decides.")),
         OnUnmatched::Skip => Ruling::new(

@@ -17,7 +17,12 @@ fn found(kind: SignalKind, n: u128) -> Found {
     let record = (n > 0).then(|| record(n));
     let note = if n > 0 { "" } else { "names no record here" };
     let signal = Signal { kind, value: "v".into(), place: "Subject".into(), record, note: note.into() };
-    Found { signal, email: None }
+    Found { signal, email: None, gone: false }
+}
+
+/// A signal of `kind` whose record is not there any more.
+fn gone(kind: SignalKind) -> Found {
+    Found { gone: true, ..found(kind, 0) }
 }
 
 struct Case {
@@ -70,7 +75,7 @@ impl Case {
 }
 
 use MailState::{NotTracked, Review, Tracked};
-use SignalKind::{ConversationIndex, Folder, MicrosoftToken, SignedId, Thread, Token};
+use SignalKind::{ConversationIndex, Folder, MicrosoftToken, SignedAddress, SignedId, Thread, Token};
 
 #[test]
 fn one_signal_attaches() {
@@ -103,6 +108,14 @@ fn a_token_that_names_nothing_goes_to_review_whatever_the_mailbox_says() {
     ordinary().check(&[found(Token, 0)], Review, Method::None, 0);
     ordinary().mailbox(Track::All, OnUnmatched::Skip).check(&[found(Token, 0)], Review, Method::None, 0);
     ordinary().check(&[found(Token, 0), found(Thread, 1)], Tracked, Method::Thread, 1);
+    let skips = || ordinary().mailbox(Track::All, OnUnmatched::Skip);
+    for kind in [SignedId, SignedAddress, Folder, Thread, MicrosoftToken] {
+        let ruling = skips().check(&[gone(kind)], Review, Method::None, 0);
+        assert!(ruling.reason.contains("names no record here"), "{}", ruling.reason);
+        skips().check(&[gone(kind), found(Token, 1)], Tracked, Method::Token, 1);
+        // A forward, an older ancestor, a parent that lies on no record.
+        skips().check(&[found(kind, 0)], NotTracked, Method::None, 0);
+    }
 }
 
 #[test]
@@ -128,6 +141,17 @@ fn trust_limits_unsigned_signals_only() {
 fn a_sender_that_its_domain_disowns_goes_to_review() {
     let forged = ordinary().with(|facts| facts.authentication = Authentication::Fail);
     forged.check(&[found(Token, 1)], Review, Method::None, 0);
+    let unmatched = |on_unmatched| {
+        let stranger = ordinary().mailbox(Track::All, on_unmatched);
+        stranger.with(|facts| (facts.known_sender, facts.authentication) = (false, Authentication::Fail))
+    };
+    for what in [OnUnmatched::Activity, OnUnmatched::CreateLead, OnUnmatched::CreateContact] {
+        let ruling = unmatched(what).check(&[], Review, Method::None, 0);
+        assert!(ruling.reason.contains("DMARC fail"), "{}", ruling.reason);
+    }
+    unmatched(OnUnmatched::Skip).check(&[], NotTracked, Method::None, 0);
+    let sent = unmatched(OnUnmatched::Activity).with(|facts| facts.direction = Direction::Outgoing);
+    sent.check(&[], Tracked, Method::None, 0);
 }
 
 #[test]

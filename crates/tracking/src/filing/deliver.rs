@@ -64,7 +64,7 @@ struct Settling {
 impl Filing {
     /// Hands mails to the server, then brings them to their records.
     pub(super) async fn hand_in(&self, items: &[Item<'_>], known: &Known, written: &mut Written) {
-        let items = self.make_people(items, written).await;
+        let items = self.make_people(items, known, written).await;
         if items.is_empty() {
             return;
         }
@@ -93,8 +93,13 @@ impl Filing {
     }
 
     /// Makes the leads and contacts that rulings want; answers the mails that can go on.
-    async fn make_people<'i, 'l>(&self, items: &'i [Item<'l>], written: &mut Written) -> Vec<&'i Item<'l>> {
-        let person = |item: &Item<'_>| activity::person_of(item.reading, &item.ruling, &self.rules);
+    async fn make_people<'i, 'l>(
+        &self,
+        items: &'i [Item<'l>],
+        known: &Known,
+        written: &mut Written,
+    ) -> Vec<&'i Item<'l>> {
+        let person = |item: &Item<'_>| activity::person_of(item.reading, &item.ruling, known, &self.rules);
         let (wanting, rest): (Vec<&Item<'l>>, Vec<&Item<'l>>) =
             items.iter().partition(|item| item.ruling.create.is_some());
         if wanting.is_empty() {
@@ -131,8 +136,8 @@ impl Filing {
         let mut sets = Vec::with_capacity(there.len());
         let mut ends = Vec::with_capacity(there.len());
         for (item, delivered) in there {
-            let person = activity::person_of(item.reading, &item.ruling, &self.rules);
-            let record = person.map(|person| person.at).or_else(|| item.ruling.record.clone());
+            let person = activity::person_at(item.reading, &item.ruling, &self.rules);
+            let record = person.or_else(|| item.ruling.record.clone());
             let regarding = regarding.get(&delivered.email).cloned();
             let settling = Settling { delivered, record, regarding };
             sets.push(settling.update());

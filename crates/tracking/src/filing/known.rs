@@ -46,6 +46,8 @@ pub struct Known {
     pub microsoft: HashMap<String, Vec<Record>>,
     /// Where a qualified lead's mail goes, by lead.
     pub qualified: HashMap<Uuid, RecordRef>,
+    /// The rows of those: asked for their owners only, for a GUID may not name all of their tables.
+    pub targets: HashMap<Uuid, Record>,
     /// What the CRM says about tracking, by mailbox name.
     pub policies: HashMap<String, Track>,
     /// Open cases and opportunities by customer; asked for outgoing mail only.
@@ -59,6 +61,8 @@ pub enum Lead {
     Record { record: RecordRef, email: Option<Uuid>, note: String },
     /// To nothing that can carry an activity; the note says why.
     Nothing(String),
+    /// To a record that is not here, or not clear, though one was named; the note says why.
+    Gone(String),
 }
 
 /// Asks everything the decision over `readings` may need.
@@ -81,6 +85,10 @@ pub async fn gather(
     let mut addresses: Vec<String> = readings.iter().flat_map(|reading| reading.header_addresses()).collect();
     addresses.extend(readings.iter().flat_map(Reading::recipients));
     addresses.extend(rules.mailboxes.iter().flat_map(|mailbox| mailbox.addresses.clone()));
+    // Whom no configuration names the CRM may know as a queue: is an answer to it a forward to another one?
+    let parents = known.parents.values().chain(known.conversations.values()).flatten();
+    let unnamed = parents.filter(|parent| rules.mailbox_named(&parent.mailbox).is_none());
+    addresses.extend(unnamed.flat_map(|parent| parent.parties.iter().cloned()));
     addresses.retain(|address| address.contains('@'));
     addresses.sort_unstable();
     addresses.dedup();
@@ -256,6 +264,16 @@ async fn gather_qualified(crm: &dyn Crm, rules: &Rules, known: &mut Known) -> Re
             known.qualified.insert(lead.at.id, target.clone());
         }
     }
+    let mut tables: Vec<&str> = known.qualified.values().map(|target| target.table.as_str()).collect();
+    tables.sort_unstable();
+    tables.dedup();
+    let mut ids: Vec<Uuid> = known.qualified.values().map(|target| target.id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    if !ids.is_empty() {
+        let rows = crm.find(&tables, &ids).await?;
+        known.targets = rows.into_iter().map(|row| (row.at.id, row)).collect();
+    }
     Ok(())
 }
 
@@ -267,9 +285,9 @@ impl Known {
         let mut at = id;
         for _ in 0..HOPS {
             let record = match self.records.get(&at).map(Vec::as_slice) {
-                None | Some([]) => return Lead::Nothing(format!("{note}names no record here")),
+                None | Some([]) => return Lead::Gone(format!("{note}names no record here")),
                 Some([record]) => record,
-                Some(several) => return Lead::Nothing(format!("{note}names {} records", several.len())),
+                Some(several) => return Lead::Gone(format!("{note}names {} records", several.len())),
             };
             if let Some(master) = record.lookup("masterid") {
                 note.push_str(&format!("{} was merged into {master}; ", record.at));
@@ -291,7 +309,7 @@ impl Known {
             }
             return Lead::Record { record: record.at.clone(), email, note };
         }
-        Lead::Nothing(format!("{note}the chain of merged records does not end"))
+        Lead::Gone(format!("{note}the chain of merged records does not end"))
     }
 
     /// The one person of the CRM that a mail went to, when there is exactly one.
@@ -321,8 +339,9 @@ impl Known {
 
     /// The owner of a record, when it was among those asked for.
     pub fn owner_of(&self, record: &RecordRef) -> Option<RecordRef> {
-        let rows = self.records.get(&record.id)?;
-        rows.iter().find(|row| row.at == *record)?.lookup("ownerid").cloned()
+        let rows = self.records.get(&record.id).into_iter().flatten();
+        let row = rows.chain(self.targets.get(&record.id)).find(|row| row.at == *record)?;
+        row.lookup("ownerid").cloned()
     }
 
     /// Active people of one address, queues and users included.

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::filing::reading::Stored;
 
 /// The columns of `message` that [`stored_of`] reads, in its order.
-const COLUMNS: [&str; 16] = [
+const COLUMNS: [&str; 18] = [
     "id",
     "key",
     "header_id",
@@ -30,6 +30,8 @@ const COLUMNS: [&str; 16] = [
     "sent_at",
     "conversation",
     "authentication",
+    "parties",
+    "purged_at",
 ];
 
 /// The mails with these ids, in the order given; unknown ids are left out.
@@ -100,6 +102,7 @@ fn stored_of(row: &Row) -> Result<Stored, Error> {
     let table: Option<String> = row.at(7)?;
     let record: Option<Uuid> = row.at(8)?;
     let authentication: Option<String> = row.at(15)?;
+    let parties: Option<String> = row.at(16)?;
     Ok(Stored {
         id: MailId(row.at(0)?),
         key: row.at(1)?,
@@ -121,5 +124,7 @@ fn stored_of(row: &Row) -> Result<Stored, Error> {
         references: Vec::new(),
         envelope_from: None,
         envelope_to: Vec::new(),
+        parties: parties.unwrap_or_default().split_whitespace().map(str::to_owned).collect(),
+        purged: row.at::<Option<Timestamp>>(17)?.is_some(),
     })
 }

@@ -12,12 +12,15 @@
 //! 6. [`outcome`]: everything that was decided, in one unit with the finished jobs.
 //!
 //! A crash between 5 and 6 repeats 5 with the same ids, which changes nothing; what the server delivered is found.
+//! The lots themselves, and the one bad mail that must not stop its neighbours: `lots`. What stopped for good shows it:
+//! [`shelved`].
 
 pub mod activity;
 pub mod decide;
 mod deliver;
 pub mod known;
 pub mod load;
+mod lots;
 mod names;
 mod order;
 pub mod outcome;
@@ -26,25 +29,25 @@ pub mod place;
 mod policy;
 pub mod reading;
 mod returned;
+pub mod shelved;
 pub mod signals;
 mod write;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-use async_trait::async_trait;
 use futures_util::FutureExt;
 use postroom_core::{
-    Class, Clock, Crm, Directory, Fault, Ids, JobId, MailId, MailState, Method, Record, RecordRef, Value,
-    Verdict,
+    Class, Clock, Crm, Directory, Fault, Ids, JobId, MailState, Method, Record, RecordRef, Value,
 };
-use postroom_jobs::{Claim, Done, Worker};
+use postroom_jobs::{Claim, Done};
 use postroom_store::{Store, body};
 use uuid::Uuid;
 
 use decide::{Facts, Ruling};
 use known::{Known, Parent};
+use lots::{Batch, copy, mail_of};
 use outcome::{Outcome, Settled};
 use reading::{Reading, Stored};
 use write::Written;
@@ -54,10 +57,6 @@ use crate::token::Signer;
 
 /// The job kind.
 pub const KIND: &str = "mail.file";
-/// Mails in one lot: enough that a commit is shared, few enough that a lot ends soon.
-const LOT: usize = 128;
-/// Raw bytes read at once. A lot with larger mails is worked in several batches.
-const BATCH_BYTES: u64 = 12 * 1024 * 1024;
 
 /// Files mail. One per process; cheap to clone.
 #[derive(Clone)]
@@ -72,80 +71,7 @@ pub struct Filing {
     pub directory: Option<Arc<dyn Directory>>,
 }
 
-#[async_trait]
-impl Worker for Filing {
-    fn kind(&self) -> &'static str {
-        KIND
-    }
-
-    fn lot(&self) -> usize {
-        LOT
-    }
-
-    async fn run(&self, lot: Vec<Claim>) -> Vec<(JobId, Result<Done, Fault>)> {
-        let mut answers = Vec::with_capacity(lot.len());
-        let (claims, unreadable): (Vec<Claim>, Vec<Claim>) =
-            lot.into_iter().partition(|claim| mail_of(claim).is_some());
-        answers.extend(unreadable.iter().map(|claim| (claim.id, Err(Fault::bug("the job names no mail")))));
-        match self.batches(claims).await {
-            Ok(batches) => {
-                for batch in batches {
-                    let ids: Vec<JobId> = batch.claims.iter().map(|claim| claim.id).collect();
-                    match self.file(batch).await {
-                        Ok(told) => answers.extend(told),
-                        Err(fault) => answers.extend(ids.into_iter().map(|id| (id, Err(copy(&fault))))),
-                    }
-                }
-            }
-            Err((claims, fault)) => answers.extend(claims.iter().map(|claim| (claim.id, Err(copy(&fault))))),
-        }
-        answers
-    }
-}
-
-/// Mails that are read, decided and written together.
-struct Batch {
-    claims: Vec<Claim>,
-    stored: Vec<Stored>,
-}
-
-fn mail_of(claim: &Claim) -> Option<MailId> {
-    claim.payload.get("message")?.as_str()?.parse().ok()
-}
-
-/// A fault for each job of a batch that failed as one.
-fn copy(fault: &Fault) -> Fault {
-    Fault::new(fault.verdict, fault.code, fault.message.clone())
-}
-
 impl Filing {
-    /// Loads the lot's mails and parts them into batches. A job whose mail is gone finishes with the first batch.
-    async fn batches(&self, claims: Vec<Claim>) -> Result<Vec<Batch>, (Vec<Claim>, Fault)> {
-        let ids: Vec<MailId> = claims.iter().filter_map(mail_of).collect();
-        let loaded = match load::load(&self.store, ids).await {
-            Ok(loaded) => loaded,
-            Err(error) => return Err((claims, error.into())),
-        };
-        let mut by_id: HashMap<MailId, Stored> =
-            loaded.into_iter().map(|stored| (stored.id, stored)).collect();
-        let mut batches = vec![Batch { claims: Vec::new(), stored: Vec::new() }];
-        let mut bytes = 0;
-        for claim in claims {
-            let stored = mail_of(&claim).and_then(|id| by_id.remove(&id));
-            let size = stored.as_ref().map_or(0, |stored| stored.size);
-            let last = batches.last().expect("begins with one");
-            if bytes + size > BATCH_BYTES && !last.claims.is_empty() {
-                batches.push(Batch { claims: Vec::new(), stored: Vec::new() });
-                bytes = 0;
-            }
-            bytes += size;
-            let last = batches.last_mut().expect("begins with one");
-            last.claims.push(claim);
-            last.stored.extend(stored);
-        }
-        Ok(batches)
-    }
-
     async fn file(&self, batch: Batch) -> Result<Vec<(JobId, Result<Done, Fault>)>, Fault> {
         let mut readings = self.read(batch.stored).await?;
         self.resolve_names(&mut readings).await?;
@@ -174,8 +100,9 @@ impl Filing {
         Ok(answers)
     }
 
-    /// What would be decided about one mail, writing nothing.
-    pub async fn rule(&self, reading: &Reading) -> Result<Ruling, Fault> {
+    /// What would be decided about one mail, writing nothing. The names that the directory knows are resolved in it.
+    pub async fn rule(&self, reading: &mut Reading) -> Result<Ruling, Fault> {
+        self.resolve_names(std::slice::from_mut(reading)).await?;
         let known =
             known::gather(&self.store, &*self.crm, &self.rules, std::slice::from_ref(reading)).await?;
         let mut ruling = self.decide(reading, &known);
@@ -251,6 +178,10 @@ impl Filing {
         if is_reused(reading, known) {
             ruling.flags.push("message_id_reused".into());
         }
+        if matches!(ruling.state, MailState::Tracked | MailState::Review) {
+            ruling.flags.extend(parties::doubts(reading, known));
+        }
+        mark_purged(&reading.stored, &mut ruling);
         ruling
     }
 
@@ -291,9 +222,8 @@ impl Filing {
         let mut results = Vec::with_capacity(readings.len());
         for (reading, ruling) in readings.into_iter().zip(rulings) {
             let id = reading.stored.id;
-            if let Some(fault) = written.failed.get(&id) {
-                results.extend(shelved(&reading, fault, &self.ids, now));
-                continue;
+            if written.failed.contains_key(&id) {
+                continue; // its job fails, and shows it
             }
             let mailbox = self.mailbox(&reading).name.clone();
             let (activity, record) = match written.filed.remove(&id) {
@@ -303,11 +233,13 @@ impl Filing {
             let mut decision = outcome::decision(&self.ids, now, &ruling);
             decision.record = record.clone();
             decision.class_evidence = reading.class_evidence;
+            let parties = reading.named.then(|| reading.stored.parties.join(" "));
             let stored = &reading.stored;
             crate::events::filed(now.duration_since(stored.received_at));
             let unchanged = stored.state == ruling.state
                 && stored.method == ruling.method
                 && stored.record == record
+                && parties.is_none()
                 && !written.refused.contains_key(&id); // the reason may be another one
             results.push(Settled {
                 id,
@@ -321,6 +253,7 @@ impl Filing {
                 record,
                 report: reading.report.filter(|_| reading.class == Class::Bounce),
                 unpacked: reading.unpacked,
+                parties,
                 unchanged,
             });
             crate::events::decided(id, &ruling);
@@ -343,28 +276,12 @@ fn standing(stored: &Stored) -> Ruling {
     }
 }
 
-/// A mail that the CRM refused for good shows it at once; one to be retried keeps its state.
-fn shelved(reading: &Reading, fault: &Fault, ids: &Ids, now: jiff::Timestamp) -> Option<Settled> {
-    if matches!(fault.verdict, Verdict::Retry { .. } | Verdict::Hold) {
-        return None;
+/// Says of a mail that is filed without its text and files that they were purged before.
+fn mark_purged(stored: &Stored, ruling: &mut Ruling) {
+    if stored.purged && ruling.state == MailState::Tracked {
+        ruling.flags.push("body_purged".into());
+        ruling.reason.push_str(" Its text and files were purged before: the e-mail has its headers only.");
     }
-    let mut ruling = standing(&reading.stored);
-    ruling.state = MailState::Shelf;
-    ruling.reason = format!("The CRM refused the activity: {fault}");
-    Some(Settled {
-        id: reading.stored.id,
-        header_id: None,
-        class: reading.class,
-        automatic: reading.automatic,
-        mailbox: reading.stored.mailboxes.first().cloned().unwrap_or_default(),
-        record: None,
-        activity: reading.stored.activity,
-        decision: outcome::decision(ids, now, &ruling),
-        report: None,
-        unpacked: Vec::new(),
-        moved: false,
-        unchanged: false,
-    })
 }
 
 /// The update of an activity whose record changed.

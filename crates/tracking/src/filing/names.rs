@@ -34,6 +34,7 @@ impl Filing {
 }
 
 fn put(reading: &mut Reading, known: &HashMap<String, String>) {
+    let mut resolved = Vec::new();
     for party in parties(reading) {
         let Some((name, address)) =
             name_of(party).and_then(|name| known.get(&name).map(|address| (name, address)))
@@ -44,6 +45,14 @@ fn put(reading: &mut Reading, known: &HashMap<String, String>) {
             party.name = name;
         }
         party.address = address.clone();
+        resolved.push(party.normal());
+    }
+    // Who is known by a name only is found by the address from now on.
+    for address in resolved {
+        if !reading.stored.parties.contains(&address) {
+            reading.stored.parties.push(address);
+            reading.named = true;
+        }
     }
 }
 

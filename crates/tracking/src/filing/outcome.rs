@@ -40,6 +40,8 @@ pub struct Settled {
     /// The report of a bounce, kept for `message show`.
     pub report: Option<super::reading::Report>,
     pub unpacked: Vec<Body>,
+    /// Everybody in its headers, when a directory named some of them.
+    pub parties: Option<String>,
     /// The record is new for this mail, so its children must look again.
     pub moved: bool,
     /// Nothing changed against the decision that stands: no new one is stored.
@@ -104,7 +106,11 @@ pub struct StoredDecision {
 fn update(settled: &Settled, state: MailState, now: Timestamp) -> UpdateStatement {
     let decision = &settled.decision;
     let record = settled.record.as_ref();
-    Query::update()
+    let mut update = Query::update();
+    if let Some(parties) = &settled.parties {
+        update.value("parties", parties.clone());
+    }
+    update
         .table("message")
         .value("class", settled.class.as_str())
         .value("automatic", settled.automatic)

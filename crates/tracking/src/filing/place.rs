@@ -11,7 +11,7 @@ use crate::filing::decide::Ruling;
 use crate::filing::known::{self, Known, Lead};
 use crate::filing::outcome::{self, Outcome, Settled};
 use crate::filing::reading::{self, Reading};
-use crate::filing::{Filing, activity, load, moved};
+use crate::filing::{Filing, activity, load, mark_purged, moved, parties};
 
 /// What a person decided.
 #[derive(Debug, Clone)]
@@ -29,10 +29,11 @@ impl Filing {
         let stored = load::load(&self.store, vec![id]).await?.into_iter().next();
         let stored = stored.ok_or_else(|| Fault::reject(Code::API_NOT_FOUND, format!("no message {id}")))?;
         let raw = body::get(&self.store, vec![stored.body]).await?.remove(0);
-        let reading = reading::read(stored, &raw, &self.rules, self.signer.as_deref());
+        let mut reading = reading::read(stored, &raw, &self.rules, self.signer.as_deref());
+        self.resolve_names(std::slice::from_mut(&mut reading)).await?;
         let mut known =
             known::gather(&self.store, &*self.crm, &self.rules, std::slice::from_ref(&reading)).await?;
-        let ruling = match placement {
+        let mut ruling = match placement {
             Placement::Attach(record) => {
                 known::gather_records(&*self.crm, &self.rules, HashSet::from([record.id]), &mut known)
                     .await?;
@@ -51,6 +52,10 @@ impl Filing {
                 ruling
             }
         };
+        mark_purged(&reading.stored, &mut ruling);
+        if ruling.state == MailState::Tracked {
+            ruling.flags.extend(parties::doubts(&reading, &known));
+        }
         let activity = self.write_placed(&reading, &ruling, &known).await?;
         self.store_placed(reading, ruling, activity).await
     }
@@ -65,7 +70,7 @@ impl Filing {
             return Ok(reading.stored.activity);
         }
         let mut made = match activity::elsewhere(&reading.stored, &self.rules) {
-            Some(id) => self.update_of(id, reading, ruling),
+            Some(id) => self.update_of(id, reading, ruling, known),
             None => activity::build(reading, ruling, known, &self.rules),
         };
         if reading.stored.activity.is_some() {
@@ -105,6 +110,7 @@ impl Filing {
             decision: outcome::decision(&self.ids, now, &ruling),
             report: reading.report.filter(|_| reading.class == Class::Bounce),
             unpacked: reading.unpacked,
+            parties: reading.named.then(|| reading.stored.parties.join(" ")),
             moved: ruling.record.is_some() && ruling.record != reading.stored.record,
             unchanged: false,
         };
@@ -129,7 +135,9 @@ fn attached(record: &RecordRef, known: &Known, who: &str) -> Result<Ruling, Faul
         Lead::Record { record: found, .. } => {
             Err(Fault::reject(Code::CRM_NOT_FOUND, format!("{record} is {found} in the CRM")))
         }
-        Lead::Nothing(why) => Err(Fault::reject(Code::CRM_NOT_FOUND, format!("{record} {why}"))),
+        Lead::Nothing(why) | Lead::Gone(why) => {
+            Err(Fault::reject(Code::CRM_NOT_FOUND, format!("{record} {why}")))
+        }
     }
 }
 

@@ -17,6 +17,10 @@ use crate::gather_text;
 use crate::rules::Rules;
 use crate::token::{self, FoundToken, Kind, Signer, Verification};
 
+/// Where a signed id or address stood: among the recipients, or in what a bounce returns.
+pub(super) const RECIPIENT: &str = "recipient address";
+pub(super) const RETURNED: &str = "returned";
+
 /// A mail as the store knows it before it is read.
 #[derive(Debug, Clone)]
 pub struct Stored {
@@ -44,6 +48,10 @@ pub struct Stored {
     pub envelope_from: Option<String>,
     /// Over all sightings.
     pub envelope_to: Vec<String>,
+    /// Everybody in its headers, in normal form, as its row has them.
+    pub parties: Vec<String>,
+    /// All but its headers is gone.
+    pub purged: bool,
 }
 
 /// A mail read.
@@ -77,6 +85,8 @@ pub struct Reading {
     /// The Sensitivity field (RFC 2156).
     pub sensitivity: Option<String>,
     pub importance: Importance,
+    /// A directory found addresses of people that the mail's row does not have.
+    pub named: bool,
 }
 
 /// What a delivery report says about the mail it is about.
@@ -149,6 +159,7 @@ pub fn read(stored: Stored, raw: &[u8], rules: &Rules, signer: Option<&Signer>) 
         class_evidence: class.evidence,
         sensitivity: mail.header("Sensitivity"),
         importance: mail.header("Importance").map(|word| Importance::of(&word)).unwrap_or_default(),
+        named: false,
         stored,
     };
     reading.trust_results(&mail, rules);
@@ -242,10 +253,9 @@ impl Reading {
         let ids = ids.chain(returned.map(|id| ("returned Message-ID".to_owned(), id)));
         let found = ids.map(|(place, id)| (place, signer.verify(&id), id)).collect::<Vec<_>>();
         let addresses = self.recipients().into_iter();
-        let found = found.into_iter().chain(
-            addresses
-                .map(|address| ("recipient address".to_owned(), signer.verify_address(&address), address)),
-        );
+        let found = found
+            .into_iter()
+            .chain(addresses.map(|address| (RECIPIENT.to_owned(), signer.verify_address(&address), address)));
         for (place, verification, text) in found {
             match verification {
                 Verification::Valid { kind, id, .. } => self.signed.push((place, text, kind, id)),

@@ -4,7 +4,7 @@ use postroom_core::{Address, Class, Direction, RecordRef, Signal, SignalKind};
 use uuid::Uuid;
 
 use crate::filing::known::{Known, Lead, Parent};
-use crate::filing::reading::Reading;
+use crate::filing::reading::{RECIPIENT, RETURNED, Reading};
 use crate::rules::{Mailbox, OnUnmatched, Rules, Track};
 use crate::token::{FoundToken, Kind};
 
@@ -13,14 +13,18 @@ use crate::token::{FoundToken, Kind};
 pub struct Found {
     pub signal: Signal,
     pub email: Option<Uuid>,
+    /// It names a record that is not here any more.
+    pub gone: bool,
 }
 
 /// All signals of a mail, strongest kind first.
 pub fn gather(reading: &Reading, known: &Known, rules: &Rules) -> Vec<Found> {
     let mut found = Vec::new();
-    signed(reading, known, &mut found);
+    signed(reading, known, &mut found, |place| place.starts_with(RETURNED));
+    returned(reading, known, &mut found);
+    references(reading, known, rules, &mut found);
+    signed(reading, known, &mut found, |place| place == RECIPIENT);
     folder(reading, known, rules, &mut found);
-    thread(reading, known, rules, &mut found);
     tokens(reading, known, &mut found);
     header(reading, known, &mut found);
     microsoft(reading, known, &mut found);
@@ -30,24 +34,27 @@ pub fn gather(reading: &Reading, known: &Known, rules: &Rules) -> Vec<Found> {
 }
 
 fn push(found: &mut Vec<Found>, kind: SignalKind, value: &str, place: &str, lead: Lead) {
+    let gone = matches!(lead, Lead::Gone(_));
     let (record, email, note) = match lead {
         Lead::Record { record, email, note } => (Some(record), email, note),
-        Lead::Nothing(note) => (None, None, note),
+        Lead::Nothing(note) | Lead::Gone(note) => (None, None, note),
     };
     let note = note.trim_end_matches("; ").to_owned();
     let value = value.chars().take(200).collect();
-    found.push(Found { signal: Signal { kind, value, place: place.into(), record, note }, email });
+    found.push(Found { signal: Signal { kind, value, place: place.into(), record, note }, email, gone });
 }
 
-fn signed(reading: &Reading, known: &Known, found: &mut Vec<Found>) {
-    for (place, text, kind, id) in &reading.signed {
-        if *kind == Kind::Bounce {
-            continue;
-        }
-        let signal =
-            if place == "recipient address" { SignalKind::SignedAddress } else { SignalKind::SignedId };
+/// The signed ids and addresses in these places.
+fn signed(reading: &Reading, known: &Known, found: &mut Vec<Found>, wanted: impl Fn(&str) -> bool) {
+    for (place, text, _, id) in signed_ids(reading).filter(|(place, ..)| wanted(place)) {
+        let signal = if place == RECIPIENT { SignalKind::SignedAddress } else { SignalKind::SignedId };
         push(found, signal, text, place, known.follow(*id));
     }
+}
+
+/// Those that name a record; an address to which only bounces go says nothing.
+fn signed_ids(reading: &Reading) -> impl Iterator<Item = &(String, String, Kind, Uuid)> {
+    reading.signed.iter().filter(|(_, _, kind, _)| *kind != Kind::Bounce)
 }
 
 /// The configured mailbox that a mail belongs to: one that a way in named, else its sender's when it was sent, else that of
@@ -94,32 +101,52 @@ fn folder(reading: &Reading, known: &Known, rules: &Rules, found: &mut Vec<Found
     }
 }
 
-/// The nearest known ancestor names the thread; older ones are evidence only, for a mail in between may have been moved.
-fn thread(reading: &Reading, known: &Known, rules: &Rules, found: &mut Vec<Found>) {
+/// The mail that a report is about.
+fn returned(reading: &Reading, known: &Known, found: &mut Vec<Found>) {
     if let Some(id) = reading.report.as_ref().and_then(|report| report.message_id.as_ref()) {
         for parent in parents(reading, known, id) {
             push(found, SignalKind::Thread, id, "returned Message-ID", lead_of(parent, known));
             link(found, parent);
         }
     }
-    let mut settled = false;
+}
+
+/// The nearest ancestor that leads to a record names the thread, be it signed or known; older ones are evidence only, for a
+/// mail in between may have been moved. An older signed id that agrees keeps its strength.
+fn references(reading: &Reading, known: &Known, rules: &Rules, found: &mut Vec<Found>) {
+    let mut nearest = found.iter().find_map(|returned| returned.signal.record.clone());
     for (place, id) in reading.stored.references.iter().enumerate() {
-        for parent in parents(reading, known, id) {
-            let place = format!("reference {}", place + 1);
-            let lead = lead_of(parent, known);
-            let lead = match &lead {
-                Lead::Record { .. } if settled => {
-                    Lead::Nothing("an older ancestor; a nearer one names the thread".into())
+        let (place, first) = (format!("reference {}", place + 1), found.len());
+        for (_, text, _, guid) in signed_ids(reading).filter(|(at, ..)| *at == place) {
+            let lead = match (known.follow(*guid), &nearest) {
+                (Lead::Record { record, email, note }, Some(nearest)) if record == *nearest => {
+                    Lead::Record { record, email, note }
                 }
-                Lead::Record { .. } if is_forward(reading, parent, rules) => Lead::Nothing(FORWARD.into()),
-                _ => lead,
+                (lead, Some(_)) => older(lead),
+                (lead, None) => lead,
+            };
+            push(found, SignalKind::SignedId, text, &place, lead);
+        }
+        for parent in parents(reading, known, id) {
+            let lead = match lead_of(parent, known) {
+                lead if nearest.is_some() => older(lead),
+                Lead::Record { .. } if is_forward(reading, parent, known, rules) => {
+                    Lead::Nothing(FORWARD.into())
+                }
+                lead => lead,
             };
             push(found, SignalKind::Thread, id, &place, lead);
             link(found, parent);
         }
-        settled |= found
-            .iter()
-            .any(|found| found.signal.kind == SignalKind::Thread && found.signal.record.is_some());
+        nearest = nearest.or_else(|| found[first..].iter().find_map(|found| found.signal.record.clone()));
+    }
+}
+
+/// What an ancestor says once a nearer one has named the thread.
+fn older(lead: Lead) -> Lead {
+    match lead {
+        Lead::Record { .. } => Lead::Nothing("an older ancestor; a nearer one names the thread".into()),
+        Lead::Nothing(note) | Lead::Gone(note) => Lead::Nothing(note),
     }
 }
 
@@ -142,7 +169,10 @@ fn lead_of(parent: &Parent, known: &Known) -> Lead {
             Lead::Record { record, email, note } => {
                 Lead::Record { record, email, note: format!("{note}{} lies there", parent.id) }
             }
-            nothing => nothing,
+            Lead::Gone(note) => {
+                Lead::Gone(format!("leads to {}, which lies on {record}, and that {note}", parent.id))
+            }
+            nothing @ Lead::Nothing(_) => nothing,
         },
     }
 }
@@ -150,13 +180,36 @@ fn lead_of(parent: &Parent, known: &Known) -> Lead {
 const FORWARD: &str = "a forward: addressed to another mailbox and to nobody of that thread";
 
 /// A mail addressed to another queue or mailbox and to none of the thread's parties is a forward, not a reply.
-fn is_forward(reading: &Reading, parent: &Parent, rules: &Rules) -> bool {
-    let own = mailbox(reading, rules).map_or("", |mailbox| mailbox.name.as_str());
-    if own.is_empty() || parent.mailbox.is_empty() || own == parent.mailbox {
+fn is_forward(reading: &Reading, parent: &Parent, known: &Known, rules: &Rules) -> bool {
+    if !is_elsewhere(reading, parent, known, rules) {
         return false;
     }
     let recipients = reading.recipients();
     !recipients.is_empty() && !recipients.iter().any(|recipient| parent.parties.contains(recipient))
+}
+
+/// Whether it came to another mailbox than its parent did; where the configuration names none, to another queue of the CRM.
+fn is_elsewhere(reading: &Reading, parent: &Parent, known: &Known, rules: &Rules) -> bool {
+    if parent.mailbox.is_empty() {
+        return false; // nobody looked at it yet
+    }
+    if let Some(own) = mailbox(reading, rules) {
+        return !own.name.is_empty() && own.name != parent.mailbox;
+    }
+    let own = match reading.stored.direction {
+        Direction::Outgoing => reading.from.iter().map(Address::normal).collect(),
+        Direction::Incoming => reading.recipients(),
+    };
+    let (own, theirs) = (queues(&own, known), queues(&parent.parties, known));
+    let configured = rules.mailbox_named(&parent.mailbox).is_some();
+    let parted = !theirs.is_empty() && own.iter().all(|queue| !theirs.contains(queue));
+    !own.is_empty() && (configured || parted)
+}
+
+/// The queues that have one of these addresses.
+fn queues<'k>(addresses: impl IntoIterator<Item = &'k String>, known: &'k Known) -> Vec<&'k RecordRef> {
+    let hits = addresses.into_iter().flat_map(|address| known.who(address));
+    hits.filter(|hit| hit.active && hit.record.table == "queue").map(|hit| &hit.record).collect()
 }
 
 fn tokens(reading: &Reading, known: &Known, found: &mut Vec<Found>) {
@@ -206,9 +259,14 @@ fn conversation(reading: &Reading, known: &Known, rules: &Rules, found: &mut Vec
         let Lead::Record { record, .. } = &lead else { continue };
         if shares && !records.contains(record) {
             records.push(record.clone());
-            let lead = if is_forward(reading, parent, rules) { Lead::Nothing(FORWARD.into()) } else { lead };
+            let lead =
+                if is_forward(reading, parent, known, rules) { Lead::Nothing(FORWARD.into()) } else { lead };
             push(found, SignalKind::ConversationIndex, conversation, "Thread-Index", lead);
             link(found, parent);
         }
     }
 }
+
+#[cfg(test)]
+#[path = "signals_tests.rs"]
+mod tests;

@@ -163,7 +163,7 @@ impl Filing {
             // What only the server's correlation found stays.
             let kept = stored.record.clone().filter(|_| ruling.create.is_none());
             let record = ruling.record.clone().or(kept);
-            return self.update_of(id, reading, &Ruling { record, ..ruling.clone() });
+            return self.update_of(id, reading, &Ruling { record, ..ruling.clone() }, known);
         }
         let mut made = activity::build(reading, ruling, known, &self.rules);
         if stored.activity.is_some() && stored.record != made.record {
@@ -173,8 +173,8 @@ impl Filing {
     }
 
     /// The activity of a mail that the server delivered, brought to the record of this ruling.
-    pub(super) fn update_of(&self, id: Uuid, reading: &Reading, ruling: &Ruling) -> Activity {
-        let person = activity::person_of(reading, ruling, &self.rules);
+    pub(super) fn update_of(&self, id: Uuid, reading: &Reading, ruling: &Ruling, known: &Known) -> Activity {
+        let person = activity::person_of(reading, ruling, known, &self.rules);
         let record = person.as_ref().map(|person| person.at.clone()).or_else(|| ruling.record.clone());
         let mut set = ChangeSet { changes: person.map(Change::Create).into_iter().collect() };
         if reading.stored.record != record {

@@ -62,6 +62,10 @@ fn an_ambiguous_sender_is_marked() {
     assert_eq!(house().email(&message)["isduplicatesenderunresolved"], json!(true));
     let sender = &parties(&message)["1 twin@customer.example"];
     assert!([at("contact", 3), at("contact", 4)].contains(sender), "{sender}");
+    let rivals = format!("ambiguous sender: {}, {}", at("contact", 3), at("contact", 4));
+    has_flag(&message, &rivals);
+    let decided = message["decision"]["flags"].to_string();
+    assert!(decided.contains(&rivals), "the decision keeps it too: {decided}");
 }
 
 #[test]

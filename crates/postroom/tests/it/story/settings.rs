@@ -5,6 +5,12 @@ use super::*;
 /// Files one mail under these settings; answers the message.
 #[track_caller]
 fn filed(settings: &[&str], letter: &Letter) -> Value {
+    placed(settings, letter).1
+}
+
+/// The same with its house.
+#[track_caller]
+fn placed(settings: &[&str], letter: &Letter) -> (House, Value) {
     let house = House::quiet(CONFIG);
     house.records(&organisation());
     let file = house.file("eml", &letter.raw());
@@ -14,7 +20,29 @@ fn filed(settings: &[&str], letter: &Letter) -> Value {
     let mut all = house.list(&["message", "list"]);
     assert_eq!(all.len(), 1);
     house.verify();
-    all.remove(0)
+    (house, all.remove(0))
+}
+
+/// The service account owns nothing: not what a lead became, nor what nobody else owns.
+#[test]
+fn what_neither_mailbox_nor_record_owns_goes_to_the_owner_of_the_setting() {
+    let owner = at("systemuser", 3);
+    let setting = format!("tracking.owner={owner}");
+    let stranger = |to: &str| letter("Hello").from(STRANGER).to(to);
+    let (house, message) = placed(&[&setting], &stranger("front@ours.example"));
+    assert_eq!(house.email(&message)["ownerid"], serde_json::json!(owner));
+    let (house, message) = placed(&[&setting], &stranger("leads@ours.example"));
+    let lead = house.one(&["record", "show", "lead", text(&message["record"]["id"])]);
+    assert_eq!(lead["columns"]["ownerid"], serde_json::json!(owner));
+    assert_eq!(house.email(&message)["ownerid"], serde_json::json!(owner));
+    let qualified = letter(&format!("Hello CRM: {{{}}}:MRC", guid("lead", 2))).to("front@ours.example");
+    let (house, message) = placed(&[&setting, "tracking.qualified_lead=opportunity"], &qualified);
+    is_on(&message, &at("opportunity", 1), "token");
+    assert_eq!(
+        house.email(&message)["ownerid"],
+        serde_json::json!(at("systemuser", 2)),
+        "the record's owner"
+    );
 }
 
 #[test]

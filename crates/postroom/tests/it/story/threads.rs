@@ -90,6 +90,23 @@ fn later_answers_follow_a_mail_that_a_person_moved() {
     is_on(&house().settled(id), &new.at(), "person");
 }
 
+/// Ours on the first, the customer's answer moved to the second: the signed id of the first names the thread no more.
+#[test]
+fn a_moved_answer_to_our_own_mail_takes_its_thread_along() {
+    let (old, new) = (case(), case());
+    let ours = |case: Case| text(&house().one(&["token", "make", &case.guid()])["message_id"]).to_owned();
+    let first = ours(old);
+    let answer = letter("Re: Pump").header("In-Reply-To", &first).header("References", &first);
+    let message = filed(&answer);
+    is_on(&message, &old.at(), "signed_id");
+    house().one(&["message", "move", text(&message["id"]), &new.at()]);
+    is_on(&filed(&letter("Re: Pump").answering(&answer)), &new.at(), "thread");
+    let second = ours(new);
+    let references = format!("{first} {} {second}", answer.id());
+    let last = letter("Re: Pump").header("In-Reply-To", &second).header("References", &references);
+    is_on(&filed(&last), &new.at(), "signed_id");
+}
+
 #[test]
 fn an_answer_to_mail_in_review_follows_when_a_person_attaches_it() {
     let case = case();
