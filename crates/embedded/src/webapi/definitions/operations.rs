@@ -55,7 +55,9 @@ async fn function(call: &Call<'_>, name: &str) -> Result<Reply, Problem> {
         }
         "RetrieveEntityKey" => entity_key(call, name).await,
         _ => {
-            call.session.check_misc("prvReadEntity").await?;
+            for kind in changes::kinds(call)? {
+                call.session.check_misc(&format!("prvRead{kind}")).await?;
+            }
             Ok(response(call, name, changes::answer(call)?))
         }
     }
