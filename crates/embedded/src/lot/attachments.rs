@@ -10,9 +10,9 @@ use postroom_store::{Error, Tx};
 
 use super::{Key, Lot, Phase, Scope, load};
 use crate::row::Fields;
+use crate::rules::Refusal;
 use crate::rules::attachments::{Limits, SETTINGS};
 use crate::rules::defaults::{RECEIVED, SENT, size_of};
-use crate::rules::Refusal;
 use crate::schema::{Schema, Table};
 use crate::seed;
 use postroom_core::Value;
@@ -38,13 +38,19 @@ pub(super) async fn limits(tx: &mut Tx, schema: &Arc<Schema>, sets: &[ChangeSet]
     let places: Vec<usize> = SETTINGS.iter().filter_map(|name| table.place(name)).collect();
     let found = load::rows(tx, table, &[seed::ORGANIZATION], &places).await?;
     let [largest, blocked] = SETTINGS;
-    let read = |(_, fields): &(_, Fields)| Limits::of(fields.int(table, largest), fields.text(table, blocked));
+    let read =
+        |(_, fields): &(_, Fields)| Limits::of(fields.int(table, largest), fields.text(table, blocked));
     Ok(found.first().map(read).unwrap_or_default())
 }
 
 impl Lot {
     /// Whether a new attachment is left out; refused when it is neither taken nor left out.
-    pub(super) fn left_out(&mut self, scope: &Scope, table: &Table, fields: &Fields) -> Result<bool, Refusal> {
+    pub(super) fn left_out(
+        &mut self,
+        scope: &Scope,
+        table: &Table,
+        fields: &Fields,
+    ) -> Result<bool, Refusal> {
         if table.name != ATTACHMENT {
             return Ok(false);
         }

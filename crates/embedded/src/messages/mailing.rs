@@ -141,7 +141,8 @@ pub(super) async fn to_few(ask: &Ask<'_>) -> Result<Prepared, Failure> {
 /// SendBulkMail: to every row of a query.
 pub(super) async fn to_many(ask: &Ask<'_>) -> Result<Prepared, Failure> {
     let mailing = Mailing::read(ask).await?;
-    let wrong = || ask.unfit("Query", "a query of rows that have an e-mail address: contacts, accounts, leads");
+    let wrong =
+        || ask.unfit("Query", "a query of rows that have an e-mail address: contacts, accounts, leads");
     let Parameter::Query(query) = ask.need("Query")? else { return Err(wrong()) };
     let address = main_address(&query.table).filter(|_| !query.computes()).ok_or_else(wrong)?;
     let known = table(ask.session, &query.table).await?;

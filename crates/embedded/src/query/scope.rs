@@ -2,7 +2,9 @@
 //! outside and may be anything.
 
 use postroom_core::query::{Join, Link};
-use postroom_store::sql::{Expr, ExprTrait, JoinType, Keyword, Order, Query as Sql, SelectStatement, UnionType};
+use postroom_store::sql::{
+    Expr, ExprTrait, JoinType, Keyword, Order, Query as Sql, SelectStatement, UnionType,
+};
 
 use super::{Frame, filter, readable};
 use crate::rules::Refusal;

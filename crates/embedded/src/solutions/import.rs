@@ -355,7 +355,9 @@ impl Unit {
                 && !before.held.iter().any(|(object, ..)| *object == component.object)
         };
         let kept: Vec<Record> = match self.solution.manifest.managed {
-            true if !self.convert => components.iter().filter(unheld).map(|component| component.row(DEFAULT)).collect(),
+            true if !self.convert => {
+                components.iter().filter(unheld).map(|component| component.row(DEFAULT)).collect()
+            }
             _ => Vec::new(),
         };
         let there = !held::there(tx, "solution", "solutionid", &[DEFAULT]).await?.is_empty();

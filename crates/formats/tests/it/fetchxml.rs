@@ -173,7 +173,8 @@ fn links_that_only_ask_whether() {
 #[test]
 fn the_first_of_several_linked_rows() {
     let kind = "matchfirstrowusingcrossapply";
-    let link = |join| Link::new("task", "regardingobjectid", "contactid", "t").select(&["subject"]).join(join);
+    let link =
+        |join| Link::new("task", "regardingobjectid", "contactid", "t").select(&["subject"]).join(join);
     check(
         &format!(
             "<link-entity name='task' from='regardingobjectid' to='contactid' alias='t' link-type='{kind}'>

@@ -414,8 +414,7 @@ fn each_way_into_a_crm_outside_says_what_it_needs() {
 
 #[test]
 fn what_a_way_into_the_crm_does_not_use_is_warned_of() {
-    let keys =
-        "token = { command = [\"cat\"] }\nclient_id = \"c\"\nusername = \"u\"\nservice_protection = true\nsoap_deployment = \"none\"";
+    let keys = "token = { command = [\"cat\"] }\nclient_id = \"c\"\nusername = \"u\"\nservice_protection = true\nsoap_deployment = \"none\"";
     let run = validate(&outside(keys)).exits(0);
     for part in [
         "crm.client_id is not used: sign_in = \"token\" needs none",

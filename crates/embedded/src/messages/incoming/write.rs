@@ -274,8 +274,7 @@ pub(super) async fn fitting_attachments(
         return Ok(Attachments { rows: Vec::new(), dropped: false });
     }
     let limits = limits(ask).await?;
-    let fits =
-        |row: &&Record| limits.check(row.text("filename").unwrap_or_default(), size(row)).is_ok();
+    let fits = |row: &&Record| limits.check(row.text("filename").unwrap_or_default(), size(row)).is_ok();
     let rows: Vec<Record> = given.iter().filter(fits).map(|row| hung_on(ask, row, email)).collect();
     Ok(Attachments { dropped: rows.len() < given.len(), rows })
 }

@@ -56,7 +56,8 @@ pub(super) async fn read(
         }
         Shape::Bools => {
             let items = json.as_array().ok_or_else(|| wrong("a list"))?;
-            let flags: Option<Vec<_>> = items.iter().map(|item| item.as_bool().map(Parameter::Bool)).collect();
+            let flags: Option<Vec<_>> =
+                items.iter().map(|item| item.as_bool().map(Parameter::Bool)).collect();
             Parameter::List(flags.ok_or_else(|| wrong("a list of true and false"))?)
         }
         Shape::Query => Parameter::Query(Box::new(query(json)?)),

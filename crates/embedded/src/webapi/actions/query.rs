@@ -49,12 +49,58 @@ const OPERATORS: &[(&str, &str)] = &[
     ("DoesNotEndWith", "not-end-with"),
 ];
 
+/// The members of the SDK's classes; what counts for nothing here is among them.
+const QUERY: &[&str] = &[
+    "EntityName",
+    "ColumnSet",
+    "Criteria",
+    "LinkEntities",
+    "Orders",
+    "PageInfo",
+    "Distinct",
+    "TopCount",
+    "NoLock",
+    "QueryHints",
+    "ForceSeek",
+    "DataSource",
+    "ExtensionData",
+];
+const LINK: &[&str] = &[
+    "LinkFromEntityName",
+    "LinkFromAttributeName",
+    "LinkToEntityName",
+    "LinkToAttributeName",
+    "JoinOperator",
+    "Columns",
+    "EntityAlias",
+    "LinkCriteria",
+    "LinkEntities",
+    "Orders",
+    "ForceSeek",
+    "ExtensionData",
+];
+const FILTER: &[&str] = &[
+    "FilterOperator",
+    "Conditions",
+    "Filters",
+    "AnyAllFilterLinkEntity",
+    "FilterHint",
+    "IsQuickFindFilter",
+    "ExtensionData",
+];
+const CONDITION: &[&str] =
+    &["AttributeName", "Operator", "Values", "EntityName", "CompareColumns", "ExtensionData"];
+
 /// The FetchXML that says the same.
 pub(super) fn fetch(json: &Json) -> Result<String, Problem> {
     let kind = json.get("@odata.type").and_then(Json::as_str).unwrap_or_default();
     if let Some(xml) = text(json, "Query").filter(|_| !kind.ends_with("QueryExpression")) {
         return Ok(xml.to_owned());
     }
+    if !kind.is_empty() && !kind.ends_with("QueryExpression") {
+        return Err(wrong(&format!("a query of the type {kind} is not taken")));
+    }
+    only(json, QUERY)?;
     let entity = text(json, "EntityName").ok_or_else(|| wrong("EntityName is missing"))?;
     let mut xml = String::from("<fetch");
     if let Some(top) = given(json, "TopCount") {
@@ -101,6 +147,7 @@ fn inside(
 }
 
 fn link(xml: &mut String, json: &Json, depth: usize) -> Result<(), Problem> {
+    only(json, LINK)?;
     let attribute = |name: &str| text(json, name).ok_or_else(|| wrong(&format!("a link has no {name}")));
     let joins: Vec<&str> = JOINS.iter().map(|(sdk, _)| *sdk).collect();
     let (_, join) = JOINS[chosen(json, "JoinOperator", &joins)?];
@@ -124,15 +171,21 @@ fn link(xml: &mut String, json: &Json, depth: usize) -> Result<(), Problem> {
 
 fn conditions(xml: &mut String, filter: &Json, depth: usize) -> Result<(), Problem> {
     let depth = depth.checked_sub(1).ok_or_else(|| wrong("it is nested too deep"))?;
+    only(filter, FILTER)?;
     let kind = ["and", "or"][chosen(filter, "FilterOperator", &["And", "Or"])?];
     let _ = write!(xml, "<filter type=\"{kind}\">");
     list(filter, "Conditions")?.iter().try_for_each(|one| condition(xml, one))?;
     list(filter, "Filters")?.iter().try_for_each(|inner| conditions(xml, inner, depth))?;
+    let linked = part(filter, "AnyAllFilterLinkEntity")?;
+    if !linked.is_null() {
+        link(xml, linked, depth)?;
+    }
     xml.push_str("</filter>");
     Ok(())
 }
 
 fn condition(xml: &mut String, json: &Json) -> Result<(), Problem> {
+    only(json, CONDITION)?;
     let name = text(json, "AttributeName").ok_or_else(|| wrong("a condition has no AttributeName"))?;
     let numbered: Vec<&str> = NUMBERED.split_whitespace().collect();
     let known = numbered[chosen(json, "Operator", &numbered)?];
@@ -206,13 +259,19 @@ fn part<'j>(json: &'j Json, name: &str) -> Result<&'j Json, Problem> {
     }
 }
 
+/// A member that is passed over might have narrowed what is found.
+fn only(json: &Json, members: &[&str]) -> Result<(), Problem> {
+    let names = json.as_object().ok_or_else(|| wrong("a part of it is no object"))?.keys();
+    let unknown = { names }.find(|name| !members.contains(&name.as_str()) && !name.contains('@'));
+    unknown.map_or(Ok(()), |name| Err(wrong(&format!("it has no member {name}"))))
+}
+
 fn list<'j>(json: &'j Json, name: &str) -> Result<&'j [Json], Problem> {
     match given(json, name) {
         None => Ok(&[]),
-        Some(value) => value
-            .as_array()
-            .map(Vec::as_slice)
-            .ok_or_else(|| wrong(&format!("{name} is no list"))),
+        Some(value) => {
+            value.as_array().map(Vec::as_slice).ok_or_else(|| wrong(&format!("{name} is no list")))
+        }
     }
 }
 
@@ -284,10 +343,14 @@ mod tests {
 
     #[test]
     fn a_member_of_an_enumeration_is_a_name_or_a_number() {
-        for (name, number, fetch) in
-            [("Equal", 0, "eq"), ("In", 8, "in"), ("LastXDays", 33, "last-x-days"), ("BeginsWith", 54, "begins-with"),
-             ("Under", 75, "under"), ("DoesNotContainValues", 88, "not-contain-values")]
-        {
+        for (name, number, fetch) in [
+            ("Equal", 0, "eq"),
+            ("In", 8, "in"),
+            ("LastXDays", 33, "last-x-days"),
+            ("BeginsWith", 54, "begins-with"),
+            ("Under", 75, "under"),
+            ("DoesNotContainValues", 88, "not-contain-values"),
+        ] {
             for operator in [json!(name), json!(number)] {
                 let query = where_(json!({"AttributeName": "x", "Operator": operator, "Values": ["1"]}));
                 let xml = super::fetch(&query).unwrap();
@@ -310,6 +373,11 @@ mod tests {
                 postroom_formats::fetchxml::parse(&xml).unwrap();
             }
         }
+        let within = json!({"EntityName": "contact", "Criteria": {"AnyAllFilterLinkEntity":
+            linked(json!(7))["LinkEntities"][0].clone()}});
+        let xml = super::fetch(&within).unwrap();
+        assert!(xml.contains("<filter type=\"and\"><link-entity"), "{xml}");
+        postroom_formats::fetchxml::parse(&xml).unwrap();
         let either = json!({"EntityName": "contact", "Criteria": {"FilterOperator": 1}});
         assert!(super::fetch(&either).unwrap().contains("<filter type=\"or\">"));
         let same = json!({"AttributeName": "x", "Operator": 0, "Values": ["y"], "CompareColumns": true});
@@ -324,6 +392,11 @@ mod tests {
             json!({"EntityName": "contact", "Criteria": {"Conditions": [{"AttributeName": "x", "Operator": "\"/>"}]}}),
             json!({"EntityName": "contact", "LinkEntities": [{}]}),
             json!({"EntityName": "contact", "LinkEntities": {}}),
+            json!({"EntityName": "contact", "criteria": {}}),
+            json!({"EntityName": "contact", "Attributes": ["lastname"], "Values": ["x"]}),
+            json!({"@odata.type": "Microsoft.Dynamics.CRM.QueryByAttribute", "EntityName": "contact"}),
+            where_(json!({"AttributeName": "x", "Operator": "Null", "EntityAlias": "a"})),
+            where_(json!("x")),
             json!({"EntityName": "contact", "TopCount": "5"}),
             json!({"EntityName": "contact", "Distinct": "yes"}),
             json!({"EntityName": "contact", "ColumnSet": {"Columns": [1]}}),
@@ -339,7 +412,9 @@ mod tests {
             where_(json!({"AttributeName": "x", "Operator": true})),
             where_(json!({"AttributeName": "x", "Operator": "Equal", "Values": "1"})),
             where_(json!({"AttributeName": "x", "Operator": "Equal", "Values": [["1"]]})),
-            where_(json!({"AttributeName": "x", "Operator": "Equal", "Values": ["a", "b"], "CompareColumns": true})),
+            where_(
+                json!({"AttributeName": "x", "Operator": "Equal", "Values": ["a", "b"], "CompareColumns": true}),
+            ),
             linked(json!("Outer")),
             linked(json!(10)),
             linked(json!([1])),

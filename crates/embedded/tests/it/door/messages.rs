@@ -537,7 +537,11 @@ async fn bulk_mails(on: On) {
     };
     assert_eq!(subjects().await, ["For Anna", "For Bob"]);
     let jobs = door.get("asyncoperations?$filter=operationtype eq 2").await.json["value"].clone();
-    assert_eq!((&jobs[0]["statuscode"], jobs[0]["name"].as_str()), (&json!(30), Some("Bulk E-mail")), "{jobs}");
+    assert_eq!(
+        (&jobs[0]["statuscode"], jobs[0]["name"].as_str()),
+        (&json!(30), Some("Bulk E-mail")),
+        "{jobs}"
+    );
     assert!(jobs[0]["message"].as_str().unwrap().starts_with("2 e-mails wait to be sent; 2 "), "{jobs}");
     let parties = door.get("activityparties?$filter=participationtypemask le 2&$orderby=addressused").await;
     let used = |row: &Json| row["addressused"].as_str().unwrap().to_owned();
@@ -545,7 +549,10 @@ async fn bulk_mails(on: On) {
     assert_eq!(used, ["a@x.example", "b@x.example", "me@x.example", "me@x.example"]);
 
     // A process that died in the middle: what was made is not made again.
-    let job = postroom_core::RecordRef::new("asyncoperation", jobs[0]["asyncoperationid"].as_str().unwrap().parse().unwrap());
+    let job = postroom_core::RecordRef::new(
+        "asyncoperation",
+        jobs[0]["asyncoperationid"].as_str().unwrap().parse().unwrap(),
+    );
     let open = postroom_core::Record::new(job).with("statecode", 2).with("statuscode", 20);
     door.bench.must(postroom_core::Change::Update(open)).await;
     assert_eq!(postroom_embedded::messages::resume(&door.bench.crm).await.unwrap(), 1);
@@ -559,7 +566,13 @@ async fn bulk_mails(on: On) {
     };
     done(&door, "SendTemplate", few(&[anna, bob])).await;
     assert_eq!(subjects().await, ["For Anna", "For Anna", "For Bob", "For Bob"]);
-    assert_eq!(door.get(&format!("emails?$filter=_regardingobjectid_value eq {anna}")).await.json["value"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        door.get(&format!("emails?$filter=_regardingobjectid_value eq {anna}")).await.json["value"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
     door.send("POST", "SendTemplate", few(&[])).await.refused(400, "0x80040b04", "at least one recipient");
     let mut wrong = body.clone();
     wrong["Query"]["Query"] = "<fetch><entity name='task'/></fetch>".into();

@@ -187,10 +187,8 @@ fn texts(name: &str, texts: &[(u32, &str)]) -> String {
 async fn labels_are_merged_when_that_is_asked_for() {
     let bench = SoapBench::new(On::Sqlite).await;
     let both = [(1033, "Size"), (1031, "Größe")];
-    let set = format!(
-        "{}<md:IsGlobal>true</md:IsGlobal><md:Name>new_sizes</md:Name>",
-        texts("DisplayName", &both)
-    );
+    let set =
+        format!("{}<md:IsGlobal>true</md:IsGlobal><md:Name>new_sizes</md:Name>", texts("DisplayName", &both));
     bench.execute("CreateOptionSet", &pair("OptionSet", "md:OptionSetMetadata", &set)).await;
     let option = [text("OptionSetName", "new_sizes"), pair("Value", "d:int", "7")].concat();
     let labelled = |texts_: &[(u32, &str)]| pair("Label", "b:Label", &texts("", texts_));
@@ -223,7 +221,8 @@ async fn labels_are_merged_when_that_is_asked_for() {
         assert_eq!(column.label.0, expected, "{merge}");
     }
     let asked = [text("EntityLogicalName", "contact"), text("LogicalName", "new_size")].concat();
-    let silent = "<md:LogicalName>new_size</md:LogicalName><md:DisplayName><b:LocalizedLabels/></md:DisplayName>";
+    let silent =
+        "<md:LogicalName>new_size</md:LogicalName><md:DisplayName><b:LocalizedLabels/></md:DisplayName>";
     let silent = pair("Attribute", "md:IntegerAttributeMetadata", silent);
     bench.execute("UpdateAttribute", &[text("EntityName", "contact"), silent].concat()).await;
     let answer = bench.execute("RetrieveAttribute", &asked).await;

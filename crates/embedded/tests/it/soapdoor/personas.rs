@@ -75,20 +75,23 @@ async fn callers() {
 #[tokio::test(flavor = "multi_thread")]
 async fn mail_messages() {
     let bench = SoapBench::new(crate::bench::On::Sqlite).await;
-    let party = |address: &str, to: Option<(&str, Uuid)>| {
-        let who = to.map(|(table, id)| pair("partyid", "b:EntityReference", &reference(table, id)));
-        let inner = [who.unwrap_or_default(), text("addressused", address)].concat();
+    let party = |address: &str, (table, id): (&str, Uuid)| {
+        let who = pair("partyid", "b:EntityReference", &reference(table, id));
+        let inner = [who, text("addressused", address)].concat();
         format!("<b:Entity>{}</b:Entity>", entity("activityparty", Uuid::nil(), &inner))
     };
     let me = ("systemuser", postroom_embedded::seed::ADMINISTRATOR);
+    let contact = bench.create(&entity("contact", Uuid::nil(), &text("lastname", "Adler"))).await;
     let mail = [
         text("subject", "Offer"),
-        pair("from", "b:ArrayOfEntity", &party("me@x.example", Some(me))),
-        pair("to", "b:ArrayOfEntity", &party("c@x.example", None)),
+        pair("from", "b:ArrayOfEntity", &party("me@x.example", me)),
+        pair("to", "b:ArrayOfEntity", &party("c@x.example", ("contact", contact))),
     ];
     let mail = mail.concat();
-    let (bare, full) =
-        (bench.create(&entity("email", Uuid::nil(), &mail)).await, bench.create(&entity("email", Uuid::nil(), &mail)).await);
+    let (bare, full) = (
+        bench.create(&entity("email", Uuid::nil(), &mail)).await,
+        bench.create(&entity("email", Uuid::nil(), &mail)).await,
+    );
     let file = |name: &str| {
         let parts = [
             pair("objectid", "b:EntityReference", &reference("email", full)),

@@ -113,7 +113,11 @@ async fn a_file_is_staged_and_exported_as_a_job() {
             "SolutionParameters": {"@odata.type": "Microsoft.Dynamics.CRM.SolutionParameters", "StageSolutionUploadId": upload}})
     };
     let nothing = json!("00000000-0000-0000-0000-000000000009");
-    door.send("POST", "ImportSolutionAsync", import(&nothing)).await.refused(404, "0x80040217", "asyncoperation");
+    door.send("POST", "ImportSolutionAsync", import(&nothing)).await.refused(
+        404,
+        "0x80040217",
+        "asyncoperation",
+    );
     let answer = door.send("POST", "ImportSolutionAsync", import(&results["StageSolutionUploadId"])).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     assert_eq!(door.get("EntityDefinitions(LogicalName='esc_send')").await.status, 200);
