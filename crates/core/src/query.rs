@@ -53,11 +53,23 @@ pub struct Link {
 pub enum Join {
     Inner,
     Outer,
+    /// As `Inner`, with one linked row of several: the one with the lowest key (FetchXML `matchfirstrowusingcrossapply`).
+    First,
     /// Rows of the parent that have a linked row; it answers no columns and doubles no row (OData `any`, FetchXML `any`,
     /// `exists` and `in`).
     Any,
     /// Rows of the parent that have no linked row (FetchXML `not any`).
     NotAny,
+}
+
+impl Join {
+    /// Whether the linked row's columns are there for the answer; other links only ask whether there is one.
+    pub fn answers(self) -> bool {
+        match self {
+            Join::Inner | Join::Outer | Join::First => true,
+            Join::Any | Join::NotAny => false,
+        }
+    }
 }
 
 /// One computed column.

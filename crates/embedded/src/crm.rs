@@ -115,7 +115,7 @@ impl Crm for Embedded {
     }
 
     async fn import_solution(&self, file: Bytes, job: Uuid) -> Result<(), Fault> {
-        let import = Import { file, job, upgrade: false, holding: false };
+        let import = Import { file, job, upgrade: false, holding: false, convert: false };
         solutions::import(&self.session(self.acting), import).await.map(drop).map_err(Fault::from)
     }
 

@@ -108,7 +108,7 @@ impl Services {
             services.work.spawn(engine.watch(services.stop_doors.clone()));
         }
         if let Some(embedded) = app.crm.embedded() {
-            services.work.spawn(go_on_deleting(embedded.clone(), services.stop_work.clone()));
+            services.work.spawn(go_on_with_jobs(embedded.clone(), services.stop_work.clone()));
         }
         let (operations, stop) = (app.operations.clone(), services.stop_work.clone());
         // Before anything is watched: who looks then sees that somebody does.
@@ -205,15 +205,15 @@ pub async fn stop_signal() -> Result<(), CliError> {
     Ok(())
 }
 
-/// Ends the bulk deletions of the embedded CRM that an ended process left behind.
-async fn go_on_deleting(crm: Embedded, stop: CancellationToken) {
+/// Ends the bulk deletions and bulk mails of the embedded CRM that an ended process left behind.
+async fn go_on_with_jobs(crm: Embedded, stop: CancellationToken) {
     let resumed = tokio::select! {
         () = stop.cancelled() => return,
         resumed = messages::resume(&crm) => resumed,
     };
     if let Err(failure) = resumed {
         let fault = Fault::from(failure);
-        tracing::warn!(event = "crm.bulk_delete_failed", code = %fault.code, "A bulk deletion waits for the next start: {fault}");
+        tracing::warn!(event = "crm.bulk_delete_failed", code = %fault.code, "A bulk deletion or bulk mail waits for the next start: {fault}");
     }
 }
 

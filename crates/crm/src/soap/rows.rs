@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use postroom_core::metadata::{ColumnKind, Metadata, TableInfo};
-use postroom_core::query::{Join, Link};
+use postroom_core::query::Link;
 use postroom_core::{ColumnName, Content, Query, Record, RecordRef, Value};
 use postroom_formats::soap::reply::{Row, Rows};
 use uuid::Uuid;
@@ -113,7 +113,7 @@ fn columns(
 }
 
 fn links(metadata: &Metadata, of: &[Link], fields: &mut Vec<(ColumnName, bool)>) {
-    for link in of.iter().filter(|link| matches!(link.join, Join::Inner | Join::Outer)) {
+    for link in of.iter().filter(|link| link.join.answers()) {
         if let Some(table) = metadata.table(&link.table) {
             fields.extend(columns(table, link.columns.as_deref(), &link.alias));
         }

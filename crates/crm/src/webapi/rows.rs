@@ -15,7 +15,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use postroom_core::metadata::{ColumnInfo, ColumnKind, Metadata, TableInfo};
-use postroom_core::query::{Join, Link};
+use postroom_core::query::Link;
 use postroom_core::{ColumnName, Content, Query, Record, RecordRef, Value};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -137,7 +137,7 @@ impl Shape {
     }
 
     fn links(&mut self, metadata: &Metadata, links: &[Link]) {
-        for link in links.iter().filter(|link| matches!(link.join, Join::Inner | Join::Outer)) {
+        for link in links.iter().filter(|link| link.join.answers()) {
             if let Some(table) = metadata.table(&link.table) {
                 for column in columns(table, &link.columns) {
                     self.column(table, column, &link.alias);

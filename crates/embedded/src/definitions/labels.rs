@@ -24,6 +24,16 @@ const TABLES: &[(&str, &str, &str)] = &[
     ("userquery", "Saved View", "Saved Views"),
 ];
 
+/// A label over the one that is there: with `merge` languages that it does not name stay.
+pub(crate) fn over(have: &Label, given: Option<Label>, merge: bool) -> Label {
+    let Some(Label(mut texts)) = given else { return have.clone() };
+    if merge {
+        let named: Vec<u32> = texts.iter().map(|(language, _)| *language).collect();
+        texts.extend(have.0.iter().filter(|(language, _)| !named.contains(language)).cloned());
+    }
+    Label(texts)
+}
+
 pub(super) fn label(texts: &Texts) -> Label {
     Label(texts.clone())
 }

@@ -14,7 +14,7 @@ pub(crate) mod cascades;
 mod change;
 mod columns;
 pub(crate) mod draft;
-mod labels;
+pub(crate) mod labels;
 mod links;
 mod manage;
 pub(crate) mod messages;

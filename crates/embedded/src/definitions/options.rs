@@ -1,6 +1,6 @@
 //! Option sets and their values. A global set's choices stand in every column that follows it, so a change goes to all.
 
-use postroom_core::metadata::{Label, OptionSet};
+use postroom_core::metadata::{ColumnKind, Label, Metadata, OptionSet};
 
 use super::{Problem, accept, naming};
 use crate::rules::Refusal;
@@ -12,6 +12,33 @@ use crate::schema::{Choice, Column, GlobalSet, Kind, Preset, Schema, Table};
 pub enum Options {
     Global(String),
     Column { table: String, column: String },
+}
+
+impl Options {
+    /// The label that an option has now.
+    pub(crate) fn label(&self, metadata: &Metadata, value: i32) -> Label {
+        let options = match self {
+            Options::Global(name) => {
+                metadata.option_sets.iter().find(|set| set.name.eq_ignore_ascii_case(name))
+            }
+            Options::Column { table, column } => {
+                let column = metadata.table(table).and_then(|table| table.column(column));
+                column.and_then(|column| chosen_from(&column.kind))
+            }
+        };
+        let option = options.and_then(|set| set.options.iter().find(|option| option.value == value));
+        option.map(|option| option.label.clone()).unwrap_or_default()
+    }
+}
+
+fn chosen_from(kind: &ColumnKind) -> Option<&OptionSet> {
+    match kind {
+        ColumnKind::Picklist { options, .. }
+        | ColumnKind::MultiSelect { options }
+        | ColumnKind::State { options }
+        | ColumnKind::Status { options } => Some(options),
+        _ => None,
+    }
 }
 
 /// A publisher's option values without a publisher of their own begin here (prefix 10000).

@@ -36,6 +36,9 @@ impl Lot {
         }
         .fill();
         rules::complete(&table, &fields)?;
+        if self.left_out(scope, &table, &fields)? {
+            return Ok(Outcome::Unchanged);
+        }
         self.attach(scope, &table, &fields)?;
         let stored = self.rows.get(&key).is_some_and(|entry| entry.stored);
         self.put(key, Entry { stored, phase: Phase::Fresh, fields, dirty: Vec::new() });

@@ -12,6 +12,7 @@ use super::gather::Wanted;
 use super::keys::Keys;
 use super::{Entry, Lot, Phase, Undo, Writer};
 use crate::row::{self, Fields};
+use crate::rules::attachments::Limits;
 use crate::rules::defaults::{Facts, main_address};
 use crate::schema::{Schema, Table};
 
@@ -37,6 +38,8 @@ pub(super) async fn load(
         followers: Vec::new(),
         overflow: false,
         rights: None,
+        limits: Limits::default(),
+        strict: false,
         undo: Undo::default(),
     };
     for (place, (ids, columns)) in wanted.rows {

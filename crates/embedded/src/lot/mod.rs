@@ -5,6 +5,7 @@
 //! what came of it. So a refused set costs nothing and leaves its neighbours alone, and a later set sees the earlier ones.
 
 mod assign;
+mod attachments;
 mod create;
 mod delete;
 pub(crate) mod descend;
@@ -31,6 +32,7 @@ use crate::access::Caller;
 use crate::failure::Failure;
 use crate::row::Fields;
 use crate::rules::Refusal;
+use crate::rules::attachments::Limits;
 use crate::rules::defaults::Facts;
 use crate::schema::{Column, Schema, Table};
 pub(crate) use kin::{Kin, Tie};
@@ -97,6 +99,10 @@ pub(crate) struct Lot {
     overflow: bool,
     /// Whose rights count for the rows that follow; nobody's when the platform itself writes.
     rights: Option<rights::Rights>,
+    /// Which attachments the organisation takes.
+    limits: Limits,
+    /// A caller writes, who is told what is not taken.
+    strict: bool,
     undo: Undo,
 }
 
@@ -113,6 +119,8 @@ pub(crate) async fn apply(
     let wanted = gather::gather(&schema, writer.acting, &sets);
     let mut lot = load::load(tx, schema, writer, wanted).await?;
     descend::load(tx, &mut lot, &sets).await?;
+    lot.strict = caller.is_some();
+    lot.limits = attachments::limits(tx, &lot.schema, &sets).await?;
     lot.rights = rights::load(tx, &lot, caller).await?;
     keys::load(tx, &mut lot, &sets).await?;
     let answers = sets.into_iter().map(|set| lot.apply(set)).collect();

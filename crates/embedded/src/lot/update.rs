@@ -19,6 +19,7 @@ impl Lot {
         let given = self.given(scope, key, record)?;
         parties::refuse_platform_mask(&table, &given)?;
         self.keep_required(&table, &given)?;
+        self.check_changed_file(&table, &given)?;
         let standing = self.new_standing(key, &table, &given)?;
         let entered = standing.is_some() && standing != self.standing(key, &table);
 

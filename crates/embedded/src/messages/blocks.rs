@@ -309,17 +309,6 @@ pub(super) async fn commit(ask: &Ask<'_>) -> Result<Prepared, Failure> {
 async fn attachment(ask: &Ask<'_>, bytes: Bytes) -> Result<(Change, Uuid), Failure> {
     let mut row = ask.given("Target")?.ok_or_else(|| ask.unfit("Target", "an attachment"))?.record;
     row.columns.retain(|(name, _)| name != "body" && name != "activitymimeattachmentid");
-    let settings = ask.organization(&["maxuploadfilesize", "blockedattachments"]).await?;
-    let most = settings.int("maxuploadfilesize").filter(|most| *most > 0).map_or(FILE, |most| most as usize);
-    if bytes.len() > most {
-        return Err(too_large(most / 1024));
-    }
-    let name = row.text("filename").unwrap_or_default().to_ascii_lowercase();
-    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
-    let blocked = settings.text("blockedattachments").unwrap_or_default().to_ascii_lowercase();
-    if !ending.is_empty() && blocked.split(';').any(|one| one.trim() == ending) {
-        return Err(refuse(codes::FILE_BLOCKED, "Files of this kind are blocked by the organization."));
-    }
     let row = row.with("body", Content::Bytes(bytes));
     if row.at.id.is_nil() {
         let at = RecordRef::new("activitymimeattachment", ask.ids.next());

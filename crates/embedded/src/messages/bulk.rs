@@ -28,9 +28,9 @@ const INLINE: usize = 5000;
 const LOT: u64 = 500;
 /// `operationtype` of a bulk deletion.
 const OPERATION: i64 = 13;
-const IN_PROGRESS: (i64, i64) = (2, 20);
-const SUCCEEDED: (i64, i64) = (3, 30);
-const FAILED: (i64, i64) = (3, 31);
+pub(super) const IN_PROGRESS: (i64, i64) = (2, 20);
+pub(super) const SUCCEEDED: (i64, i64) = (3, 30);
+pub(super) const FAILED: (i64, i64) = (3, 31);
 
 /// One job.
 #[derive(Clone)]
@@ -231,7 +231,7 @@ fn deletion(row: &Record) -> ChangeSet {
 }
 
 /// The job's row is the system's own: its writing asks for no privilege.
-async fn put(session: &Session, change: Change) -> Result<(), Failure> {
+pub(super) async fn put(session: &Session, change: Change) -> Result<(), Failure> {
     let cache = session.crm().cache.clone();
     let writer = Writer { acting: session.user(), now: session.now() };
     let unit = session.crm().change(move |tx| {
@@ -247,15 +247,9 @@ async fn put(session: &Session, change: Change) -> Result<(), Failure> {
     done?
 }
 
-/// Takes up the bulk deletions that an ended process left behind; answers how many there were. For the start of a process.
-///
-/// # Errors
-/// The database's own; a job that cannot be read is closed as failed.
-pub async fn resume(crm: &Embedded) -> Result<usize, Failure> {
-    let filter =
-        Filter::All(vec![Filter::eq("operationtype", OPERATION), Filter::eq("statecode", IN_PROGRESS.0)]);
-    let query = Query::of("asyncoperation").select(&["data", "ownerid"]).filter(filter);
-    let rows = Crm::query(crm, &query).await?;
+/// Takes up the jobs that an ended process left behind; answers how many there were.
+pub(super) async fn resume(crm: &Embedded) -> Result<usize, Failure> {
+    let rows = left_behind(crm, OPERATION).await?;
     for row in &rows {
         let owner = row.lookup("ownerid").map_or(crm.acting, |owner| owner.id);
         let queries = stored(crm, row.get("data")).await;
@@ -272,13 +266,26 @@ pub async fn resume(crm: &Embedded) -> Result<usize, Failure> {
     Ok(rows.len())
 }
 
+/// The jobs of a kind that are in progress.
+pub(super) async fn left_behind(crm: &Embedded, operation: i64) -> Result<Vec<Record>, Failure> {
+    let filter =
+        Filter::All(vec![Filter::eq("operationtype", operation), Filter::eq("statecode", IN_PROGRESS.0)]);
+    let query = Query::of("asyncoperation").select(&["data", "ownerid"]).filter(filter);
+    Ok(Crm::query(crm, &query).await?)
+}
+
+/// What a job's row holds for it.
+pub(super) async fn stored_text(crm: &Embedded, data: Option<&Value>) -> Option<String> {
+    match data? {
+        Value::Text(text) => Some(text.clone()),
+        Value::Content(Content::Bytes(bytes)) => String::from_utf8(bytes.to_vec()).ok(),
+        Value::Content(content) => String::from_utf8(Crm::read(crm, content).await.ok()?.to_vec()).ok(),
+        _ => None,
+    }
+}
+
 async fn stored(crm: &Embedded, data: Option<&Value>) -> Option<Vec<Query>> {
-    let text = match data? {
-        Value::Text(text) => text.clone(),
-        Value::Content(Content::Bytes(bytes)) => String::from_utf8(bytes.to_vec()).ok()?,
-        Value::Content(content) => String::from_utf8(Crm::read(crm, content).await.ok()?.to_vec()).ok()?,
-        _ => return None,
-    };
+    let text = stored_text(crm, data).await?;
     let texts: Vec<String> = serde_json::from_str(&text).ok()?;
     texts.iter().map(|xml| Some(fetchxml::parse(xml).ok()?.query)).collect()
 }

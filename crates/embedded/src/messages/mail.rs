@@ -59,7 +59,7 @@ async fn token(ask: &Ask<'_>, subject: &str) -> Result<String, Failure> {
     }
 }
 
-fn sent(at: &RecordRef, subject: &str, token: &str, issue: bool) -> Record {
+pub(super) fn sent(at: &RecordRef, subject: &str, token: &str, issue: bool) -> Record {
     let status = if issue { PENDING } else { SENT };
     let record = Record::new(at.clone())
         .with("subject", subject)
@@ -142,7 +142,12 @@ async fn check_sender(ask: &Ask<'_>, parties: &[Record]) -> Result<(), Failure> 
     if sender.text("addressused").is_none() {
         return Err(refuse(codes::SENDER_WITHOUT_ADDRESS, "The sender of the e-mail has no e-mail address."));
     }
-    match sender.lookup("partyid") {
+    check_name(ask, sender.lookup("partyid")).await
+}
+
+/// A user or queue in whose name the caller may send.
+pub(super) async fn check_name(ask: &Ask<'_>, sender: Option<&RecordRef>) -> Result<(), Failure> {
+    match sender {
         Some(at) if at.table == "queue" => check_queue(ask, at).await,
         Some(at) if at.table == "systemuser" && at.id != ask.session.user() => check_send_as(ask, at).await,
         Some(at) if at.table == "systemuser" => Ok(()),
@@ -208,7 +213,7 @@ fn owned(ask: &Ask<'_>, mut part: Record, email: &RecordRef) -> Record {
 }
 
 /// Parties that are not stored yet get their addresses when they are written; only who they are is checked.
-async fn check_given(ask: &Ask<'_>, parties: &[Record]) -> Result<(), Failure> {
+pub(super) async fn check_given(ask: &Ask<'_>, parties: &[Record]) -> Result<(), Failure> {
     let recipients: Vec<&Record> = parties.iter().filter(|party| is(party, &[TO, CC, BCC])).collect();
     if recipients.is_empty() {
         let text = "The e-mail must have at least one recipient before it can be sent";

@@ -11,6 +11,7 @@ mod changed;
 pub(crate) mod incoming;
 mod lists;
 mod mail;
+mod mailing;
 mod names;
 mod needs;
 mod queues;
@@ -25,12 +26,12 @@ use jiff::Timestamp;
 use postroom_core::{Change, Ids, Query, Record, RecordRef};
 use uuid::Uuid;
 
+use crate::Embedded;
 use crate::access::{Share, Sharing};
 use crate::failure::Failure;
 use crate::session::Session;
 use ask::Ask;
 pub(crate) use ask::of_value;
-pub use bulk::resume;
 pub use names::{Bound, Definition, NAMES, Shape, find};
 pub use needs::{Need, needs};
 
@@ -147,6 +148,8 @@ pub async fn prepare(session: &Session, ids: &Ids, message: Message) -> Result<P
         "SendEmail" => mail::send(&ask).await,
         "GetTrackingTokenEmail" => tracking::token_email(&ask).await,
         "SendEmailFromTemplate" => mail::send_from_template(&ask).await,
+        "SendBulkMail" => mailing::to_many(&ask).await,
+        "SendTemplate" => mailing::to_few(&ask).await,
         "InstantiateTemplate" => template::instantiate(&ask).await,
         "BackgroundSendEmail" => mail::hand_out(&ask).await,
         "DeliverIncomingEmail" => incoming::deliver(&ask).await,
@@ -160,6 +163,15 @@ pub async fn prepare(session: &Session, ids: &Ids, message: Message) -> Result<P
         "RouteTo" => queues::route(&ask).await,
         _ => prepare_more(&ask, known).await,
     }
+}
+
+/// Takes up the bulk deletions and bulk mails that an ended process left behind; answers how many there were. For the start
+/// of a process.
+///
+/// # Errors
+/// The database's own; a job that cannot be read is closed as failed.
+pub async fn resume(crm: &Embedded) -> Result<usize, Failure> {
+    Ok(bulk::resume(crm).await? + mailing::resume(crm).await?)
 }
 
 /// The second half of [`prepare`].
@@ -201,6 +213,9 @@ async fn prepare_more(ask: &Ask<'_>, known: &Definition) -> Result<Prepared, Fai
         "CloneAsPatch" => solutions::clone(ask, true).await,
         "CloneAsSolution" => solutions::clone(ask, false).await,
         "ExportSolution" => solutions::export(ask).await,
+        "ExportSolutionAsync" => solutions::export_async(ask).await,
+        "DownloadSolutionExportData" => solutions::download(ask).await,
+        "StageSolution" => solutions::stage(ask).await,
         "AddSolutionComponent" => solutions::add_component(ask).await,
         "RemoveSolutionComponent" => solutions::remove_component(ask).await,
         name => Err(refuse(codes::NOT_SUPPORTED, format!("The message {name} is not done here yet."))),

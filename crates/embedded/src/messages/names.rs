@@ -2,7 +2,7 @@
 //! The Web API reads parameters by it and the CSDL lists it. Sources: dataverse.md A13, A18, A19, B6, B10, C2, E5, G;
 //! protocol annex 7 and 8.
 //!
-//! Not here: Rollup, SendBulkMail; the messages of definitions, PublishXml among them, which the doors' own `definitions`
+//! Not here: Rollup; the messages of definitions, PublishXml among them, which the doors' own `definitions`
 //! answer.
 
 /// What a message is bound to.
@@ -32,6 +32,7 @@ pub enum Shape {
     Entities(Option<&'static str>),
     Texts,
     Guids,
+    Bools,
     Query,
     Queries,
     /// A complex type.
@@ -130,7 +131,25 @@ const IMPORT: Fields = &[
     ("SkipQueueRibbonJob", Bool),
     ("AsyncRibbonProcessing", Bool),
     ("ComponentParameters", Entities(None)),
+    ("SolutionParameters", Complex("SolutionParameters")),
 ];
+const EXPORT: Fields = &[
+    ("SolutionName", Text),
+    ("Managed", Bool),
+    ("TargetVersion", Text),
+    ("ExportAutoNumberingSettings", Bool),
+    ("ExportCalendarSettings", Bool),
+    ("ExportCustomizationSettings", Bool),
+    ("ExportEmailTrackingSettings", Bool),
+    ("ExportGeneralSettings", Bool),
+    ("ExportIsvConfig", Bool),
+    ("ExportMarketingSettings", Bool),
+    ("ExportOutlookSynchronizationSettings", Bool),
+    ("ExportRelationshipRoles", Bool),
+    ("ExportSales", Bool),
+    ("ExportExternalApplications", Bool),
+];
+const EXPORTED: Fields = &[("AsyncOperationId", Guid), ("ExportJobId", Guid)];
 const IMPORTED: Fields = &[("AsyncOperationId", Guid), ("ImportJobKey", Text)];
 const CLONE: Fields = &[("ParentSolutionUniqueName", Text), ("DisplayName", Text), ("VersionNumber", Text)];
 const SOLUTION: Fields = &[("SolutionId", Guid)];
@@ -182,6 +201,34 @@ pub const NAMES: &[Definition] = &[
         ],
         &[("Id", Guid)],
     ),
+    at_once(action(
+        "SendBulkMail",
+        Bound::No,
+        &[
+            ("Sender", ANY),
+            ("TemplateId", Guid),
+            ("RegardingType", Text),
+            ("RegardingId", Guid),
+            ("Query", Query),
+        ],
+        &[],
+    )),
+    action(
+        "SendTemplate",
+        Bound::No,
+        &[
+            ("TemplateId", Guid),
+            ("Sender", ANY),
+            ("Recipients", Entities(None)),
+            ("RecipientType", Text),
+            ("RecipientIds", Guids),
+            ("Regarding", ANY),
+            ("RegardingType", Text),
+            ("RegardingId", Guid),
+            ("DeliveryPriorityCode", Int),
+        ],
+        &[],
+    ),
     action(
         "InstantiateTemplate",
         Bound::No,
@@ -192,7 +239,7 @@ pub const NAMES: &[Definition] = &[
         "BackgroundSendEmail",
         Bound::Set("email"),
         &[("Query", Query)],
-        &[("EntityCollection", Entities(Some("email"))), ("HasAttachments", ComplexList("Boolean"))],
+        &[("EntityCollection", Entities(Some("email"))), ("HasAttachments", Bools)],
     )),
     action("DeliverIncomingEmail", Bound::Set("email"), MAIL, &[("EmailId", Guid)]),
     on("EmailId", action("DeliverPromoteEmail", Bound::Row("email"), MAIL, &[("EmailId", Guid)])),
@@ -472,27 +519,20 @@ pub const NAMES: &[Definition] = &[
     at_once(action("ImportSolutionAsync", Bound::No, IMPORT, IMPORTED)),
     at_once(action("StageAndUpgrade", Bound::No, IMPORT, &[])),
     at_once(action("StageAndUpgradeAsync", Bound::No, IMPORT, IMPORTED)),
+    action("ExportSolution", Bound::No, EXPORT, &[("ExportSolutionFile", Binary)]),
+    at_once(action("ExportSolutionAsync", Bound::No, EXPORT, EXPORTED)),
     action(
-        "ExportSolution",
+        "DownloadSolutionExportData",
         Bound::No,
-        &[
-            ("SolutionName", Text),
-            ("Managed", Bool),
-            ("TargetVersion", Text),
-            ("ExportAutoNumberingSettings", Bool),
-            ("ExportCalendarSettings", Bool),
-            ("ExportCustomizationSettings", Bool),
-            ("ExportEmailTrackingSettings", Bool),
-            ("ExportGeneralSettings", Bool),
-            ("ExportIsvConfig", Bool),
-            ("ExportMarketingSettings", Bool),
-            ("ExportOutlookSynchronizationSettings", Bool),
-            ("ExportRelationshipRoles", Bool),
-            ("ExportSales", Bool),
-            ("ExportExternalApplications", Bool),
-        ],
+        &[("ExportJobId", Guid)],
         &[("ExportSolutionFile", Binary)],
     ),
+    at_once(action(
+        "StageSolution",
+        Bound::No,
+        &[("CustomizationFile", Binary)],
+        &[("StageSolutionResults", Complex("StageSolutionResults"))],
+    )),
     at_once(action("DeleteAndPromote", Bound::No, &[("UniqueName", Text)], SOLUTION)),
     at_once(action("CloneAsPatch", Bound::No, CLONE, SOLUTION)),
     at_once(action("CloneAsSolution", Bound::No, CLONE, SOLUTION)),

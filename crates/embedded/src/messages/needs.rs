@@ -24,12 +24,14 @@ use Need::{Misc, Of, On};
 const MAIL_READ: &[Need] = &[On(Read, "email")];
 const MAIL_MADE: &[Need] = &[On(Create, "email"), On(Read, "email"), On(Write, "email")];
 const MAIL_SENT: &[Need] = &[On(Read, "email"), On(Write, "email")];
+const MAILED: &[Need] = &[On(Read, "template"), On(Create, "email"), On(Write, "email")];
 /// Working on a queue is not changing the queue.
 const QUEUE: &[Need] = &[On(Read, "queue"), On(AppendTo, "queue")];
 const LIST: &[Need] = &[On(Read, "list"), On(AppendTo, "list")];
 const SHARED: &[Need] = &[Of(Share, "Target")];
 const ROLE: &[Need] = &[On(Read, "role"), On(Write, "role")];
 const IMPORT: &[Need] = &[Misc("prvImportCustomization")];
+const EXPORT: &[Need] = &[Misc("prvExportCustomization")];
 const CUSTOMIZE: &[Need] = &[Misc("prvWriteEntity")];
 const SOLD: &[Need] = &[On(Read, "opportunity"), On(Write, "opportunity")];
 
@@ -44,7 +46,9 @@ const NEEDS: &[(&str, &[Need])] = &[
     ("Assign", &[Of(Assign, "Target")]),
     ("SendEmail", MAIL_SENT),
     ("GetTrackingTokenEmail", MAIL_READ),
-    ("SendEmailFromTemplate", &[On(Read, "template"), On(Create, "email"), On(Write, "email")]),
+    ("SendEmailFromTemplate", MAILED),
+    ("SendBulkMail", MAILED),
+    ("SendTemplate", MAILED),
     ("InstantiateTemplate", &[On(Read, "template")]),
     ("BackgroundSendEmail", MAIL_SENT),
     ("DeliverIncomingEmail", MAIL_MADE),
@@ -95,7 +99,10 @@ const NEEDS: &[(&str, &[Need])] = &[
     ("DeleteAndPromote", IMPORT),
     ("CloneAsPatch", CUSTOMIZE),
     ("CloneAsSolution", CUSTOMIZE),
-    ("ExportSolution", &[Misc("prvExportCustomization")]),
+    ("ExportSolution", EXPORT),
+    ("ExportSolutionAsync", EXPORT),
+    ("DownloadSolutionExportData", EXPORT),
+    ("StageSolution", IMPORT),
     ("AddSolutionComponent", CUSTOMIZE),
     ("RemoveSolutionComponent", CUSTOMIZE),
 ];

@@ -19,7 +19,7 @@ mod text;
 mod window;
 
 use jiff::Timestamp;
-use postroom_core::query::{Filter, Join, Link};
+use postroom_core::query::{Filter, Link};
 use postroom_core::{Query, Record, RecordRef, Value};
 use postroom_store::sql::{self, Expr, Query as Sql, SelectStatement};
 use postroom_store::{Dialect, Error, Row};
@@ -235,7 +235,7 @@ fn group_by_cells(select: &mut SelectStatement, scope: &Scope, outputs: &[Output
 
 /// The links that join, in the order of their joins; a link below one that only asks for existence joins nothing.
 fn flatten<'q>(links: &'q [Link], all: &mut Vec<&'q Link>) {
-    for link in links.iter().filter(|link| matches!(link.join, Join::Inner | Join::Outer)) {
+    for link in links.iter().filter(|link| link.join.answers()) {
         all.push(link);
         flatten(&link.links, all);
     }

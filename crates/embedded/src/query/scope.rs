@@ -2,7 +2,9 @@
 //! outside and may be anything.
 
 use postroom_core::query::{Join, Link};
-use postroom_store::sql::{Expr, ExprTrait, JoinType, Keyword, Query as Sql, SelectStatement, UnionType};
+use postroom_store::sql::{
+    Expr, ExprTrait, JoinType, Keyword, Order, Query as Sql, SelectStatement, UnionType,
+};
 
 use super::{Frame, filter, readable};
 use crate::rules::Refusal;
@@ -78,7 +80,7 @@ impl<'s> Scope<'s> {
                 Join::Any | Join::NotAny => {
                     select.and_where(filter::linked(frame, self, parent, link)?);
                 }
-                Join::Inner | Join::Outer => self.join(select, frame, parent, link)?,
+                Join::Inner | Join::Outer | Join::First => self.join(select, frame, parent, link)?,
             }
         }
         Ok(())
@@ -97,17 +99,38 @@ impl<'s> Scope<'s> {
         let table = frame.schema.table(&link.table)?;
         self.tables.push((link.alias.clone(), table));
         let at = self.tables.len() - 1;
-        let mut on = self.meets(at, parent, link)?;
+        let mut on = match link.join {
+            Join::First => self.first(frame, parent, at, link)?,
+            _ => self.meets(at, parent, link)?,
+        };
         on = on.and(filter::translate(frame, self, at, &link.filter)?);
         if let Some(visible) = filter::visible(frame, self, at, table)? {
             on = on.and(visible);
         }
-        let kind = if link.join == Join::Inner { JoinType::InnerJoin } else { JoinType::LeftJoin };
+        let kind = if link.join == Join::Outer { JoinType::LeftJoin } else { JoinType::InnerJoin };
         match view(frame.schema, table) {
             Some(view) => select.join_subquery(kind, view, self.sql(at), on),
             None => select.join_as(kind, table.storage(), self.sql(at), on),
         };
         self.join_all(select, frame, at, &link.links)
+    }
+
+    /// The row is the one with the lowest key of those that could be joined.
+    fn first(&self, frame: &Frame<'s>, parent: usize, at: usize, link: &Link) -> Result<Expr, Refusal> {
+        let table = self.table(at);
+        let key = |scope: &Scope, at: usize| scope.cell(at, table.primary_key.clone());
+        let mut scope = Scope::within(self, table, &link.alias);
+        let mut select = Sql::select();
+        select.expr(key(&scope, 0));
+        scope.from(&mut select, frame.schema);
+        select.and_where(scope.meets_outer(self, parent, link)?);
+        scope.join_all(&mut select, frame, 0, &link.links)?;
+        select.and_where(filter::translate(frame, &scope, 0, &link.filter)?);
+        if let Some(visible) = filter::visible(frame, &scope, 0, table)? {
+            select.and_where(visible);
+        }
+        select.order_by_expr(key(&scope, 0), Order::Asc).limit(1);
+        Ok(key(self, at).eq(Expr::SubQuery(None, Box::new(select.into()))))
     }
 
     /// `table.from = parent.to`. Where a lookup may name several tables, it must name the other one.

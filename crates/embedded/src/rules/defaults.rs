@@ -223,10 +223,11 @@ impl<F: Fn(&RecordRef) -> Option<Facts>> Draft<'_, F> {
 pub(crate) const COMPLETED: i64 = 1;
 /// `statecode` of an activity that was called off.
 pub(crate) const CANCELED: i64 = 2;
-const SENT: i64 = 3;
-const RECEIVED: i64 = 4;
+pub(crate) const SENT: i64 = 3;
+pub(crate) const RECEIVED: i64 = 4;
 
-fn size_of(value: &Value) -> Option<i64> {
+/// The bytes of a file.
+pub(crate) fn size_of(value: &Value) -> Option<i64> {
     match value {
         Value::Content(Content::Bytes(bytes)) => Some(bytes.len() as i64),
         Value::Content(Content::MailPart { size, .. } | Content::Stored { size, .. }) => {

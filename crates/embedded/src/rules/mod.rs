@@ -1,5 +1,6 @@
 //! What a row may hold and what the server adds to it. Pure: no database here.
 
+pub(crate) mod attachments;
 mod coerce;
 pub(crate) mod defaults;
 mod refusal;

@@ -50,6 +50,10 @@ pub enum Refusal {
         "{table}.{column} names {target}, which is completed: its attachments come in the change set that creates it"
     )]
     Completed { table: String, column: String, target: RecordRef },
+    #[error("files of this kind are blocked by the organization (blockedattachments)")]
+    FileBlocked,
+    #[error("the file is too large: the organization takes at most {kilobytes} KB (maxuploadfilesize)")]
+    FileTooLarge { kilobytes: i64 },
     #[error("the query names {0:?}, which is none of its aliases, or names it twice")]
     Alias(String),
     #[error("the page asked for does not belong to this query; begin again with the first page")]
@@ -92,6 +96,8 @@ impl Refusal {
             | Refusal::Choice { .. }
             | Refusal::Target { .. }
             | Refusal::Completed { .. }
+            | Refusal::FileBlocked
+            | Refusal::FileTooLarge { .. }
             | Refusal::Alias(_)
             | Refusal::Cookie
             | Refusal::Size { .. }

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use postroom_core::metadata::PrivilegeKind;
-use postroom_core::query::{Filter, Join, Link};
+use postroom_core::query::{Filter, Link};
 use postroom_core::{Change, ChangeSet, Outcome, Query, Record, RecordRef, Value};
 use postroom_store::body::{self, Body};
 use postroom_store::{Error, Tx};
@@ -365,7 +365,7 @@ pub(super) fn hide(caller: &Caller, schema: &Schema, query: &Query, records: &mu
 }
 
 fn joined(links: &[Link], note: &mut impl FnMut(&str, &str)) {
-    for link in links.iter().filter(|link| matches!(link.join, Join::Inner | Join::Outer)) {
+    for link in links.iter().filter(|link| link.join.answers()) {
         note(&link.alias, &link.table);
         joined(&link.links, note);
     }

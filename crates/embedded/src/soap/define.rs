@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::call::Call;
 use super::definitions::{needed, text};
 use super::stop::Stop;
-use crate::definitions::Options;
+use crate::definitions::{Options, labels};
 use crate::solutions;
 
 type Results = Vec<(String, Any)>;
@@ -94,17 +94,48 @@ fn named(element: &Element) -> Element {
     element
 }
 
-/// What there is, with the members that a client fills.
-fn overlaid(have: Element, given: &Element) -> Element {
+/// What there is, with the members that a client fills. With `merge` languages that a label does not name stay.
+fn overlaid(have: Element, given: &Element, merge: bool) -> Element {
     let mut merged = have;
     merged.kind = given.kind.clone().or(merged.kind);
     for child in given.children.iter().filter(|child| !child.nil) {
         match merged.children.iter_mut().find(|known| known.name.local == child.name.local) {
-            Some(known) => *known = child.clone(),
+            Some(known) => match child.name.local.as_str() {
+                // The options of a yes or no.
+                "OptionSet" | "TrueOption" | "FalseOption" if !known.nil => {
+                    *known = overlaid(known.clone(), child, merge);
+                }
+                _ => *known = relabelled(known, child, merge),
+            },
             None => merged.children.push(child.clone()),
         }
     }
     merged
+}
+
+/// A label over the one that is there; one that says nothing leaves it. Other members are what they are.
+fn relabelled(have: &Element, given: &Element, merge: bool) -> Element {
+    let Some(texts) = given.child("LocalizedLabels") else { return given.clone() };
+    if texts.children.is_empty() {
+        return have.clone();
+    }
+    let mut label = given.clone();
+    if !merge {
+        return label;
+    }
+    let language = |text: &Element| text.text_of("LanguageCode").map(|code| code.trim().to_owned());
+    let named: Vec<_> = texts.children.iter().map(language).collect();
+    let others = have.child("LocalizedLabels").into_iter().flat_map(|texts| &texts.children);
+    let others: Vec<Element> = others.filter(|text| !named.contains(&language(text))).cloned().collect();
+    if let Some(texts) = label.children.iter_mut().find(|child| child.name.local == "LocalizedLabels") {
+        texts.children.extend(others);
+    }
+    label
+}
+
+/// `MergeLabels`.
+fn merges(request: &Request) -> bool {
+    request.get("MergeLabels").and_then(Any::as_bool).unwrap_or_default()
 }
 
 fn guid(name: &str, id: Uuid) -> (String, Any) {
@@ -120,7 +151,7 @@ async fn of_table(call: &Call<'_>, request: &Request) -> Result<Results, Stop> {
     let given = named(element(request, "Entity", "EntityMetadata")?);
     let flag = |name: &str| request.get(name).and_then(Any::as_bool).unwrap_or_default();
     if request.name == "UpdateEntity" {
-        let mut table = updated_table(call, &given)?;
+        let mut table = updated_table(call, &given, merges(request))?;
         table.has_notes |= flag("HasNotes");
         table.has_activities |= flag("HasActivities");
         crm.update_table(table).await?;
@@ -140,10 +171,10 @@ async fn of_table(call: &Call<'_>, request: &Request) -> Result<Results, Stop> {
     Ok(vec![guid("EntityId", made.id), guid("AttributeId", column)])
 }
 
-fn updated_table(call: &Call<'_>, given: &Element) -> Result<TableInfo, Stop> {
+fn updated_table(call: &Call<'_>, given: &Element, merge: bool) -> Result<TableInfo, Stop> {
     let table = call.table(given.text_of("LogicalName").unwrap_or_default())?;
     let have = metadata::write_table(table, &call.metadata, Parts::default(), call.wire());
-    Ok(metadata::table(&overlaid(have, given))?)
+    Ok(metadata::table(&overlaid(have, given, merge))?)
 }
 
 async fn of_column(call: &Call<'_>, request: &Request) -> Result<Results, Stop> {
@@ -159,7 +190,7 @@ async fn of_column(call: &Call<'_>, request: &Request) -> Result<Results, Stop> 
     if request.name == "UpdateAttribute" {
         let have = call.table(&table)?.column(&name).ok_or_else(|| Stop::no_column(&table, &name))?;
         let have = metadata::write_column(have, &table, call.wire());
-        crm.update_column(&table, metadata::column(&overlaid(have, &given))?).await?;
+        crm.update_column(&table, metadata::column(&overlaid(have, &given, merges(request)))?).await?;
         return Ok(Vec::new());
     }
     crm.add_column(&table, metadata::column(&given)?).await?;
@@ -239,8 +270,18 @@ async fn of_set(call: &Call<'_>, request: &Request) -> Result<Results, Stop> {
         crm.delete_option_set(needed(request, "Name")?).await?;
         return Ok(Vec::new());
     }
-    let set = metadata::option_set(element(request, "OptionSet", "OptionSetMetadata")?)?;
+    let given = element(request, "OptionSet", "OptionSetMetadata")?;
+    let set = metadata::option_set(given)?;
     if request.name == "UpdateOptionSet" {
+        let have = call.metadata.option_sets.iter().find(|have| have.name.eq_ignore_ascii_case(&set.name));
+        let set = match have {
+            Some(have) => {
+                let have = metadata::write_option_set(have, call.wire());
+                metadata::option_set(&overlaid(have, given, merges(request)))?
+            }
+            // The definitions refuse it in their own words.
+            None => set,
+        };
         crm.update_option_set(set).await?;
         return Ok(Vec::new());
     }
@@ -278,7 +319,10 @@ async fn of_option(call: &Call<'_>, request: &Request) -> Result<Results, Stop> 
             Ok(vec![("NewOptionValue".to_owned(), Any::Int(made))])
         }
         "UpdateOptionValue" => {
-            crm.update_option_value(of()?, value()?, label(request)?).await?;
+            let (of, value) = (of()?, value()?);
+            let given = Some(label(request)?).filter(|label| !label.0.is_empty());
+            let label = labels::over(&of.label(&call.metadata, value), given, merges(request));
+            crm.update_option_value(of, value, label).await?;
             Ok(Vec::new())
         }
         _ => {

@@ -28,6 +28,32 @@ pub(super) fn reads(name: &str) -> bool {
     )
 }
 
+/// Reading a kind of definition is a privilege, here as at the Web API; almost everybody has it.
+pub(super) async fn allowed(call: &Call<'_>, kinds: &[&str]) -> Result<(), Stop> {
+    for kind in kinds {
+        call.session.check_misc(&format!("prvRead{kind}")).await?;
+    }
+    Ok(())
+}
+
+/// The kinds of definitions that a message shows.
+pub(super) fn kinds(request: &Request) -> Vec<&'static str> {
+    match request.name.as_str() {
+        "RetrieveEntity" | "RetrieveAllEntities" => {
+            let parts = parts(request);
+            let own = [("Attribute", parts.attributes), ("Relationship", parts.relationships)];
+            std::iter::once("Entity")
+                .chain(own.into_iter().filter(|(_, shown)| *shown).map(|(kind, _)| kind))
+                .collect()
+        }
+        "RetrieveEntityKey" => vec!["Entity"],
+        "RetrieveAttribute" => vec!["Attribute"],
+        "RetrieveRelationship" => vec!["Relationship"],
+        "RetrieveOptionSet" | "RetrieveAllOptionSets" => vec!["OptionSet"],
+        _ => Vec::new(),
+    }
+}
+
 pub(super) fn answer(call: &Call<'_>, request: &Request) -> Result<Results, Stop> {
     let one = |name: &str, any: Any| vec![(name.to_owned(), any)];
     Ok(match request.name.as_str() {

@@ -88,8 +88,14 @@ pub(super) async fn single(call: &Call<'_>, request: &Request) -> Result<Respons
         }
         "RetrieveCurrentOrganization" => organization::current(call).await?,
         "RetrieveEntityChanges" => changes::answer(call, request).await?,
-        "RetrieveMetadataChanges" => metadata_query::answer(call, request)?,
-        name if definitions::reads(name) => definitions::answer(call, request)?,
+        "RetrieveMetadataChanges" => {
+            definitions::allowed(call, &metadata_query::kinds(request)).await?;
+            metadata_query::answer(call, request)?
+        }
+        name if definitions::reads(name) => {
+            definitions::allowed(call, &definitions::kinds(request)).await?;
+            definitions::answer(call, request)?
+        }
         name if define::changes(name) => define::answer(call, request).await?,
         _ => return write::run(call, request).await,
     };

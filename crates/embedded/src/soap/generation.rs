@@ -42,10 +42,13 @@ const SINCE: &[(Generation, &[&str])] = &[
         Generation::Dataverse,
         &[
             "CreateMultiple",
+            "DownloadSolutionExportData",
+            "ExportSolutionAsync",
             "ImportSolutionAsync",
             "RetrieveTotalRecordCount",
             "StageAndUpgrade",
             "StageAndUpgradeAsync",
+            "StageSolution",
             "UpdateMultiple",
             "UpsertMultiple",
         ],

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use postroom_core::{Record, RecordRef};
-use postroom_formats::soap::names::{CRM, GENERIC};
+use postroom_formats::soap::names::{ARRAYS, CRM, GENERIC};
 use postroom_formats::soap::request::Request;
 use postroom_formats::soap::value::{Any, Entity, EntityCollection, EntityReference};
 use postroom_formats::xml::Element;
@@ -189,6 +189,13 @@ fn listed(call: &Call<'_>, list: Vec<Parameter>, shape: Option<Shape>) -> Any {
     match shape {
         Some(Shape::Guids) => Any::Guids(list.iter().filter_map(guid).collect()),
         Some(Shape::Texts) => Any::Strings(list.iter().filter_map(text).collect()),
+        Some(Shape::Bools) => {
+            let items = list.into_iter().filter_map(|value| match value {
+                Parameter::Bool(value) => Some(Element::leaf(ARRAYS, "boolean", value.to_string())),
+                _ => None,
+            });
+            Any::Raw(Element::new(GENERIC, "value").kind(ARRAYS, "ArrayOfboolean").with_all(items))
+        }
         Some(Shape::ComplexList(class)) => {
             let items = list.into_iter().filter_map(|value| match value {
                 Parameter::Members(members) => Some(complex(Element::new(CRM, class), members)),

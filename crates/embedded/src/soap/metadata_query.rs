@@ -24,6 +24,23 @@ const PARTS: &[(&str, &str)] = &[
 /// Members that stand whatever is asked for.
 const ALWAYS: &[&str] = &["MetadataId", "HasChanged", "LogicalName", "SchemaName"];
 
+/// The kinds of definitions that the answer shows.
+pub(super) fn kinds(request: &Request) -> Vec<&'static str> {
+    let properties = match request.get("Query") {
+        Some(Any::Raw(query)) => query.child("Properties"),
+        _ => None,
+    };
+    let shown = |member: &str| wants(properties, member);
+    let mut kinds = vec!["Entity"];
+    if shown("Attributes") {
+        kinds.push("Attribute");
+    }
+    if PARTS.iter().any(|(part, query)| *query == "RelationshipQuery" && shown(part)) {
+        kinds.push("Relationship");
+    }
+    kinds
+}
+
 pub(super) fn answer(call: &Call<'_>, request: &Request) -> Result<Vec<(String, Any)>, Stop> {
     let nothing = Element::new(METADATA, "Query");
     let query = match request.get("Query") {
@@ -75,17 +92,18 @@ fn narrow(list: &mut Element, query: &Element) -> Result<(), Stop> {
 
 /// Empties the members that are not wanted.
 fn choose(element: &mut Element, properties: Option<&Element>) {
-    let Some(properties) = properties.filter(|properties| !properties.nil) else { return };
-    if properties.text_of("AllProperties").is_some_and(|all| all.trim() == "true") {
-        return;
-    }
-    let names = properties.child("PropertyNames").map(|names| &*names.children).unwrap_or_default();
-    let wanted =
-        |member: &str| ALWAYS.contains(&member) || names.iter().any(|name| name.text.trim() == member);
-    for child in element.children.iter_mut().filter(|child| !wanted(&child.name.local)) {
+    for child in element.children.iter_mut().filter(|child| !wants(properties, &child.name.local)) {
         let name = child.name.clone();
         *child = Element::null(name.ns, name.local);
     }
+}
+
+/// Whether a `MetadataPropertiesExpression` asks for a member; without one everything is asked for.
+fn wants(properties: Option<&Element>, member: &str) -> bool {
+    let Some(properties) = properties.filter(|properties| !properties.nil) else { return true };
+    let all = properties.text_of("AllProperties").is_some_and(|all| all.trim() == "true");
+    let names = properties.child("PropertyNames").map(|names| &*names.children).unwrap_or_default();
+    all || ALWAYS.contains(&member) || names.iter().any(|name| name.text.trim() == member)
 }
 
 /// A `MetadataFilterExpression`; one that says nothing holds.

@@ -37,6 +37,8 @@ pub(crate) struct Import {
     pub(crate) upgrade: bool,
     /// Stands beside the version that is there until it is promoted.
     pub(crate) holding: bool,
+    /// What was there before, unmanaged, becomes the managed solution's own and goes with it.
+    pub(crate) convert: bool,
 }
 
 /// What came of it.
@@ -53,20 +55,27 @@ pub(super) struct Report {
 /// The platform's numbers, with the component in the text. Then nothing was changed but the job's row.
 pub(crate) async fn import(session: &Session, ask: Import) -> Result<Uuid, Failure> {
     session.check_misc("prvImportCustomization").await?;
-    let file = ask.file.clone();
-    let read = tokio::task::spawn_blocking(move || format::read(&file, &Limits::default())).await;
-    let read =
-        read.map_err(|error| postroom_core::Fault::bug("a file could not be read").with_source(error))?;
-    let mut solution = read.map_err(unreadable)?;
+    let mut solution = read(ask.file.clone()).await?;
     if ask.holding {
         replaces_one(session, &solution).await?;
         solution.manifest.unique_name.push_str(HOLDING);
     }
     let solution = Arc::new(solution);
     let job = job::Job::begin(session, ask.job, &solution).await?;
-    let done = put(session, solution.clone(), ask.upgrade).await;
+    let done = put(session, solution.clone(), &ask).await;
     job.close(&solution, &done).await?;
     done.map(|_| job.id())
+}
+
+/// A solution file, read without doing anything.
+///
+/// # Errors
+/// The platform's number for a file that is none of its own.
+pub(crate) async fn read(file: Bytes) -> Result<Solution, Failure> {
+    let read = tokio::task::spawn_blocking(move || format::read(&file, &Limits::default())).await;
+    let read =
+        read.map_err(|error| postroom_core::Fault::bug("a file could not be read").with_source(error))?;
+    read.map_err(unreadable)
 }
 
 /// A holding solution is a newer version of a managed one that is there.
@@ -106,13 +115,14 @@ fn unreadable(error: format::Error) -> Failure {
     refuse(code, format!("The solution file cannot be imported. {error}"))
 }
 
-async fn put(session: &Session, solution: Arc<Solution>, upgrade: bool) -> Result<Report, Failure> {
+async fn put(session: &Session, solution: Arc<Solution>, ask: &Import) -> Result<Report, Failure> {
     let unit = Unit {
         cache: session.crm().cache.clone(),
         asks: session.asks(),
         writer: Writer { acting: session.user(), now: session.now() },
         solution,
-        upgrade,
+        upgrade: ask.upgrade,
+        convert: ask.convert,
     };
     session.crm().shape(move |tx| async move { unit.run(tx).await }.boxed()).await
 }
@@ -123,6 +133,7 @@ struct Unit {
     writer: Writer,
     solution: Arc<Solution>,
     upgrade: bool,
+    convert: bool,
 }
 
 /// What is known of the solution before the import.
@@ -162,6 +173,7 @@ impl Unit {
         rows.extend(self.kept(tx, &before, &components).await?);
         let mut changes: Vec<Change> = rows.into_iter().map(Change::Upsert).collect();
         changes.extend(self.stale_app_parts(tx, &changes).await?);
+        changes.extend(self.converted(&before, &components));
         self.apply(tx, changes).await?;
         let left_out = self.roles(tx, &schema).await?;
         if self.upgrade {
@@ -343,12 +355,25 @@ impl Unit {
                 && !before.held.iter().any(|(object, ..)| *object == component.object)
         };
         let kept: Vec<Record> = match self.solution.manifest.managed {
-            true => components.iter().filter(unheld).map(|component| component.row(DEFAULT)).collect(),
-            false => Vec::new(),
+            true if !self.convert => {
+                components.iter().filter(unheld).map(|component| component.row(DEFAULT)).collect()
+            }
+            _ => Vec::new(),
         };
         let there = !held::there(tx, "solution", "solutionid", &[DEFAULT]).await?.is_empty();
         let default = if kept.is_empty() || there { Vec::new() } else { held::default_solution().into() };
         Ok(default.into_iter().chain(kept).collect())
+    }
+
+    /// What an earlier import left to the organisation, taken into the managed solution after all.
+    fn converted(&self, before: &Before, components: &[Component]) -> Vec<Change> {
+        if !self.convert || !self.solution.manifest.managed {
+            return Vec::new();
+        }
+        let kept = |component: &&Component| {
+            before.held.iter().any(|(object, of, _)| *of == DEFAULT && *object == component.object)
+        };
+        components.iter().filter(kept).map(|component| Change::Delete(component.row(DEFAULT).at)).collect()
     }
 
     /// What an app was made of and is not any more.

@@ -32,7 +32,7 @@ use uuid::{Uuid, uuid};
 
 pub(crate) use export::export;
 pub(crate) use held::{add, add_made, drop_component, found, managed, named, write};
-pub(crate) use import::{Import, import};
+pub(crate) use import::{Import, import, read};
 pub(crate) use remove::{apart, apart_of_port, not_among};
 pub(crate) use tables::tables;
 pub(crate) use upgrade::{patch, promote, roll_up};

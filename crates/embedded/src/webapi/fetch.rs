@@ -55,8 +55,7 @@ async fn run(call: &Call<'_>, table: &TableInfo, fetch: Fetch) -> Result<Reply, 
 pub(crate) fn asked(query: &Query) -> Vec<String> {
     let mut all: Vec<String> = query.columns.clone().unwrap_or_default();
     fn walk(links: &[Link], all: &mut Vec<String>) {
-        use postroom_core::query::Join;
-        for link in links.iter().filter(|link| matches!(link.join, Join::Inner | Join::Outer)) {
+        for link in links.iter().filter(|link| link.join.answers()) {
             let columns = link.columns.as_deref().unwrap_or_default();
             all.extend(columns.iter().map(|column| format!("{}.{column}", link.alias)));
             walk(&link.links, all);

@@ -204,6 +204,8 @@ impl From<Refusal> for Problem {
                 codes::STATE,
                 format!("{status} is not a valid status code for state code {state} on {table}."),
             ),
+            Refusal::FileBlocked => bad(messages::codes::FILE_BLOCKED, text),
+            Refusal::FileTooLarge { .. } => bad(messages::codes::FILE_TOO_LARGE, text),
             Refusal::Definition(problem) => problem.into(),
             _ => bad(codes::INVALID_ARGUMENT, text),
         }

@@ -14,6 +14,7 @@ on_both!(
     links_bring_columns,
     links_of_links,
     rows_that_have_linked_rows,
+    the_first_of_several_linked_rows,
     conditions_name_aliases,
     groups_and_aggregates,
     groups_by_parts_of_a_time,
@@ -125,6 +126,32 @@ async fn rows_that_have_linked_rows(on: On) {
     let either = Filter::Any(vec![Filter::eq("name", "Busch"), Filter::Linked(Box::new(within))]);
     let query = Query::of("account").select(&["name"]).order_by("name", false).filter(either);
     assert_eq!(world.texts(query, "name").await, ["Adler", "Busch"]);
+}
+
+async fn the_first_of_several_linked_rows(on: On) {
+    let world = world(on).await;
+    let staff = Link::new("contact", "parentcustomerid", "accountid", "staff").select(&["lastname"]);
+    let staff = staff.join(Join::First);
+    let accounts = |link: Link| Query::of("account").select(&["name"]).order_by("name", false).link(link);
+    let of_one = Filter::eq("parentcustomerid", world.accounts[0].at.clone());
+    let employed = world.rows(Query::of("contact").select(&["lastname"]).filter(of_one)).await;
+    let first = employed.iter().min_by_key(|row| row.at.id).unwrap().text("lastname").unwrap();
+    assert_eq!(world.texts(accounts(staff.clone()), "staff.lastname").await, [first, "Carla"]);
+    let narrowed = staff.clone().filter(Filter::eq("lastname", "bert"));
+    assert_eq!(world.texts(accounts(narrowed), "staff.lastname").await, ["Bert"]);
+    // The row that the links below it let stand.
+    let same = Link::new("contact", "contactid", "contactid", "same").filter(Filter::eq("lastname", "anna"));
+    let below = Link { links: vec![same.select(&["numberofchildren"])], ..staff.clone() };
+    assert_eq!(world.texts(accounts(below.clone()), "staff.lastname").await, ["Anna"]);
+    assert_eq!(world.texts(accounts(below), "same.numberofchildren").await, ["1"]);
+    let sorted = Query { order: Vec::new(), ..accounts(staff.clone()) }.order_by("staff.lastname", true);
+    assert_eq!(world.texts(sorted, "name").await, ["Busch", "Adler"]);
+    let deep = (0..50).fold(staff.clone(), |link, place| Link {
+        alias: format!("staff{place}"),
+        links: vec![link],
+        ..staff.clone()
+    });
+    assert!(world.session.all(accounts(deep)).await.is_err(), "each is looked for twice");
 }
 
 async fn conditions_name_aliases(on: On) {

@@ -1,12 +1,14 @@
 //! Mails as rows: their parties, attachments and queue items.
 
-use postroom_core::{Change, Code, Filter, Outcome, Record, Value};
+use postroom_core::{Change, Code, Filter, Outcome, Record, RecordRef, Value};
+use postroom_embedded::seed;
 
 use crate::bench::{Bench, On, on_both};
 
 on_both!(
     the_server_keeps_two_parties,
     attachments_are_counted,
+    a_mail_is_filed_without_what_the_organisation_does_not_take,
     a_completed_mail_takes_no_attachment,
     a_mail_takes_its_parts_along,
     a_party_gets_the_address_of_its_record,
@@ -55,6 +57,35 @@ async fn attachments_are_counted(on: On) {
     let file = bench.found(&files[1].at).await;
     assert_eq!((file.int("filesize"), file.text("objecttypecode")), (Some(3), Some("email")));
     assert_eq!(file.lookup("activityid"), Some(&email.at));
+}
+
+async fn a_mail_is_filed_without_what_the_organisation_does_not_take(on: On) {
+    let bench = Bench::new(on).await;
+    let organization = RecordRef::new("organization", seed::ORGANIZATION);
+    bench.update(&organization, "blockedattachments", "exe").await;
+    bench.update(&organization, "maxuploadfilesize", 8).await;
+    let files = |email: &Record| {
+        let program = bench.attachment(email, b"x").with("filename", "b.exe");
+        vec![bench.attachment(email, b"12345678"), bench.attachment(email, b"123456789"), program]
+    };
+    let put = |email: &Record, files: &[Record]| {
+        let rows = std::iter::once(email).chain(files).cloned();
+        bench.apply(rows.map(Change::Create).collect())
+    };
+    let filed = bench.email().with("statecode", 1).with("statuscode", 4);
+    let parts = files(&filed);
+    let (new, left) = (Outcome::Created, Outcome::Unchanged);
+    assert_eq!(put(&filed, &parts).await.unwrap(), [new, new, left, left]);
+    // A worker that died writes the same again.
+    assert_eq!(put(&filed, &parts).await.unwrap(), [left; 4]);
+    let row = bench.found(&filed.at).await;
+    assert_eq!((row.int("attachmentcount"), row.int("notifications")), (Some(1), Some(1)));
+    let whole = bench.email().with("statecode", 1).with("statuscode", 4);
+    assert_eq!(put(&whole, &files(&whole)[..1]).await.unwrap(), [new; 2]);
+    assert_ne!(bench.found(&whole.at).await.int("notifications"), Some(1));
+    // One that is still to be sent goes as it was written.
+    let written = bench.email().with("directioncode", true).with("statecode", 1).with("statuscode", 6);
+    assert_eq!(put(&written, &files(&written)).await.unwrap(), [new; 4]);
 }
 
 async fn a_completed_mail_takes_no_attachment(on: On) {

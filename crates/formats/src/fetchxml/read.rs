@@ -283,7 +283,7 @@ pub(crate) fn joined(mut link: Link, kind: &str) -> Result<Linked, Error> {
         "any" | "exists" | "in" | "not all" => Join::Any,
         "not any" => Join::NotAny,
         "all" => return Ok(Linked::All(none_of_those_there(link))),
-        "matchfirstrowusingcrossapply" => first_row(&link)?,
+        "matchfirstrowusingcrossapply" => first_row(&link),
         other => return Err(wrong("link-type", other)),
     };
     if matches!(link.join, Join::Any | Join::NotAny) {
@@ -302,15 +302,12 @@ fn none_of_those_there(mut link: Link) -> Filter {
 }
 
 /// The first linked row alone. Along a lookup there is only one; without columns any one will do.
-fn first_row(link: &Link) -> Result<Join, Error> {
+fn first_row(link: &Link) -> Join {
     if link.columns.as_ref().is_some_and(Vec::is_empty) && link.links.is_empty() {
-        return Ok(Join::Any);
+        return Join::Any;
     }
     let key = link.from.strip_suffix("id").is_some_and(|table| table == link.table || table == "activity");
-    match key {
-        true => Ok(Join::Inner),
-        false => Err(Error::Unsupported(format!("columns of the first of several rows of {:?}", link.table))),
-    }
+    if key { Join::Inner } else { Join::First }
 }
 
 /// Every link-entity below, in the order of the text.

@@ -144,6 +144,7 @@ fn linked(link: &Link, fetch: &Fetch) -> Result<Element, Error> {
     let kind = match link.join {
         Join::Inner => "inner",
         Join::Outer => "outer",
+        Join::First => "matchfirstrowusingcrossapply",
         Join::Any => "exists",
         Join::NotAny => "not any",
     };
@@ -157,7 +158,7 @@ fn link_entity(link: &Link, kind: &str, fetch: &Fetch) -> Result<Element, Error>
         .attribute("to", link.to.as_str())
         .attribute("alias", link.alias.as_str())
         .attribute("link-type", kind);
-    if matches!(link.join, Join::Inner | Join::Outer) && !fetch.query.computes() {
+    if link.join.answers() && !fetch.query.computes() {
         at = columns(at, link.columns.as_deref(), &link.alias, fetch);
     }
     at = computed(at, &link.alias, fetch);

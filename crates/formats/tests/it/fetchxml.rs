@@ -171,6 +171,29 @@ fn links_that_only_ask_whether() {
 }
 
 #[test]
+fn the_first_of_several_linked_rows() {
+    let kind = "matchfirstrowusingcrossapply";
+    let link =
+        |join| Link::new("task", "regardingobjectid", "contactid", "t").select(&["subject"]).join(join);
+    check(
+        &format!(
+            "<link-entity name='task' from='regardingobjectid' to='contactid' alias='t' link-type='{kind}'>
+             <attribute name='subject'/></link-entity>"
+        ),
+        contact().link(link(Join::First)),
+    );
+    // Along a lookup there is only one.
+    let account = Link::new("account", "accountid", "parentcustomerid", "a").select(&["name"]);
+    check(
+        &format!(
+            "<link-entity name='account' from='accountid' to='parentcustomerid' alias='a' link-type='{kind}'>
+             <attribute name='name'/></link-entity>"
+        ),
+        contact().link(account),
+    );
+}
+
+#[test]
 fn orders() {
     let expected = contact().order_by("fullname", false).order_by("acc.name", true);
     check(

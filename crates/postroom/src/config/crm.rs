@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use postroom_crm::{soap, webapi};
+use postroom_embedded::soap::Deployment;
 
 use super::secret::SecretRef;
 use super::setting::{Check, Reading, optional, section};
@@ -44,6 +45,18 @@ CrmSignIn {
     Token = "token",
 });
 
+words!(/// How the SOAP description of the embedded CRM says that one signs in.
+SoapDeployment {
+    /// Not at all: tokens and passwords go in HTTP's own headers.
+    None = "none",
+    /// As on premises: Windows accounts.
+    ActiveDirectory = "active_directory",
+    /// As on premises behind claims: tokens of an issuer.
+    Federation = "federation",
+    /// As online was.
+    Online = "online",
+});
+
 words!(/// The versions of the Web API in URLs.
 ApiVersion {
     V92 = "9.2",
@@ -58,7 +71,8 @@ section! {
     /// The CRM that mail is filed in: the embedded one, or a Dynamics outside.
     pub struct Crm {
         /// "embedded" is the CRM inside postroom's own database; "webapi" a Dynamics 2016 or later, on premises or online,
-        /// "soap" one of any generation. The keys after delivery are for CRMs outside, but for the last two.
+        /// "soap" one of any generation. The keys after delivery are for CRMs outside, but for service_protection and what
+        /// comes after it.
         pub kind: CrmKind = Some(CrmKind::Embedded), "\"embedded\"";
         /// How mail that is tracked gets into the CRM. "rows": postroom writes the e-mail, its parties, attachments and queue
         /// items itself. "server": it is handed to the CRM's own DeliverIncomingEmail, as the E-mail Router did; the CRM then
@@ -118,6 +132,17 @@ section! {
         /// The embedded CRM: the largest request that its doors take, batches and files included; larger ones are
         /// answered 413. Eight large ones are held in memory at once.
         pub max_request: Size = Some(Size::mib(64)), "\"64MiB\"";
+        /// The embedded CRM: what the description of its SOAP service (`?wsdl`) says of signing in, for toolkits that read
+        /// it there. "none" says nothing. "active_directory", "federation" (with soap_issuer) and "online" (with
+        /// soap_issuer, soap_applies_to and soap_endpoint) say what a server of that kind says. Who may come in stays the
+        /// same: the description only sends clients to the token service that you name.
+        pub soap_deployment: SoapDeployment = Some(SoapDeployment::None), "\"none\"";
+        /// The issuer of tokens that the description names: of AD FS its trust, online the access control service.
+        pub soap_issuer: Option<String> = optional(), "\"http://sts.example.org/adfs/services/trust\"";
+        /// For whom a token must be, as an online server names itself.
+        pub soap_applies_to: Option<String> = optional(), "\"urn:crmna:dynamics.com\"";
+        /// Where an online server sends clients for tokens.
+        pub soap_endpoint: Option<String> = optional(), "\"https://login.example.org/RST2.srf\"";
     }
 }
 
@@ -141,7 +166,59 @@ fn keys(sign_in: CrmSignIn) -> Keys {
 const WAY: [&str; 7] =
     ["sign_in", "ca_file", "tls_pin", "proxy", "proxy_username", "proxy_password", "org_url"];
 
+/// What only the doors of the embedded CRM use.
+const DOORS: [&str; 6] = [
+    "crm.service_protection",
+    "crm.max_request",
+    "crm.soap_deployment",
+    "crm.soap_issuer",
+    "crm.soap_applies_to",
+    "crm.soap_endpoint",
+];
+
 impl Crm {
+    /// What the SOAP description says of signing in.
+    pub fn deployment(&self) -> Deployment {
+        let text = |value: &Option<String>| value.clone().unwrap_or_default();
+        match self.soap_deployment {
+            SoapDeployment::None => Deployment::None,
+            SoapDeployment::ActiveDirectory => Deployment::ActiveDirectory,
+            SoapDeployment::Federation => Deployment::Federation { issuer: text(&self.soap_issuer) },
+            SoapDeployment::Online => Deployment::Online {
+                applies_to: text(&self.soap_applies_to),
+                issuer: text(&self.soap_issuer),
+                endpoint: text(&self.soap_endpoint),
+            },
+        }
+    }
+
+    /// The description has all that its kind names, and nothing else is given.
+    fn check_deployment(&self, cx: &mut Reading) {
+        let needs: &[&str] = match self.soap_deployment {
+            SoapDeployment::None | SoapDeployment::ActiveDirectory => &[],
+            SoapDeployment::Federation => &["soap_issuer"],
+            SoapDeployment::Online => &["soap_issuer", "soap_applies_to", "soap_endpoint"],
+        };
+        let word = self.soap_deployment.as_str();
+        for (key, value) in [
+            ("soap_issuer", &self.soap_issuer),
+            ("soap_applies_to", &self.soap_applies_to),
+            ("soap_endpoint", &self.soap_endpoint),
+        ] {
+            let (name, set) = (format!("crm.{key}"), value.as_ref().is_some_and(|text| !text.is_empty()));
+            match (needs.contains(&key), set) {
+                (true, false) => {
+                    let text = format!("{name} is missing: soap_deployment = \"{word}\" needs it");
+                    cx.refuse(&name, text);
+                }
+                (false, true) => {
+                    cx.warn(&name, format!("{name} is not used: soap_deployment = \"{word}\" needs none"));
+                }
+                _ => {}
+            }
+        }
+    }
+
     /// How this CRM is signed in to: as set, else as the other keys mean.
     pub fn way_in(&self) -> Option<CrmSignIn> {
         self.sign_in.or_else(|| {
@@ -216,7 +293,7 @@ impl Crm {
                 format!("crm.leave_to_others takes a number from 0 to 95, not {}", self.leave_to_others);
             cx.refuse("crm.leave_to_others", text);
         }
-        for key in ["crm.service_protection", "crm.max_request"] {
+        for key in DOORS {
             if cx.origins.contains_key(key) {
                 cx.warn(key, format!("{key} is not used: only the embedded CRM has doors"));
             }
@@ -261,6 +338,7 @@ impl Check for Crm {
                         format!("crm.{key} is not used: the embedded CRM needs none"),
                     );
                 }
+                self.check_deployment(cx);
             }
             CrmKind::WebApi | CrmKind::Soap => self.check_outside(cx),
         }

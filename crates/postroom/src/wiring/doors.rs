@@ -13,6 +13,7 @@ use postroom_core::{
     Clock, Crm, CrmDoors, DoorKind, DoorRefusal, DoorReply, DoorRequest, Fault, Filter, Ids, Query, Value,
 };
 use postroom_embedded::session::Session;
+use postroom_embedded::soap::Deployment;
 use postroom_embedded::webapi::{self, Problem};
 use postroom_embedded::{Embedded, seed};
 use postroom_formats::soap::envelope::{Envelope, Headers, Soap};
@@ -37,9 +38,11 @@ pub struct Doors {
 }
 
 impl Doors {
-    pub fn new(crm: Embedded, clock: Clock, ids: Ids) -> Self {
+    /// `deployment` is what the SOAP description says of signing in.
+    pub fn new(crm: Embedded, clock: Clock, ids: Ids, deployment: Deployment) -> Self {
         let web_api = webapi::Door::new(ids.clone(), webapi::Settings::default());
-        let soap = postroom_embedded::soap::Door::new(ids.clone(), Default::default());
+        let settings = postroom_embedded::soap::Settings { deployment, ..Default::default() };
+        let soap = postroom_embedded::soap::Door::new(ids.clone(), settings);
         Doors { crm, web_api, soap, clock, ids }
     }
 
@@ -180,7 +183,8 @@ pub fn open(
         protection: config.crm.service_protection.then(Limits::default),
         max_request: config.crm.max_request.get(),
     };
-    (Arc::new(Doors::new(embedded.clone(), clock.clone(), ids.clone())), settings)
+    let deployment = config.crm.deployment();
+    (Arc::new(Doors::new(embedded.clone(), clock.clone(), ids.clone(), deployment)), settings)
 }
 
 /// A key of its own for access tokens, made from the installation's newest.

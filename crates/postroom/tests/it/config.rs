@@ -414,18 +414,32 @@ fn each_way_into_a_crm_outside_says_what_it_needs() {
 
 #[test]
 fn what_a_way_into_the_crm_does_not_use_is_warned_of() {
-    let keys =
-        "token = { command = [\"cat\"] }\nclient_id = \"c\"\nusername = \"u\"\nservice_protection = true";
+    let keys = "token = { command = [\"cat\"] }\nclient_id = \"c\"\nusername = \"u\"\nservice_protection = true\nsoap_deployment = \"none\"";
     let run = validate(&outside(keys)).exits(0);
     for part in [
         "crm.client_id is not used: sign_in = \"token\" needs none",
         "crm.username is not used",
         "crm.service_protection is not used: only the embedded CRM has doors",
+        "crm.soap_deployment is not used: only the embedded CRM has doors",
     ] {
         assert!(run.err.contains(part), "{part} is not in {}", run.err);
     }
-    assert_eq!(run.err.lines().count(), 3, "{}", run.err);
+    assert_eq!(run.err.lines().count(), 4, "{}", run.err);
     let soap = outside("token = { command = [\"cat\"] }\napi_version = \"9.2\"").replace("webapi", "soap");
     let run = validate(&soap).exits(0);
     assert!(run.err.contains("crm.api_version is not used: kind = \"soap\" has none"), "{}", run.err);
+}
+
+#[test]
+fn what_the_soap_description_says_of_signing_in_is_complete() {
+    let crm = |keys: &str| format!("[crm]\n{keys}\n");
+    let issuer = "soap_issuer = \"http://sts.example.org/adfs/services/trust\"\n";
+    let missing = "crm.soap_issuer is missing: soap_deployment = \"federation\" needs it";
+    refused(&crm("soap_deployment = \"federation\""), &[missing]);
+    let online = crm(&format!("soap_deployment = \"online\"\n{issuer}"));
+    refused(&online, &["crm.soap_applies_to is missing", "crm.soap_endpoint is missing"]);
+    let run = validate(&crm(&format!("soap_deployment = \"federation\"\n{issuer}"))).exits(0);
+    assert!(run.err.is_empty(), "{}", run.err);
+    let run = validate(&crm(&format!("soap_deployment = \"active_directory\"\n{issuer}"))).exits(0);
+    assert!(run.err.contains("crm.soap_issuer is not used"), "{}", run.err);
 }

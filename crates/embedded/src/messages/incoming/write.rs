@@ -10,6 +10,7 @@ use crate::failure::Failure;
 use crate::messages::ask::{Ask, table};
 use crate::messages::tracking::Match;
 use crate::messages::{Parameter, Prepared, codes, mail, refuse};
+use crate::rules::attachments::{Limits, SETTINGS};
 use crate::seed;
 
 const RECEIVED: i64 = 4;
@@ -234,28 +235,10 @@ pub(super) struct Attachments {
     pub dropped: bool,
 }
 
-/// What the organisation takes no attachments of.
-struct Limits {
-    /// In bytes, when the organisation says so.
-    largest: Option<i64>,
-    /// Endings, with semicolons between them.
-    blocked: String,
-}
-
-impl Limits {
-    async fn read(ask: &Ask<'_>) -> Result<Self, Failure> {
-        let settings = ask.organization(&["blockedattachments", "maxuploadfilesize"]).await?;
-        Ok(Limits {
-            largest: settings.int("maxuploadfilesize").filter(|most| *most > 0),
-            blocked: settings.text("blockedattachments").unwrap_or_default().to_ascii_lowercase(),
-        })
-    }
-
-    fn blocks(&self, attachment: &Record) -> bool {
-        let name = attachment.text("filename").unwrap_or_default().to_ascii_lowercase();
-        let ending = name.rsplit_once('.').map(|(_, ending)| ending);
-        ending.is_some_and(|ending| self.blocked.split(';').any(|one| one.trim() == ending))
-    }
+async fn limits(ask: &Ask<'_>) -> Result<Limits, Failure> {
+    let [largest, blocked] = SETTINGS;
+    let settings = ask.organization(&SETTINGS).await?;
+    Ok(Limits::of(settings.int(largest), settings.text(blocked)))
 }
 
 /// The attachments, without those that the organisation blocks by name.
@@ -266,9 +249,9 @@ pub(super) async fn attachments(ask: &Ask<'_>, email: &RecordRef) -> Result<Atta
         Some(Parameter::Entities(all)) => all,
         Some(_) => return Err(ask.unfit("Attachments", "a list of attachments")),
     };
-    let limits = Limits::read(ask).await?;
+    let limits = limits(ask).await?;
     for attachment in given {
-        if limits.blocks(attachment) {
+        if limits.blocks(attachment.text("filename").unwrap_or_default()) {
             found.dropped = true;
             continue;
         }
@@ -290,9 +273,8 @@ pub(super) async fn fitting_attachments(
     if given.is_empty() {
         return Ok(Attachments { rows: Vec::new(), dropped: false });
     }
-    let limits = Limits::read(ask).await?;
-    let fits =
-        |row: &&Record| !limits.blocks(row) && limits.largest.is_none_or(|largest| size(row) <= largest);
+    let limits = limits(ask).await?;
+    let fits = |row: &&Record| limits.check(row.text("filename").unwrap_or_default(), size(row)).is_ok();
     let rows: Vec<Record> = given.iter().filter(fits).map(|row| hung_on(ask, row, email)).collect();
     Ok(Attachments { dropped: rows.len() < given.len(), rows })
 }

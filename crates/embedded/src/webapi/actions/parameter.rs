@@ -54,6 +54,12 @@ pub(super) async fn read(
             let texts: Option<Vec<_>> = items.iter().map(|item| text(item).map(Parameter::Text)).collect();
             Parameter::List(texts.ok_or_else(|| wrong("a list of texts"))?)
         }
+        Shape::Bools => {
+            let items = json.as_array().ok_or_else(|| wrong("a list"))?;
+            let flags: Option<Vec<_>> =
+                items.iter().map(|item| item.as_bool().map(Parameter::Bool)).collect();
+            Parameter::List(flags.ok_or_else(|| wrong("a list of true and false"))?)
+        }
         Shape::Query => Parameter::Query(Box::new(query(json)?)),
         Shape::Queries => {
             let items = json.as_array().ok_or_else(|| wrong("a list of queries"))?;

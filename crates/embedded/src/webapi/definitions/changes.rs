@@ -27,13 +27,7 @@ pub(super) fn answer(call: &Call<'_>) -> Result<Value, Problem> {
         }
         return Ok(told(&stamp, Vec::new()));
     }
-    let query = match parameter(call, "Query")? {
-        Some(Literal::Json(text)) => {
-            serde_json::from_str(&text).map_err(|error| Problem::payload(error.to_string()))?
-        }
-        Some(_) => return Err(Problem::bad("The parameter 'Query' is an EntityQueryExpression")),
-        None => Value::Null,
-    };
+    let query = query(call)?;
     let mut rows = Vec::new();
     for table in &call.metadata.tables {
         let node = Node::Table(table);
@@ -42,6 +36,44 @@ pub(super) fn answer(call: &Call<'_>) -> Result<Value, Problem> {
         }
     }
     Ok(told(&stamp, rows))
+}
+
+fn query(call: &Call<'_>) -> Result<Value, Problem> {
+    match parameter(call, "Query")? {
+        Some(Literal::Json(text)) => {
+            serde_json::from_str(&text).map_err(|error| Problem::payload(error.to_string()))
+        }
+        Some(_) => Err(Problem::bad("The parameter 'Query' is an EntityQueryExpression")),
+        None => Ok(Value::Null),
+    }
+}
+
+/// The kinds of definitions that the answer shows; each is read by a privilege of its own.
+pub(super) fn kinds(call: &Call<'_>) -> Result<Vec<&'static str>, Problem> {
+    let query = query(call)?;
+    let mut kinds = vec!["Entity"];
+    if wants(&query["Properties"], "Attributes") {
+        kinds.push("Attribute");
+        let own = &query["AttributeQuery"]["Properties"];
+        if wants(own, "OptionSet") || wants(own, "GlobalOptionSet") {
+            kinds.push("OptionSet");
+        }
+    }
+    let relationships = ["ManyToManyRelationships", "ManyToOneRelationships", "OneToManyRelationships"];
+    if relationships.iter().any(|name| wants(&query["Properties"], name)) {
+        kinds.push("Relationship");
+    }
+    Ok(kinds)
+}
+
+/// Whether a `MetadataPropertiesExpression` asks for a member.
+fn wants(properties: &Value, member: &str) -> bool {
+    let all = properties["AllProperties"].as_bool().unwrap_or(properties.is_null());
+    all || properties["PropertyNames"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .any(|name| name.as_str() == Some(member))
 }
 
 fn stamp(metadata: &Metadata) -> String {

@@ -4,6 +4,7 @@ use postroom_core::metadata::Label;
 use postroom_core::{Filter, Query};
 use serde_json::{Map, Value, json};
 
+pub(super) use crate::definitions::labels::over;
 use crate::webapi::Problem;
 use crate::webapi::call::Call;
 
@@ -66,16 +67,6 @@ pub(super) fn value(value: &Value) -> Option<Label> {
         texts.extend(value.get("UserLocalizedLabel").and_then(one));
     }
     (!texts.is_empty()).then_some(Label(texts))
-}
-
-/// A label over the one that is there: with `merge` languages that it does not name stay.
-pub(super) fn over(have: &Label, given: Option<Label>, merge: bool) -> Label {
-    let Some(Label(mut texts)) = given else { return have.clone() };
-    if merge {
-        let named: Vec<u32> = texts.iter().map(|(language, _)| *language).collect();
-        texts.extend(have.0.iter().filter(|(language, _)| !named.contains(language)).cloned());
-    }
-    Label(texts)
 }
 
 #[cfg(test)]

@@ -55,7 +55,9 @@ async fn function(call: &Call<'_>, name: &str) -> Result<Reply, Problem> {
         }
         "RetrieveEntityKey" => entity_key(call, name).await,
         _ => {
-            call.session.check_misc("prvReadEntity").await?;
+            for kind in changes::kinds(call)? {
+                call.session.check_misc(&format!("prvRead{kind}")).await?;
+            }
             Ok(response(call, name, changes::answer(call)?))
         }
     }
@@ -233,7 +235,7 @@ async fn options(call: &Call<'_>, name: &str, body: &Body) -> Result<Reply, Prob
         "UpdateOptionValue" => {
             let chosen = chosen.ok_or_else(|| missing("Value"))?;
             let merge = body::flag(body, "MergeLabels").unwrap_or(false);
-            let have = option_label(call, &of, chosen);
+            let have = of.label(&call.metadata, chosen);
             crm.update_option_value(of, chosen, labels::over(&have, label, merge)).await?;
         }
         "DeleteOptionValue" => crm.delete_option_value(of, chosen.ok_or_else(|| missing("Value"))?).await?,
@@ -247,19 +249,4 @@ async fn options(call: &Call<'_>, name: &str, body: &Body) -> Result<Reply, Prob
         }
     }
     Ok(Reply::empty(StatusCode::NO_CONTENT))
-}
-
-/// The label that an option has now.
-fn option_label(call: &Call<'_>, of: &Options, value: i32) -> postroom_core::metadata::Label {
-    let options = match of {
-        Options::Global(name) => {
-            call.metadata.option_sets.iter().find(|set| set.name.eq_ignore_ascii_case(name))
-        }
-        Options::Column { table, column } => {
-            let column = call.metadata.table(table).and_then(|table| table.column(column));
-            column.and_then(|column| crate::webapi::row::options(&column.kind))
-        }
-    };
-    let option = options.and_then(|set| set.options.iter().find(|option| option.value == value));
-    option.map(|option| option.label.clone()).unwrap_or_default()
 }

@@ -1,5 +1,9 @@
 //! Mails at the Web API door: parties, attachments, states (dataverse.md B).
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use postroom_core::{Filter, RecordRef};
+use postroom_embedded::seed;
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
@@ -10,6 +14,7 @@ on_both!(
     mails_with_their_parties,
     parties_are_replaced,
     attachments_and_their_bytes,
+    attachments_within_the_organisations_limits,
     states_are_set_by_patch,
 );
 
@@ -138,4 +143,33 @@ async fn states_are_set_by_patch(on: On) {
         "0x80048408",
         "4 is not a valid status code for state code 0",
     );
+}
+
+async fn attachments_within_the_organisations_limits(on: On) {
+    let door = DoorBench::new(on).await;
+    let organization = RecordRef::new("organization", seed::ORGANIZATION);
+    door.bench.update(&organization, "blockedattachments", "exe;js").await;
+    door.bench.update(&organization, "maxuploadfilesize", 8).await;
+    let email = door.send("POST", "emails", json!({"subject": "S"})).await.made();
+    let file = |name: &str, size: usize| {
+        json!({"objectid_email@odata.bind": format!("/emails({email})"), "objecttypecode": "email",
+            "filename": name, "body": BASE64.encode(vec![7; size])})
+    };
+    let id = door.send("POST", "activitymimeattachments", file("a.txt", 8)).await.made();
+    for (name, size, code, says) in
+        [("a.txt", 9, "0x80044a02", "too large"), ("a.EXE", 1, "0x80043e09", "blocked")]
+    {
+        door.send("POST", "activitymimeattachments", file(name, size)).await.refused(400, code, says);
+        let part = json!({"filename": name, "body": BASE64.encode(vec![7; size])});
+        let deep = json!({"subject": "D", "email_activity_mime_attachment": [part]});
+        door.send("POST", "emails", deep).await.refused(400, code, says);
+        let change = json!({"filename": name, "body": BASE64.encode(vec![7; size])});
+        door.send("PATCH", &format!("activitymimeattachments({id})"), change).await.refused(400, code, says);
+    }
+    // What is there is nobody's fault: the rest of it can be changed.
+    door.bench.update(&organization, "maxuploadfilesize", 4).await;
+    let change = json!({"mimetype": "text/plain"});
+    assert_eq!(door.send("PATCH", &format!("activitymimeattachments({id})"), change).await.status, 204);
+    assert_eq!(door.bench.all("activitymimeattachment", Filter::All(vec![])).await.len(), 1);
+    assert_eq!(door.bench.all("email", Filter::All(vec![])).await.len(), 1);
 }

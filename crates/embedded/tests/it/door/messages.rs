@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{Answer, DoorBench, ROOT};
 use crate::bench::{On, on_both};
 
-on_both!(sending, queues, lists, leads, bulk_deletion, merging, incoming);
+on_both!(sending, bulk_mails, queues, lists, leads, bulk_deletion, merging, incoming);
 
 mod one {
     use super::*;
@@ -505,4 +505,79 @@ async fn incoming(on: On) {
     assert_eq!(row["_regardingobjectid_value"], account.to_string());
     let url = "CheckPromoteEmail(MessageId='%3C3@x.example%3E',Subject='x',DirectionCode=1)";
     assert_eq!(door.get(url).await.json["ShouldPromote"], false);
+}
+
+async fn bulk_mails(on: On) {
+    let door = DoorBench::new(on).await;
+    let user = door.session.user();
+    let me = postroom_core::RecordRef::new("systemuser", user);
+    door.bench.update(&me, "internalemailaddress", "me@x.example").await;
+    let contact = async |name: &str, more: Json| {
+        let mut body = json!({"firstname": name, "lastname": "L"});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        door.send("POST", "contacts", body).await.made()
+    };
+    let anna = contact("Anna", json!({"emailaddress1": "a@x.example"})).await;
+    let bob = contact("Bob", json!({"emailaddress1": "b@x.example"})).await;
+    contact("Silent", json!({"emailaddress1": "s@x.example", "donotbulkemail": true})).await;
+    contact("Nobody", json!({})).await;
+    let template = json!({"title": "T", "subject": "For {!contact:firstname;you}", "body": "Dear"});
+    let template = door.send("POST", "templates", template).await.made();
+    let query = "<fetch><entity name='contact'><filter><condition attribute='lastname' operator='eq' value='L'/></filter></entity></fetch>";
+    let sender = json!({"@odata.type": "Microsoft.Dynamics.CRM.systemuser", "systemuserid": user});
+    let body = json!({"Sender": sender, "TemplateId": template, "RegardingType": "systemuser", "RegardingId": user,
+        "Query": {"@odata.type": "Microsoft.Dynamics.CRM.FetchExpression", "Query": query}});
+    done(&door, "SendBulkMail", body.clone()).await;
+    let subjects = async || {
+        let url = "emails?$select=subject,statuscode,directioncode&$orderby=subject";
+        let rows = door.get(url).await.json["value"].as_array().unwrap().clone();
+        assert!(rows.iter().all(|row| row["statuscode"] == 6 && row["directioncode"] == true), "{rows:?}");
+        let subject = |row: &Json| row["subject"].as_str().unwrap().split(" CRM:").next().unwrap().to_owned();
+        rows.iter().map(subject).collect::<Vec<_>>()
+    };
+    assert_eq!(subjects().await, ["For Anna", "For Bob"]);
+    let jobs = door.get("asyncoperations?$filter=operationtype eq 2").await.json["value"].clone();
+    assert_eq!(
+        (&jobs[0]["statuscode"], jobs[0]["name"].as_str()),
+        (&json!(30), Some("Bulk E-mail")),
+        "{jobs}"
+    );
+    assert!(jobs[0]["message"].as_str().unwrap().starts_with("2 e-mails wait to be sent; 2 "), "{jobs}");
+    let parties = door.get("activityparties?$filter=participationtypemask le 2&$orderby=addressused").await;
+    let used = |row: &Json| row["addressused"].as_str().unwrap().to_owned();
+    let used: Vec<String> = parties.json["value"].as_array().unwrap().iter().map(used).collect();
+    assert_eq!(used, ["a@x.example", "b@x.example", "me@x.example", "me@x.example"]);
+
+    // A process that died in the middle: what was made is not made again.
+    let job = postroom_core::RecordRef::new(
+        "asyncoperation",
+        jobs[0]["asyncoperationid"].as_str().unwrap().parse().unwrap(),
+    );
+    let open = postroom_core::Record::new(job).with("statecode", 2).with("statuscode", 20);
+    door.bench.must(postroom_core::Change::Update(open)).await;
+    assert_eq!(postroom_embedded::messages::resume(&door.bench.crm).await.unwrap(), 1);
+    assert_eq!(subjects().await, ["For Anna", "For Bob"]);
+
+    let few = |ids: &[Uuid]| {
+        let row = |id: &Uuid| json!({"@odata.type": "Microsoft.Dynamics.CRM.contact", "contactid": id});
+        let to: Vec<Json> = ids.iter().map(row).collect();
+        json!({"Sender": sender, "TemplateId": template, "Recipients": to,
+            "Regarding": {"@odata.type": "Microsoft.Dynamics.CRM.contact", "contactid": anna}})
+    };
+    done(&door, "SendTemplate", few(&[anna, bob])).await;
+    assert_eq!(subjects().await, ["For Anna", "For Anna", "For Bob", "For Bob"]);
+    assert_eq!(
+        door.get(&format!("emails?$filter=_regardingobjectid_value eq {anna}")).await.json["value"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
+    door.send("POST", "SendTemplate", few(&[])).await.refused(400, "0x80040b04", "at least one recipient");
+    let mut wrong = body.clone();
+    wrong["Query"]["Query"] = "<fetch><entity name='task'/></fetch>".into();
+    door.send("POST", "SendBulkMail", wrong).await.refused(400, "0x80040203", "Query");
+    let mut wrong = body;
+    wrong["Sender"] = json!({"@odata.type": "Microsoft.Dynamics.CRM.contact", "contactid": anna});
+    door.send("POST", "SendBulkMail", wrong).await.refused(400, "0x80040b08", "a user or a queue");
 }

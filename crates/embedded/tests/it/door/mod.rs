@@ -2,13 +2,16 @@
 
 pub mod batch;
 mod csdl;
+mod files;
 pub mod keys;
 mod links;
 mod mails;
+mod messages;
 mod metadata;
 mod multiple;
 mod read;
 mod rights;
+mod sql;
 mod write;
 
 use bytes::Bytes;

@@ -1,5 +1,7 @@
 //! Definitions asked for and changed.
 
+use postroom_core::RecordRef;
+use postroom_embedded::access::{Level, privilege};
 use postroom_formats::soap::metadata;
 use postroom_formats::soap::value::Any;
 use postroom_formats::xml::Element;
@@ -101,6 +103,131 @@ async fn made_and_changed(on: On) {
     bench.execute("DeleteAttribute", &asked).await;
     assert_ne!(bench.fault("DeleteEntity", &text("LogicalName", "contact")).await.code, 0);
     bench.execute("DeleteEntity", &text("LogicalName", "new_thing")).await;
+}
+
+/// A user whose only role has these miscellaneous privileges.
+async fn holder(bench: &mut SoapBench, privileges: &[&str]) {
+    let role = bench.bench.row("role").with("name", privileges.join(" "));
+    let unit = RecordRef::new("businessunit", postroom_embedded::seed::BUSINESS_UNIT);
+    let user = bench.bench.row("systemuser").with("lastname", "U").with("businessunitid", unit);
+    let user = user.with("domainname", format!("user-{}", role.at.id));
+    let given =
+        bench.bench.row("systemuserroles").with("systemuserid", user.at.id).with("roleid", role.at.id);
+    bench.bench.create(&[role.clone(), user.clone()]).await;
+    let mut rows = vec![given];
+    for name in privileges {
+        let privilege = privilege::miscellaneous(name).unwrap().id;
+        let row = bench.bench.row("roleprivileges").with("roleid", role.at.id).with("privilegeid", privilege);
+        rows.push(row.with("privilegedepthmask", Level::Global.mask()));
+    }
+    bench.bench.create(&rows).await;
+    bench.session = bench.bench.crm.session(user.at.id);
+}
+
+/// A query of everything, or of tables alone.
+fn asked(member: &str) -> String {
+    let properties = format!(
+        "<mdq:Properties><mdq:AllProperties>false</mdq:AllProperties><mdq:PropertyNames><arr:string>{member}</arr:string>\
+         </mdq:PropertyNames></mdq:Properties>"
+    );
+    pair("Query", "mdq:EntityQueryExpression", &properties)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn they_have_their_privileges() {
+    let mut bench = SoapBench::new(On::Sqlite).await;
+    let of = |filters: &str| {
+        let parts = pair("EntityFilters", "md:EntityFilters", filters);
+        [text("LogicalName", "contact"), parts].concat()
+    };
+    let all = |filters: &str| pair("EntityFilters", "md:EntityFilters", filters);
+    let column = [text("EntityLogicalName", "contact"), text("LogicalName", "lastname")].concat();
+    let relation = text("Name", "contact_customer_accounts");
+    let cases = [
+        ("RetrieveEntity", of("Entity"), "prvReadEntity"),
+        ("RetrieveEntity", of("Entity Attributes"), "prvReadAttribute"),
+        ("RetrieveEntity", of("Entity Relationships"), "prvReadRelationship"),
+        ("RetrieveAllEntities", all("Entity Privileges"), "prvReadEntity"),
+        ("RetrieveAllEntities", all("All"), "prvReadAttribute"),
+        ("RetrieveAttribute", column, "prvReadAttribute"),
+        ("RetrieveRelationship", relation, "prvReadRelationship"),
+        ("RetrieveOptionSet", text("Name", "budgetstatus"), "prvReadOptionSet"),
+        ("RetrieveAllOptionSets", String::new(), "prvReadOptionSet"),
+        ("RetrieveMetadataChanges", asked("LogicalName"), "prvReadEntity"),
+        ("RetrieveMetadataChanges", asked("Attributes"), "prvReadAttribute"),
+        ("RetrieveMetadataChanges", asked("OneToManyRelationships"), "prvReadRelationship"),
+        ("RetrieveMetadataChanges", String::new(), "prvReadAttribute"),
+    ];
+    for (message, parameters, privilege) in &cases {
+        let every = ["prvReadEntity", "prvReadAttribute", "prvReadRelationship", "prvReadOptionSet"];
+        let others: Vec<&str> = every.into_iter().filter(|name| name != privilege).collect();
+        holder(&mut bench, &others).await;
+        let fault = bench.fault(message, parameters).await;
+        assert_eq!(fault.code, 0x8004_0220_u32.cast_signed(), "{message}");
+        assert!(fault.message.contains(privilege), "{message} without {privilege}: {}", fault.message);
+    }
+    holder(&mut bench, &["prvReadEntity"]).await;
+    bench.execute("RetrieveEntity", &of("Entity")).await;
+    bench.execute("RetrieveMetadataChanges", &asked("LogicalName")).await;
+    bench.execute("RetrieveTimestamp", "").await;
+}
+
+fn texts(name: &str, texts: &[(u32, &str)]) -> String {
+    let one = |(language, text): &(u32, &str)| {
+        format!(
+            "<b:LocalizedLabel><b:Label>{text}</b:Label><b:LanguageCode>{language}</b:LanguageCode></b:LocalizedLabel>"
+        )
+    };
+    let all: String = texts.iter().map(one).collect();
+    let inner = format!("<b:LocalizedLabels>{all}</b:LocalizedLabels>");
+    if name.is_empty() { inner } else { format!("<md:{name}>{inner}</md:{name}>") }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn labels_are_merged_when_that_is_asked_for() {
+    let bench = SoapBench::new(On::Sqlite).await;
+    let both = [(1033, "Size"), (1031, "Größe")];
+    let set =
+        format!("{}<md:IsGlobal>true</md:IsGlobal><md:Name>new_sizes</md:Name>", texts("DisplayName", &both));
+    bench.execute("CreateOptionSet", &pair("OptionSet", "md:OptionSetMetadata", &set)).await;
+    let option = [text("OptionSetName", "new_sizes"), pair("Value", "d:int", "7")].concat();
+    let labelled = |texts_: &[(u32, &str)]| pair("Label", "b:Label", &texts("", texts_));
+    bench.execute("InsertOptionValue", &[option.clone(), labelled(&both)].concat()).await;
+    let column = format!("{}<md:SchemaName>new_Size</md:SchemaName>", texts("DisplayName", &both));
+    let column = pair("Attribute", "md:IntegerAttributeMetadata", &column);
+    bench.execute("CreateAttribute", &[text("EntityName", "contact"), column].concat()).await;
+
+    let mine = [(1033, "Bulk")];
+    for merge in ["true", "false"] {
+        let merged = pair("MergeLabels", "d:boolean", merge);
+        let set = format!("{}<md:Name>new_sizes</md:Name>", texts("DisplayName", &mine));
+        let set = pair("OptionSet", "md:OptionSetMetadata", &set);
+        bench.execute("UpdateOptionSet", &[set, merged.clone()].concat()).await;
+        bench.execute("UpdateOptionValue", &[option.clone(), labelled(&mine), merged.clone()].concat()).await;
+        let column = format!("<md:LogicalName>new_size</md:LogicalName>{}", texts("DisplayName", &mine));
+        let column = pair("Attribute", "md:IntegerAttributeMetadata", &column);
+        bench.execute("UpdateAttribute", &[text("EntityName", "contact"), column, merged].concat()).await;
+
+        let mut expected = vec![(1033, "Bulk".to_owned())];
+        if merge == "true" {
+            expected.push((1031, "Größe".to_owned()));
+        }
+        let answer = bench.execute("RetrieveOptionSet", &text("Name", "new_sizes")).await;
+        let set = metadata::option_set(raw(&answer, "OptionSetMetadata")).unwrap();
+        assert_eq!((&set.label.0, &set.options[0].label.0), (&expected, &expected), "{merge}");
+        let asked = [text("EntityLogicalName", "contact"), text("LogicalName", "new_size")].concat();
+        let answer = bench.execute("RetrieveAttribute", &asked).await;
+        let column = metadata::column(raw(&answer, "AttributeMetadata")).unwrap();
+        assert_eq!(column.label.0, expected, "{merge}");
+    }
+    let asked = [text("EntityLogicalName", "contact"), text("LogicalName", "new_size")].concat();
+    let silent =
+        "<md:LogicalName>new_size</md:LogicalName><md:DisplayName><b:LocalizedLabels/></md:DisplayName>";
+    let silent = pair("Attribute", "md:IntegerAttributeMetadata", silent);
+    bench.execute("UpdateAttribute", &[text("EntityName", "contact"), silent].concat()).await;
+    let answer = bench.execute("RetrieveAttribute", &asked).await;
+    let column = metadata::column(raw(&answer, "AttributeMetadata")).unwrap();
+    assert_eq!(column.label.text(), Some("Bulk"), "a label that says nothing changes nothing");
 }
 
 #[tokio::test(flavor = "multi_thread")]

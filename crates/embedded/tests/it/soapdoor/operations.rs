@@ -1,6 +1,6 @@
 //! The eight operations, from raw XML, in both versions of SOAP, and requests that others captured.
 
-use postroom_core::Crm;
+use postroom_core::{Filter, Record, RecordRef};
 use postroom_formats::soap::envelope::Soap;
 use postroom_formats::soap::operation::Answer as Said;
 use postroom_formats::soap::value::Any;
@@ -118,15 +118,30 @@ async fn captures(on: On) {
     assert_eq!(rows.table.as_deref(), Some("account"));
 
     let assign = read("request_assign_soap11.xml");
-    let answer = bench.post(PATH, "text/xml; charset=utf-8", assign).await;
+    let answer = bench.post(PATH, "text/xml; charset=utf-8", assign.clone()).await;
     assert_eq!(answer.fault().code, -2_147_220_969, "{}", answer.text);
+    // The rows that the captures name.
+    let at = |table: &str, id: &str| RecordRef::new(table, id.parse().unwrap());
+    let account = at("account", "7bf2e032-ad92-e311-9752-6c3be5a87df0");
+    let assignee = at("systemuser", "1bfa3886-df7e-468c-8435-b5adfb0441ed");
+    let caller = at("systemuser", "f36aa96c-e7a5-4c70-8254-47c8ba947561");
+    let user = |at: &RecordRef| {
+        let unit = RecordRef::new("businessunit", postroom_embedded::seed::BUSINESS_UNIT);
+        let row = Record::new(at.clone()).with("lastname", "U").with("domainname", at.id.to_string());
+        row.with("businessunitid", unit)
+    };
+    let account_row = Record::new(account.clone()).with("name", "Assigned");
+    bench.bench.create(&[account_row, user(&assignee), user(&caller)]).await;
+    let answer = bench.post(PATH, "text/xml; charset=utf-8", assign).await;
+    let Said::Execute(done) = answer.said() else { panic!("{}", answer.text) };
+    assert_eq!(done.name, "Assign");
+    assert_eq!(bench.bench.found(&account).await.lookup("ownerid"), Some(&assignee));
 
     let phone = read("entity_array_response.xml");
     let answer = bench.post(PATH, "text/xml; charset=utf-8", phone).await;
-    assert!(
-        answer.text.contains("CreateResponse") || answer.fault().message.contains("Does Not Exist"),
-        "{}",
-        answer.text
-    );
-    let _ = bench.bench.crm.check().await.unwrap();
+    let Said::Create(call) = answer.said() else { panic!("{}", answer.text) };
+    let of_call = Filter::eq("activityid", RecordRef::new("phonecall", call));
+    let parties = bench.bench.all("activityparty", of_call).await;
+    let from = parties.iter().find(|party| party.int("participationtypemask") == Some(1)).unwrap();
+    assert_eq!(from.lookup("partyid"), Some(&caller));
 }

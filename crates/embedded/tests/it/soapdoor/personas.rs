@@ -73,6 +73,66 @@ async fn callers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn mail_messages() {
+    let bench = SoapBench::new(crate::bench::On::Sqlite).await;
+    let party = |address: &str, (table, id): (&str, Uuid)| {
+        let who = pair("partyid", "b:EntityReference", &reference(table, id));
+        let inner = [who, text("addressused", address)].concat();
+        format!("<b:Entity>{}</b:Entity>", entity("activityparty", Uuid::nil(), &inner))
+    };
+    let me = ("systemuser", postroom_embedded::seed::ADMINISTRATOR);
+    let contact = bench.create(&entity("contact", Uuid::nil(), &text("lastname", "Adler"))).await;
+    let mail = [
+        text("subject", "Offer"),
+        pair("from", "b:ArrayOfEntity", &party("me@x.example", me)),
+        pair("to", "b:ArrayOfEntity", &party("c@x.example", ("contact", contact))),
+    ];
+    let mail = mail.concat();
+    let (bare, full) = (
+        bench.create(&entity("email", Uuid::nil(), &mail)).await,
+        bench.create(&entity("email", Uuid::nil(), &mail)).await,
+    );
+    let file = |name: &str| {
+        let parts = [
+            pair("objectid", "b:EntityReference", &reference("email", full)),
+            text("objecttypecode", "email"),
+            text("filename", name),
+            text("body", "aGk="),
+        ];
+        entity("activitymimeattachment", Uuid::nil(), &parts.concat())
+    };
+    bench.create(&file("a.txt")).await;
+    let organization = postroom_core::RecordRef::new("organization", postroom_embedded::seed::ORGANIZATION);
+    bench.bench.update(&organization, "blockedattachments", "exe").await;
+    let target = pair("Target", "b:Entity", &file("a.exe"));
+    assert_eq!(bench.fault("Create", &target).await.code, 0x8004_3e09_u32.cast_signed());
+    bench.bench.update(&organization, "maxuploadfilesize", 1).await;
+    let target = pair("Target", "b:Entity", &file("b.txt"));
+    assert_eq!(bench.fault("Create", &target).await.code, 0x8004_4a02_u32.cast_signed());
+
+    for id in [bare, full] {
+        let parameters = [
+            pair("EmailId", "g:guid", &id.to_string()),
+            pair("IssueSend", "d:boolean", "true"),
+            text("TrackingToken", "T"),
+        ];
+        let sent = bench.execute("SendEmail", &parameters.concat()).await;
+        assert_eq!(sent.get("Subject"), Some(&Any::String("Offer T".into())));
+    }
+    let query = "<b:Query>&lt;fetch&gt;&lt;entity name='email'&gt;&lt;attribute name='subject'/&gt;&lt;order \
+                 attribute='attachmentcount'/&gt;&lt;/entity&gt;&lt;/fetch&gt;</b:Query>";
+    let query = pair("Query", "b:FetchExpression", query);
+    let answer = bench.ask(Soap::V11, &message("BackgroundSendEmail", &query)).await;
+    assert!(answer.text.contains("ArrayOfboolean"), "{}", answer.text);
+    let postroom_formats::soap::operation::Answer::Execute(handed) = answer.said() else { panic!() };
+    let Some(Any::EntityCollection(rows)) = handed.get("EntityCollection") else { panic!("{handed:?}") };
+    assert_eq!(rows.entities.iter().map(|row| row.id).collect::<Vec<_>>(), [bare, full]);
+    let Some(Any::Raw(flags)) = handed.get("HasAttachments") else { panic!("{handed:?}") };
+    let flags: Vec<&str> = flags.children.iter().map(|flag| flag.text.as_str()).collect();
+    assert_eq!(flags, ["false", "true"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn other_messages() {
     let bench = SoapBench::new(crate::bench::On::Sqlite).await;
     let list =

@@ -99,6 +99,51 @@ async fn the_asynchronous_ones_tell_by_a_system_job() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_staged_and_exported_as_a_job() {
+    let door = DoorBench::new(On::Sqlite).await;
+    let staged = json!({"CustomizationFile": BASE64.encode(file(&sample(false)))});
+    let answer = door.send("POST", "StageSolution", staged).await;
+    let results = &answer.json["StageSolutionResults"];
+    assert_eq!(results["StageSolutionStatus"], "Passed", "{}", answer.text);
+    assert_eq!(results["SolutionDetails"]["SolutionUniqueName"], "EmailServiceConnector");
+    assert_eq!(door.get("EntityDefinitions(LogicalName='esc_send')").await.status, 404);
+    let import = |upload: &serde_json::Value| {
+        json!({"OverwriteUnmanagedCustomizations": false, "PublishWorkflows": false, "CustomizationFile": null,
+            "SolutionParameters": {"@odata.type": "Microsoft.Dynamics.CRM.SolutionParameters", "StageSolutionUploadId": upload}})
+    };
+    let nothing = json!("00000000-0000-0000-0000-000000000009");
+    door.send("POST", "ImportSolutionAsync", import(&nothing)).await.refused(
+        404,
+        "0x80040217",
+        "asyncoperation",
+    );
+    let answer = door.send("POST", "ImportSolutionAsync", import(&results["StageSolutionUploadId"])).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert_eq!(door.get("EntityDefinitions(LogicalName='esc_send')").await.status, 200);
+
+    let body = json!({"SolutionName": "EmailServiceConnector", "Managed": false});
+    let answer = door.send("POST", "ExportSolutionAsync", body).await;
+    let (operation, job) = (answer.json["AsyncOperationId"].as_str(), answer.json["ExportJobId"].clone());
+    let told = door.get(&format!("asyncoperations({})", operation.unwrap())).await.json;
+    assert_eq!((&told["statecode"], &told["statuscode"]), (&json!(3), &json!(30)));
+    let answer = door.send("POST", "DownloadSolutionExportData", json!({"ExportJobId": job})).await;
+    let bytes = BASE64.decode(answer.json["ExportSolutionFile"].as_str().unwrap()).unwrap();
+    assert_eq!(format::read(&bytes, &Limits::default()).unwrap().entities.len(), 2);
+    let body = json!({"SolutionName": "NoSuch", "Managed": false});
+    let answer = door.send("POST", "ExportSolutionAsync", body).await;
+    let job = answer.json["ExportJobId"].clone();
+    let told = door.get(&format!("asyncoperations({})", job.as_str().unwrap())).await.json;
+    assert_eq!(told["statuscode"], 31);
+    door.send("POST", "DownloadSolutionExportData", json!({"ExportJobId": job})).await.refused(
+        400,
+        "0x80040203",
+        "ExportJobId",
+    );
+    let bad = json!({"CustomizationFile": "AAAA"});
+    door.send("POST", "StageSolution", bad).await.refused(400, "0x80048060", "cannot be imported");
+}
+
 async fn user(door: &DoorBench, name: &str, role: uuid::Uuid) -> DoorBench {
     let user =
         door.bench.row("systemuser").with("lastname", name).with("firstname", "A").with("domainname", name);

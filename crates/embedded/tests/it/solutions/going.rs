@@ -1,9 +1,10 @@
 //! Solutions that are deleted: managed ones take along what is theirs alone.
 
+use base64::Engine as _;
 use postroom_core::Filter;
 use serde_json::json;
 
-use super::{definitions, id_of, imported, rows, sample, uninstall, with_solution};
+use super::{definitions, file, id_of, imported, rows, sample, uninstall, with_solution};
 use crate::bench::{On, on_both};
 use crate::door::DoorBench;
 
@@ -11,6 +12,7 @@ on_both!(
     a_managed_solution_leaves_no_trace,
     an_unmanaged_solution_leaves_its_components,
     what_was_there_before_stays,
+    what_was_there_before_goes_when_it_was_converted,
     what_another_solution_holds_stays,
     what_others_need_refuses,
     the_port_deletes_too,
@@ -78,6 +80,23 @@ async fn what_was_there_before_stays(on: On) {
     let kept = door.get(&format!("contacts({row})?$select=esc_score")).await;
     assert_eq!(kept.json["esc_score"], 3, "{}", kept.text);
     assert_eq!(door.get("EntityDefinitions(LogicalName='esc_send')").await.status, 404);
+}
+
+async fn what_was_there_before_goes_when_it_was_converted(on: On) {
+    let door = DoorBench::new(on).await;
+    let column = json!({
+        "@odata.type": "Microsoft.Dynamics.CRM.IntegerAttributeMetadata", "SchemaName": "esc_Score", "MinValue": 0, "MaxValue": 5,
+    });
+    door.send("POST", "EntityDefinitions(LogicalName='contact')/Attributes", column).await.made();
+    // Also what an earlier import left to the organisation.
+    imported(&door, &sample(true)).await;
+    let body = json!({"OverwriteUnmanagedCustomizations": false, "PublishWorkflows": false, "ConvertToManaged": true,
+        "CustomizationFile": base64::engine::general_purpose::STANDARD.encode(file(&sample(true)))});
+    let answer = door.send("POST", "ImportSolution", body).await;
+    assert_eq!(answer.status, 204, "{}", answer.text);
+    assert_eq!(uninstall(&door, NAME).await.status, 204);
+    let gone = door.get("EntityDefinitions(LogicalName='contact')/Attributes(LogicalName='esc_score')").await;
+    assert_eq!(gone.status, 404, "{}", gone.text);
 }
 
 async fn what_another_solution_holds_stays(on: On) {

@@ -136,7 +136,9 @@ impl<'m> Names<'m> {
         let not = match link.join {
             Join::Any => false,
             Join::NotAny => true,
-            Join::Inner | Join::Outer => return Err(Unsayable::new("a join as a condition")),
+            Join::Inner | Join::Outer | Join::First => {
+                return Err(Unsayable::new("a join as a condition"));
+            }
         };
         let Some(chain) = self.chained(link)? else {
             let row = self.row(link)?;

@@ -99,6 +99,9 @@ impl<'m> Names<'m> {
                     continue;
                 }
                 Join::Inner => false,
+                Join::First => {
+                    return Err(Unsayable::new(format!("the first of several rows of {}", link.table)));
+                }
                 Join::Outer => true,
             };
             let bare = link.columns.as_ref().is_some_and(Vec::is_empty)

@@ -119,8 +119,9 @@ fn strings(name: &'static str, texts: &[String]) -> Element {
     Element::new(XRM, name).declare(ARRAYS).with_all(texts)
 }
 
-/// `JoinOperator` and FetchXML's `link-type`. Of two names for one join the first is written.
-const JOINS: &[(&str, &str)] = &[
+/// `JoinOperator` and FetchXML's `link-type`, in the order of the enumeration's numbers. Of two names for one join the first
+/// is written.
+pub const JOINS: &[(&str, &str)] = &[
     ("Inner", "inner"),
     ("LeftOuter", "outer"),
     ("Natural", "natural"),

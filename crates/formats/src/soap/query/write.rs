@@ -176,6 +176,7 @@ fn link(
     let join = match (link.join, filters) {
         (Join::Inner, _) => "Inner",
         (Join::Outer, _) => "LeftOuter",
+        (Join::First, _) => "MatchFirstRowUsingCrossApply",
         (Join::Any, false) => "Exists",
         (Join::Any, true) => "Any",
         (Join::NotAny, _) => "NotAny",

@@ -190,3 +190,19 @@ fn curl_reaches_the_doors_over_tls_with_a_private_authority() {
     let strange = Command::new(&curl).args(["-sS", &url]).output().expect("curl starts");
     assert!(!strange.status.success(), "a client without the authority does not trust us");
 }
+
+#[test]
+fn the_soap_description_says_how_to_sign_in() {
+    let house = House::open(
+        "[crm]\nsoap_deployment = \"federation\"\nsoap_issuer = \"http://sts.example.org/adfs/services/trust\"\n",
+    );
+    let described = |house: &House| {
+        let request = get("/XRMServices/2011/Organization.svc?wsdl=wsdl0".to_owned());
+        request.to(house.http.expect("it listens")).answers(200).text().to_owned()
+    };
+    let text = described(&house);
+    for said in ["Authentication>Federation<", "Identifier>http://sts.example.org/adfs/services/trust<"] {
+        assert!(text.contains(said), "{said} is not in {text}");
+    }
+    assert!(!described(&HOUSE).contains("Authentication>"));
+}

@@ -1,5 +1,6 @@
 //! Definitions found, and questions that are refused.
 
+use postroom_embedded::access::{Level, privilege};
 use postroom_embedded::seed;
 use serde_json::{Value as Json, json};
 
@@ -307,6 +308,24 @@ async fn definitions_have_their_privileges(on: On) {
     door.bench.create(std::slice::from_ref(&user)).await;
     door.session = door.bench.crm.session(user.at.id);
     door.get("EntityDefinitions").await.refused(403, "0x80040220", "prvReadEntity");
+    let role = door.bench.row("role").with("name", "Tables alone");
+    door.bench.create(std::slice::from_ref(&role)).await;
+    let entity = privilege::miscellaneous("prvReadEntity").unwrap().id;
+    let row = door.bench.row("roleprivileges").with("roleid", role.at.id).with("privilegeid", entity);
+    let given = door.bench.row("systemuserroles").with("systemuserid", user.at.id).with("roleid", role.at.id);
+    door.bench.create(&[row.with("privilegedepthmask", Level::Global.mask()), given.clone()]).await;
+    let changes = |query: &str| format!("RetrieveMetadataChanges(Query=@p)?@p={query}");
+    let tables = r#"{"Properties":{"PropertyNames":["LogicalName"]}}"#;
+    assert_eq!(door.get(&changes(tables)).await.status, 200);
+    for (query, missing) in [
+        (r#"{"Properties":{"PropertyNames":["Attributes"]}}"#, "prvReadAttribute"),
+        (r#"{"Properties":{"PropertyNames":["ManyToOneRelationships"]}}"#, "prvReadRelationship"),
+        (r#"{"Properties":{"AllProperties":true}}"#, "prvReadAttribute"),
+        ("{}", "prvReadAttribute"),
+    ] {
+        door.get(&changes(query)).await.refused(403, "0x80040220", missing);
+    }
+    door.bench.must(postroom_core::Change::Delete(given.at)).await;
     door.get("EntityDefinitions(LogicalName='contact')/Attributes").await.refused(
         403,
         "0x80040220",
