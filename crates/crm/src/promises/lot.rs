@@ -403,3 +403,6 @@ fn number(value: &Value) -> Option<String> {
     };
     Some(cut.to_owned())
 }
+
+#[cfg(test)]
+mod tests;
