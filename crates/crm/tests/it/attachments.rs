@@ -89,7 +89,8 @@ async fn limits_that_came_later_are_asked_for_anew() {
         limits(server, 100, "exe").await;
         server.mood(Mood::Blocks("later.exe"));
         let sets = vec![mail("Second", &[("later.exe", 5), ("a.pdf", 5)]), mail("Third", &[("b.pdf", 5)])];
-        for answer in client.apply(sets).await {
+        for set in sets {
+            let answer = client.apply(vec![set]).await.remove(0);
             answer.unwrap_or_else(|fault| panic!("{what}: {fault}"));
         }
         filed(server, "First", &["run.exe"], false).await;

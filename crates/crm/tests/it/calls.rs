@@ -7,7 +7,7 @@ use postroom_core::{
     Change, ChangeSet, ChangesAsk, Code, Crm, Filter, Ids, Outcome, Query, Record, RecordRef, Verdict,
 };
 
-use crate::server::{Harm, Mood, On, Server, on_both};
+use crate::server::{Mood, On, Server, on_both};
 
 on_both!(
     new_rows_go_together,
@@ -67,7 +67,7 @@ async fn batches_follow_the_server() {
         let answers = client.apply(alone(&contacts(&Ids::random(), count))).await;
         assert!(answers.into_iter().all(|answer| answer.unwrap() == [Outcome::Created]));
     };
-    write(|nth| Mood::Once(nth, Harm::Lost), 80).await;
+    write(Mood::LostOnce, 80).await;
     assert_eq!(most().await, 80);
     write(Mood::Late, 2).await;
     assert_eq!(most().await, 80);

@@ -63,28 +63,16 @@ pub enum Mood {
     Cut(usize),
     /// Every nth call is never answered.
     Silent(usize),
-    /// Only the nth call, in one of the ways above.
-    Once(usize, Harm),
-}
-
-/// What may happen to one call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Harm {
-    Limit,
-    Away,
-    Lost,
-    Cut,
+    /// Only the nth call is done, and its answer thrown away.
+    LostOnce(usize),
 }
 
 impl Mood {
     /// What it means for this call.
     fn now(self, call: usize) -> Mood {
         match self {
-            Mood::Once(nth, _) if nth != call => Mood::Well,
-            Mood::Once(_, Harm::Limit) => Mood::Limits(1),
-            Mood::Once(_, Harm::Away) => Mood::Away(1),
-            Mood::Once(_, Harm::Lost) => Mood::Lost(1),
-            Mood::Once(_, Harm::Cut) => Mood::Cut(1),
+            Mood::LostOnce(nth) if nth == call => Mood::Lost(1),
+            Mood::LostOnce(_) => Mood::Well,
             other => other,
         }
     }
