@@ -178,3 +178,16 @@ impl Bodies for Kept {
         read_content(&self.0, content).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::host;
+
+    /// The pin is of this host's certificate.
+    #[test]
+    fn hosts_of_addresses() {
+        assert_eq!(host("https://crm.x.example:5555/Contoso").as_deref(), Some("crm.x.example"));
+        assert_eq!(host("https://127.0.0.1").as_deref(), Some("127.0.0.1"));
+        assert_eq!(host(""), None);
+    }
+}
