@@ -30,6 +30,8 @@ pub(crate) struct Lanes {
 
 struct State {
     open: usize,
+    /// Lanes that are closed, but still in use.
+    debt: usize,
     aim: usize,
     good: usize,
     /// So few requests are left that the rest belongs to others.
@@ -43,13 +45,15 @@ impl Lanes {
         let open = (FIRST * share).div_ceil(100).max(1);
         Lanes {
             semaphore: Semaphore::new(open),
-            state: Mutex::new(State { open, aim: open, good: 0, scarce: false }),
+            state: Mutex::new(State { open, debt: 0, aim: open, good: 0, scarce: false }),
             share,
         }
     }
 
-    pub(crate) async fn enter(&self) -> SemaphorePermit<'_> {
-        self.semaphore.acquire().await.expect("the semaphore is never closed")
+    /// Waits for a lane.
+    pub(crate) async fn enter(&self) -> Lane<'_> {
+        let permit = self.semaphore.acquire().await.expect("the semaphore is never closed");
+        Lane { lanes: self, permit: Some(permit) }
     }
 
     pub(crate) fn open(&self) -> usize {
@@ -95,7 +99,10 @@ impl Lanes {
         if state.good >= PROOF && state.open < state.aim {
             state.good = 0;
             state.open += 1;
-            self.semaphore.add_permits(1);
+            match state.debt.checked_sub(1) {
+                Some(debt) => state.debt = debt,
+                None => self.semaphore.add_permits(1),
+            }
         }
     }
 
@@ -106,13 +113,33 @@ impl Lanes {
         self.narrow(&mut state, half);
     }
 
-    /// Lanes that are in use now are closed when one of the next answers comes.
+    /// Lanes that are in use now are closed when they are left, whoever waits for one.
     fn narrow(&self, state: &mut State, to: usize) {
-        state.open -= self.semaphore.forget_permits(state.open - to);
+        let closing = state.open - to;
+        state.debt += closing - self.semaphore.forget_permits(closing);
+        state.open = to;
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// A lane in use.
+pub(crate) struct Lane<'l> {
+    lanes: &'l Lanes,
+    permit: Option<SemaphorePermit<'l>>,
+}
+
+impl Drop for Lane<'_> {
+    fn drop(&mut self) {
+        let mut state = self.lanes.lock();
+        if let Some(debt) = state.debt.checked_sub(1)
+            && let Some(permit) = self.permit.take()
+        {
+            state.debt = debt;
+            permit.forget();
+        }
     }
 }
 
@@ -124,6 +151,8 @@ pub(crate) fn pause(ids: &Ids, tried: u32) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use std::task::{Context, Poll, Waker};
+
     use super::*;
 
     #[test]
@@ -139,6 +168,33 @@ mod tests {
         assert_eq!(lanes.open(), 1);
         lanes.too_many();
         assert_eq!(lanes.open(), 1, "never none");
+    }
+
+    /// Those who wait get no lane that was closed while it was in use.
+    #[tokio::test]
+    async fn lanes_in_use_are_closed_when_they_are_left() {
+        let lanes = Lanes::new(100);
+        let mut taken = Vec::new();
+        for _ in 0..FIRST {
+            taken.push(lanes.enter().await);
+        }
+        let mut now = Context::from_waker(Waker::noop());
+        let mut waiting: Vec<_> = (0..FIRST).map(|_| Box::pin(lanes.enter())).collect();
+        assert!(waiting.iter_mut().all(|one| one.as_mut().poll(&mut now).is_pending()));
+        lanes.too_many();
+        assert_eq!(lanes.open(), FIRST / 2);
+        let (mut entered, mut in_use) = (Vec::new(), Vec::new());
+        while taken.pop().is_some() {
+            waiting.retain_mut(|one| match one.as_mut().poll(&mut now) {
+                Poll::Ready(lane) => {
+                    entered.push(lane);
+                    false
+                }
+                Poll::Pending => true,
+            });
+            in_use.push(taken.len() + entered.len());
+        }
+        assert_eq!(in_use, [3, 2, 2, 2]);
     }
 
     #[test]

@@ -33,13 +33,45 @@ pub(crate) mod codes {
     /// `CannotAcceptEmail`: the rules of its recipients.
     pub(crate) const CANNOT_ACCEPT: u32 = 0x8005_e20b;
     pub(crate) const ORGANIZATION_OFF: u32 = 0x8004_a104;
+    /// An attachment of a kind that the organisation takes none of, one that is too large, and one whose name is not taken.
+    pub(crate) const FILE_BLOCKED: u32 = 0x8004_3e09;
+    pub(crate) const FILE_TOO_LARGE: u32 = 0x8004_4a02;
+    pub(crate) const FILE_NAME: u32 = 0x8004_4a08;
+
+    /// What the platform says with its numbers. Servers of 2016 often say it without: their `code` is empty (dataverse.md A3).
+    const TEXTS: [(&[&str], u32); 16] = [
+        (&["with the specified key values does not exist"], KEY_NOT_FOUND),
+        (&["with id", "does not exist"], NOT_FOUND),
+        (&["cannot insert duplicate key"], DUPLICATE),
+        (&["a record with matching key values already exists"], DUPLICATE),
+        (&["a record with the same value for", "already exists"], DUPLICATE_KEY),
+        (&["version of the existing record doesn't match"], VERSION),
+        (&["was not found in the metadatacache"], NO_ENTITY),
+        (&["entity doesn't contain attribute with name"], NO_ATTRIBUTE),
+        (&["is not a valid status code for state code"], STATE),
+        (&["version stamp associated with the client has expired"], EXPIRED),
+        (&["enabled for change tracking"], NOT_TRACKED),
+        (&["is missing prv"], PRIVILEGE),
+        (&["e-mail", "reason code:"], CANNOT_ACCEPT),
+        (&["attachment is either not a valid type or is too large"], FILE_BLOCKED),
+        (&["attachment", "too big"], FILE_TOO_LARGE),
+        (&["attachment", "file name", "not valid"], FILE_NAME),
+    ];
+
+    /// The number of what was said; 0 when it may mean anything.
+    pub(crate) fn of(message: &str) -> u32 {
+        // Apostrophes come in two shapes.
+        let said = message.to_lowercase().replace('\u{2019}', "'");
+        let meant = |texts: &[&str]| texts.iter().all(|text| said.contains(text));
+        TEXTS.iter().find(|(texts, _)| meant(texts)).map_or(0, |(_, code)| *code)
+    }
 }
 
 /// An error as the server wrote it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refusal {
     pub status: u16,
-    /// 0 when it named none.
+    /// As the server wrote it, or as its text says; 0 when neither tells.
     pub code: u32,
     pub message: String,
     /// Of many messages together: which of them, from 0.
@@ -56,6 +88,11 @@ impl Refusal {
     /// There is such a row already.
     pub(crate) fn duplicate(&self) -> bool {
         self.code == codes::DUPLICATE || self.status == 412 && self.message.contains("matching key values")
+    }
+
+    /// An attachment is not taken here.
+    pub(crate) fn file(&self) -> bool {
+        [codes::FILE_BLOCKED, codes::FILE_TOO_LARGE, codes::FILE_NAME].contains(&self.code)
     }
 
     pub(crate) fn missing(&self) -> bool {

@@ -3,8 +3,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use postroom_core::Fault;
 use postroom_core::metadata::Metadata;
+use postroom_core::{Fault, Verdict};
 use tokio::sync::Mutex as Turn;
 
 use super::{Client, Defined, Words};
@@ -119,9 +119,34 @@ impl<W: Words> Client<W> {
         self.known.forget();
     }
 
-    /// What this organisation takes no attachments of; asked once.
-    pub(crate) async fn limits(&self) -> Result<&Limits, Fault> {
-        self.limits.get_or_try_init(|| ask(self)).await
+    /// What this organisation takes no attachments of; asked once, and again when it refuses one. A user who may not read that
+    /// files mail all the same.
+    pub(crate) async fn limits(&self) -> Result<Arc<Limits>, Fault> {
+        let known = self.kept_limits().clone();
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let limits = match ask(self).await {
+            Err(fault) if fault.verdict == Verdict::Reject => {
+                tracing::warn!(
+                    event = "crm.no_limits",
+                    "Which attachments the CRM takes may not be read (prvReadOrganization): all are tried: {fault}"
+                );
+                Limits::default()
+            }
+            limits => limits?,
+        };
+        let limits = Arc::new(limits);
+        *self.kept_limits() = Some(Arc::clone(&limits));
+        Ok(limits)
+    }
+
+    pub(crate) fn forget_limits(&self) {
+        *self.kept_limits() = None;
+    }
+
+    fn kept_limits(&self) -> MutexGuard<'_, Option<Arc<Limits>>> {
+        self.limits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -8,15 +8,15 @@
 //! Signing in is the [`Transport`]'s business. What its fault says of the request decides here too: *unknown* is lost.
 //! Not here: what a body says.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Request, Response, StatusCode};
 use jiff::SignedDuration;
 use postroom_core::{Code, Fault, Ids, Verdict};
 
+use super::batch::Batch;
 use crate::lanes::{Lanes, pause};
 use crate::outside::Seen;
 use crate::refusal::{Refusal, codes};
@@ -96,7 +96,7 @@ pub(crate) struct Line {
     pub lanes: Lanes,
     pub ids: Ids,
     seen: Mutex<Seen>,
-    batch: AtomicUsize,
+    batch: Batch,
 }
 
 /// The tries of one request.
@@ -126,7 +126,7 @@ impl Tries<'_> {
 
 impl Line {
     pub(crate) fn new(transport: Arc<dyn Transport>, rules: Rules, ids: Ids) -> Line {
-        let (lanes, batch) = (Lanes::new(rules.share), AtomicUsize::new(rules.batch));
+        let (lanes, batch) = (Lanes::new(rules.share), Batch::new(rules.batch));
         Line { transport, rules, lanes, ids, seen: Mutex::default(), batch }
     }
 
@@ -142,32 +142,36 @@ impl Line {
 
     /// Messages in one: fewer when the server needed too long.
     pub(crate) fn batch_size(&self) -> usize {
-        self.batch.load(Ordering::Relaxed)
-    }
-
-    /// The server needed too long for so many.
-    pub(crate) fn shrink(&self, size: usize) {
-        self.batch.fetch_min((size / 2).max(1), Ordering::Relaxed);
+        self.batch.size()
     }
 
     pub(crate) fn tries(&self) -> Tries<'_> {
         Tries { line: self, tried: 0 }
     }
 
-    /// Sends a request once, when a lane is free. Whatever the server answers is an answer.
+    /// Sends a request with so many writes in it once, when a lane is free. Whatever the server answers is an answer.
     pub(crate) async fn exchange(
         &self,
         request: Request<Bytes>,
         repeatable: bool,
+        writes: usize,
     ) -> Result<Response<Bytes>, Miss> {
         let lane = self.lanes.enter().await;
         if let Some(pace) = self.lanes.pace() {
             tokio::time::sleep(pace).await;
         }
+        let begun = tokio::time::Instant::now();
         let sent = tokio::time::timeout(self.rules.timeout, self.transport.send(request)).await;
         drop(lane);
         let silent = || Fault::new(Verdict::Unknown, Code::CRM_AWAY, "the CRM did not answer in time");
         let sent = sent.unwrap_or_else(|_| Err(silent()));
+        match &sent {
+            Ok(answer) if answer.status() == StatusCode::GATEWAY_TIMEOUT => self.batch.late(writes),
+            Ok(answer) if answer.status().is_success() => self.batch.kept_up(writes),
+            // The transport has a limit of its own, which is as long.
+            Err(_) if begun.elapsed() * 10 >= self.rules.timeout * 9 => self.batch.late(writes),
+            _ => {}
+        }
         let answer = sent.map_err(|fault| Miss::unanswered(fault, repeatable))?;
         let seen = Seen::beside(answer.headers());
         self.lanes.learn(&seen);
@@ -178,7 +182,7 @@ impl Line {
     /// What comes of a refusal.
     pub(crate) fn refused(&self, refusal: Refusal, wait: Option<Duration>, repeatable: bool) -> Miss {
         if refusal.limited() {
-            if matches!(refusal.code, 0 | codes::CONCURRENCY | codes::BUSY) {
+            if matches!(refusal.code, 0 | codes::CONCURRENCY | codes::TIME | codes::BUSY) {
                 self.lanes.too_many();
             }
             return Miss::Again { trouble: Trouble::Refused(refusal), wait };

@@ -9,6 +9,7 @@
 //!
 //! Every call of the port finds out first which server this is ([`Words::connect`]), once.
 
+mod batch;
 pub(crate) mod changes;
 mod known;
 pub(crate) mod line;
@@ -26,7 +27,6 @@ use postroom_core::{
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use crate::outside::{Held, Who};
@@ -51,7 +51,7 @@ pub struct Organization<W> {
 pub(crate) struct Client<W> {
     pub words: W,
     known: Known,
-    limits: OnceCell<Limits>,
+    limits: Mutex<Option<Arc<Limits>>>,
     /// Tables whose changes are not tracked.
     untracked: Mutex<Vec<String>>,
 }
@@ -173,7 +173,7 @@ impl<W> Organization<W> {
     /// Nothing is asked yet: the first call connects.
     pub(crate) fn of(words: W, bodies: Arc<dyn Bodies>, clock: Clock) -> Self {
         let client =
-            Client { words, known: Known::default(), limits: OnceCell::new(), untracked: Mutex::default() };
+            Client { words, known: Known::default(), limits: Mutex::default(), untracked: Mutex::default() };
         Organization { client, bodies, clock }
     }
 }

@@ -168,8 +168,12 @@ impl<W: Words> Writes for Organization<W> {
         &*self.bodies
     }
 
-    async fn limits(&self) -> Result<&Limits, Fault> {
+    async fn limits(&self) -> Result<Arc<Limits>, Fault> {
         self.client.limits().await
+    }
+
+    fn forget_limits(&self) {
+        self.client.forget_limits();
     }
 
     fn forget_definitions(&self) {

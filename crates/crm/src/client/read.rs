@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use postroom_core::metadata::Metadata;
 use postroom_core::{Code, CrmPage, Fault, Query, Record};
 use serde::{Deserialize, Serialize};
@@ -76,6 +77,10 @@ impl<W: Words> Reads for Client<W> {
 
     fn listed(&self) -> Listed {
         self.words.listed()
+    }
+
+    fn clock(&self) -> Option<Timestamp> {
+        self.words.line().seen().date
     }
 }
 

@@ -19,7 +19,7 @@ use postroom_core::{Fault, Filter, Query, code};
 use crate::outside::{Outside, Who};
 use crate::sign_in::Connection;
 
-pub use rights::Need;
+pub use rights::{Need, Right};
 pub use senders::Mailboxes;
 
 /// Clocks that differ by more seconds than this are told: sign-ins hold for five minutes.
@@ -83,6 +83,7 @@ pub struct Probe<'p> {
     /// Per cent of the service protection's budget that is ours.
     pub share: u32,
     pub needs: Vec<Need>,
+    pub rights: Vec<Right>,
     pub mailboxes: Mailboxes,
     pub now: Timestamp,
 }

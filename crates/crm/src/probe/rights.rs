@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use postroom_core::metadata::{PrivilegeInfo, PrivilegeKind};
-use postroom_core::{Code, Query, Verdict};
+use postroom_core::{Code, Filter, Query, Value, Verdict};
 use uuid::Uuid;
 
 use super::{Probe, Step};
@@ -25,6 +25,14 @@ impl Need {
     pub fn new(table: &str, kinds: &[PrivilegeKind]) -> Self {
         Need { table: table.to_owned(), kinds: kinds.to_vec(), optional: None }
     }
+}
+
+/// A privilege over no table. The work goes on without it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Right {
+    pub name: &'static str,
+    /// What is lost then.
+    pub without: &'static str,
 }
 
 /// `tables` and `privileges`.
@@ -78,9 +86,13 @@ async fn privileges(probe: &Probe<'_>, who: Who, defined: &[Defined<'_>]) -> Ste
         Err(fault) => return Step::fault("privileges", &fault),
     };
     let (mut lacks, mut narrow, mut count) = (Vec::new(), Vec::new(), 0);
-    let mut closed = Vec::new();
+    let mut closed = beyond(probe, &held, &mut count).await;
+    // Without transactions the rows of a set that is refused midway are taken back one by one.
+    let takes_back = probe.crm.capabilities().await.is_ok_and(|can| !can.transaction);
     for (need, known) in defined {
-        for wanted in known.iter().filter(|known| need.kinds.contains(&known.kind)) {
+        let undo = takes_back && need.kinds.contains(&PrivilegeKind::Create);
+        let is_wanted = |kind| need.kinds.contains(&kind) || undo && kind == PrivilegeKind::Delete;
+        for wanted in known.iter().filter(|known| is_wanted(known.kind)) {
             count += 1;
             match held.get(&wanted.id) {
                 None if need.optional.is_none() => lacks.push(wanted.name.clone()),
@@ -113,6 +125,22 @@ async fn privileges(probe: &Probe<'_>, who: Who, defined: &[Defined<'_>]) -> Ste
             narrow.join(", ")
         )),
     }
+}
+
+/// The privileges over no table that are lacking, with what is lost. A server that does not say what they are called there is
+/// believed to give them.
+async fn beyond(probe: &Probe<'_>, held: &HashMap<Uuid, bool>, count: &mut usize) -> Vec<String> {
+    let names: Vec<Value> = probe.rights.iter().map(|right| Value::text(right.name)).collect();
+    if names.is_empty() {
+        return Vec::new();
+    }
+    let query = Query::of("privilege").select(&["name"]).filter(Filter::In("name".into(), names));
+    let known = probe.crm.query(&query).await.unwrap_or_default();
+    *count += known.len();
+    let lacking =
+        known.iter().filter(|row| !held.contains_key(&row.at.id)).filter_map(|row| row.text("name"));
+    let right = |name: &str| probe.rights.iter().find(|right| right.name.eq_ignore_ascii_case(name));
+    lacking.filter_map(right).map(|right| format!("{} ({})", right.name, right.without)).collect()
 }
 
 /// A table that the work goes on without, and what is lost.

@@ -11,6 +11,7 @@
 //! long as a round delivers something.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use postroom_core::metadata::Metadata;
@@ -20,7 +21,6 @@ use postroom_core::{
 };
 use uuid::Uuid;
 
-use super::limits::Limits;
 use super::write::copy;
 use super::{Reads, Writes, table};
 use crate::refusal::{Refusal, codes};
@@ -98,10 +98,9 @@ async fn prepare(
     mails: Vec<IncomingMail>,
 ) -> Result<Vec<Ready>, Fault> {
     let threaded = table(metadata, "email")?.column("inreplyto").is_some();
-    let none = Limits::default();
     let limits = match mails.iter().any(|mail| !mail.attachments.is_empty()) {
         true => make.limits().await?,
-        false => &none,
+        false => Arc::default(),
     };
     let ready = |mut mail: IncomingMail| {
         let whole = mail.attachments.len();
@@ -204,7 +203,29 @@ impl<M: Writes, D: Delivers> Lot<'_, M, D> {
         Ok((taken, refused))
     }
 
-    /// Whether anything was delivered.
+    /// Attachments of these mails were refused: the limits are others now. Where they do not say which attachments stay here,
+    /// all do.
+    async fn leave_out(&mut self, refused: &[usize]) {
+        self.make.forget_limits();
+        let limits = self.make.limits().await;
+        for at in refused {
+            let (ready, limits) = match &limits {
+                Ok(limits) => (&mut self.ready[*at], limits),
+                Err(fault) => {
+                    self.answers[*at] = Some(Err(copy(fault)));
+                    continue;
+                }
+            };
+            let whole = ready.mail.attachments.len();
+            ready.mail.attachments.retain(|row| !limits.keep(row));
+            if ready.mail.attachments.len() == whole {
+                ready.mail.attachments.clear();
+            }
+            ready.shortened = true;
+        }
+    }
+
+    /// Whether anything was delivered, or is to be tried again.
     async fn hand_in(&mut self, taken: &[(usize, ReasonCode)]) -> Result<bool, Fault> {
         if taken.is_empty() {
             return Ok(false);
@@ -214,7 +235,7 @@ impl<M: Writes, D: Delivers> Lot<'_, M, D> {
         }
         let mails: Vec<&Ready> = taken.iter().map(|(at, _)| &self.ready[*at]).collect();
         let handed = self.words.hand_in(self.metadata, &mails).await;
-        let (mut delivered, mut lost, mut twice) = (false, Vec::new(), Vec::new());
+        let (mut delivered, mut lost, mut twice, mut files) = (false, Vec::new(), Vec::new(), Vec::new());
         for ((at, _), handed) in taken.iter().zip(handed) {
             match handed {
                 Handed::Done(email) => {
@@ -226,6 +247,11 @@ impl<M: Writes, D: Delivers> Lot<'_, M, D> {
                         ReasonCode::Duplicate => twice.push(*at),
                         reason => self.answers[*at] = Some(Ok(Delivery::Refused(reason))),
                     }
+                }
+                Handed::Refused(refusal)
+                    if refusal.file() && !self.ready[*at].mail.attachments.is_empty() =>
+                {
+                    files.push(*at);
                 }
                 Handed::Refused(refusal) => self.answers[*at] = Some(Err(self.fault(&refusal))),
                 Handed::Lost(fault) => lost.push((*at, fault)),
@@ -246,7 +272,10 @@ impl<M: Writes, D: Delivers> Lot<'_, M, D> {
             self.answers[at]
                 .get_or_insert_with(|| Err(Fault { verdict: Verdict::Retry { after: None }, ..fault }));
         }
-        Ok(delivered)
+        if !files.is_empty() {
+            self.leave_out(&files).await;
+        }
+        Ok(delivered || !files.is_empty())
     }
 
     fn fault(&self, refusal: &Refusal) -> Fault {

@@ -12,7 +12,7 @@ use jiff::SignedDuration;
 use postroom_core::metadata::{ColumnInfo, Metadata, TableInfo};
 use postroom_core::{Change, ChangeSet, Code, Fault, Outcome, Record, RecordRef, Value};
 
-use super::limits::Limits;
+use super::limits::{Limits, attachments};
 use super::look::Looked;
 use super::{Manner, column, is_lookup, table};
 
@@ -347,14 +347,13 @@ fn untouched(there: &Record) -> bool {
     }
 }
 
-fn is_attachment(at: &RecordRef) -> bool {
+pub(crate) fn is_attachment(at: &RecordRef) -> bool {
     at.table == "activitymimeattachment"
 }
 
 /// The rows whose attachments do not all go with them.
 fn shortened(set: &ChangeSet, limits: &Limits) -> HashSet<RecordRef> {
-    let rows = set.changes.iter().filter_map(record);
-    let kept = rows.filter(|row| is_attachment(&row.at) && limits.keep(row));
+    let kept = attachments(set).filter(|row| limits.keep(row));
     kept.filter_map(|row| row.lookup("objectid").cloned()).collect()
 }
 
@@ -404,3 +403,6 @@ fn number(value: &Value) -> Option<String> {
     };
     Some(cut.to_owned())
 }
+
+#[cfg(test)]
+mod tests;

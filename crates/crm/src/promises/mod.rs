@@ -19,6 +19,7 @@ pub(crate) mod write;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use postroom_core::metadata::{ColumnInfo, ColumnKind, Metadata, TableInfo};
 use postroom_core::{ChangeSet, Code, CrmPage, Fault, Query, Record, Value};
 
@@ -48,6 +49,9 @@ pub(crate) trait Reads: Send + Sync {
     async fn many(&self, queries: &[Query]) -> Result<Vec<Vec<Record>>, Fault>;
 
     fn listed(&self) -> Listed;
+
+    /// The server's clock in its last answer.
+    fn clock(&self) -> Option<Timestamp>;
 }
 
 /// How a server writes.
@@ -73,7 +77,11 @@ pub(crate) trait Writes: Send + Sync {
 
     fn bodies(&self) -> &dyn Bodies;
 
-    async fn limits(&self) -> Result<&Limits, Fault>;
+    /// What the organisation takes no attachments of.
+    async fn limits(&self) -> Result<Arc<Limits>, Fault>;
+
+    /// They have changed, it seems.
+    fn forget_limits(&self);
 
     /// Definitions have changed, it seems.
     fn forget_definitions(&self);

@@ -1,9 +1,9 @@
 //! Runs through the changes of a table whose server keeps no account of them.
 //!
-//! Rows whose `versionnumber` is higher than the highest seen, or whose `modifiedon` is not much older than the newest seen: a
+//! Rows whose `versionnumber` is higher than the highest seen, or whose `modifiedon` is not much older than the run before: a
 //! row that was committed late has a lower number than one that was read before it, but was changed at nearly the same time.
 //! Rows that come again so are left out by their versions. Deletions are found by whoever reads: once a day the run brings
-//! every row.
+//! every row. Such a run reads the rows in no order of change, so the next one goes by what was the highest when it began.
 
 use jiff::{SignedDuration, Timestamp};
 use postroom_core::query::{Comparison, Filter};
@@ -26,13 +26,16 @@ pub(crate) struct Polled {
     /// Rows up to this version were seen when the run before ended; `None` in a full run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     since: Option<i64>,
-    /// The newest `modifiedon` when it ended.
+    /// What it may have missed was changed [`LATE`] before this at most: the newest `modifiedon` that it saw, or when it began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     newest_before: Option<Timestamp>,
-    /// The highest version seen so far.
+    /// The highest version seen so far; in a full run, the highest when it began.
     high: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     newest: Option<Timestamp>,
+    /// When this run began, by the server's clock or by ours, whichever is behind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    began: Option<Timestamp>,
     /// Late in time: rows that will come again, with their versions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     seen: Vec<(Uuid, i64, Timestamp)>,
@@ -49,14 +52,21 @@ pub(crate) async fn begin(
     ask: &ChangesAsk,
     clock: &Clock,
 ) -> Result<(CrmChanges, Polled), Fault> {
-    let high = highest(reads, ask).await?;
-    go_on(reads, ask, Polled { high, whole: clock.now(), ..Polled::default() }, clock).await
+    let run = whole(reads, ask, clock).await?;
+    go_on(reads, ask, run, clock).await
 }
 
-/// The highest version that there is.
-async fn highest(reads: &impl Reads, ask: &ChangesAsk) -> Result<i64, Fault> {
-    let newest = Query::of(&ask.table).select(&["versionnumber"]).order_by("versionnumber", true).top(1);
-    Ok(reads.all(&newest).await?.first().and_then(|row| row.int("versionnumber")).unwrap_or_default())
+/// The beginning of a run with every row, and the highest version that there is.
+async fn whole(reads: &impl Reads, ask: &ChangesAsk, clock: &Clock) -> Result<Polled, Fault> {
+    let mut query = Query { columns: ask.columns.clone(), ..Query::of(&ask.table) };
+    if query.columns.is_some() {
+        query.columns = Some(Vec::new());
+        add_marks(&mut query);
+    }
+    let rows = reads.all(&query.order_by("versionnumber", true).top(1)).await?;
+    let high = rows.first().and_then(|row| row.int("versionnumber")).unwrap_or_default();
+    let newest = rows.first().and_then(changed);
+    Ok(Polled { high, newest, whole: clock.now(), ..Polled::default() })
 }
 
 /// The next part of a run, without its token, and where it stands then.
@@ -66,9 +76,11 @@ pub(crate) async fn go_on(
     mut run: Polled,
     clock: &Clock,
 ) -> Result<(CrmChanges, Polled), Fault> {
-    if run.after.is_none() && run.since.is_some() && clock.now().duration_since(run.whole) > WHOLE {
-        let high = highest(reads, ask).await?;
-        run = Polled { high, whole: clock.now(), ..Polled::default() };
+    if run.after.is_none() {
+        if run.since.is_some() && clock.now().duration_since(run.whole) > WHOLE {
+            run = whole(reads, ask, clock).await?;
+        }
+        run.began = reads.clock().map(|there| there.min(clock.now()));
     }
     let full = run.since.is_none();
     let mut query = Query { columns: ask.columns.clone(), ..Query::of(&ask.table) };
@@ -88,7 +100,7 @@ pub(crate) async fn go_on(
     run.after = page.next;
     if !more {
         run.since = Some(run.high);
-        run.newest_before = run.newest;
+        run.newest_before = run.newest.map(|newest| run.began.map_or(newest, |began| began.max(newest)));
         run.forget();
     }
     Ok((CrmChanges { records, gone: Vec::new(), token: String::new(), more, full }, run))
@@ -107,6 +119,14 @@ fn add_marks(query: &mut Query) -> Vec<&'static str> {
     hidden
 }
 
+/// When a row was changed.
+fn changed(row: &Record) -> Option<Timestamp> {
+    match row.get("modifiedon") {
+        Some(Value::Time(time)) => Some(*time),
+        _ => None,
+    }
+}
+
 fn newer(since: i64, newest: Option<Timestamp>) -> Filter {
     let version = Filter::Compare("versionnumber".into(), Comparison::Gt, Value::Int(since));
     let late = newest.and_then(|newest| newest.checked_sub(LATE).ok());
@@ -122,18 +142,20 @@ fn newer(since: i64, newest: Option<Timestamp>) -> Filter {
 impl Polled {
     /// Takes note of a row; false when it came before as it is.
     fn notes(&mut self, row: &Record) -> bool {
-        let (Some(version), Some(Value::Time(time))) = (row.int("versionnumber"), row.get("modifiedon"))
-        else {
+        let (Some(version), Some(time)) = (row.int("versionnumber"), changed(row)) else {
             return true;
         };
-        self.high = self.high.max(version);
-        self.newest = Some(self.newest.map_or(*time, |newest| newest.max(*time)));
+        // In a full run another row may have changed after its page was read, and before this one.
+        if self.since.is_some() {
+            self.high = self.high.max(version);
+            self.newest = self.newest.max(Some(time));
+        }
         let known = self.seen.iter().position(|(id, ..)| *id == row.at.id);
         let fresh = known.is_none_or(|at| self.seen[at].1 != version);
         if let Some(at) = known {
             self.seen.swap_remove(at);
         }
-        self.seen.push((row.at.id, version, *time));
+        self.seen.push((row.at.id, version, time));
         if self.seen.len() > 2 * REMEMBERED {
             self.forget();
         }
@@ -148,3 +170,6 @@ impl Polled {
         self.seen.truncate(REMEMBERED);
     }
 }
+
+#[cfg(test)]
+mod tests;

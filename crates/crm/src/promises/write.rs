@@ -7,6 +7,7 @@
 //! * **Lost**: the answer did not come. Another look says what happened.
 //! * **Refused because a set before it is not done yet**: a reply whose mail's answer was lost. Both go again.
 //! * **Learned**: the server turned out to be older than it was taken for. The set is said anew.
+//! * **Refused for an attachment**: the organisation's limits are asked for anew, and what they say stays here.
 //! * **Refused for a reason**: the fault names the column.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -17,7 +18,7 @@ use std::time::Duration;
 use postroom_core::metadata::Metadata;
 use postroom_core::{Change, ChangeSet, Code, Content, Fault, Outcome, Record, RecordRef, Value, Verdict};
 
-use super::limits::Limits;
+use super::limits::{Measure, attachments};
 use super::look::{self, Looked};
 use super::lot::{self, Before, Ground};
 use super::{Reads, Writes};
@@ -28,6 +29,15 @@ use crate::webapi::Bodies;
 const ROUNDS: u32 = 4;
 /// Things that one server may turn out not to know.
 const LESSONS: u32 = 8;
+
+/// A row of a set that was refused stays, against the promise.
+pub(crate) fn stays(row: &str, fault: &Fault) {
+    tracing::warn!(
+        event = "crm.half_done",
+        row,
+        "A set of changes was refused, and {row}, which it had made, stays: {fault}"
+    );
+}
 
 /// What became of a set.
 pub(crate) type Answer = Result<Vec<Outcome>, Fault>;
@@ -111,14 +121,9 @@ async fn apply_wave<W: Writes>(
         Ok(metadata) => metadata,
         Err(fault) => return fail(&pending, answers, &fault),
     };
-    let none = Limits::default();
-    let attaches = |at: usize| lot::tables(&sets[at..=at]).contains("activitymimeattachment");
-    let limits = match pending.iter().any(|(at, _)| attaches(*at)) {
-        false => &none,
-        true => match make.limits().await {
-            Ok(limits) => limits,
-            Err(fault) => return fail(&pending, answers, &fault),
-        },
+    let mut measure = match Measure::of(make, pending.iter().map(|(at, _)| &sets[*at])).await {
+        Ok(measure) => measure,
+        Err(fault) => return fail(&pending, answers, &fault),
     };
     let (mut round, mut lessons) = (0, 0);
     while !pending.is_empty() {
@@ -129,11 +134,15 @@ async fn apply_wave<W: Writes>(
             Ok(looked) => looked,
             Err(fault) => return fail(&pending, answers, &fault),
         };
-        let parcels = parcels(make, sets, &pending, (&metadata, &looked, limits), answers);
+        let parcels = parcels(make, sets, &pending, (&metadata, &looked, &measure), answers);
         let sent = make.send(sets, &parcels).await;
         let learned = sent.iter().any(|sent| matches!(sent, Sent::Learned)) && lessons < LESSONS;
         let last = round + 1 >= ROUNDS && !learned;
-        pending = settled(sets, (pending, parcels, sent), &looked, last, answers);
+        let mut files = Vec::new();
+        pending = settled(sets, (pending, parcels, sent), &looked, last, (answers, &mut files));
+        if let Err(fault) = measure.again(make, sets, &files).await {
+            return fail(&pending, answers, &fault);
+        }
         if learned {
             lessons += 1;
         } else {
@@ -147,13 +156,13 @@ fn parcels<W: Writes>(
     make: &W,
     sets: &[ChangeSet],
     pending: &Pending,
-    (metadata, looked, limits): (&Metadata, &Looked, &Limits),
+    (metadata, looked, measure): (&Metadata, &Looked, &Measure),
     answers: &mut [Option<Answer>],
 ) -> Vec<Parcel<W::Op>> {
     let fits: &lot::Fits<'_> = &|table, column, value| make.fits(table, column, value);
-    let ground = Ground { metadata, looked, limits, manner: make.manner(), fits };
     let mut parcels = Vec::new();
     for (at, before) in pending {
+        let ground = Ground { metadata, looked, limits: measure.at(*at), manner: make.manner(), fits };
         let prepared = lot::prepare(&sets[*at], ground, *before);
         let said = prepared.and_then(|prepared| Ok((make.say(metadata, prepared.steps)?, prepared.outcomes)));
         match said {
@@ -165,13 +174,13 @@ fn parcels<W: Writes>(
     parcels
 }
 
-/// Answers what is decided; what is left is looked at again.
+/// Answers what is decided; what is left is looked at again. Sets go to `files` that were refused for an attachment.
 fn settled<Op>(
     sets: &[ChangeSet],
     (pending, parcels, sent): (Pending, Vec<Parcel<Op>>, Vec<Sent>),
     looked: &Looked,
     last: bool,
-    answers: &mut [Option<Answer>],
+    (answers, files): (&mut [Option<Answer>], &mut Vec<usize>),
 ) -> Pending {
     let mut again: Pending = Vec::new();
     let mut befores = pending.into_iter();
@@ -179,6 +188,13 @@ fn settled<Op>(
         let (at, set) = (parcel.at, &sets[parcel.at]);
         let before =
             befores.find(|(pending, _)| *pending == at).map_or(Before::Nothing, |(_, before)| before);
+        if !last
+            && matches!(&sent, Sent::Refused(refusal) if refusal.file() && attachments(set).next().is_some())
+        {
+            files.push(at);
+            again.push((at, before));
+            continue;
+        }
         let early = match &sent {
             Sent::Refused(refusal) if refusal.missing() => awaited(sets, set, answers, &again),
             _ => None,

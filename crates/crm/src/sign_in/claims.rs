@@ -1,17 +1,15 @@
 //! WS-Trust 1.3: a name and password at AD FS for a token, and the signed header of each SOAP call (protocol-annex.md 3.2).
 
-use std::sync::{Mutex, PoisonError};
-
 use async_trait::async_trait;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use postroom_core::{Clock, Fault, Ids, Secret};
 use postroom_formats::soap::envelope::{Envelope, Headers, Soap};
 use postroom_formats::soap::trust::{self, Lifetime, TokenRequest};
 use postroom_formats::xml::Element;
 
-use super::caution::Caution;
 use super::refusal::{naming_authority, nonsense, refused};
 use super::soap::{call, wrong_clock};
+use super::token::Keeper;
 use super::transport::ToTokenService;
 
 /// How long a header holds, and how far back it begins, for clocks that differ a little.
@@ -44,9 +42,7 @@ pub struct Claims {
     service: String,
     clock: Clock,
     ids: Ids,
-    held: Mutex<Option<trust::Token>>,
-    asking: tokio::sync::Mutex<()>,
-    caution: Caution,
+    keeper: Keeper<trust::Token>,
 }
 
 impl Claims {
@@ -65,19 +61,10 @@ impl Claims {
             user: user.to_owned(),
             password: password.clone(),
             service: service.into(),
-            caution: Caution::new(clock.clone()),
+            keeper: Keeper::new(clock.clone(), AHEAD),
             clock,
             ids,
-            held: Mutex::default(),
-            asking: tokio::sync::Mutex::new(()),
         }
-    }
-
-    fn held(&self) -> Option<trust::Token> {
-        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let token = held.as_ref()?;
-        let ahead = AHEAD.min(token.lifetime.expires.duration_since(token.lifetime.created) / 5);
-        (token.lifetime.expires.duration_since(self.clock.now()) > ahead).then(|| token.clone())
     }
 
     fn lifetime(&self) -> Lifetime {
@@ -88,7 +75,8 @@ impl Claims {
         }
     }
 
-    async fn ask(&self) -> Result<trust::Token, Fault> {
+    /// A new token, and when it ends.
+    async fn ask(&self) -> Result<(trust::Token, Timestamp), Fault> {
         let request = TokenRequest {
             user: self.user.clone(),
             password: self.password.expose().to_owned(),
@@ -118,8 +106,8 @@ impl Claims {
                 let life = token.lifetime.expires.duration_since(token.lifetime.created);
                 let now = self.clock.now();
                 token.lifetime = Lifetime { created: now, expires: now.checked_add(life).unwrap_or(now) };
-                *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());
-                Ok(token)
+                let expires = token.lifetime.expires;
+                Ok((token, expires))
             }
         }
     }
@@ -128,24 +116,12 @@ impl Claims {
 #[async_trait]
 impl Signer for Claims {
     async fn header(&self) -> Result<Element, Fault> {
-        let token = match self.held() {
-            Some(token) => token,
-            None => {
-                let _asking = self.asking.lock().await;
-                match self.held() {
-                    Some(token) => token,
-                    None => {
-                        self.caution.allow()?;
-                        self.caution.learn(self.ask().await)?
-                    }
-                }
-            }
-        };
+        let token = self.keeper.good(self.ask()).await?;
         Ok(token.sign(self.lifetime()))
     }
 
     fn refused(&self) {
-        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.keeper.forget(|_| true);
     }
 }
 

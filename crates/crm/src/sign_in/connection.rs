@@ -21,6 +21,9 @@ pub struct Connection {
     pub ca_file: Option<PathBuf>,
     /// When there are any, no other certificate is believed.
     pub pins: Vec<Fingerprint>,
+    /// The host whose certificates the pins are; at others, such as an identity provider, they say nothing. Without one they
+    /// hold everywhere.
+    pub pinned_host: Option<String>,
     /// For connecting, and for each answer as a whole.
     pub timeout: Duration,
 }
@@ -35,7 +38,8 @@ pub struct Proxy {
 
 impl Default for Connection {
     fn default() -> Self {
-        Connection { proxy: None, ca_file: None, pins: Vec::new(), timeout: Duration::from_secs(120) }
+        let timeout = Duration::from_secs(120);
+        Connection { proxy: None, ca_file: None, pins: Vec::new(), pinned_host: None, timeout }
     }
 }
 
@@ -70,7 +74,7 @@ impl Connection {
     pub(crate) fn tls(&self, protocols: &[&[u8]]) -> Result<ClientConfig, Fault> {
         let verifier: Arc<dyn ServerCertVerifier> = match self.pins.is_empty() {
             true => Arc::new(self.verifier()?),
-            false => Arc::new(Pinned(self.pins.clone())),
+            false => Arc::new(Pinned::new(self.clone())),
         };
         let builder = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
@@ -81,7 +85,7 @@ impl Connection {
         Ok(config)
     }
 
-    fn verifier(&self) -> Result<Verifier, Fault> {
+    pub(super) fn verifier(&self) -> Result<Verifier, Fault> {
         let extra = self.ca_file.as_deref().map(certificates).transpose()?.unwrap_or_default();
         Verifier::new_with_extra_roots(extra, provider())
             .map_err(|error| wrong(format!("the certificates of the private CA cannot be used: {error}")))

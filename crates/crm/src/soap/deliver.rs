@@ -101,10 +101,7 @@ impl Service {
             Err(Trouble::Refused(refusal)) => {
                 mails.iter().map(|_| Handed::Refused(refusal.clone())).collect()
             }
-            Err(Trouble::Lost(fault)) => {
-                self.line.shrink(mails.len());
-                mails.iter().map(|_| Handed::Lost(copy(&fault))).collect()
-            }
+            Err(Trouble::Lost(fault)) => mails.iter().map(|_| Handed::Lost(copy(&fault))).collect(),
             Err(Trouble::Fault(fault)) => mails.iter().map(|_| Handed::Not(copy(&fault))).collect(),
         })
     }

@@ -12,6 +12,7 @@ use postroom_formats::soap::envelope::{Envelope, Headers, Soap};
 use postroom_formats::soap::fault;
 use postroom_formats::soap::operation::Operation;
 use postroom_formats::soap::reply::{Reply, Said};
+use postroom_formats::soap::value::Any;
 use postroom_formats::soap::{Error, Generation};
 use postroom_formats::xml::Limits;
 
@@ -51,7 +52,7 @@ impl Service {
     ) -> Result<Said, Miss> {
         let request = self.request(operation, generation).await;
         let request = request.map_err(|fault| Miss::Stop(Trouble::Fault(fault)))?;
-        let answer = self.line.exchange(request, repeatable).await?;
+        let answer = self.line.exchange(request, repeatable, writes(operation, repeatable)).await?;
         let (status, headers) = (answer.status(), answer.headers().clone());
         match read(answer).await {
             Ok(Reply::Said(said)) => {
@@ -139,6 +140,18 @@ impl Service {
             true => Line::broken(refusal, retry_after(headers), repeatable),
             false => self.line.refused(refusal, retry_after(headers), repeatable),
         }
+    }
+}
+
+/// Writes in one message.
+fn writes(operation: &Operation, repeatable: bool) -> usize {
+    match operation {
+        _ if repeatable => 0,
+        Operation::Execute(request) => match request.get("Requests") {
+            Some(Any::Requests(requests)) => requests.len(),
+            _ => 1,
+        },
+        _ => 1,
     }
 }
 

@@ -70,10 +70,7 @@ impl Service {
             Err(Trouble::Refused(refusal)) => {
                 Some(parcels.iter().map(|_| Sent::Refused(refusal.clone())).collect())
             }
-            Err(Trouble::Lost(fault)) => {
-                self.line.shrink(parcels.len());
-                Some(parcels.iter().map(|_| Sent::Lost(copy(&fault))).collect())
-            }
+            Err(Trouble::Lost(fault)) => Some(parcels.iter().map(|_| Sent::Lost(copy(&fault))).collect()),
             Err(Trouble::Fault(fault)) => Some(parcels.iter().map(|_| Sent::Not(copy(&fault))).collect()),
         }
     }
@@ -166,8 +163,7 @@ impl Service {
         }
         for at in done.iter().rev().filter_map(|op| op.makes.as_ref()) {
             if let Err(trouble) = self.tell(op::undo(at), true).await {
-                let fault = Fault::from(trouble);
-                tracing::warn!(event = "crm.half_done", row = %at, "A set of changes was refused, and {at}, which it had made, stays: {fault}");
+                write::stays(&at.to_string(), &Fault::from(trouble));
                 break;
             }
         }

@@ -196,6 +196,11 @@ impl Api {
         items: &[BatchItem],
         repeatable: bool,
     ) -> Result<Vec<BatchAnswer>, Trouble> {
+        let count = |item: &BatchItem| match item {
+            BatchItem::One(_) => 1,
+            BatchItem::ChangeSet(requests) => requests.len(),
+        };
+        let writes = if repeatable { 0 } else { items.iter().map(count).sum() };
         let message = batch::write_requests(self.line.ids.next(), items);
         let ask = Ask {
             method: Method::POST,
@@ -206,6 +211,7 @@ impl Api {
             ],
             body: message.body.into(),
             repeatable,
+            writes,
         };
         let reply = self.exchange(&ask).await?;
         let kind = header(&reply.headers, "content-type").unwrap_or_default();

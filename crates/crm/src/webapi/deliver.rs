@@ -105,10 +105,7 @@ impl Api {
             Err(Trouble::Refused(refusal)) => {
                 bodies.iter().map(|_| Handed::Refused(refusal.clone())).collect()
             }
-            Err(Trouble::Lost(fault)) => {
-                self.line.shrink(bodies.len());
-                bodies.iter().map(|_| Handed::Lost(copy(&fault))).collect()
-            }
+            Err(Trouble::Lost(fault)) => bodies.iter().map(|_| Handed::Lost(copy(&fault))).collect(),
             Err(Trouble::Fault(fault)) => bodies.iter().map(|_| Handed::Not(copy(&fault))).collect(),
         }
     }
@@ -116,7 +113,7 @@ impl Api {
     async fn hand_in_one(&self, path: &str, body: &[u8]) -> Handed {
         let headers = vec![("content-type", "application/json".to_owned())];
         let (url, body) = (self.url(path), Bytes::copy_from_slice(body));
-        let ask = Ask { method: Method::POST, url, headers, body, repeatable: false };
+        let ask = Ask { method: Method::POST, url, headers, body, repeatable: false, writes: 1 };
         match self.exchange(&ask).await {
             Ok(Reply { body, .. }) => email_id(&body),
             Err(Trouble::Refused(refusal)) => Handed::Refused(refusal),

@@ -96,8 +96,8 @@ impl Api {
         body.extend_from_slice(b"]}");
         let path = format!("{}/Microsoft.Dynamics.CRM.CreateMultiple", parcels[0].ops[0].path);
         let headers = vec![("content-type", "application/json".to_owned())];
-        let ask =
-            Ask { method: Method::POST, url: self.url(&path), headers, body: body.into(), repeatable: false };
+        let (url, writes) = (self.url(&path), parcels.len());
+        let ask = Ask { method: Method::POST, url, headers, body: body.into(), repeatable: false, writes };
         match self.exchange(&ask).await {
             Ok(_) => Ok(()),
             Err(Trouble::Refused(refusal)) if refusal.unknown_here() => {
@@ -109,10 +109,7 @@ impl Api {
                 Err(Fail::Unknown)
             }
             Err(Trouble::Refused(refusal)) => Err(Fail::Other(Sent::Refused(refusal))),
-            Err(Trouble::Lost(fault)) => {
-                self.line.shrink(parcels.len());
-                Err(Fail::Other(Sent::Lost(fault)))
-            }
+            Err(Trouble::Lost(fault)) => Err(Fail::Other(Sent::Lost(fault))),
             Err(Trouble::Fault(fault)) => Err(Fail::Other(Sent::Not(fault))),
         }
     }

@@ -13,9 +13,11 @@ pub(crate) struct Op {
     pub method: &'static str,
     /// Below the root.
     pub path: String,
-    /// `If-Match` or `If-None-Match`.
+    /// `If-Match`.
     pub condition: Option<(&'static str, String)>,
     pub body: Vec<u8>,
+    /// The URL of the row that it makes: how it is taken back.
+    pub makes: Option<String>,
 }
 
 pub(super) fn of(metadata: &Metadata, step: Step) -> Result<Op, Fault> {
@@ -29,7 +31,7 @@ pub(super) fn of(metadata: &Metadata, step: Step) -> Result<Op, Fault> {
                 body.put(list, &format!("[{}]", rows.join(",")));
             }
             let path = table(metadata, &row.at.table)?.entity_set.clone();
-            op("POST", path, None, Some(body))
+            Op { makes: Some(body::row_url(metadata, &row.at)?), ..op("POST", path, None, Some(body)) }
         }
         Step::Update { row, version } => {
             // Without a condition a change of what is not there would make it.
@@ -43,7 +45,7 @@ pub(super) fn of(metadata: &Metadata, step: Step) -> Result<Op, Fault> {
 
 fn op(method: &'static str, path: String, condition: Option<String>, body: Option<Body>) -> Op {
     let body = body.map_or_else(Vec::new, |body| body.finish().into_bytes());
-    Op { method, path, condition: condition.map(|value| ("If-Match", value)), body }
+    Op { method, path, condition: condition.map(|value| ("If-Match", value)), body, makes: None }
 }
 
 /// The property of an activity that its parties stand in.

@@ -181,7 +181,7 @@ impl Words for Api {
             };
             let headers =
                 if tie { vec![("content-type", "application/json".to_owned())] } else { Vec::new() };
-            let ask = Ask { method, url, headers, body: json.into(), repeatable: true };
+            let ask = Ask { method, url, headers, body: json.into(), repeatable: true, writes: 1 };
             match self.exchange(&ask).await {
                 Ok(_) => {}
                 // Tied already, or not any more.
@@ -204,6 +204,7 @@ impl Words for Api {
             headers: vec![("content-type", "application/json".to_owned())],
             body: body.to_string().into(),
             repeatable: false,
+            writes: 1,
         };
         self.exchange(&ask).await.map(drop)
     }

@@ -16,6 +16,26 @@ struct Inner {
     code: String,
     #[serde(default)]
     message: String,
+    /// What stands behind it; servers of 2016 write it.
+    #[serde(default)]
+    innererror: Option<Behind>,
+}
+
+#[derive(Deserialize)]
+struct Behind {
+    #[serde(default)]
+    message: String,
+}
+
+impl Inner {
+    fn text(&self) -> String {
+        match &self.innererror {
+            Some(behind) if !self.message.contains(&behind.message) => {
+                format!("{} {}", self.message, behind.message).trim().to_owned()
+            }
+            _ => self.message.clone(),
+        }
+    }
 }
 
 impl Refusal {
@@ -28,7 +48,11 @@ impl Refusal {
     /// Reads an answer that is no success. Texts that are no JSON (proxies, IIS) are kept to their first line.
     pub(crate) fn read(status: StatusCode, body: &[u8]) -> Refusal {
         let (code, message) = match serde_json::from_slice::<Envelope>(body) {
-            Ok(envelope) => (number(&envelope.error.code), envelope.error.message),
+            Ok(Envelope { error }) => {
+                let text = error.text();
+                let said = if status == StatusCode::TOO_MANY_REQUESTS { 0 } else { codes::of(&text) };
+                (Some(number(&error.code)).filter(|code| *code != 0).unwrap_or(said), text)
+            }
             Err(_) => (0, String::from_utf8_lossy(body).lines().next().unwrap_or_default().trim().to_owned()),
         };
         Refusal { status: status.as_u16(), code, message: message.chars().take(500).collect(), step: None }
@@ -72,6 +96,47 @@ mod tests {
         check(503, "<html>\nService Unavailable", Code::CRM_AWAY, again);
         let limited = Verdict::Retry { after: Some(SignedDuration::from_secs(30)) };
         check(429, &error("0x80072322"), Code::CRM_AWAY, limited);
+    }
+
+    /// As servers of 2016 write them.
+    #[test]
+    fn refusals_without_a_code() {
+        let error = |text: &str| {
+            let behind = format!(
+                r#"{{"message":"{text}","type":"System.ServiceModel.FaultException","stacktrace":""}}"#
+            );
+            format!(r#"{{"error":{{"code":"","message":"{text}","innererror":{behind}}}}}"#)
+        };
+        let check = |status, text, code| check(status, &error(text), code, Verdict::Reject);
+        check(404, "contact With Id = 1 Does Not Exist", Code::CRM_NOT_FOUND);
+        check(
+            404,
+            "A record with the specified key values does not exist in contact entity",
+            Code::CRM_NOT_FOUND,
+        );
+        check(412, "Cannot insert duplicate key.", Code::CRM_DUPLICATE);
+        check(412, "A record with matching key values already exists.", Code::CRM_DUPLICATE);
+        check(
+            412,
+            "The version of the existing record doesn't match the RowVersion property provided.",
+            Code::CRM_VERSION,
+        );
+        check(
+            412,
+            "The version of the existing record doesn\u{2019}t match the RowVersion property provided.",
+            Code::CRM_VERSION,
+        );
+        check(400, "'contact' entity doesn't contain attribute with Name = 'x'.", Code::CRM_UNKNOWN_COLUMN);
+        check(400, "7 is not a valid status code for state code Active on contact.", Code::CRM_STATE);
+        check(400, "The value is wrong", Code::CRM_REFUSED);
+        check(
+            400,
+            "The property 'x' does not exist on type 'Microsoft.Dynamics.CRM.contact'.",
+            Code::CRM_REFUSED,
+        );
+        let behind = r#"{"error":{"code":"","message":"An error has occurred.","innererror":{"message":"Cannot insert duplicate key."}}}"#;
+        let read = Refusal::read(StatusCode::PRECONDITION_FAILED, behind.as_bytes());
+        assert!(read.duplicate() && read.message.starts_with("An error has occurred. Cannot"), "{read:?}");
     }
 
     #[test]

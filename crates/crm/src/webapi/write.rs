@@ -1,7 +1,7 @@
 //! Sets of changes as batches: each is one atomic change set, and many sets share a batch.
 //!
-//! A server without batches gets one request after the other; ids are the caller's, so what was half done is finished by a
-//! repeat.
+//! A server without batches gets one request after the other; what was made before a refusal is taken back, and as ids are the
+//! caller's, what was half done when an answer was lost is finished by a repeat.
 
 use http::Method;
 use postroom_core::{ChangeSet, Code, Fault};
@@ -83,10 +83,7 @@ impl Api {
             Err(Trouble::Refused(refusal)) => {
                 parcels.iter().map(|_| Sent::Refused(refusal.clone())).collect()
             }
-            Err(Trouble::Lost(fault)) => {
-                self.line.shrink(ops);
-                parcels.iter().map(|_| Sent::Lost(copy(&fault))).collect()
-            }
+            Err(Trouble::Lost(fault)) => parcels.iter().map(|_| Sent::Lost(copy(&fault))).collect(),
             Err(Trouble::Fault(fault)) => parcels.iter().map(|_| Sent::Not(copy(&fault))).collect(),
         }
     }
@@ -102,24 +99,57 @@ impl Api {
         BatchItem::ChangeSet(ops.iter().enumerate().map(request).collect())
     }
 
-    /// One request after the other: a set may stay half done, and is finished when it is repeated.
+    /// One request after the other: what was made is taken back when one is refused. A set may stay half done when answers are
+    /// lost, and is finished when it is repeated.
     async fn send_plainly(&self, parcel: &Parcel) -> Sent {
-        for op in &parcel.ops {
-            let mut headers: Vec<(&'static str, String)> = op.condition.iter().cloned().collect();
-            if !op.body.is_empty() {
-                headers.push(("content-type", "application/json".to_owned()));
-            }
-            let method = Method::from_bytes(op.method.as_bytes()).unwrap_or(Method::POST);
-            let url = self.url(&op.path);
-            let ask = Ask { method, url, headers, body: op.body.clone().into(), repeatable: false };
-            match self.exchange(&ask).await {
+        for (place, op) in parcel.ops.iter().enumerate() {
+            match self.exchange(&self.plain(op)).await {
                 Ok(_) => {}
-                Err(Trouble::Refused(refusal)) => return Sent::Refused(refusal),
+                Err(Trouble::Refused(refusal)) => {
+                    return self.broken_off(&parcel.ops[..place], refusal).await;
+                }
                 Err(Trouble::Lost(fault)) => return Sent::Lost(fault),
-                Err(Trouble::Fault(fault)) => return Sent::Not(fault),
+                Err(Trouble::Fault(fault)) if place == 0 => return Sent::Not(fault),
+                // Half of it is done: another look finds the rest.
+                Err(Trouble::Fault(fault)) => return Sent::Lost(fault),
             }
         }
         Sent::Done
+    }
+
+    fn plain(&self, op: &Op) -> Ask {
+        let mut headers: Vec<(&'static str, String)> = op.condition.iter().cloned().collect();
+        if !op.body.is_empty() {
+            headers.push(("content-type", "application/json".to_owned()));
+        }
+        let method = Method::from_bytes(op.method.as_bytes()).unwrap_or(Method::POST);
+        Ask {
+            method,
+            url: self.url(&op.path),
+            headers,
+            body: op.body.clone().into(),
+            repeatable: false,
+            writes: 1,
+        }
+    }
+
+    /// A request was refused after others were done: the rows that these made go again.
+    async fn broken_off(&self, done: &[Op], refusal: Refusal) -> Sent {
+        if refusal.limited() {
+            return Sent::Refused(refusal);
+        }
+        for row in done.iter().rev().filter_map(|op| op.makes.as_ref()) {
+            let ask = Ask { method: Method::DELETE, ..Ask::get(self.url(row)) };
+            match self.exchange(&ask).await {
+                Ok(_) => {}
+                Err(Trouble::Refused(refusal)) if refusal.missing() => {}
+                Err(trouble) => {
+                    write::stays(row, &Fault::from(trouble));
+                    break;
+                }
+            }
+        }
+        Sent::Refused(refusal)
     }
 }
 

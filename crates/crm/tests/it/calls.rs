@@ -1,9 +1,10 @@
 //! How many calls things take, and what goes in which.
 
+use std::sync::{Arc, Mutex};
+
 use postroom_core::query::{Aggregate, Function, Group, Join, Link};
 use postroom_core::{
-    Change, ChangeSet, ChangesAsk, Code, Content, Crm, Filter, Ids, Outcome, Query, Record, RecordRef,
-    Verdict,
+    Change, ChangeSet, ChangesAsk, Code, Crm, Filter, Ids, Outcome, Query, Record, RecordRef, Verdict,
 };
 
 use crate::server::{Mood, On, Server, on_both};
@@ -13,7 +14,6 @@ on_both!(
     bad_rows_are_found_by_halving,
     what_odata_cannot_say,
     a_quiet_run_costs_one_call,
-    attachments_that_are_not_taken_stay_here,
 );
 
 pub fn contacts(ids: &Ids, count: usize) -> Vec<Record> {
@@ -52,6 +52,78 @@ async fn bad_rows_are_found_by_halving(on: On) {
         }
     }
     assert_eq!(server.embedded.query(&Query::of("contact").select(&[])).await.unwrap().len(), 62);
+}
+
+/// The size follows what the server keeps up with: lost answers shrink nothing, those that come too late do, and only large
+/// messages are at fault.
+#[tokio::test(flavor = "multi_thread")]
+async fn batches_follow_the_server() {
+    let server = Server::new(On::Sqlite).await;
+    let client = server.client_with(|settings| settings.batch = 80);
+    let most = async || client.capabilities().await.unwrap().max_batch;
+    let write = async |mood: fn(usize) -> Mood, count: usize| {
+        client.metadata(&["contact"]).await.unwrap();
+        server.mood(mood(server.calls() + 1));
+        let answers = client.apply(alone(&contacts(&Ids::random(), count))).await;
+        assert!(answers.into_iter().all(|answer| answer.unwrap() == [Outcome::Created]));
+    };
+    write(Mood::LostOnce, 80).await;
+    assert_eq!(most().await, 80);
+    write(Mood::Late, 2).await;
+    assert_eq!(most().await, 80);
+    write(Mood::Late, 80).await;
+    assert_eq!(most().await, 40);
+    write(|_| Mood::Well, 40 * 20).await;
+    assert_eq!(most().await, 80);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn find_takes_one_batch() {
+    let server = Server::new(On::Sqlite).await;
+    let (client, rows) = (server.client(), contacts(&Ids::random(), 3));
+    client.apply(alone(&rows)).await;
+    let (tables, ids) =
+        (["contact", "account", "lead"], rows.iter().map(|row| row.at.id).collect::<Vec<_>>());
+    client.metadata(&tables).await.unwrap();
+    let before = (server.calls(), server.seen("POST $batch"));
+    assert_eq!(client.find(&tables, &ids).await.unwrap().len(), 3);
+    assert_eq!((server.calls(), server.seen("POST $batch")), (before.0 + 1, before.1 + 1));
+}
+
+/// The server keeps account of changes for some days; whoever comes later gets every row, and is told that it is every row.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_after_a_long_rest_begins_again() {
+    let server = Server::new(On::Sqlite).await;
+    for client in [Arc::new(server.client()) as Arc<dyn Crm>, Arc::new(server.soap())] {
+        let rows = contacts(&Ids::random(), 2);
+        client.apply(alone(&rows)).await;
+        let ask = |since| ChangesAsk { table: "contact".into(), columns: None, since, size: 100 };
+        let first = client.changes(&ask(None)).await.unwrap();
+        server.clock.advance(jiff::SignedDuration::from_hours(24 * 8));
+        client.apply(alone(&contacts(&Ids::random(), 1))).await;
+        let second = client.changes(&ask(Some(first.token))).await.unwrap();
+        assert_eq!((second.full, second.records.len()), (true, first.records.len() + 1));
+    }
+}
+
+/// No proxy answers from its cache.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_request_says_that_no_copy_will_do() {
+    let server = Server::new(On::Sqlite).await;
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let kept = Arc::clone(&seen);
+    server.gate(Arc::new(move |parts, _| {
+        kept.lock().unwrap().push(parts.headers.get("if-none-match").cloned());
+        None
+    }));
+    let client = server.client();
+    client.apply(alone(&contacts(&Ids::random(), 1))).await.remove(0).unwrap();
+    client.query(&Query::of("contact")).await.unwrap();
+    let seen = seen.lock().unwrap();
+    assert!(
+        seen.len() > 2 && seen.iter().all(|one| one.as_ref().is_some_and(|one| one == "null")),
+        "{seen:?}"
+    );
 }
 
 /// The version in URLs is found out, once; a server without any says what to do.
@@ -131,37 +203,4 @@ async fn a_quiet_run_costs_one_call(on: On) {
     let part = client.changes(&ask(since)).await.unwrap();
     assert_eq!((part.records.len(), part.more, part.full), (0, false, false));
     assert_eq!(server.calls() - before, 1);
-}
-
-/// One too large and one of a blocked kind stay; the mail is filed with the third, and says so.
-async fn attachments_that_are_not_taken_stay_here(on: On) {
-    let server = Server::new(on).await;
-    let (client, ids) = (server.client(), Ids::random());
-    let organization =
-        server.embedded.query(&Query::of("organization").select(&[])).await.unwrap()[0].at.clone();
-    let settings =
-        Record::new(organization).with("maxuploadfilesize", 100).with("blockedattachments", "exe;js");
-    server
-        .embedded
-        .apply(vec![ChangeSet { changes: vec![Change::Update(settings)] }])
-        .await
-        .remove(0)
-        .unwrap();
-    let email = Record::new(RecordRef::new("email", ids.next()))
-        .with("subject", "Files")
-        .with("directioncode", false);
-    let file = |name: &str, size: usize| {
-        let row = Record::new(RecordRef::new("activitymimeattachment", ids.next())).with("filename", name);
-        let row = row.with("objectid", email.at.clone()).with("objecttypecode", "email");
-        row.with("body", Content::Bytes(vec![b'x'; size].into()))
-    };
-    let rows = [email.clone(), file("large.pdf", 101), file("run.EXE", 5), file("small.pdf", 100)];
-    let set = ChangeSet { changes: rows.map(Change::Create).into() };
-    let outcomes = client.apply(vec![set]).await.remove(0).unwrap();
-    assert_eq!(outcomes, [Outcome::Created, Outcome::Unchanged, Outcome::Unchanged, Outcome::Created]);
-    let files =
-        server.embedded.query(&Query::of("activitymimeattachment").select(&["filename"])).await.unwrap();
-    assert_eq!(files.iter().filter_map(|row| row.text("filename")).collect::<Vec<_>>(), ["small.pdf"]);
-    let mails = server.embedded.query(&Query::of("email").select(&["notifications"])).await.unwrap();
-    assert_eq!(mails[0].int("notifications"), Some(1));
 }

@@ -39,7 +39,6 @@ async fn the_suite_of_version_8(on: On) {
     suite(on, Mood::Only("8.2")).await;
 }
 
-/// What the suite wants refused is refused before anything is sent, so even its sets that fail leave nothing behind.
 async fn the_suite_without_batches(on: On) {
     suite(on, Mood::NoBatch).await;
 }

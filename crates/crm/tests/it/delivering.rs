@@ -158,6 +158,23 @@ async fn what_stays_behind_is_told() {
     }
 }
 
+/// The organisation refuses what it took before: the mail goes without it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_stays_behind() {
+    let server = Server::new(On::Sqlite).await;
+    desk(&server).await;
+    let clients = [Arc::new(server.client()) as Arc<dyn Crm>, Arc::new(server.soap())];
+    for (number, client) in (1..).zip(clients) {
+        client.metadata(&["email", "activitymimeattachment", "organization"]).await.unwrap();
+        server.mood(Mood::Blocks("a.txt"));
+        let answer = client.deliver(vec![mail(number, DESK)], false).await.remove(0).unwrap();
+        let Delivery::Delivered(delivered) = answer else { panic!("it was refused") };
+        assert!(delivered.shortened && delivered.new);
+    }
+    let files = Query::of("activitymimeattachment");
+    assert_eq!(server.embedded.query(&files).await.unwrap().len(), 0);
+}
+
 /// A server that does not know the message asks for the other setting.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_without_the_message_says_what_to_set() {

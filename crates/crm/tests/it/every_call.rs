@@ -2,18 +2,18 @@
 //! that is stopped at any point goes on where it was.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use futures_util::future::join_all;
 use postroom_core::query::Comparison;
 use postroom_core::{
     Change, ChangeSet, ChangesAsk, Content, Crm, Fault, Filter, Ids, Outcome, Query, Record, RecordRef,
-    Verdict,
+    Value, Verdict,
 };
-use postroom_crm::webapi::WebApi;
+use postroom_embedded::soap::Generation;
 use uuid::Uuid;
 
-use crate::road::{Road, Wrong};
+use crate::road::{Road, Wire, Wrong};
 use crate::server::{Mood, On, Server};
 
 /// Calls that a story has at most.
@@ -24,11 +24,26 @@ const LANES: usize = 6;
 const ROUNDS: usize = 12;
 
 /// Sets of every kind, known by a mark: new rows alone, two rows that go together, a row that is changed, one that goes, a
-/// mail with a party and an attachment.
+/// mail with a party and an attachment, and one that answers it.
 fn story(ids: &Ids, mark: &str, known: &[Record]) -> Vec<ChangeSet> {
     let contact = |name: &str| {
         Record::new(RecordRef::new("contact", ids.next())).with("firstname", name).with("lastname", mark)
     };
+    let first = mail(ids, mark);
+    let mut answer = mail(ids, mark);
+    answer[0].columns.push(("parentactivityid".into(), Value::Lookup(first[0].at.clone())));
+    let mut sets: Vec<Vec<Change>> =
+        (0..7).map(|number| vec![Change::Create(contact(&format!("Alone {number}")))]).collect();
+    sets.push(vec![Change::Create(contact("One")), Change::CreateNew(contact("Two"))]);
+    sets.push(vec![Change::Update(Record::new(known[0].at.clone()).with("jobtitle", mark))]);
+    sets.push(vec![Change::Upsert(contact("Upsert"))]);
+    sets.push(vec![Change::Delete(known[1].at.clone())]);
+    sets.extend([first, answer].map(|rows| rows.map(Change::Create).into()));
+    sets.into_iter().map(|changes| ChangeSet { changes }).collect()
+}
+
+/// A received mail with its sender and an attachment.
+fn mail(ids: &Ids, mark: &str) -> [Record; 3] {
     let email = Record::new(RecordRef::new("email", ids.next())).with("subject", mark);
     let email = email.with("directioncode", false).with("statecode", 1).with("statuscode", 4);
     let party = Record::new(RecordRef::new("activityparty", ids.next()));
@@ -37,14 +52,7 @@ fn story(ids: &Ids, mark: &str, known: &[Record]) -> Vec<ChangeSet> {
     let file = Record::new(RecordRef::new("activitymimeattachment", ids.next()));
     let file = file.with("objectid", email.at.clone()).with("objecttypecode", "email");
     let file = file.with("filename", mark).with("body", Content::Bytes("hello".into()));
-    let mut sets: Vec<Vec<Change>> =
-        (0..7).map(|number| vec![Change::Create(contact(&format!("Alone {number}")))]).collect();
-    sets.push(vec![Change::Create(contact("One")), Change::CreateNew(contact("Two"))]);
-    sets.push(vec![Change::Update(Record::new(known[0].at.clone()).with("jobtitle", mark))]);
-    sets.push(vec![Change::Upsert(contact("Upsert"))]);
-    sets.push(vec![Change::Delete(known[1].at.clone())]);
-    sets.push([email, party, file].map(Change::Create).into());
-    sets.into_iter().map(|changes| ChangeSet { changes }).collect()
+    [email, party, file]
 }
 
 async fn known(server: &Server, ids: &Ids) -> Vec<Record> {
@@ -56,9 +64,9 @@ async fn known(server: &Server, ids: &Ids) -> Vec<Record> {
 }
 
 /// Tells the story while its first, second, … call goes wrong, until it has no more calls.
-async fn told_once(on: On, wrong: Wrong) {
+async fn told_once(on: On, wire: Wire, wrong: Wrong) {
     let (server, ids) = (Server::new(on).await, Ids::random());
-    let road = async || Road::to(&server).await;
+    let road = async || Road::to(&server, wire).await;
     side_by_side("story", 5, road, async |road, nth| told(&server, road, &ids, nth, wrong).await).await;
 }
 
@@ -84,7 +92,7 @@ async fn told(server: &Server, road: &Road, ids: &Ids, nth: usize, wrong: Wrong)
 
 /// Tries the first, the second, … call, [`LANES`] of them at a time, each lane with an `own` of its own, until one says that
 /// there is none: some ways to go wrong are waited for, and the waits need not stand in a row.
-pub async fn side_by_side<T>(
+async fn side_by_side<T>(
     what: &str,
     least: usize,
     make: impl AsyncFn() -> T,
@@ -127,10 +135,10 @@ async fn everything_is_there_once(server: &Server, nth: usize, mark: &str, known
     assert_eq!(count("contact", Filter::eq("jobtitle", mark)).await, 1, "call {nth}");
     assert_eq!(count("contact", Filter::eq("contactid", known[1].at.id)).await, 0, "call {nth}");
     let mails = Filter::All(vec![Filter::eq("subject", mark), Filter::eq("statuscode", 4)]);
-    assert_eq!(count("email", mails).await, 1, "call {nth}");
+    assert_eq!(count("email", mails).await, 2, "call {nth}");
     let of_mark = Filter::Compare("addressused".into(), Comparison::StartsWith, mark.into());
-    assert_eq!(count("activityparty", of_mark).await, 1, "call {nth}");
-    assert_eq!(count("activitymimeattachment", Filter::eq("filename", mark)).await, 1, "call {nth}");
+    assert_eq!(count("activityparty", of_mark).await, 2, "call {nth}");
+    assert_eq!(count("activitymimeattachment", Filter::eq("filename", mark)).await, 2, "call {nth}");
 }
 
 /// A run in parts; a part that failed is asked for again by a new process, with the same token. `stops` is a run whose process
@@ -138,7 +146,7 @@ async fn everything_is_there_once(server: &Server, nth: usize, mark: &str, known
 struct Runner<'a> {
     server: &'a Server,
     road: &'a Road,
-    client: WebApi,
+    client: Arc<dyn Crm>,
     stops: bool,
     brought: BTreeMap<Uuid, usize>,
     gone: Vec<Uuid>,
@@ -152,7 +160,7 @@ impl Runner<'_> {
 
     async fn again<T>(&mut self, mut ask: impl AsyncFnMut(&dyn Crm) -> Result<T, Fault>) -> T {
         for _ in 0..ROUNDS {
-            let answer = ask(&self.client).await;
+            let answer = ask(&*self.client).await;
             if answer.is_err() || self.stops {
                 self.client = self.road.client(self.server);
             }
@@ -207,9 +215,9 @@ async fn written(server: &Server, changes: Vec<Change>) -> Vec<Outcome> {
 
 /// Pages and changes, with and without change tracking, while the nth call goes wrong. The first time the process ends after
 /// each part besides.
-async fn goes_on(on: On, mood: Mood, wrong: Wrong) {
-    side_by_side("runs", 8, async || Lane::new(on, mood).await, async |lane, nth| lane.run(nth, wrong).await)
-        .await;
+async fn goes_on(on: On, wire: Wire, mood: Mood, wrong: Wrong) {
+    let lane = async || Lane::new(on, wire, mood).await;
+    side_by_side("runs", 8, lane, async |lane, nth| lane.run(nth, wrong).await).await;
 }
 
 /// A server with rows of which the runs bring all.
@@ -217,16 +225,18 @@ struct Lane {
     server: Server,
     road: Road,
     ids: Ids,
-    mood: Mood,
+    /// The server keeps account of changes, and tells what went.
+    tracks: bool,
     rows: Mutex<Vec<Record>>,
 }
 
 impl Lane {
-    async fn new(on: On, mood: Mood) -> Lane {
+    async fn new(on: On, wire: Wire, mood: Mood) -> Lane {
         let (server, ids) = (Server::new(on).await, Ids::random());
         server.mood(mood);
-        let road = Road::to(&server).await;
-        let lane = Lane { server, road, ids, mood, rows: Mutex::default() };
+        let road = Road::to(&server, wire).await;
+        let tracks = wire.tracks() && mood != Mood::NoTracking;
+        let lane = Lane { server, road, ids, tracks, rows: Mutex::default() };
         let rows: Vec<Record> = (0..23).map(|number| lane.row(number)).collect();
         written(&lane.server, rows.iter().cloned().map(Change::Create).collect()).await;
         *lane.rows.lock().unwrap() = rows;
@@ -265,11 +275,7 @@ impl Lane {
             missed.is_empty() && second.brought.contains_key(&kept.id),
             "call {nth} of a second run: {missed:?}"
         );
-        assert!(
-            self.mood == Mood::NoTracking || second.gone == [gone.at.id],
-            "call {nth}: {:?} went",
-            second.gone
-        );
+        assert!(!self.tracks || second.gone == [gone.at.id], "call {nth}: {:?} went", second.gone);
         let more = self.row(nth);
         let mut changes: Vec<Change> = new.into_iter().map(|row| Change::Delete(row.at)).collect();
         changes.push(Change::Create(more.clone()));
@@ -280,31 +286,54 @@ impl Lane {
     }
 }
 
-/// One test for each way in which a call goes wrong.
+async fn run_once(on: On, wire: Wire, wrong: Wrong) {
+    goes_on(on, wire, Mood::Well, wrong).await;
+}
+
+/// One test for each way in which a call goes wrong, over each wire.
 macro_rules! each {
-    ($($name:ident => $wrong:expr),+ $(,)?) => {
-        mod story {
+    ($($what:ident by $tell:ident { $($wire:ident: $spoken:expr),+ $(,)? })+ => $ways:tt) => {
+        $(mod $what {
             use super::*;
-            $(#[tokio::test(flavor = "multi_thread")] async fn $name() { told_once(On::Sqlite, $wrong).await })+
-        }
-        mod run {
-            use super::*;
-            $(#[tokio::test(flavor = "multi_thread")] async fn $name() { goes_on(On::Sqlite, Mood::Well, $wrong).await })+
-        }
+            $(mod $wire {
+                use super::*;
+                each!(@tests $tell, $spoken, $ways);
+            })+
+        })+
+        each!(@tried $ways);
+    };
+    (@tests $tell:ident, $spoken:expr, { $($name:ident => $wrong:expr),+ $(,)? }) => {
+        $(#[tokio::test(flavor = "multi_thread")] async fn $name() { $tell(On::Sqlite, $spoken, $wrong).await })+
+    };
+    (@tried { $($name:ident => $wrong:expr),+ $(,)? }) => {
         const TRIED: &[Wrong] = &[$($wrong),+];
     };
 }
 each! {
-    limited_and_told_when => Wrong::Limited(Some("0")),
-    limited => Wrong::Limited(None),
-    away_and_told_when => Wrong::Away(Some("0")),
-    away => Wrong::Away(None),
-    late_after_the_commit => Wrong::Late,
-    lost_answers => Wrong::Lost,
-    broken_answers => Wrong::Broken,
-    cut_answers => Wrong::Cut,
-    deaf => Wrong::Deaf,
-    mute => Wrong::Mute,
+    story by told_once {
+        web_api: Wire::WebApi,
+        crm_2011: Wire::Soap(Generation::Crm2011),
+        crm_2011_rollup_12: Wire::Soap(Generation::Crm2011Ur12),
+        dataverse: Wire::Soap(Generation::Dataverse),
+    }
+    // The one between is read like the first.
+    run by run_once {
+        web_api: Wire::WebApi,
+        crm_2011: Wire::Soap(Generation::Crm2011),
+        dataverse: Wire::Soap(Generation::Dataverse),
+    }
+    => {
+        limited_and_told_when => Wrong::Limited(Some("0")),
+        limited => Wrong::Limited(None),
+        away_and_told_when => Wrong::Away(Some("0")),
+        away => Wrong::Away(None),
+        late_after_the_commit => Wrong::Late,
+        lost_answers => Wrong::Lost,
+        broken_answers => Wrong::Broken,
+        cut_answers => Wrong::Cut,
+        deaf => Wrong::Deaf,
+        mute => Wrong::Mute,
+    }
 }
 
 #[test]
@@ -314,17 +343,17 @@ fn every_way_is_tried() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lost_answers_on_postgres() {
-    told_once(On::Postgres, Wrong::Lost).await;
+    told_once(On::Postgres, Wire::WebApi, Wrong::Lost).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn cut_answers_on_postgres() {
-    told_once(On::Postgres, Wrong::Cut).await;
-    goes_on(On::Postgres, Mood::Well, Wrong::Cut).await;
+    told_once(On::Postgres, Wire::WebApi, Wrong::Cut).await;
+    goes_on(On::Postgres, Wire::WebApi, Mood::Well, Wrong::Cut).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn runs_without_tracking() {
-    goes_on(On::Sqlite, Mood::NoTracking, Wrong::Broken).await;
-    goes_on(On::Sqlite, Mood::NoTracking, Wrong::Cut).await;
+    goes_on(On::Sqlite, Wire::WebApi, Mood::NoTracking, Wrong::Broken).await;
+    goes_on(On::Sqlite, Wire::WebApi, Mood::NoTracking, Wrong::Cut).await;
 }

@@ -35,7 +35,7 @@ fn story(ids: &Ids, known: &[Record]) -> Vec<ChangeSet> {
 }
 
 /// The second mail as an answer to the first.
-pub fn answer(first: &[Change], mut second: Vec<Change>) -> Vec<Change> {
+fn answer(first: &[Change], mut second: Vec<Change>) -> Vec<Change> {
     if let [Change::Create(parent), ..] = first
         && let [Change::Create(email), ..] = second.as_mut_slice()
     {
@@ -44,7 +44,7 @@ pub fn answer(first: &[Change], mut second: Vec<Change>) -> Vec<Change> {
     second
 }
 
-pub fn mail(ids: &Ids, number: u32) -> Vec<Change> {
+fn mail(ids: &Ids, number: u32) -> Vec<Change> {
     let email = Record::new(RecordRef::new("email", ids.next())).with("subject", format!("Mail {number}"));
     let party = Record::new(RecordRef::new("activityparty", ids.next()));
     let party = party.with("activityid", email.at.clone()).with("participationtypemask", 1);
@@ -57,7 +57,7 @@ pub fn mail(ids: &Ids, number: u32) -> Vec<Change> {
 }
 
 /// Contacts that are there before the story begins.
-pub async fn known(server: &Server, ids: &Ids) -> Vec<Record> {
+async fn known(server: &Server, ids: &Ids) -> Vec<Record> {
     let known: Vec<Record> = (0..3)
         .map(|_| Record::new(RecordRef::new("contact", ids.next())).with("lastname", "Known"))
         .collect();
@@ -67,12 +67,12 @@ pub async fn known(server: &Server, ids: &Ids) -> Vec<Record> {
 }
 
 /// Reads the definitions while all is well: only writes are told with trouble.
-pub async fn introduce(client: &dyn Crm) {
+async fn introduce(client: &dyn Crm) {
     client.metadata(&["contact", "email", "activityparty", "activitymimeattachment"]).await.unwrap();
 }
 
 /// Tells these sets while something goes wrong, again and again until all are told.
-pub async fn tell(server: &Server, client: &dyn Crm, mood: Mood, sets: &[ChangeSet]) {
+async fn tell(server: &Server, client: &dyn Crm, mood: Mood, sets: &[ChangeSet]) {
     server.mood(mood);
     let mut left = sets.to_vec();
     for _ in 0..12 {

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helper functions too")]
 
+mod attachments;
 mod calls;
 mod conformance;
 mod delivering;

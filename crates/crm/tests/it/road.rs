@@ -1,4 +1,4 @@
-//! The road between the Web API make and its server: an HTTP proxy on loopback on which one chosen call goes wrong.
+//! The road between a make and its server: an HTTP proxy on loopback on which one chosen call goes wrong.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -9,14 +9,32 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use postroom_crm::webapi::{Settings, WebApi};
+use postroom_core::{Crm, Secret};
+use postroom_crm::sign_in::Bearer;
+use postroom_crm::webapi::Settings;
+use postroom_crm::webapi::auth::Fixed;
+use postroom_embedded::soap::{Generation, Settings as SoapSettings};
 
-use crate::server::{self, Server};
+use crate::server::{self, PROTECTION, Server};
+
+/// What is spoken on a road.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wire {
+    WebApi,
+    Soap(Generation),
+}
+
+impl Wire {
+    /// Whether a server of this wire keeps account of changes.
+    pub fn tracks(self) -> bool {
+        matches!(self, Wire::WebApi | Wire::Soap(Generation::Dataverse))
+    }
+}
 
 /// How a call goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wrong {
-    /// 429 with this `Retry-After`; nothing is done.
+    /// Too much at once, with this wait in seconds: one limit of the three after the other; nothing is done.
     Limited(Option<&'static str>),
     /// 503 with this `Retry-After`; nothing is done.
     Away(Option<&'static str>),
@@ -51,6 +69,7 @@ impl Wrong {
 
 pub struct Road {
     pub url: String,
+    wire: Wire,
     way: Arc<Way>,
 }
 
@@ -65,7 +84,10 @@ struct Way {
 }
 
 impl Road {
-    pub async fn to(server: &Server) -> Road {
+    pub async fn to(server: &Server, wire: Wire) -> Road {
+        if let Wire::Soap(generation) = wire {
+            server.be(SoapSettings { generation, ..SoapSettings::default() });
+        }
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let way = Arc::new(Way {
@@ -77,7 +99,7 @@ impl Road {
         });
         let app = Router::new().fallback(pass).with_state(Arc::clone(&way));
         tokio::spawn(async move { axum::serve(listener, app).await });
-        Road { url, way }
+        Road { url, wire, way }
     }
 
     /// The nth call from now goes wrong.
@@ -94,13 +116,22 @@ impl Road {
 
     /// A new client, as a new process has it, that comes by this road. It waits long where nothing is silent, so that a busy
     /// machine breaks nothing else than what is broken on purpose.
-    pub fn client(&self, server: &Server) -> WebApi {
+    pub fn client(&self, server: &Server) -> Arc<dyn Crm> {
         let silent = matches!(*self.way.wrong.lock().unwrap(), Some(Wrong::Deaf | Wrong::Mute));
-        server.client_with(|settings| {
-            *settings = Settings::new(&self.url).unwrap();
-            settings.timeout = Duration::from_secs(if silent { 2 } else { 60 });
-            settings.batch = 4;
-        })
+        let timeout = Duration::from_secs(if silent { 2 } else { 60 });
+        match self.wire {
+            Wire::WebApi => Arc::new(server.client_with(|settings| {
+                *settings = Settings::new(&self.url).unwrap();
+                (settings.timeout, settings.batch) = (timeout, 4);
+            })),
+            Wire::Soap(_) => {
+                let token = Arc::new(Fixed(Secret::new("letmein")));
+                let transport = Arc::new(Bearer::new(self.way.http.clone(), token));
+                Arc::new(server.soap_at(&self.url, transport, |settings| {
+                    (settings.timeout, settings.batch) = (timeout, 4);
+                }))
+            }
+        }
     }
 }
 
@@ -111,7 +142,7 @@ async fn pass(State(way): State<Arc<Way>>, request: Request) -> Response {
         trap.take_if(|(at, _)| *at == call).map(|(_, wrong)| wrong)
     };
     match wrong {
-        Some(Wrong::Limited(wait)) => return refused(StatusCode::TOO_MANY_REQUESTS, "0x80072322", wait),
+        Some(Wrong::Limited(wait)) => return limited(request.uri().path(), PROTECTION[call % 3], wait),
         Some(Wrong::Away(wait)) => return refused(StatusCode::SERVICE_UNAVAILABLE, "", wait),
         Some(Wrong::Deaf) => return std::future::pending().await,
         _ => {}
@@ -144,6 +175,14 @@ fn broken(response: axum::http::response::Builder, part: Bytes, promised: usize)
     let parts = [Ok(part), Err(std::io::Error::other("cut"))];
     let body = Body::from_stream(futures_util::stream::iter(parts));
     response.header("content-length", promised).body(body).unwrap()
+}
+
+/// One of the limits, as either wire says it.
+fn limited(path: &str, code: u32, wait: Option<&str>) -> Response {
+    match path.starts_with("/XRMServices/") {
+        true => server::limited(code, wait.map(|wait| wait.parse().unwrap())),
+        false => refused(StatusCode::TOO_MANY_REQUESTS, &format!("{code:#x}"), wait),
+    }
 }
 
 fn refused(status: StatusCode, code: &str, wait: Option<&str>) -> Response {

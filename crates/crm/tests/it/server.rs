@@ -45,8 +45,14 @@ pub enum Mood {
     NoTracking,
     /// Neither `CheckIncomingEmail` nor `DeliverIncomingEmail`.
     NoDelivery,
-    /// Only this version of the Web API is there; before 9 without messages of many rows.
+    /// Only this version of the Web API is there; before 9 without messages of many rows, and without codes in its refusals.
     Only(&'static str),
+    /// The organisation's settings may not be read.
+    NoOrganization,
+    /// A message that holds this text is refused for an attachment of a blocked kind.
+    Blocks(&'static str),
+    /// Every nth call is done, and the gateway before the server waited too long.
+    Late(usize),
     /// Every nth call: 429 with a short wait.
     Limits(usize),
     /// Every nth call: 503 before anything is done.
@@ -57,28 +63,16 @@ pub enum Mood {
     Cut(usize),
     /// Every nth call is never answered.
     Silent(usize),
-    /// Only the nth call, in one of the ways above.
-    Once(usize, Harm),
-}
-
-/// What may happen to one call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Harm {
-    Limit,
-    Away,
-    Lost,
-    Cut,
+    /// Only the nth call is done, and its answer thrown away.
+    LostOnce(usize),
 }
 
 impl Mood {
     /// What it means for this call.
     fn now(self, call: usize) -> Mood {
         match self {
-            Mood::Once(nth, _) if nth != call => Mood::Well,
-            Mood::Once(_, Harm::Limit) => Mood::Limits(1),
-            Mood::Once(_, Harm::Away) => Mood::Away(1),
-            Mood::Once(_, Harm::Lost) => Mood::Lost(1),
-            Mood::Once(_, Harm::Cut) => Mood::Cut(1),
+            Mood::LostOnce(nth) if nth == call => Mood::Lost(1),
+            Mood::LostOnce(_) => Mood::Well,
             other => other,
         }
     }
@@ -322,14 +316,27 @@ async fn answer(State(here): State<Arc<Here>>, request: Request) -> Response {
                 "Entity isn't enabled for change tracking",
             );
         }
-        Mood::Limits(nth) if hit(nth) && in_soap => return limited(call),
+        Mood::Limits(nth) if hit(nth) && in_soap => return limited(PROTECTION[call % 3], Some(0)),
         Mood::Only(version) if !url.starts_with(&format!("/api/data/v{version}/")) => return unknown("api"),
         Mood::Only(version) if version < "9" && url.contains("Multiple") => {
             return unknown("Microsoft.Dynamics.CRM.CreateMultiple");
         }
+        Mood::NoOrganization
+            if url.contains("/organizations?") || in_soap && holds(&body, ">organization<") =>
+        {
+            let text = "Principal user is missing prvReadOrganization privilege";
+            return denied(in_soap, StatusCode::FORBIDDEN, 0x8004_0220, text);
+        }
+        Mood::Blocks(name) if holds(&body, name) => {
+            let text = "The attachment is either not a valid type or is too large. It cannot be uploaded or downloaded.";
+            return denied(in_soap, StatusCode::BAD_REQUEST, 0x8004_3e09, text);
+        }
         Mood::Limits(nth) if hit(nth) => {
-            let mut response =
-                refused(StatusCode::TOO_MANY_REQUESTS, "0x80072322", "Number of requests exceeded");
+            let mut response = refused(
+                StatusCode::TOO_MANY_REQUESTS,
+                &format!("{:#x}", PROTECTION[call % 3]),
+                "Number of requests exceeded",
+            );
             response.headers_mut().insert("retry-after", "0".parse().unwrap());
             return response;
         }
@@ -343,7 +350,10 @@ async fn answer(State(here): State<Arc<Here>>, request: Request) -> Response {
         headers: parts.headers,
         body,
     });
-    let reply = reply.await;
+    let mut reply = reply.await;
+    if matches!(mood, Mood::Only(version) if version < "9") {
+        reply.body = without_codes(&reply.body);
+    }
     let mut response = Response::builder().status(reply.status);
     *response.headers_mut().unwrap() = reply.headers;
     match mood {
@@ -351,6 +361,9 @@ async fn answer(State(here): State<Arc<Here>>, request: Request) -> Response {
         Mood::Cut(nth) if hit(nth) => {
             let half = reply.body[..reply.body.len() / 2].to_vec();
             broken(response, half, reply.body.len() + 100)
+        }
+        Mood::Late(nth) if hit(nth) => {
+            refused(StatusCode::GATEWAY_TIMEOUT, "", "the gateway waited too long")
         }
         Mood::Silent(nth) if hit(nth) => {
             std::future::pending::<()>().await;
@@ -374,19 +387,47 @@ pub fn what(method: &axum::http::Method, url: &str, body: &[u8]) -> String {
     format!("{method} {}", path.split(['/', '?', '(']).next().unwrap_or_default())
 }
 
-/// One of the three limits, in SOAP.
-fn limited(call: usize) -> Response {
-    let code = [-2_147_015_902, -2_147_015_903, -2_147_015_898][call % 3];
-    let fault = fault::Fault {
-        retry_after: Some(jiff::SignedDuration::ZERO),
-        ..fault::Fault::new(code, "Number of requests exceeded")
-    };
-    let envelope = Envelope::fault(Version::V11, Headers::default(), &fault, Generation::Dataverse);
+/// The limits of service protection: requests, execution time, concurrency.
+pub const PROTECTION: [u32; 3] = [0x8007_2322, 0x8007_2321, 0x8007_2326];
+
+/// One of them, in SOAP, with this wait in seconds.
+pub fn limited(code: u32, wait: Option<i64>) -> Response {
+    let retry_after = wait.map(jiff::SignedDuration::from_secs);
+    faulted(&fault::Fault {
+        retry_after,
+        ..fault::Fault::new(code.cast_signed(), "Number of requests exceeded")
+    })
+}
+
+fn faulted(fault: &fault::Fault) -> Response {
+    let envelope = Envelope::fault(Version::V11, Headers::default(), fault, Generation::Dataverse);
     Response::builder()
         .status(StatusCode::INTERNAL_SERVER_ERROR)
         .header("content-type", "text/xml; charset=utf-8")
         .body(Body::from(envelope.write()))
         .unwrap()
+}
+
+/// Refusals as servers of 2016 write them.
+fn without_codes(body: &Bytes) -> Bytes {
+    let mark = "\"code\":\"0x";
+    let Ok(text) = std::str::from_utf8(body) else { return body.clone() };
+    let mut parts = text.split(mark);
+    let mut said = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (_, rest) = part.split_once('"').unwrap();
+        said.push_str("\"code\":\"\",\"innererror\":{\"message\":\"\",\"type\":\"Microsoft.Crm.CrmException\",\"stacktrace\":\"\"}");
+        said.push_str(rest);
+    }
+    said.into()
+}
+
+/// A refusal over either wire.
+fn denied(in_soap: bool, status: StatusCode, code: u32, text: &str) -> Response {
+    match in_soap {
+        true => faulted(&fault::Fault::new(code.cast_signed(), text)),
+        false => refused(status, &format!("{code:#x}"), text),
+    }
 }
 
 /// Promises more than comes: the connection breaks.

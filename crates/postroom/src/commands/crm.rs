@@ -2,7 +2,7 @@
 
 use postroom_core::metadata::PrivilegeKind::{Append, AppendTo, Assign, Create, Read, Write};
 use postroom_core::{address, metadata::PrivilegeKind};
-use postroom_crm::probe::{self, Mailboxes, Need, Probe, State};
+use postroom_crm::probe::{self, Mailboxes, Need, Probe, Right, State};
 
 use super::trial::Step;
 use crate::app::App;
@@ -17,6 +17,7 @@ pub async fn steps(app: &App, elsewhere: &Elsewhere) -> Vec<Step> {
         org_url: &elsewhere.org_url,
         share: share(&app.config.crm),
         needs: needs(&app.config),
+        rights: rights(&app.config),
         mailboxes: mailboxes(&app.config),
         now: app.clock.now(),
     };
@@ -53,6 +54,11 @@ fn needs(config: &Config) -> Vec<Need> {
         Need::new("systemuser", &[Read]),
         Need::new("queue", &[Read, AppendTo]),
         Need::new("queueitem", &[Create, Read, Append]),
+        Need {
+            optional: Some("attachments that the CRM does not take are found out by trying"),
+            ..Need::new("organization", &[Read])
+        },
+        Need { optional: Some("who else reads the same mail is not seen"), ..Need::new("mailbox", &[Read]) },
     ];
     for table in ["contact", "lead", "account"] {
         let optional = (table == "lead").then_some("no sender is found among leads");
@@ -77,6 +83,13 @@ fn needs(config: &Config) -> Vec<Need> {
         }
     }
     all
+}
+
+/// Privileges over no table.
+fn rights(config: &Config) -> Vec<Right> {
+    let act =
+        Right { name: "prvActOnBehalfOfAnotherUser", without: "nothing is sent or listed in a user's name" };
+    if config.marketing.accounts.is_empty() { Vec::new() } else { vec![act] }
 }
 
 /// Adds to what a table is needed for; what is named in the configuration is not optional.

@@ -109,7 +109,7 @@ section! {
         pub token: Option<SecretRef> = optional(), "{ file = \"/etc/postroom/secrets/crm-token\" }";
         /// Certificates of a private authority, PEM, believed besides those of the system.
         pub ca_file: Option<PathBuf> = optional(), "\"/etc/postroom/crm/ca.pem\"";
-        /// The SHA-256 of the only certificate that is believed.
+        /// The SHA-256 of the only certificate that is believed at the host of `org_url`.
         pub tls_pin: Option<Fingerprint> = optional(), "\"03D66DD08835C1CA3F128CCEACD1F31AC94163096B20F445AE84285BC0832D72\"";
         /// An HTTP proxy on the way to the CRM and its identity provider.
         pub proxy: Option<HttpUrl> = optional(), "\"http://proxy.example.org:3128\"";

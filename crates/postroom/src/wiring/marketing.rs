@@ -107,6 +107,7 @@ async fn connection(account: &ServiceAccount) -> Result<Connection, CliError> {
         proxy: account.proxy.as_ref().map(|url| Proxy { url: url.to_string(), user }),
         ca_file: account.ca_file.clone(),
         pins: pin(account.tls_pin.as_ref())?.into_iter().collect(),
+        pinned_host: None,
         timeout: account.timeout.get(),
     })
 }

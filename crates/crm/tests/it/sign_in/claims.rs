@@ -55,6 +55,19 @@ async fn calls_are_signed_and_the_token_is_renewed_before_it_ends() {
 }
 
 #[tokio::test]
+async fn a_token_that_holds_is_better_than_none() {
+    let clock = clock();
+    let identity = provider(&clock, Vec::new());
+    let claims = claims(&identity, &clock, PASSWORD, &service());
+    claims.header().await.unwrap();
+    identity.trouble(Some(Trouble::Failing(503)));
+    clock.advance(SignedDuration::from_mins(55));
+    assert_eq!(signer(&identity, &claims).await.as_deref(), Some(USER));
+    clock.advance(SignedDuration::from_mins(6));
+    assert!(matches!(claims.header().await.unwrap_err().verdict, Verdict::Retry { .. }));
+}
+
+#[tokio::test]
 async fn refusals_are_held() {
     let clock = clock();
     let identity = provider(&clock, Vec::new());

@@ -126,6 +126,26 @@ async fn a_pin_is_believed_alone() {
     assert!(fault.message.contains(&Fingerprint::of(&ours.certificate).to_string()), "{fault}");
 }
 
+/// The pin is the CRM's; an identity provider elsewhere is believed as if there were none.
+#[tokio::test]
+async fn a_pin_holds_at_its_host() {
+    let (ours, other, folder) = (ca(), ca(), tempfile::tempdir().unwrap());
+    let connection = Connection {
+        pins: vec![Fingerprint::of(&ours.certificate)],
+        pinned_host: Some("127.0.0.1".into()),
+        ca_file: Some(write(folder.path(), "ca.pem", &other.pem)),
+        ..Connection::default()
+    };
+    let (crm, provider) = (tls(&ours, &open().await).await, tls(&other, &open().await).await);
+    let named = |url: &str| url.replace("127.0.0.1", "localhost");
+    let client = by(&connection);
+    assert_eq!(text(&get(&client, &crm).await.unwrap()), "hello");
+    assert_eq!(text(&get(&client, &named(&provider)).await.unwrap()), "hello");
+    for url in [provider.clone(), named(&crm)] {
+        assert_eq!(get(&client, &url).await.unwrap_err().code, Code::CRM_TLS, "{url}");
+    }
+}
+
 #[tokio::test]
 async fn through_a_proxy() {
     let (ca, folder) = (ca(), tempfile::tempdir().unwrap());

@@ -21,7 +21,6 @@ on_sqlite!(
     crm_2015,
     crm_2015_update_1,
     crm_2016,
-    without_alternate_keys,
     without_upsert,
     without_change_tracking,
     without_execute_multiple,
@@ -71,10 +70,6 @@ async fn crm_2016(on: On) {
 
 async fn dataverse(on: On) {
     generation(on, Generation::Dataverse).await;
-}
-
-async fn without_alternate_keys(on: On) {
-    without(on, &[Ability::AlternateKeys]).await;
 }
 
 async fn without_upsert(on: On) {

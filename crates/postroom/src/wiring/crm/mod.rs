@@ -144,6 +144,10 @@ fn wrong_address(error: ConfigError) -> CliError {
     CliError::new(Code::CONFIG_INVALID, error.to_string())
 }
 
+fn host(url: &str) -> Option<String> {
+    url.parse::<http::Uri>().ok()?.host().map(str::to_owned)
+}
+
 /// Per cent of the service protection's budget that is ours.
 pub fn share(crm: &config::Crm) -> u32 {
     100_u32.saturating_sub(crm.leave_to_others)
@@ -159,6 +163,8 @@ async fn connection(crm: &config::Crm) -> Result<Connection, CliError> {
         proxy,
         ca_file: crm.ca_file.clone(),
         pins: pin(crm.tls_pin.as_ref())?.into_iter().collect(),
+        // An identity provider has a certificate of its own.
+        pinned_host: host(address(crm)),
         timeout: crm.timeout.get(),
     })
 }
@@ -170,5 +176,18 @@ struct Kept(Store);
 impl Bodies for Kept {
     async fn read(&self, content: &Content) -> Result<Bytes, Fault> {
         read_content(&self.0, content).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::host;
+
+    /// The pin is of this host's certificate.
+    #[test]
+    fn hosts_of_addresses() {
+        assert_eq!(host("https://crm.x.example:5555/Contoso").as_deref(), Some("crm.x.example"));
+        assert_eq!(host("https://127.0.0.1").as_deref(), Some("127.0.0.1"));
+        assert_eq!(host(""), None);
     }
 }

@@ -21,7 +21,7 @@ pub const LIST: &str = "00000000-0000-0000-0000-000000001157";
 pub fn drafted(world: &Dotdigital) -> i64 {
     let mut settings = Settings::new(&world.url(Region::R1)).expect("an address");
     settings.timeout = Duration::from_secs(20);
-    let connection = Connection { proxy: None, ca_file: None, pins: Vec::new(), timeout: settings.timeout };
+    let connection = Connection { timeout: settings.timeout, ..Connection::default() };
     let http = connection.client().expect("a client");
     let user = "apiuser-demo@apiconnector.com".to_owned();
     let credentials = Credentials { user, password: Secret::new(PASSWORD) };

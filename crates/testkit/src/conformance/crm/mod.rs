@@ -62,6 +62,7 @@ fn all() -> Vec<(&'static str, Run)> {
         writes::a_delete_can_be_repeated,
         writes::a_status_follows_its_state,
         writes::a_set_is_all_or_nothing,
+        writes::a_set_that_is_refused_midway_makes_nothing,
         writes::neighbours_of_a_failing_set_survive,
         writes::a_set_may_refer_to_its_own_rows,
         writes::nothing_to_do_is_done,

@@ -173,6 +173,19 @@ pub(super) async fn a_set_is_all_or_nothing(bench: Bench) -> Verdict {
     holds(&bench.found(&known.at).await?, &known)
 }
 
+/// The same where only the CRM itself can tell that a write is bad.
+pub(super) async fn a_set_that_is_refused_midway_makes_nothing(bench: Bench) -> Verdict {
+    let (first, second) = (bench.contact("Anna"), bench.contact("Bert"));
+    let bad = bench.contact("Carl").with("gendercode", 99);
+    let set = [first.clone(), second.clone(), bad].map(Change::Create);
+    let answer = bench.apply(set.into()).await;
+    ensure!(answer.is_err(), "a set with a bad write was accepted");
+    for row in [first, second] {
+        ensure!(bench.row(&row.at).await?.is_none(), "a create before the bad write is there");
+    }
+    Ok(())
+}
+
 pub(super) async fn neighbours_of_a_failing_set_survive(bench: Bench) -> Verdict {
     let (first, last) = (bench.contact("Anna"), bench.contact("Dora"));
     let bad = bench.contact("Bert").with("gendercode", 99);
