@@ -55,7 +55,9 @@ async fn watched(
         .map(|folder| {
             // People look into Sent themselves; only what came in is touched.
             let touch = if folder == FolderName::Sent { Touch::Nothing } else { touch.clone() };
-            FolderRule { touch, ..FolderRule::new(folder) }
+            let tied = imap.records.iter().filter_map(|record| record.parts());
+            let tied = tied.map(|(name, _)| folder_name(name)).any(|name| name == folder);
+            FolderRule { touch, tied, ..FolderRule::new(folder) }
         })
         .collect();
     watched.start = match mailbox.start_at {
