@@ -26,10 +26,11 @@
 //! [`mbox`] reads mailbox files message by message from any `BufRead`. [`compose`] goes the other way and writes mail;
 //! [`auth_results`] and [`journal`] read what a trusted server adds to it, [`notes_name`] the names of Domino's users;
 //! [`restamp`] gives a finished mail another subject. [`odata`] is the Web API's language, read and written.
-//! [`ntlm`] is how Windows proves a password over HTTP, [`gzip`] how an answer is packed there; [`x509`] reads the end of a certificate; [`solution`] reads and writes
+//! [`ntlm`] is how Windows proves a password over HTTP, [`gzip`] how an answer is packed there; [`x509`] reads the end of a certificate, [`autoconfig`] what a provider says of its servers; [`solution`] reads and writes
 //! solution files.
 
 pub mod auth_results;
+pub mod autoconfig;
 pub mod compose;
 pub mod csv;
 pub mod dsn;

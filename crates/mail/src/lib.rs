@@ -15,6 +15,7 @@
 
 pub mod client;
 pub mod directory;
+mod http;
 pub mod imap;
 pub mod listener;
 pub mod oauth;

@@ -267,7 +267,7 @@ fn mailbox_of(name: &str, mailbox: &config::Mailbox) -> rules::Mailbox {
             config::OnUnmatched::Skip => rules::OnUnmatched::Skip,
         },
         record: mailbox.record.as_ref().and_then(|record| record.as_ref().parse().ok()),
-        journal: mailbox.imap.as_ref().is_some_and(|imap| imap.journal),
+        journal: mailbox.is_journal(),
         folders: mailbox.imap.iter().flat_map(|imap| &imap.records).filter_map(tied).collect(),
         owner: mailbox.owner.clone(),
         readers: Some(mailbox.readers.iter().map(|role| role.as_str().to_owned()).collect()),

@@ -292,6 +292,7 @@ async fn evaluator(app: &App) -> Result<Option<Arc<trust::Evaluator>>, CliError>
     let host = smtp.hostname.as_ref().map_or_else(host_name, ToString::to_string);
     let mut options = trust::Options::new(host);
     options.trusted.extend(networks(&smtp.trusted_networks)?);
+    options.sealers.extend(smtp.trusted_sealers.iter().map(ToString::to_string));
     let started = trust::Evaluator::start(Arc::new(dns), options).await;
     let started = started.map_err(|error| CliError::new(Code::LISTEN_FAILED, error.to_string()))?;
     Ok(Some(Arc::new(started)))

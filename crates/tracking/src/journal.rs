@@ -4,7 +4,7 @@
 //! Only mailboxes that an administrator marked as journals are opened: anybody can write such a report.
 
 use postroom_core::{Direction, Envelope, Incoming, address};
-use postroom_formats::journal;
+use postroom_formats::journal::{self, JournalKind};
 use postroom_formats::mime::{parse_addresses, scan_headers};
 
 use crate::rules::Rules;
@@ -14,31 +14,30 @@ pub(crate) fn opened(mail: Incoming, rules: &Rules) -> Incoming {
     if !is_journal(&mail, rules) {
         return mail;
     }
-    let Some(inner) = journal::unwrap(&mail.raw) else { return addressed(mail, rules) };
+    let Some(mut inner) = journal::unwrap(&mail.raw) else { return addressed(mail, rules) };
+    // Servers note on each copy that it was delivered here, which says nothing of whom the mail was for.
+    inner.to.retain(|to| !is_a_journals(to, rules));
+    if inner.kind == JournalKind::Copy && inner.to.is_empty() {
+        return addressed(mail, rules);
+    }
     let raw = match inner.raw {
         std::borrow::Cow::Borrowed(bytes) => mail.raw.slice_ref(bytes),
         std::borrow::Cow::Owned(bytes) => bytes.into(),
     };
-    let ours = inner.from.as_deref().is_some_and(|from| is_ours(from, rules));
+    let from = inner.from.or_else(|| author(&raw));
+    let ours = from.as_deref().is_some_and(|from| is_ours(from, rules));
     let direction = if ours { Direction::Outgoing } else { Direction::Incoming };
-    let envelope = Envelope { from: inner.from, to: inner.to };
+    let envelope = Envelope { from, to: inner.to };
     // Whose mail it is the envelope says; the journal is nobody's.
     Incoming { mailbox: None, folder: None, direction, envelope, raw, ..mail }
 }
 
 /// Neither kind of copy: its own headers say whose it is. One that names nobody of ours stays the journal's.
 fn addressed(mail: Incoming, rules: &Rules) -> Incoming {
-    let fields = scan_headers(&mail.raw);
-    let of = |names: &[&str]| -> Vec<String> {
-        let named = fields.headers.iter();
-        let named = named.filter(|header| names.iter().any(|name| header.name.eq_ignore_ascii_case(name)));
-        named.flat_map(|header| parse_addresses(&header.text())).map(|address| address.address).collect()
-    };
-    let (from, to) = (of(&["From"]).into_iter().next(), of(&["To", "Cc", "Delivered-To"]));
-    let is_users = |address: &String| {
-        let found = rules.mailbox_of([address.as_str()]);
-        found.map_or_else(|| is_ours(address, rules), |mailbox| !mailbox.journal)
-    };
+    let from = author(&mail.raw);
+    let mut to = named(&mail.raw, &["To", "Cc", "Delivered-To"]);
+    to.retain(|to| !is_a_journals(to, rules));
+    let is_users = |address: &String| !is_a_journals(address, rules) && is_ours(address, rules);
     let ours = from.as_ref().is_some_and(is_users);
     if !ours && !to.iter().any(is_users) {
         return mail;
@@ -58,6 +57,24 @@ fn is_journal(mail: &Incoming, rules: &Rules) -> bool {
             .iter()
             .any(|to| rules.mailbox_of([to.as_str()]).is_some_and(|found| found.journal)),
     }
+}
+
+/// Who wrote it, by its header.
+fn author(raw: &[u8]) -> Option<String> {
+    named(raw, &["From"]).into_iter().next()
+}
+
+/// The addresses in these fields.
+fn named(raw: &[u8], names: &[&str]) -> Vec<String> {
+    let fields = scan_headers(raw);
+    let named = fields.headers.iter();
+    let named = named.filter(|header| names.iter().any(|name| header.name.eq_ignore_ascii_case(name)));
+    named.flat_map(|header| parse_addresses(&header.text())).map(|address| address.address).collect()
+}
+
+/// Whether it is the address of a journal, and so nobody's.
+fn is_a_journals(address: &str, rules: &Rules) -> bool {
+    rules.mailbox_of([address]).is_some_and(|mailbox| mailbox.journal)
 }
 
 /// Whether a sender is one of us: a tracked mailbox, or an address in an internal domain.
@@ -118,6 +135,32 @@ mod tests {
             assert_eq!(mail.envelope.from.as_deref(), Some("ines@demo.example"));
             assert_eq!(mail.envelope.to, ["anna@customer.example"]);
         }
+    }
+
+    /// A plain copy: whose mail it is, which way it went, and to whom.
+    #[track_caller]
+    fn check(heads: &str, from: &str, to: &str, expected: (Direction, &str, &[&str])) {
+        let raw = format!("{heads}From: {from}\r\nTo: {to}\r\nSubject: Offer\r\n\r\nHello\r\n");
+        let copy = Incoming { raw: raw.clone().into(), ..incoming(Some("journal"), "journal@demo.example") };
+        let mail = opened(copy, &rules());
+        assert_eq!(mail.mailbox, None, "{raw}");
+        let from = mail.envelope.from.unwrap_or_default();
+        assert_eq!((mail.direction, from.as_str()), (expected.0, expected.1), "{raw}");
+        assert_eq!(mail.envelope.to, expected.2, "{raw}");
+    }
+
+    #[test]
+    fn a_plain_copy_is_for_those_it_names_but_for_the_journal() {
+        use Direction::{Incoming, Outgoing};
+        let (ines, anna) = ("ines@demo.example", "anna@customer.example");
+        let journal = "X-Original-To: journal@demo.example\r\nDelivered-To: journal@demo.example\r\n";
+        check(journal, anna, ines, (Incoming, anna, &[ines]));
+        check(journal, ines, anna, (Outgoing, ines, &[anna]));
+        let both = format!("{journal}X-Envelope-To: {ines}\r\n");
+        check(&both, anna, "list:;", (Incoming, anna, &[ines]));
+        // Nothing tells who sent it but the mail itself.
+        check(&format!("X-Envelope-To: {anna}\r\n"), ines, "list:;", (Outgoing, ines, &[anna]));
+        check("", anna, ines, (Incoming, anna, &[ines]));
     }
 
     #[test]

@@ -128,6 +128,9 @@ pub struct FolderRule {
     pub folder: FolderName,
     pub direction: Direction,
     pub touch: Touch,
+    /// What people move into it belongs to a record, however old it is: when the folder turns up later than the mailbox,
+    /// all of it is read.
+    pub tied: bool,
 }
 
 impl FolderRule {
@@ -137,7 +140,7 @@ impl FolderRule {
             FolderName::Sent => Direction::Outgoing,
             FolderName::Inbox | FolderName::Named(_) => Direction::Incoming,
         };
-        FolderRule { folder, direction, touch: Touch::Nothing }
+        FolderRule { folder, direction, touch: Touch::Nothing, tied: false }
     }
 }
 
@@ -149,6 +152,17 @@ pub enum FolderName {
     Sent,
     /// By its name; `/` stands for the server's own delimiter unless a folder has that very name.
     Named(String),
+}
+
+impl FolderName {
+    /// As it is configured, and handed over with its mail: the server may call it otherwise.
+    pub fn configured(&self) -> &str {
+        match self {
+            FolderName::Inbox => "INBOX",
+            FolderName::Sent => "Sent",
+            FolderName::Named(name) => name,
+        }
+    }
 }
 
 impl fmt::Display for FolderName {

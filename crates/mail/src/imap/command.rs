@@ -140,6 +140,20 @@ pub fn sequence_set(uids: &[u32]) -> String {
     out
 }
 
+/// Parts of one sequence set. Domino refuses longer ones.
+const MOST_PARTS: usize = 32;
+
+/// UIDs in lots that make sequence sets of bounded length.
+pub fn lots(uids: &[u32]) -> impl Iterator<Item = &[u32]> {
+    let mut runs = uids.chunk_by(|one, next| *next == one.saturating_add(1)).map(<[u32]>::len);
+    let mut rest = uids;
+    std::iter::from_fn(move || {
+        let (lot, left) = rest.split_at(runs.by_ref().take(MOST_PARTS).sum());
+        rest = left;
+        (!lot.is_empty()).then_some(lot)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -175,5 +189,15 @@ mod tests {
         assert_eq!(sequence_set(&[1, 2, 3, 7, 9, 10]), "1:3,7,9:10");
         assert_eq!(sequence_set(&[u32::MAX]), u32::MAX.to_string());
         assert_eq!(sequence_set(&[]), "");
+    }
+
+    #[test]
+    fn sets_are_bounded() {
+        let sparse: Vec<u32> = (1..=100).map(|number| number * 2).collect();
+        let lengths = |uids: &[u32]| lots(uids).map(<[u32]>::len).collect::<Vec<_>>();
+        assert_eq!(lengths(&sparse), [32, 32, 32, 4]);
+        assert_eq!(lengths(&(1..=500).collect::<Vec<_>>()), [500]);
+        assert_eq!(lengths(&[]), [0; 0]);
+        assert_eq!(lots(&sparse).flatten().copied().collect::<Vec<_>>(), sparse);
     }
 }

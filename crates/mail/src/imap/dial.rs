@@ -163,7 +163,7 @@ fn certificate_problem(problem: &CertificateError) -> String {
         }
         CertificateError::UnknownIssuer => {
             format!(
-                "its certificate comes from an issuer that is not trusted here: set ca_file to the issuer's certificate, {pin}"
+                "its certificate comes from an issuer that is not trusted here: set ca_file in the mailbox's imap section to the issuer's certificate, {pin}"
             )
         }
         other => format!("its certificate cannot be trusted ({other:?}): replace it, {pin}"),

@@ -1,16 +1,27 @@
-//! Where the mailbox of an address may be: SRV records (RFC 6186), the usual names, and the hosts that take its mail.
+//! Where the mailbox of an address may be: SRV records (RFC 6186), the settings that its domain publishes for mail programs
+//! (autoconfig), the usual names, and the hosts that take its mail.
 //!
 //! A guess is for a person to confirm; nothing is signed in to.
 
 use std::io;
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use hickory_resolver::TokioResolver;
 use hickory_resolver::proto::rr::RData;
 use hickory_resolver::proto::rr::RecordType;
+use postroom_formats::autoconfig;
+use tokio::time::timeout;
+use tokio_rustls::rustls::ClientConfig;
 
 use super::account::TlsMode;
+use crate::http::{self, Endpoint};
+use crate::sender::{Security, tls};
+
+/// A person waits for it.
+const PAGE: Duration = Duration::from_secs(5);
 
 /// What DNS knows, so that tests need no network. An empty list means that there is no such record.
 #[async_trait]
@@ -22,6 +33,13 @@ pub trait Names: Send + Sync {
 
     /// The hosts that take a domain's mail, the preferred first.
     async fn mx(&self, domain: &str) -> io::Result<Vec<String>>;
+}
+
+/// What the web knows, so that tests need no network.
+#[async_trait]
+pub trait Pages: Send + Sync {
+    /// The page at an https address; `None` when there is none to be had soon.
+    async fn page(&self, url: &str) -> Option<Vec<u8>>;
 }
 
 /// One SRV record (RFC 2782).
@@ -44,7 +62,7 @@ pub struct Candidate {
 }
 
 /// Candidates for the mailbox of an address, the most likely first; each host and port once, and only hosts that exist.
-pub async fn guess(address: &str, names: &dyn Names) -> Vec<Candidate> {
+pub async fn guess(address: &str, names: &dyn Names, pages: &dyn Pages) -> Vec<Candidate> {
     let Some((_, domain)) = address.rsplit_once('@') else { return Vec::new() };
     let domain = domain.trim().trim_end_matches('.').to_ascii_lowercase();
     let mut found = Vec::new();
@@ -58,6 +76,7 @@ pub async fn guess(address: &str, names: &dyn Names) -> Vec<Candidate> {
             found.push(Candidate { host, port, tls, from: "the domain's SRV record" });
         }
     }
+    found.extend(published(&domain, pages).await);
     for label in ["imap", "mail", "imaps"] {
         found.extend(both(&format!("{label}.{domain}"), "a usual name in the domain"));
     }
@@ -69,6 +88,28 @@ pub async fn guess(address: &str, names: &dyn Names) -> Vec<Candidate> {
         found.extend(both(&host, "the domain's mail host (MX)"));
     }
     existing(found, names).await
+}
+
+/// What the domain's own web server says; the first of its usual places that says anything.
+async fn published(domain: &str, pages: &dyn Pages) -> Vec<Candidate> {
+    let places = [
+        format!("https://autoconfig.{domain}/mail/config-v1.1.xml"),
+        format!("https://{domain}/.well-known/autoconfig/mail/config-v1.1.xml"),
+    ];
+    for place in places {
+        let servers =
+            pages.page(&place).await.map(|page| autoconfig::read(&page, domain)).unwrap_or_default();
+        if !servers.is_empty() {
+            let candidate = |server: autoconfig::Server| Candidate {
+                host: server.host,
+                port: server.port,
+                tls: if server.starttls { TlsMode::StartTls } else { TlsMode::Implicit },
+                from: "the domain's settings for mail programs (autoconfig)",
+            };
+            return servers.into_iter().map(candidate).collect();
+        }
+    }
+    Vec::new()
 }
 
 fn both(host: &str, from: &'static str) -> [Candidate; 2] {
@@ -92,6 +133,27 @@ async fn existing(found: Vec<Candidate>, names: &dyn Names) -> Vec<Candidate> {
         }
     }
     kept
+}
+
+/// The web, by https alone.
+pub struct SystemPages(Option<Arc<ClientConfig>>);
+
+impl SystemPages {
+    /// With the issuers that the system believes.
+    pub fn new() -> io::Result<Self> {
+        let config = tls::client_config(Security::Implicit, None, &[]);
+        Ok(SystemPages(config.map_err(|error| io::Error::other(error.to_string()))?))
+    }
+}
+
+#[async_trait]
+impl Pages for SystemPages {
+    async fn page(&self, url: &str) -> Option<Vec<u8>> {
+        let endpoint = Endpoint::parse(url).filter(|endpoint| endpoint.https)?;
+        let asked = timeout(PAGE, http::get(&endpoint, self.0.clone())).await;
+        let answer = asked.ok()?.ok()?;
+        (answer.status == 200).then_some(answer.body)
+    }
 }
 
 /// The machine's own DNS.

@@ -17,8 +17,10 @@ const LONGEST_HEAD: usize = 256 << 10;
 pub struct Sighting<'a> {
     pub mailbox: &'a str,
     pub host: &'a str,
-    /// Decoded.
+    /// As the server names it, decoded.
     pub folder: &'a str,
+    /// As it is configured: what the rules know it by.
+    pub called: &'a str,
     pub uid_validity: u32,
     pub uid: u32,
     pub direction: Direction,
@@ -31,7 +33,7 @@ pub fn incoming(seen: Sighting<'_>, raw: Bytes) -> Incoming {
         source: Source::Imap,
         direction: seen.direction,
         mailbox: Some(seen.mailbox.to_owned()),
-        folder: Some(seen.folder.to_owned()),
+        folder: Some(seen.called.to_owned()),
         envelope: envelope(&raw),
         source_id: Some(format!("{}/{}/{}/{}", seen.host, seen.folder, seen.uid_validity, seen.uid)),
         peer: None,

@@ -42,7 +42,7 @@ pub use data::{Fetched, Listed, Namespace, Namespaces, Standing, fetched, listed
 pub use dial::{Dialer, Stream};
 pub use error::{Error, Remedy};
 pub use folders::Tree;
-pub use guess::{Candidate, Names, Srv, SystemNames, guess};
+pub use guess::{Candidate, Names, Pages, Srv, SystemNames, SystemPages, guess};
 pub use postroom_core::{Fingerprint, NotAFingerprint};
 pub use postroom_formats::x509::Certificate;
 pub use probe::{Sent, Step, probe};

@@ -194,7 +194,7 @@ async fn sent_folder(client: &mut Client, tree: &Tree, steps: &mut Vec<Step>) ->
             "set EnableImapFolderSynch=1 in the server's notes.ini and restart the IMAP task: until then mail sent from Notes does not appear here"
         }
         false => {
-            "have mail programs keep copies of sent mail on the server, or name the folder they use in [mailbox] sent"
+            "have mail programs keep copies of sent mail on the server, in a folder that is marked \\Sent or called Sent"
         }
     };
     let Ok(sent) = tree.find(&FolderName::Sent) else {

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::account::{Auth, Touch};
 use super::client::{Client, judge};
-use super::command::Command;
+use super::command::{Command, lots};
 use super::data::{self, Fetched, Listed, Namespaces, Standing};
 use super::date;
 use super::error::Error;
@@ -161,8 +161,24 @@ impl Client {
         Ok(found)
     }
 
-    /// The folders whose wire name fits `pattern` (`*` and `%` as in RFC 3501 6.3.8).
+    /// The folders whose wire name fits `pattern` (`*` and `%` as in RFC 3501 6.3.8), with what they are for where the server
+    /// tells (RFC 6154): some do so only when asked.
     pub async fn list(&mut self, pattern: &str) -> Result<Vec<Listed>, Error> {
+        let plain = Command::new("LIST").string(b"").string(pattern.as_bytes());
+        if !(self.can("SPECIAL-USE") && self.can("LIST-EXTENDED")) {
+            return self.list_by(plain).await;
+        }
+        let asking = Command::new("LIST").string(b"").string(pattern.as_bytes());
+        match self.list_by(asking.word("RETURN (SPECIAL-USE)")).await {
+            Err(Error::Refused { .. }) => {
+                self.note("offers SPECIAL-USE and refuses it");
+                self.list_by(plain).await
+            }
+            listed => listed,
+        }
+    }
+
+    async fn list_by(&mut self, command: Command) -> Result<Vec<Listed>, Error> {
         let mut folders = Vec::new();
         let mut on = |response: &Response| {
             if let Response::Data(tokens) = response
@@ -171,7 +187,7 @@ impl Client {
                 folders.extend(data::listed(tokens));
             }
         };
-        self.run("LIST", Command::new("LIST").string(b"").string(pattern.as_bytes()), &mut on).await?;
+        self.run("LIST", command, &mut on).await?;
         Ok(folders)
     }
 
@@ -272,18 +288,12 @@ impl Client {
 
     /// The same for UIDs one by one.
     pub async fn survey_these(&mut self, uids: &[u32]) -> Result<Vec<Fetched>, Error> {
-        let command = Command::new("UID FETCH").uids(uids).word("(UID INTERNALDATE RFC822.SIZE)");
-        let mut found = self.fetch(command).await?;
-        found.retain(|message| uids.contains(&message.uid));
-        Ok(found)
+        self.fetch_these(uids, "(UID INTERNALDATE RFC822.SIZE)").await
     }
 
     /// Whole messages. One that is gone is missing from the answer; one without a body has none.
     pub async fn bodies(&mut self, uids: &[u32]) -> Result<Vec<Fetched>, Error> {
-        let command = Command::new("UID FETCH").uids(uids).word("(UID BODY.PEEK[])");
-        let mut found = self.fetch(command).await?;
-        found.retain(|message| uids.contains(&message.uid));
-        Ok(found)
+        self.fetch_these(uids, "(UID BODY.PEEK[])").await
     }
 
     /// A part of a message by bytes. `None` when the message is gone, or the server sent no body.
@@ -298,6 +308,16 @@ impl Client {
         let words = "(UID BODY.PEEK[HEADER.FIELDS (MESSAGE-ID DATE FROM)])";
         let found = self.fetch(Command::new("UID FETCH").number(uid.into()).word(words)).await?;
         Ok(found.into_iter().filter(|message| message.uid == uid).find_map(|message| message.body))
+    }
+
+    async fn fetch_these(&mut self, uids: &[u32], words: &'static str) -> Result<Vec<Fetched>, Error> {
+        let mut all = Vec::new();
+        for lot in lots(uids) {
+            let found = self.fetch(Command::new("UID FETCH").uids(lot).word(words)).await?;
+            // Some volunteer what was not asked for.
+            all.extend(found.into_iter().filter(|message| lot.contains(&message.uid)));
+        }
+        Ok(all)
     }
 
     async fn fetch(&mut self, command: Command) -> Result<Vec<Fetched>, Error> {
@@ -324,22 +344,25 @@ impl Client {
 
     /// Marks messages of the selected folder as read, or moves them to `target` (a wire name).
     pub async fn touch(&mut self, uids: &[u32], touch: &Touch, target: &[u8]) -> Result<(), Error> {
-        let store = |flags| Command::new("UID STORE").uids(uids).word(flags);
-        match touch {
-            Touch::Nothing => Ok(()),
-            Touch::MarkSeen => {
-                self.run("UID STORE", store("+FLAGS.SILENT (\\Seen)"), &mut |_| ()).await.map(|_| ())
-            }
-            Touch::Move(_) if self.can("MOVE") => {
-                let command = Command::new("UID MOVE").uids(uids).string(target);
-                self.run("UID MOVE", command, &mut |_| ()).await.map(|_| ())
-            }
-            Touch::Move(_) => {
-                let command = Command::new("UID COPY").uids(uids).string(target);
-                self.run("UID COPY", command, &mut |_| ()).await?;
-                self.run("UID STORE", store("+FLAGS.SILENT (\\Deleted)"), &mut |_| ()).await.map(|_| ())
+        for lot in lots(uids) {
+            let store = |flags| Command::new("UID STORE").uids(lot).word(flags);
+            match touch {
+                Touch::Nothing => {}
+                Touch::MarkSeen => {
+                    self.run("UID STORE", store("+FLAGS.SILENT (\\Seen)"), &mut |_| ()).await?;
+                }
+                Touch::Move(_) if self.can("MOVE") => {
+                    let command = Command::new("UID MOVE").uids(lot).string(target);
+                    self.run("UID MOVE", command, &mut |_| ()).await?;
+                }
+                Touch::Move(_) => {
+                    let command = Command::new("UID COPY").uids(lot).string(target);
+                    self.run("UID COPY", command, &mut |_| ()).await?;
+                    self.run("UID STORE", store("+FLAGS.SILENT (\\Deleted)"), &mut |_| ()).await?;
+                }
             }
         }
+        Ok(())
     }
 
     /// Adds a mail to a folder, as read. The UID when the server tells it (RFC 4315).

@@ -3,8 +3,6 @@
 //!
 //! What it does not do: act for a person with a browser, or keep a token on disk.
 
-mod post;
-
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -18,8 +16,8 @@ use tokio::time::timeout;
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
+use crate::http::{self, Endpoint};
 use crate::sender::{Security, tls};
-use post::Endpoint;
 
 /// Where access tokens come from.
 #[async_trait]
@@ -107,7 +105,7 @@ impl Issued {
         fields.push(("client_secret", secret));
         fields.extend(self.options.scope.as_deref().map(|scope| ("scope", scope)));
         let since = self.clock.now();
-        let asked = timeout(PATIENCE, post::form(&self.endpoint, self.tls.clone(), &fields)).await;
+        let asked = timeout(PATIENCE, http::form(&self.endpoint, self.tls.clone(), &fields)).await;
         let asked = asked.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
         let answer = asked.map_err(|source| Error::Away { server: server(), source })?;
         let told: serde_json::Value = serde_json::from_slice(&answer.body).unwrap_or_default();

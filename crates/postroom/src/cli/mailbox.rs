@@ -110,6 +110,9 @@ pub struct AddMailboxArgs {
     /// The file with the user's password; without it nothing is signed in to
     #[arg(long, value_name = "FILE")]
     pub password_file: Option<PathBuf>,
+    /// Also send a mail to the mailbox itself, by smtp_out, and wait for it there
+    #[arg(long, visible_alias = "send", requires = "password_file")]
+    pub round_trip: bool,
     /// Append the section to the configuration file
     #[arg(long, requires = "password_file")]
     pub write: bool,

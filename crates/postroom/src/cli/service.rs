@@ -43,6 +43,9 @@ pub struct CheckArgs {
     /// One of them by name
     #[arg(requires = "part", add = ArgValueCandidates::new(candidates::mailboxes))]
     pub name: Option<String>,
+    /// Also send a mail to each mailbox itself, by smtp_out, and wait for it there
+    #[arg(long, visible_alias = "send")]
+    pub round_trip: bool,
 }
 
 /// What `check` can look at.

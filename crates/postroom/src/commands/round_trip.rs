@@ -56,7 +56,9 @@ fn draft(app: &App, address: &str) -> (Draft, String) {
         subject: "postroom tests this mailbox".into(),
         date: app.clock.now(),
         message_id: id.clone(),
-        text: Some("This mail was sent by postroom mailbox test --round-trip. It can be deleted.".into()),
+        text: Some(
+            "This mail was sent by postroom to test this mailbox (--round-trip). It can be deleted.".into(),
+        ),
         extra: extra.map(|(name, value)| (name.to_owned(), value)).into(),
         ..Draft::default()
     };

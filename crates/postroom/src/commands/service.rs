@@ -97,7 +97,7 @@ pub async fn check(app: &App, arguments: &CheckArgs, out: &mut Output) -> Result
         tried.push(Tried::of(name, door(address)));
     }
     if wanted(Part::Mailbox) {
-        tried.extend(mailboxes(app, arguments.name.as_deref(), out).await?);
+        tried.extend(mailboxes(app, arguments.name.as_deref(), arguments.round_trip, out).await?);
     }
     if wanted(Part::SmtpOut) {
         tried.push(trial::smtp_out(app).await.into());
@@ -129,7 +129,12 @@ async fn crm_of(app: &App, out: &mut Output) -> Result<Vec<Tried>, CliError> {
 }
 
 /// The steps of one mailbox, or of all.
-async fn mailboxes(app: &App, name: Option<&str>, out: &mut Output) -> Result<Vec<Tried>, CliError> {
+async fn mailboxes(
+    app: &App,
+    name: Option<&str>,
+    round_trip: bool,
+    out: &mut Output,
+) -> Result<Vec<Tried>, CliError> {
     let all = &app.config.mailboxes;
     if let Some(name) = name.filter(|name| !all.contains_key(*name)) {
         let text = format!("no mailbox {name:?} is configured");
@@ -140,7 +145,7 @@ async fn mailboxes(app: &App, name: Option<&str>, out: &mut Output) -> Result<Ve
         if mailbox.imap.is_some() {
             out.note(&format!("testing {known} …"))?;
         }
-        for step in trial::mailbox(app, mailbox, false).await? {
+        for step in trial::mailbox(app, mailbox, round_trip && mailbox.imap.is_some()).await? {
             tried.push(Tried { part: format!("mailbox {known} {}", step.name), ..step.into() });
         }
     }

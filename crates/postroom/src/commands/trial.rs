@@ -96,7 +96,7 @@ pub async fn mailbox(app: &App, mailbox: &Mailbox, round_trip: bool) -> Result<V
         Some(imap) => match watched::account(imap, &mut Issuers::new(&app.clock)).await {
             Err(error) => steps.push(Step::refused("password", &error)),
             Ok(found) => {
-                steps.extend(probe(app, &found, sent_of(imap)).await);
+                steps.extend(probe(app, &found, sent_of(mailbox, imap)).await);
                 account = Some(found);
             }
         },
@@ -116,8 +116,8 @@ pub async fn mailbox(app: &App, mailbox: &Mailbox, round_trip: bool) -> Result<V
 }
 
 /// Whether sent mail is read from the mailbox.
-fn sent_of(imap: &Imap) -> Sent {
-    match !imap.journal && imap.folders.iter().any(|folder| folder == "Sent") {
+fn sent_of(mailbox: &Mailbox, imap: &Imap) -> Sent {
+    match !mailbox.is_journal() && imap.folders.iter().any(|folder| folder == "Sent") {
         true => Sent::Watched,
         false => Sent::Unwatched,
     }
@@ -227,7 +227,7 @@ pub async fn next_hop(app: &App) -> Step {
     if !app.config.relay.enabled {
         return Step::well("relay", "not enabled, nothing is stamped on its way");
     }
-    match relay::next_hop(&app.config.relay) {
+    match relay::next_hop(&app.config.relay).await {
         Ok(sender) => checked("relay", &sender).await,
         Err(error) => Step::refused("relay", &error),
     }

@@ -36,6 +36,9 @@ section! {
         pub check_senders: bool = Some(true), "true";
         /// Servers of your own that hand mail in: their mail is not checked. This machine is one of them always.
         pub trusted_networks: Vec<Network> = Some(Vec::new()), "[\"10.0.0.0/8\"]";
+        /// Mailing lists and forwarders whose seal (ARC) is believed: what DMARC says of a mail that they changed is not
+        /// held against it.
+        pub trusted_sealers: Vec<Domain> = Some(Vec::new()), "[\"lists.example.org\"]";
         /// A client that says nothing for so long is closed (RFC 5321 asks for five minutes).
         pub timeout: Span = Some(Span::seconds(300)), "\"5m\"";
         /// The certificate chain for STARTTLS, PEM; without it STARTTLS is not offered.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -71,6 +72,8 @@ section! {
         pub owner: Option<String> = optional(), "\"anna\"";
         /// The roles that may open the bodies of its mail: "owner", "operator", "viewer". Each opening is audited.
         pub readers: Vec<Reader> = Some(vec![Reader::Owner, Reader::Operator]), "[\"owner\"]";
+        /// Everybody's mail is copied into this mailbox (a journal), by IMAP, SMTP or LMTP: each copy is unwrapped.
+        pub journal: bool = Some(false), "false";
         /// The IMAP folders to watch.
         pub imap: Option<Imap> = optional(), "";
         /// What is done to a mail in its mailbox once it is stored: "nothing", "mark_seen", "move".
@@ -99,13 +102,16 @@ section! {
         pub sign_in: SignIn = Some(SignIn::Auto), "\"auto\"";
         /// The SHA-256 of the only certificate that is believed: for old servers whose own cannot be verified.
         pub tls_pin: Option<Fingerprint> = optional(), "\"03D66DD08835C1CA3F128CCEACD1F31AC94163096B20F445AE84285BC0832D72\"";
+        /// A PEM file with issuers that are believed besides the system's.
+        pub ca_file: Option<PathBuf> = optional(), "\"/etc/postroom/tls/mail-ca.pem\"";
         /// Dovecot's master user: signs in as username*master with the master's password.
         pub master: Option<String> = optional(), "\"postroom\"";
         /// The namespace of another user's mailbox that this login may read, as the server lists it.
         pub below: Option<String> = optional(), "\"Other\\\\anna\"";
-        /// Everybody's mail is copied into this mailbox (a journal): each copy is unwrapped.
+        /// The same as the mailbox's own `journal`, which is where it belongs.
         pub journal: bool = Some(false), "false";
-        /// Folders that are tied to a record: what is moved into one belongs there. They are watched too.
+        /// Folders that are tied to a record: what is moved into one belongs there. They are watched too; one that turns
+        /// up after the mailbox is read from its first mail on.
         pub records: Vec<FolderRecord> = Some(Vec::new()), "[\"CRM/Acme = account/6f1ed002-ab5e-4a2c-8d0c-1f0e6e2a9b11\"]";
         /// Where "touch" moves stored mail to.
         pub move_to: Option<String> = optional(), "\"Tracked\"";
@@ -215,6 +221,11 @@ impl Mailbox {
     /// Every address of the mailbox, the first one being its own.
     pub fn all_addresses(&self) -> impl Iterator<Item = &Email> {
         self.keyed_addresses().map(|(_, address)| address)
+    }
+
+    /// Whether it holds copies of everybody's mail.
+    pub fn is_journal(&self) -> bool {
+        self.journal || self.imap.as_ref().is_some_and(|imap| imap.journal)
     }
 
     fn keyed_addresses(&self) -> impl Iterator<Item = (&'static str, &Email)> {

@@ -76,10 +76,15 @@ pub(super) fn check_files(config: &Config, cx: &mut Reading) {
         let Some(path) = &account.ca_file else { continue };
         check_tls_file(&format!("marketing.accounts.{name}.ca_file"), path, cx);
     }
+    for (name, mailbox) in &config.mailboxes {
+        let Some(path) = mailbox.imap.as_ref().and_then(|imap| imap.ca_file.as_ref()) else { continue };
+        check_tls_file(&format!("mailboxes.{name}.imap.ca_file"), path, cx);
+    }
     let tls = [
         ("http", &config.http.tls_cert, &config.http.tls_key),
         ("smtp_in", &config.smtp_in.tls_cert, &config.smtp_in.tls_key),
         ("lmtp_in", &config.lmtp_in.tls_cert, &config.lmtp_in.tls_key),
+        ("relay", &config.relay.tls_cert, &config.relay.tls_key),
     ];
     for (section, cert, private) in tls {
         for (name, path) in [("tls_cert", cert), ("tls_key", private)] {
@@ -103,6 +108,7 @@ fn secrets(config: &Config) -> Vec<(String, &SecretRef)> {
         ("storage.password", config.storage.password.as_ref()),
         ("smtp_out.password", config.smtp_out.as_ref().and_then(|smtp_out| smtp_out.password.as_ref())),
         ("smtp_out.dkim_private_key", config.smtp_out.as_ref().and_then(|out| out.dkim_private_key.as_ref())),
+        ("relay.next_password", config.relay.next_password.as_ref()),
         ("directory.ldap_password", config.directory.ldap_password.as_ref()),
         ("crm.client_secret", config.crm.client_secret.as_ref()),
         ("crm.client_private_key", config.crm.client_private_key.as_ref()),

@@ -104,7 +104,7 @@ impl IntoSent {
     pub async fn new(config: &Config, clock: &Clock) -> Result<Self, CliError> {
         let (mut accounts, mut issuers) = (Vec::new(), Issuers::new(clock));
         for mailbox in config.mailboxes.values() {
-            let Some(imap) = mailbox.imap.as_ref().filter(|imap| !imap.journal) else { continue };
+            let Some(imap) = mailbox.imap.as_ref().filter(|_| !mailbox.is_journal()) else { continue };
             let account = watched::account(imap, &mut issuers).await?;
             let addresses = mailbox.all_addresses().map(|address| address::normal(address.as_ref()));
             accounts.extend(addresses.map(|address| (address, account.clone())));

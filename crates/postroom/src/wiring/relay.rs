@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use postroom_core::{Clock, Code, Ids};
-use postroom_mail::listener::{Clients, Limits, Listener, Options, Ports, Protocol, Recipients};
+use postroom_mail::listener::{
+    Clients, Limits, Listener, Options, Ports, Protocol, Recipients, server_config,
+};
 use postroom_mail::relay::{self, Relay};
-use postroom_mail::sender::{Limits as SenderLimits, Options as NextHop, SmtpSender};
+use postroom_mail::sender::{Auth, Limits as SenderLimits, Mechanism, Options as NextHop, SmtpSender};
 
-use super::outgoing::{pin, security};
+use super::outgoing::{pin, secret, security};
 use crate::app::{App, host_name};
 use crate::config;
 use crate::report::CliError;
@@ -26,7 +28,7 @@ pub async fn listener(app: &App, ports: &Ports) -> Result<Option<Listener>, CliE
     if !relay.enabled {
         return Ok(None);
     }
-    let inbox = Relay::new(options(relay), parts(app, next_hop(relay)?));
+    let inbox = Relay::new(options(relay), parts(app, next_hop(relay).await?));
     let clients = Clients::read(relay.clients.iter().map(config::Network::as_ref));
     let clients = clients.map_err(|error| CliError::new(Code::CONFIG_INVALID, error.to_string()))?;
     let recipients = Recipients::anyone_from(clients);
@@ -37,6 +39,10 @@ pub async fn listener(app: &App, ports: &Ports) -> Result<Option<Listener>, CliE
         store: LISTENER,
         ..Limits::default()
     };
+    if let Some((certificate, key)) = relay.tls_cert.as_ref().zip(relay.tls_key.as_ref()) {
+        let config = server_config(certificate, key);
+        options.tls = Some(config.map_err(|error| CliError::new(Code::CONFIG_INVALID, error.to_string()))?);
+    }
     let ports = Ports { inbox: Arc::new(inbox), ..ports.clone() };
     let bound = Listener::bind(options, ports).await;
     bound.map(Some).map_err(|error| CliError::new(Code::LISTEN_FAILED, error.to_string()))
@@ -57,10 +63,14 @@ fn parts(app: &App, next: SmtpSender) -> relay::Ports {
 }
 
 /// Where stamped mail goes on.
-pub fn next_hop(relay: &config::Relay) -> Result<SmtpSender, CliError> {
+pub async fn next_hop(relay: &config::Relay) -> Result<SmtpSender, CliError> {
     let host = relay.next_host.as_ref().map(ToString::to_string).unwrap_or_default();
     let mut next = NextHop::new(host, relay.next_port, security(relay.next_tls), host_name());
     next.pin = pin(relay.next_tls_pin.as_ref())?;
+    if let Some((user, password)) = relay.next_username.as_ref().zip(relay.next_password.as_ref()) {
+        let secret = secret(password).await?;
+        next.auth = Some(Auth { user: user.clone(), secret, mechanism: Mechanism::Password });
+    }
     next.limits = SenderLimits { answer: ANSWER, max_connections: CONNECTIONS, ..SenderLimits::default() };
     SmtpSender::new(next).map_err(|error| CliError::new(Code::CONFIG_INVALID, error.to_string()))
 }

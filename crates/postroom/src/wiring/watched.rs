@@ -29,7 +29,7 @@ async fn watched(
     issuers: &mut Issuers,
 ) -> Result<Watched, CliError> {
     let account = account(imap, issuers).await?;
-    let mut watched = match imap.journal {
+    let mut watched = match mailbox.is_journal() {
         true => Watched::journal(name, account),
         false => Watched::new(name, account),
     };
@@ -42,7 +42,7 @@ async fn watched(
         .folders
         .iter()
         .map(|folder| folder_name(folder))
-        .filter(|folder| !imap.journal || *folder != FolderName::Sent);
+        .filter(|folder| !mailbox.is_journal() || *folder != FolderName::Sent);
     let tied = imap.records.iter().filter_map(|record| record.parts()).map(|(folder, _)| folder_name(folder));
     let mut folders: Vec<FolderName> = Vec::new();
     for folder in listed.chain(tied) {
@@ -55,7 +55,9 @@ async fn watched(
         .map(|folder| {
             // People look into Sent themselves; only what came in is touched.
             let touch = if folder == FolderName::Sent { Touch::Nothing } else { touch.clone() };
-            FolderRule { touch, ..FolderRule::new(folder) }
+            let tied = imap.records.iter().filter_map(|record| record.parts());
+            let tied = tied.map(|(name, _)| folder_name(name)).any(|name| name == folder);
+            FolderRule { touch, tied, ..FolderRule::new(folder) }
         })
         .collect();
     watched.start = match mailbox.start_at {
@@ -93,7 +95,7 @@ pub async fn account(imap: &Imap, issuers: &mut Issuers) -> Result<Account, CliE
     Ok(Account {
         host: imap.host.to_string(),
         port: imap.port,
-        tls: ImapTls { mode, pin: pin(imap.tls_pin.as_ref())?, ca_file: None },
+        tls: ImapTls { mode, pin: pin(imap.tls_pin.as_ref())?, ca_file: imap.ca_file.clone() },
         auth,
         below: imap.below.clone(),
     })

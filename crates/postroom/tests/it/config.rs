@@ -272,6 +272,8 @@ fn the_keys_of_a_mailbox_and_of_the_way_out() {
     refused("[smtp_out]\nhost = \"mail.example.org\"\ndkim_domain = \"example.org\"\n", &["belong together"]);
     refused("[relay]\nenabled = true\n", &["relay.next_host is missing"]);
     refused("[relay]\nclients = [\"10.0.0.0/40\"]\n", &["a network such as"]);
+    refused("[relay]\nnext_host = \"127.0.0.1\"\nnext_username = \"u\"\n", &["belong together"]);
+    refused("[relay]\ntls_cert = \"/cert.pem\"\n", &["needs relay.tls_key"]);
 }
 
 #[test]

@@ -24,7 +24,7 @@ use jiff::Timestamp;
 use postroom_core::Clock;
 use tokio::sync::watch;
 
-use self::state::{Message, State, Trigger, key};
+use self::state::{Message, State, Trigger, canonical, key};
 use crate::thread::ServerThread;
 
 /// What the server is like.
@@ -208,6 +208,11 @@ impl Domino {
         let mut state = self.state();
         let replica = state.replica;
         state.folder(user, folder).is_some_and(|folder| folder.remove(replica, uid).is_some())
+    }
+
+    /// Removes a folder with its messages, as when a mail file has never had one.
+    pub fn remove_folder(&self, user: &str, folder: &str) {
+        self.state().account(user).unwrap_or_else(|| nobody(user)).folders.remove(canonical(folder));
     }
 
     /// Moves a message to another folder, which is made when it is missing; answers its UID there. `None` when it is not

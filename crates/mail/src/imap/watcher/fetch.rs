@@ -11,7 +11,7 @@ use super::super::error::Error;
 /// Messages in one batch.
 const MOST_IN_BATCH: usize = 64;
 /// Bytes in one batch, as the server counts them; one message may be larger.
-const LARGEST_BATCH: u64 = 8 << 20;
+pub const LARGEST_BATCH: u64 = 8 << 20;
 /// Larger messages are fetched in parts of this size.
 const PART: u64 = 1 << 20;
 /// A quirk, and the word for it.
@@ -27,13 +27,13 @@ pub enum Got {
     Bad(String),
 }
 
-/// Splits messages into batches, in order. Those up to `cautious` come one by one.
-pub fn batches(messages: &[Fetched], cautious: u32) -> Vec<&[Fetched]> {
+/// Splits messages into batches of `most` bytes, in order. Those up to `cautious` come one by one.
+pub fn batches(messages: &[Fetched], cautious: u32, most: u64) -> Vec<&[Fetched]> {
     let mut batches = Vec::new();
     let (mut start, mut bytes) = (0, 0_u64);
     for (index, message) in messages.iter().enumerate() {
         let size = message.size.unwrap_or(LARGEST_BATCH);
-        let is_full = index - start >= MOST_IN_BATCH || bytes.saturating_add(size) > LARGEST_BATCH;
+        let is_full = index - start >= MOST_IN_BATCH || bytes.saturating_add(size) > most;
         let is_suspect = message.uid <= cautious || (index > start && messages[index - 1].uid <= cautious);
         if index > start && (is_full || is_suspect) {
             batches.push(&messages[start..index]);
@@ -169,7 +169,7 @@ async fn in_parts(client: &mut Client, message: &Fetched, largest: u64) -> Resul
 
 /// The clause for a message that is over the limit.
 pub fn too_large(size: u64, largest: u64) -> String {
-    format!("it has {size} bytes; {largest} are allowed ([mail_in] max_message)")
+    format!("it has {size} bytes; {largest} are allowed")
 }
 
 async fn refused(client: &mut Client, uid: u32, text: &str) -> Result<Got, Error> {
@@ -195,7 +195,8 @@ mod tests {
             .zip(sizes)
             .map(|(uid, size)| Fetched { uid, size: (*size > 0).then_some(*size), ..Fetched::default() })
             .collect();
-        let lengths: Vec<usize> = batches(&messages, cautious).iter().map(|batch| batch.len()).collect();
+        let lengths: Vec<usize> =
+            batches(&messages, cautious, LARGEST_BATCH).iter().map(|batch| batch.len()).collect();
         assert_eq!(lengths, expected);
         assert_eq!(lengths.iter().sum::<usize>(), sizes.len());
     }

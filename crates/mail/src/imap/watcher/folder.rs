@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use postroom_core::{Accepted, Clock, Cursor, Fault, Folder, Incoming, Verdict, WatchBook};
-use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::super::account::{FolderRule, Start, Touch};
 use super::super::client::Client;
@@ -19,6 +18,7 @@ use super::events;
 use super::fetch::{self, Got};
 use super::ledger::{Anew, Ledger, Opened, settled};
 use super::mark::Mark;
+use super::memory::{self, Memory};
 
 /// UIDs surveyed at once, at first; more when few of them exist.
 const WINDOW: u32 = 256;
@@ -50,13 +50,21 @@ impl From<Fault> for Trouble {
 pub struct Desk {
     pub book: Arc<dyn WatchBook>,
     pub clock: Clock,
-    /// KiB of mail that may be in memory, over all mailboxes.
-    pub memory: Arc<Semaphore>,
-    pub memory_kib: u32,
+    /// Where mail is held until it is stored, over all mailboxes.
+    pub memory: Arc<Memory>,
     pub max_message: u64,
     pub start: Start,
     /// The server's name without the port.
     pub host: String,
+}
+
+/// When a folder turned up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begins {
+    /// At the mailbox's first contact.
+    WithMailbox,
+    /// Later; the mailbox is read since then.
+    Late(jiff::Timestamp),
 }
 
 /// One watched folder. Outlives connections, so that it learns from those that broke.
@@ -68,6 +76,8 @@ pub struct Keeper {
     pub target: Option<Listed>,
     /// The store's cursor, as last seen.
     pub known: Option<Cursor>,
+    /// Where reading begins while there is no cursor.
+    pub begins: Option<Begins>,
     /// Messages up to here are fetched one by one: a batch with one of them broke the connection.
     cautious: u32,
     /// The message at which the connection broke, and how often.
@@ -98,7 +108,17 @@ struct Parcel {
 
 impl Keeper {
     pub fn new(place: Folder, listed: Listed, rule: FolderRule, target: Option<Listed>) -> Self {
-        Keeper { place, listed, rule, target, known: None, cautious: 0, breaks: (0, 0), compared: false }
+        Keeper {
+            place,
+            listed,
+            rule,
+            target,
+            known: None,
+            begins: None,
+            cautious: 0,
+            breaks: (0, 0),
+            compared: false,
+        }
     }
 
     /// A new connection: what the server numbers may have changed.
@@ -166,12 +186,10 @@ impl Keeper {
         let Pass { mut ledger, .. } = self.begin(client, desk).await?;
         let mut uids = client.search(Criterion::Since(since)).await?;
         uids.retain(|uid| *uid <= ledger.uid());
-        for chunk in uids.chunks(64) {
+        for chunk in uids.chunks(256) {
             let mut found = client.survey_these(chunk).await?;
             found.retain(|message| message.date.is_none_or(|date| date >= since));
-            for batch in fetch::batches(&found, self.cautious) {
-                self.read_batch(client, desk, &mut ledger, batch).await?;
-            }
+            self.read_all(client, desk, &mut ledger, &found).await?;
         }
         if ledger.is_ahead() {
             self.commit(desk, &mut ledger, Vec::new()).await?;
@@ -227,6 +245,9 @@ impl Keeper {
     }
 
     async fn first(&self, client: &mut Client, desk: &Desk, opened: Opened) -> Result<Ledger, Error> {
+        if let Some(Begins::Late(since)) = self.begins {
+            return Ok(Ledger::late(opened, Some(since).filter(|_| !self.rule.tied)));
+        }
         let lowest = match desk.start {
             Start::Now => None,
             Start::Since(since) => client.search(Criterion::Since(since)).await?.first().copied(),
@@ -274,7 +295,7 @@ impl Keeper {
                 }
                 found => found?,
             };
-            let _room = room(desk, &found).await?;
+            let _room = desk.memory.room(fetch::weight(&found, desk.max_message)).await?;
             let (parcels, failed) = self.get(client, desk, ledger.uid_validity(), &found).await?;
             match failed.first() {
                 Some((uid, why)) => self.explain(ledger, *uid, why),
@@ -317,8 +338,25 @@ impl Keeper {
                 wanted.push(message.clone());
             }
         }
-        for batch in fetch::batches(&wanted, self.cautious) {
-            self.read_batch(client, desk, ledger, batch).await?;
+        self.read_all(client, desk, ledger, &wanted).await
+    }
+
+    /// In batches; in small ones when there is no room now for a large one.
+    async fn read_all(
+        &mut self,
+        client: &mut Client,
+        desk: &Desk,
+        ledger: &mut Ledger,
+        wanted: &[Fetched],
+    ) -> Result<(), Trouble> {
+        for batch in fetch::batches(wanted, self.cautious, fetch::LARGEST_BATCH) {
+            let most = match desk.memory.has_room(fetch::weight(batch, desk.max_message)) {
+                true => fetch::LARGEST_BATCH,
+                false => memory::LIGHT,
+            };
+            for batch in fetch::batches(batch, self.cautious, most) {
+                self.read_batch(client, desk, ledger, batch).await?;
+            }
         }
         Ok(())
     }
@@ -330,7 +368,7 @@ impl Keeper {
         ledger: &mut Ledger,
         batch: &[Fetched],
     ) -> Result<(), Trouble> {
-        let _room = room(desk, batch).await?;
+        let _room = desk.memory.room(fetch::weight(batch, desk.max_message)).await?;
         let (parcels, failed) = match self.get(client, desk, ledger.uid_validity(), batch).await {
             Ok(got) => got,
             Err(error) => {
@@ -384,6 +422,7 @@ impl Keeper {
             mailbox: &self.place.mailbox,
             host: &desk.host,
             folder: &self.place.name,
+            called: self.rule.folder.configured(),
             uid_validity,
             uid,
             direction: self.rule.direction,
@@ -496,13 +535,6 @@ fn named(cursor: &Cursor) -> Option<Known> {
     uids.sort_unstable();
     uids.dedup();
     Some(Known { uid_validity: cursor.uid_validity, mod_seq: cursor.mod_seq.filter(|seq| *seq > 0)?, uids })
-}
-
-/// Waits until the batch has room in memory.
-async fn room<'a>(desk: &'a Desk, batch: &[Fetched]) -> Result<SemaphorePermit<'a>, Fault> {
-    let kib = fetch::weight(batch, desk.max_message).div_ceil(1024);
-    let kib = u32::try_from(kib).unwrap_or(u32::MAX).clamp(1, desk.memory_kib);
-    desk.memory.acquire_many(kib).await.map_err(|_| Fault::bug("the memory budget was closed"))
 }
 
 /// UIDNEXT where the server does not tell: one above the highest there is, and never below what is known.

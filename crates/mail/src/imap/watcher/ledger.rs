@@ -76,6 +76,15 @@ impl Ledger {
         Ledger { cursor, mark, stored: None }
     }
 
+    /// First contact with a folder that turned up later than its mailbox: all of it is read, but for what is older than
+    /// the mailbox's own beginning, if that counts here.
+    pub fn late(opened: Opened, since: Option<Timestamp>) -> Self {
+        let mark = Mark { message: None, since, until: since.map_or(0, |_| opened.uid_next - 1) };
+        let cursor =
+            Cursor { uid_validity: opened.uid_validity, mod_seq: opened.mod_seq, ..Cursor::default() };
+        Ledger { cursor, mark, stored: None }
+    }
+
     /// Everything is read again; what is known adds nothing.
     pub fn begin_anew(&mut self, opened: Opened) {
         self.mark = Mark { message: None, since: self.mark.since, until: opened.uid_next - 1 };
@@ -226,6 +235,17 @@ mod tests {
         assert_eq!(since(Some(4)).uid(), 3);
         assert_eq!(since(None).uid(), 9);
         assert_eq!(since(Some(4)).mark().until, 9);
+    }
+
+    #[test]
+    fn a_folder_that_turns_up_later() {
+        let since = "2026-11-21T12:00:00Z".parse().ok();
+        let before = "2026-11-21T11:00:00Z".parse().ok();
+        let late = Ledger::late(opened(1, 10), since);
+        assert_eq!(late.uid(), 0);
+        assert!(late.mark().passes_over(9, before) && !late.mark().passes_over(9, since));
+        let tied = Ledger::late(opened(1, 10), None);
+        assert!(tied.uid() == 0 && !tied.mark().passes_over(9, before));
     }
 
     #[test]

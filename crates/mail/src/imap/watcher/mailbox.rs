@@ -4,20 +4,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use postroom_core::{Folder, Orders, WatchReport, WatchState};
+use postroom_core::{Orders, WatchReport, WatchState};
 use tokio::time::{Instant, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::super::account::{FolderName, Touch, Watched};
+use super::super::account::Watched;
 use super::super::client::Client;
 use super::super::dial::Dialer;
 use super::super::error::{Error, Remedy};
-use super::super::folders::Tree;
 use super::Options;
 use super::events;
 use super::folder::{Desk, Keeper, Trouble};
-use super::gate::Server;
+use super::gate::{Login, Server};
 use super::pause::Failures;
+use super::report::{Unfinished, traits};
 
 /// So many messages take a while, and are told of before they are read.
 const WORTH_A_WORD: u64 = 100;
@@ -45,21 +45,25 @@ enum Parted {
 
 /// The task of one mailbox.
 pub struct Mailbox {
-    watched: Watched,
-    options: Arc<Options>,
-    desk: Desk,
+    pub(super) watched: Watched,
+    pub(super) options: Arc<Options>,
+    pub(super) desk: Desk,
     dialer: Dialer,
     server: Arc<Server>,
+    pub(super) login: Arc<Login>,
     stop: CancellationToken,
-    keepers: Vec<Keeper>,
+    pub(super) keepers: Vec<Keeper>,
     /// Folders that are not there, one sentence each.
-    missing: Vec<Error>,
+    pub(super) missing: Vec<Error>,
+    /// The folder for sent mail is not there, which is no failure; but it may come.
+    pub(super) lacks_sent: bool,
     /// Folders that could not be read in the last pass.
-    troubles: Vec<Error>,
-    failures: Failures,
+    pub(super) troubles: Vec<Error>,
+    pub(super) unfinished: Option<Unfinished>,
+    pub(super) failures: Failures,
     /// Messages that the pass under way, or the one that failed, still has to read.
-    behind: u64,
-    reported: Option<WatchReport>,
+    pub(super) behind: u64,
+    pub(super) reported: Option<WatchReport>,
     poll: Duration,
 }
 
@@ -72,17 +76,20 @@ impl Mailbox {
         server: Arc<Server>,
         stop: CancellationToken,
     ) -> Self {
-        let poll = options.poll;
+        let (poll, login) = (options.poll, server.login(&watched.account.auth));
         Mailbox {
             watched,
             options,
             desk,
             dialer,
             server,
+            login,
             stop,
             keepers: Vec::new(),
             missing: Vec::new(),
+            lacks_sent: false,
             troubles: Vec::new(),
+            unfinished: None,
             failures: Failures::default(),
             behind: 0,
             reported: None,
@@ -136,11 +143,13 @@ impl Mailbox {
             self.report(WatchState::Connecting, "Waits for its turn to connect".into(), None, Vec::new())
                 .await;
         }
+        self.may_try()?;
         let server = self.server.clone();
         let closed = || Trouble::Imap(Error::Busy { text: "the gate was closed".into() });
         let _seat = server.seats.acquire().await.map_err(|_| closed())?;
         let mut client = {
             let _door = server.doors.acquire().await.map_err(|_| closed())?;
+            self.may_try()?;
             self.sign_in().await?
         };
         self.resolve(&mut client).await?;
@@ -149,61 +158,40 @@ impl Mailbox {
         Ok(parted)
     }
 
+    /// The server refused this login to whoever tried last: nobody tries again before its time.
+    fn may_try(&self) -> Result<(), Error> {
+        self.login.barred().map_or(Ok(()), |text| Err(Error::SignIn { text }))
+    }
+
     async fn sign_in(&self) -> Result<Client, Error> {
         let account = &self.watched.account;
         let mut client = Client::connect(account, &self.dialer, self.options.patience).await?;
-        client.sign_in(&account.auth).await?;
+        {
+            let turn = match self.login.is_good() {
+                true => None,
+                false => Some(self.login.turn.lock().await),
+            };
+            self.may_try()?;
+            // Whoever was first got in: all others need not queue.
+            let _turn = turn.filter(|_| !self.login.is_good());
+            match client.sign_in(&account.auth).await {
+                Err(error) if error.remedy() == Remedy::SignIn => {
+                    let text = match &error {
+                        Error::SignIn { text } => text.clone(),
+                        other => other.sentence(),
+                    };
+                    self.login.refused(&text, &self.options.pauses);
+                    return Err(error);
+                }
+                signed_in => signed_in?,
+            }
+            self.login.accepted();
+        }
         client.introduce().await?;
         client.enable().await?;
         let server = account.server();
         events::Connected { mailbox: &self.watched.name, server: &server }.emit();
         Ok(client)
-    }
-
-    /// Finds the folders; what was known of them stays known.
-    async fn resolve(&mut self, client: &mut Client) -> Result<(), Error> {
-        let tree = Tree::read(client, &self.watched.account).await?;
-        let mut keepers: Vec<Keeper> = Vec::new();
-        self.missing.clear();
-        for rule in &self.watched.folders {
-            let target = match &rule.touch {
-                Touch::Move(name) => Some(tree.find(name)),
-                Touch::Nothing | Touch::MarkSeen => None,
-            };
-            let found = tree.find(&rule.folder).and_then(|listed| Ok((listed, target.transpose()?)));
-            match found {
-                Ok((listed, target)) if keepers.iter().all(|keeper| keeper.listed.wire != listed.wire) => {
-                    let place = Folder {
-                        mailbox: self.watched.name.clone(),
-                        server: self.watched.account.server(),
-                        name: listed.name.clone(),
-                    };
-                    let known = self.keepers.iter().position(|keeper| keeper.place == place);
-                    let mut keeper = match known {
-                        Some(index) => self.keepers.swap_remove(index),
-                        None => Keeper::new(place, listed.clone(), rule.clone(), None),
-                    };
-                    (keeper.listed, keeper.target) = (listed.clone(), target.cloned());
-                    keeper.reconnected();
-                    keepers.push(keeper);
-                }
-                Ok(_) => {}
-                // A mailbox that has sent nothing yet may have no such folder; `probe` says so.
-                Err(_) if rule.folder == FolderName::Sent && rule.touch == Touch::Nothing => {}
-                Err(error) => {
-                    events::FolderFailed { mailbox: &self.watched.name, error: &error }.emit();
-                    self.missing.push(error);
-                }
-            }
-        }
-        self.keepers = keepers;
-        match self.keepers.is_empty() {
-            true => Err(self.missing.pop().unwrap_or(Error::NoFolder {
-                name: "to watch".into(),
-                present: "no folder that is configured".into(),
-            })),
-            false => Ok(()),
-        }
     }
 
     /// Looks and waits, as long as the connection holds.
@@ -218,7 +206,7 @@ impl Mailbox {
             }
             self.troubles.clear();
             if Instant::now() >= next_look {
-                if wake != Wake::News && !self.missing.is_empty() {
+                if wake != Wake::News && (self.lacks_sent || !self.missing.is_empty()) {
                     self.resolve(client).await?;
                 }
                 self.look_at_all(client).await?;
@@ -309,12 +297,25 @@ impl Mailbox {
     }
 
     async fn rescan(&mut self, client: &mut Client, orders: &Orders) -> Result<(), Trouble> {
+        let before = self.unfinished.take();
         let Some((order, since)) = &orders.rescan else { return Ok(()) };
-        for index in (0..self.keepers.len()).rev() {
-            let done = self.keepers[index].rescan(client, &self.desk, *since).await;
-            self.tolerate(done)?;
+        if before.as_ref().is_some_and(|before| before.order == *order && Instant::now() < before.again) {
+            self.unfinished = before;
+            return Ok(());
         }
-        self.desk.book.done(&self.watched.name, order).await?;
+        for index in (0..self.keepers.len()).rev() {
+            match self.keepers[index].rescan(client, &self.desk, *since).await {
+                Err(Trouble::Imap(error)) if error.remedy() == Remedy::GoOn => {
+                    events::FolderFailed { mailbox: &self.watched.name, error: &error }.emit();
+                    let again = Instant::now() + self.options.look;
+                    self.unfinished = Some(Unfinished { order: order.clone(), again, error });
+                }
+                rescanned => rescanned?,
+            }
+        }
+        if self.unfinished.is_none() {
+            self.desk.book.done(&self.watched.name, order).await?;
+        }
         Ok(())
     }
 
@@ -330,6 +331,9 @@ impl Mailbox {
             due.and_then(|due| Duration::try_from(due.duration_since(self.desk.clock.now())).ok())
         {
             end = end.min(Instant::now() + left);
+        }
+        if let Some(unfinished) = &self.unfinished {
+            end = end.min(unfinished.again);
         }
         if client.news {
             return Ok(Wake::News);
@@ -358,8 +362,7 @@ impl Mailbox {
                     return Ok(Wake::News);
                 }
                 _ = ask.tick() => {
-                    let asked = Orders { rescan: None, ..before.clone() };
-                    if self.orders().await.is_some_and(|orders| orders != asked) {
+                    if self.orders().await.is_some_and(|orders| self.asks_for_more(before, orders)) {
                         return Ok(Wake::Orders);
                     }
                 }
@@ -367,59 +370,10 @@ impl Mailbox {
         }
     }
 
-    async fn all_is_well(&mut self, client: &Client) {
-        events::CaughtUp { mailbox: &self.watched.name }.emit();
-        let names: Vec<&str> = self.keepers.iter().map(|keeper| keeper.place.name.as_str()).collect();
-        let mut text = format!("Watches {}", names.join(" and "));
-        let waiting: usize =
-            self.keepers.iter().filter_map(|keeper| Some(keeper.known.as_ref()?.waiting.len())).sum();
-        if waiting > 0 {
-            text.push_str(&format!("; {waiting} messages could not be read"));
-        }
-        for error in self.missing.iter().chain(&self.troubles) {
-            text.push_str(&format!("; {}", error.sentence()));
-        }
-        let code = self.missing.iter().chain(&self.troubles).next().map(|error| error.code().to_string());
-        self.report(WatchState::Watching, text, code, traits(client)).await;
+    /// Whether people want something else than before; a rescan that is to be tried again is nothing new.
+    fn asks_for_more(&self, before: &Orders, mut now: Orders) -> bool {
+        let known = self.unfinished.as_ref().map(|unfinished| &unfinished.order);
+        now.rescan = now.rescan.filter(|(order, _)| Some(order) != known);
+        now != Orders { rescan: None, ..before.clone() }
     }
-
-    /// Reports a failure; says how long to wait.
-    async fn failed(&mut self, trouble: Trouble) -> Duration {
-        let (name, pauses) = (self.watched.name.clone(), &self.options.pauses);
-        let (state, text, code, pause) = match trouble {
-            Trouble::Imap(error) => {
-                let remedy = error.remedy();
-                let pause = self.failures.after(remedy, pauses, &name);
-                let stopped = remedy == Remedy::Person || self.failures.needs_a_person(pauses);
-                events::Failed { mailbox: &name, error: &error, pause }.emit();
-                let state = if stopped { WatchState::Stopped } else { WatchState::BackingOff };
-                (state, error.sentence(), error.code(), pause)
-            }
-            Trouble::Store(fault) => {
-                let pause = self.failures.after(Remedy::Reconnect, pauses, &name);
-                events::NotStored { mailbox: &name, fault: &fault, pause }.emit();
-                (WatchState::BackingOff, fault.message, fault.code, pause)
-            }
-        };
-        let quirks = self.reported.as_ref().map(|report| report.quirks.clone()).unwrap_or_default();
-        self.report(state, text, Some(code.to_string()), quirks).await;
-        pause
-    }
-
-    /// Writes a report that differs from the last one.
-    async fn report(&mut self, state: WatchState, text: String, code: Option<String>, quirks: Vec<String>) {
-        let report = WatchReport { state, text, code, behind: self.behind, quirks };
-        if self.reported.as_ref() != Some(&report)
-            && self.desk.book.report(&self.watched.name, &report).await.is_ok()
-        {
-            self.reported = Some(report);
-        }
-    }
-}
-
-/// What a person wants to know of a server: what it can, and what is odd.
-fn traits(client: &Client) -> Vec<String> {
-    const USED: [&str; 7] = ["IDLE", "CONDSTORE", "QRESYNC", "MOVE", "UIDPLUS", "SPECIAL-USE", "NAMESPACE"];
-    let missing = USED.iter().filter(|word| !client.can(word)).map(|word| format!("no {word}"));
-    missing.chain(client.quirks().iter().map(|quirk| (*quirk).to_owned())).collect()
 }

@@ -3,10 +3,12 @@
 //! | module | holds |
 //! | --- | --- |
 //! | `mailbox` | one mailbox: connects, looks, waits, backs off |
+//! | `resolve`, `report` | which folders it has, and what it tells people |
 //! | `folder` | one pass over one folder: cursor, new mail, retries, rescans |
 //! | `ledger`, `mark` | the cursor while it moves; pure |
+//! | `memory` | how much mail is held at once |
 //! | `fetch` | whole messages out of a server that may not give them |
-//! | `gate`, `pause` | how many connections at once, and how long to wait after a failure |
+//! | `gate`, `pause` | how many connections and sign-ins at once, and how long to wait after a failure |
 //! | `events` | log lines and metrics |
 //!
 //! Invariants: a cursor moves in the transaction that stores the mails below it; a message that fails never holds up its
@@ -20,13 +22,15 @@ mod gate;
 mod ledger;
 mod mailbox;
 mod mark;
+mod memory;
 mod pause;
+mod report;
+mod resolve;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use postroom_core::{Clock, WatchBook};
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -36,6 +40,7 @@ use super::client::Patience;
 use super::dial::Dialer;
 use folder::Desk;
 use mailbox::Mailbox;
+use memory::Memory;
 pub use pause::Pauses;
 
 /// Between the first connections of two mailboxes.
@@ -105,8 +110,7 @@ impl Watcher {
         let names: Vec<String> = mailboxes.iter().map(|watched| watched.account.server()).collect();
         let servers =
             gate::servers(names.iter().map(String::as_str), self.options.connections, self.options.sign_ins);
-        let memory_kib = u32::try_from((self.options.memory / 1024).max(1)).unwrap_or(u32::MAX >> 4);
-        let memory = Arc::new(Semaphore::new(memory_kib as usize));
+        let memory = Arc::new(Memory::new(self.options.memory));
         let mut tasks = JoinSet::new();
         for (index, watched) in mailboxes.into_iter().enumerate() {
             let make = {
@@ -116,7 +120,6 @@ impl Watcher {
                     book: self.book.clone(),
                     clock: self.clock.clone(),
                     memory: memory.clone(),
-                    memory_kib,
                     max_message: self.options.max_message,
                     start: watched.start,
                     host: watched.account.host.clone(),

@@ -28,10 +28,17 @@ impl Default for Pauses {
     }
 }
 
-/// Counts the failures of one mailbox.
+impl Pauses {
+    /// After one refused sign-in, with so many before it.
+    pub fn after_refusal(&self, before: usize) -> Duration {
+        let last = self.sign_in.len().saturating_sub(1);
+        self.sign_in.get(before.min(last)).copied().unwrap_or(self.person)
+    }
+}
+
+/// Counts the failures of one mailbox. Refused sign-ins are counted by [`Login`](super::gate::Login).
 #[derive(Debug, Default)]
 pub struct Failures {
-    sign_in: usize,
     network: u32,
 }
 
@@ -44,13 +51,7 @@ impl Failures {
     /// Notes a failure and says how long to wait.
     pub fn after(&mut self, remedy: Remedy, pauses: &Pauses, mailbox: &str) -> Duration {
         let pause = match remedy {
-            Remedy::SignIn => {
-                let last = pauses.sign_in.len().saturating_sub(1);
-                let pause = pauses.sign_in.get(self.sign_in.min(last)).copied().unwrap_or(pauses.person);
-                self.sign_in += 1;
-                return pause;
-            }
-            Remedy::Person => pauses.person,
+            Remedy::SignIn | Remedy::Person => pauses.person,
             Remedy::Reconnect | Remedy::GoOn => {
                 let pause =
                     pauses.network.saturating_mul(1 << self.network.min(16)).min(pauses.network_longest);
@@ -59,11 +60,6 @@ impl Failures {
             }
         };
         pause.mul_f64(spread(mailbox))
-    }
-
-    /// Whether all intervals for the sign-in were used up.
-    pub fn needs_a_person(&self, pauses: &Pauses) -> bool {
-        self.sign_in >= pauses.sign_in.len()
     }
 }
 
@@ -85,7 +81,9 @@ mod tests {
 
     #[test]
     fn sign_ins_are_spared() {
-        assert_eq!(after(Remedy::SignIn, 5), [60, 300, 900, 3600, 3600]);
+        let pauses = Pauses::default();
+        let after = (0..5).map(|before| pauses.after_refusal(before).as_secs());
+        assert_eq!(after.collect::<Vec<_>>(), [60, 300, 900, 3600, 3600]);
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! The watcher and a Domino-like server: no IDLE, `\` between folders, answers out of order and out of shape.
 
-use postroom_core::{Direction, Secret, WatchState};
+use jiff::SignedDuration;
+use postroom_core::{Direction, Orders, Secret, WatchState};
 use postroom_mail::imap::{Account, Auth, FolderName, FolderRule, Watched};
 use postroom_sandbox::domino::{Domino, Fault, Options, Quirks};
 
-use super::book::{Book, Watching, account, mail, quick, wait_for};
+use super::book::{Book, Watching, account, mail, now, quick, wait_for};
 
-fn domino() -> Domino {
+pub fn domino() -> Domino {
     let domino = Domino::start(Options { quirks: Quirks::all(), ..Options::default() });
     for user in ["anna", "ines", "postroom"] {
         domino.add_account(user, "secret");
@@ -18,7 +19,7 @@ fn watched(domino: &Domino, user: &str) -> Watched {
     Watched::new(user, account(domino.address(), user, "secret"))
 }
 
-async fn watches(book: &Book, mailbox: &str) {
+pub async fn watches(book: &Book, mailbox: &str) {
     let state = |report: postroom_core::WatchReport| report.state == WatchState::Watching;
     wait_for("the first look", || book.last_report(mailbox).is_some_and(state)).await;
 }
@@ -118,4 +119,49 @@ async fn faults_in_the_middle_lose_nothing() {
     };
     wait_for("the broken one to be set aside, to be tried again", waits).await;
     assert!(!book.has(&mail(90)));
+}
+
+/// A folder of 200 messages, every second UID being gone: no set may have more than 50 parts here.
+fn sparse(domino: &Domino) {
+    for number in 1..=400 {
+        let uid = domino.deliver("anna", "Inbox", &mail(number));
+        if number % 2 == 0 {
+            assert!(domino.expunge("anna", "Inbox", uid));
+        }
+    }
+}
+
+fn rescan(book: &Book) {
+    let since = now().checked_sub(SignedDuration::from_hours(1)).unwrap();
+    book.order("anna", Orders { paused: false, rescan: Some(("order".into(), since)) });
+}
+
+#[tokio::test]
+async fn a_rescan_of_a_sparse_folder() {
+    let (domino, book) = (domino(), Book::new());
+    sparse(&domino);
+    let _watching = Watching::start(&book, quick(), vec![watched(&domino, "anna")]);
+    watches(&book, "anna").await;
+    assert_eq!(book.count(), 0);
+    rescan(&book);
+    wait_for("the rescan", || book.is_done("order")).await;
+    assert_eq!(book.count(), 200);
+    let singly = domino.commands().iter().filter(|said| said.contains("BODY.PEEK[]")).count();
+    assert!(singly < 20, "{singly} commands for 200 messages");
+}
+
+#[tokio::test]
+async fn a_rescan_that_is_refused_is_not_done() {
+    let (domino, book) = (domino(), Book::new());
+    domino.deliver("anna", "Inbox", &mail(1));
+    let _watching = Watching::start(&book, quick(), vec![watched(&domino, "anna")]);
+    watches(&book, "anna").await;
+    domino.fail_next("UID SEARCH", Fault::No);
+    rescan(&book);
+    let told = |report: postroom_core::WatchReport| report.text.contains("the rescan is not done");
+    wait_for("the refusal to be told", || book.last_report("anna").is_some_and(told)).await;
+    assert!(!book.is_done("order"));
+    wait_for("the second try", || book.is_done("order")).await;
+    assert!(book.has(&mail(1)));
+    wait_for("the report", || book.last_report("anna").is_some_and(|report| report.code.is_none())).await;
 }

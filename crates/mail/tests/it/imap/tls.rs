@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use postroom_mail::imap::{
-    Account, Certificate, Client, Dialer, Error, Names, Patience, Sent, Srv, Tls, TlsMode, guess, probe,
+    Account, Certificate, Client, Dialer, Error, Names, Pages, Patience, Sent, Srv, Tls, TlsMode, guess,
+    probe,
 };
 use postroom_testkit::peers::{self, Dovecot, DovecotOptions, PASSWORD};
 use postroom_testkit::{net, poll};
@@ -155,7 +156,7 @@ impl Names for Zone {
 
 #[tokio::test]
 async fn servers_are_guessed_from_the_address() {
-    let found = guess("anna@Ours.Example", &Zone).await;
+    let found = guess("anna@Ours.Example", &Zone, &NoPages).await;
     let list: Vec<String> = found.iter().map(|at| format!("{}:{}", at.host, at.port)).collect();
     let expected = [
         "box.ours.example:9993",
@@ -167,5 +168,58 @@ async fn servers_are_guessed_from_the_address() {
         "mx.host.example:143",
     ];
     assert_eq!(list, expected);
-    assert!(guess("no address", &Zone).await.is_empty());
+    assert!(guess("no address", &Zone, &NoPages).await.is_empty());
+}
+
+/// Nothing is published.
+struct NoPages;
+
+#[async_trait]
+impl Pages for NoPages {
+    async fn page(&self, _: &str) -> Option<Vec<u8>> {
+        None
+    }
+}
+
+/// A domain that publishes its settings at one place.
+struct Published(&'static str);
+
+#[async_trait]
+impl Pages for Published {
+    async fn page(&self, url: &str) -> Option<Vec<u8>> {
+        const SERVERS: [(&str, &str, &str); 3] = [
+            ("mail.%EMAILDOMAIN%", "9143", "STARTTLS"),
+            ("nowhere.example", "993", "SSL"),
+            ("imap.host.example", "993", "SSL"),
+        ];
+        let server = |(host, port, socket)| {
+            format!(
+                "<incomingServer type='imap'><hostname>{host}</hostname><port>{port}</port><socketType>{socket}</socketType></incomingServer>"
+            )
+        };
+        let servers: String = SERVERS.into_iter().map(server).collect();
+        let file = format!(
+            "<clientConfig version='1.1'><emailProvider id='x'>{servers}</emailProvider></clientConfig>"
+        );
+        (url == self.0).then(|| file.into_bytes())
+    }
+}
+
+#[tokio::test]
+async fn what_a_domain_publishes_comes_before_guesses() {
+    for place in [
+        "https://autoconfig.ours.example/mail/config-v1.1.xml",
+        "https://ours.example/.well-known/autoconfig/mail/config-v1.1.xml",
+    ] {
+        let found = guess("anna@Ours.Example", &Zone, &Published(place)).await;
+        let list: Vec<String> =
+            found.iter().map(|at| format!("{}:{} {:?}", at.host, at.port, at.tls)).collect();
+        let expected = [
+            "box.ours.example:9993 Implicit",
+            "mail.ours.example:9143 StartTls",
+            "imap.host.example:993 Implicit",
+        ];
+        assert_eq!(list[..3], expected, "{list:?}");
+        assert!(found[1].from.contains("autoconfig"));
+    }
 }

@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 
 use postroom_core::{Code, Secret};
-use postroom_mail::imap::{self, Account, Auth, Candidate, SystemNames, Tls, TlsMode};
+use postroom_mail::imap::{self, Account, Auth, Candidate, SystemNames, SystemPages, Tls, TlsMode};
 use serde_json::json;
 
 use super::lines;
 use crate::app::App;
 use crate::cli::{AddMailboxArgs, Globals, Protection};
-use crate::commands::section;
 use crate::commands::trial::{self, Step};
+use crate::commands::{round_trip, section};
 use crate::config::secret::SecretRef;
 use crate::config::{Config, quoted};
 use crate::report::{CliError, Exit, Output, one_line};
@@ -46,7 +46,7 @@ pub async fn run(
             out,
         );
     };
-    let (at, user, steps) = tested(app, arguments, &candidates, &users, &password).await?;
+    let (at, user, mut steps) = tested(app, arguments, &candidates, &users, &password).await?;
     if !trial::signed_in(&steps) {
         for line in steps.iter().flat_map(lines) {
             out.text(&line)?;
@@ -59,12 +59,22 @@ pub async fn run(
     if let Some(route) = trial::reply_route(app).await.filter(|route| route.fix.is_some()) {
         lines(&route).iter().try_for_each(|line| out.note(line))?;
     }
+    let mut arrived = true;
+    if arguments.round_trip && !arguments.dry_run.dry_run {
+        let account = account(arguments, at, user, &password)?;
+        let way = round_trip::of(app, &arguments.address, &account).await;
+        arrived = trial::exit(&way) == Exit::Done;
+        steps.extend(way);
+    }
     let section = Section { name: &name, arguments, at, user }.text();
-    let file = match arguments.write && !arguments.dry_run.dry_run {
+    // A mailbox whose mail does not come back is for a person to look at before it is watched.
+    let file = match arguments.write && arrived && !arguments.dry_run.dry_run {
         true => Some(section::append(&section, globals)?),
         false => None,
     };
-    said(&Found { name: &name, section, steps, candidates: &candidates, file }, arguments, out)
+    let exit = if arrived { Exit::Done } else { trial::exit(&steps) };
+    said(&Found { name: &name, section, steps, candidates: &candidates, file }, arguments, out)?;
+    Ok(exit)
 }
 
 /// What stands before the @, as a key that needs no quotes.
@@ -113,7 +123,11 @@ async fn candidates(arguments: &AddMailboxArgs, out: &mut Output) -> Result<Vec<
             .with_exit(Exit::Unreachable)
             .with_action("Name the server with --host")
     })?;
-    Ok(imap::guess(&arguments.address, &names).await)
+    let pages = SystemPages::new().map_err(|error| {
+        CliError::new(Code::IMAP_TLS, format!("the certificate authorities cannot be used: {error}"))
+            .with_action("Name the server with --host")
+    })?;
+    Ok(imap::guess(&arguments.address, &names, &pages).await)
 }
 
 /// Names to sign in with, the likeliest first. No more than two: servers lock accounts that are tried too often.
@@ -133,6 +147,20 @@ async fn password(arguments: &AddMailboxArgs) -> Result<Option<Secret>, CliError
     read.map(Some).map_err(|error| CliError::new(error.code(), error.to_string()))
 }
 
+/// The mailbox, if it is there and this is its user.
+fn account(
+    arguments: &AddMailboxArgs,
+    at: &Candidate,
+    user: &str,
+    password: &Secret,
+) -> Result<Account, CliError> {
+    let pin = arguments.tls_pin.as_deref().map(str::parse).transpose();
+    let pin = pin.map_err(|error: imap::NotAFingerprint| CliError::usage(error.to_string()))?;
+    let auth = Auth::Password { user: user.to_owned(), password: password.clone() };
+    let tls = Tls { mode: at.tls, pin, ca_file: None };
+    Ok(Account { host: at.host.clone(), port: at.port, tls, auth, below: None })
+}
+
 /// Tries the candidates until one can be signed in to, or one refuses every name.
 async fn tested<'c>(
     app: &App,
@@ -141,14 +169,10 @@ async fn tested<'c>(
     users: &'c [String],
     password: &Secret,
 ) -> Result<(&'c Candidate, &'c str, Vec<Step>), CliError> {
-    let pin = arguments.tls_pin.as_deref().map(str::parse).transpose();
-    let pin = pin.map_err(|error: imap::NotAFingerprint| CliError::usage(error.to_string()))?;
     let mut last = None;
     for at in candidates {
         for user in users {
-            let auth = Auth::Password { user: user.clone(), password: password.clone() };
-            let tls = Tls { mode: at.tls, pin, ca_file: None };
-            let account = Account { host: at.host.clone(), port: at.port, tls, auth, below: None };
+            let account = account(arguments, at, user, password)?;
             let steps = trial::probe(app, &account, imap::Sent::Watched).await;
             if trial::signed_in(&steps) {
                 return Ok((at, user, steps));

@@ -125,6 +125,35 @@ fn a_journal_mailbox_serves_several_users() {
     house.verify();
 }
 
+/// The mail server copies everybody's mail to an address by SMTP, as Postfix does with `always_bcc`; nobody reads a mailbox.
+#[test]
+fn a_journal_may_be_fed_by_smtp_alone() {
+    let users = format!("[mailboxes.anna]\naddress = \"{ANNA}\"\n[mailboxes.ben]\naddress = \"{BEN}\"\n");
+    let journal = "[mailboxes.journal]\naddress = \"journal@ours.example\"\njournal = true\n";
+    let house = house(&format!("{users}{journal}")).started();
+    let noted = "X-Original-To: journal@ours.example\r\nDelivered-To: journal@ours.example\r\n";
+    let copies = [
+        (KIM, format!("{noted}{}", mail(KIM, ANNA, "in", ""))),
+        (ANNA, format!("{noted}{}", mail(ANNA, KIM, "out", ""))),
+        ("journal-robot@ours.example", report(1, KIM, &[BEN], &mail(KIM, "undisclosed:;", "secretly", ""))),
+    ];
+    for (from, copy) in &copies {
+        house.send(from, &["journal@ours.example"], copy);
+    }
+    let all = filed(&house, 3);
+    for (id, direction, mailbox) in
+        [("in", "incoming", "anna"), ("out", "outgoing", "anna"), ("secretly", "incoming", "ben")]
+    {
+        let message = of(&all, id);
+        assert_eq!(
+            (text(&message["direction"]), text(&message["mailbox"])),
+            (direction, mailbox),
+            "{message:#}"
+        );
+    }
+    house.verify();
+}
+
 #[test]
 fn a_notes_name_is_resolved_by_the_directory() {
     let people = [

@@ -1,5 +1,5 @@
-//! One form posted to a token server by HTTP/1.1 (RFC 9112), and its answer: all of HTTP that tokens need. No redirects,
-//! no cookies, no connection kept.
+//! One form posted to a token server, or one page asked for, by HTTP/1.1 (RFC 9112): all of HTTP that is needed here. No
+//! redirects, no cookies, no connection kept.
 
 use std::io;
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-/// A token's answer is small; what is larger is none.
+/// A token's answer and a provider's settings are small; what is larger is neither.
 const LARGEST: u64 = 64 << 10;
 
-/// An address of a token server, taken apart.
+/// An address, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
     pub https: bool,
@@ -82,12 +82,21 @@ pub async fn form(
         to.server(),
         body.len()
     );
-    let request = [head.as_bytes(), body.as_bytes()].concat();
+    ask(to, tls, &[head.as_bytes(), body.as_bytes()].concat()).await
+}
+
+/// Asks for a page.
+pub async fn get(from: &Endpoint, tls: Option<Arc<ClientConfig>>) -> io::Result<Answer> {
+    let head = format!("GET {} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", from.path, from.server());
+    ask(from, tls, head.as_bytes()).await
+}
+
+async fn ask(to: &Endpoint, tls: Option<Arc<ClientConfig>>, request: &[u8]) -> io::Result<Answer> {
     let tcp = connect(to).await?;
-    let Some(tls) = tls else { return exchange(tcp, &request).await };
+    let Some(tls) = tls else { return exchange(tcp, request).await };
     let name = ServerName::try_from(to.host.clone()).map_err(io::Error::other)?;
     let stream = TlsConnector::from(tls).connect(name, tcp).await;
-    exchange(stream.map_err(|error| io::Error::other(crate::sender::tls::explain(&error)))?, &request).await
+    exchange(stream.map_err(|error| io::Error::other(crate::sender::tls::explain(&error)))?, request).await
 }
 
 async fn connect(to: &Endpoint) -> io::Result<TcpStream> {
