@@ -52,7 +52,7 @@ pub use audit::Entry;
 pub use compose::{Composed, Draft, FieldError, NewMail, Sender, Writing};
 pub use doors::{Access, DoorSettings, DoorUser, Grant, Limits, NoAccess, Stranger};
 pub use find::Named;
-pub use mailboxes::{Forgotten, MailboxDetail, MailboxOrder, MailboxView};
+pub use mailboxes::{Forgotten, MailboxDetail, MailboxOrder, MailboxView, SILENT};
 pub use messages::{Bulk, Hop, Posted};
 pub use openings::Opening;
 pub use outgoing::{AnswerView, AttemptView, OutgoingChange, OutgoingView, RecipientView};

@@ -67,6 +67,14 @@ impl Operations {
         Ok(setting.as_deref() == Some("on"))
     }
 
+    /// Begins safe mode: this database came back by means that postroom does not know. Beginning it again is no error.
+    pub async fn begin_reconciliation(&self, actor: &Actor) -> Result<(), Fault> {
+        actor.needs(Permission::Administer)?;
+        settings::set(&self.0.store, SAFE_MODE, "on".into()).await.map_err(Fault::from)?;
+        let entry = audit::Entry::new(actor, self.0.clock.now(), "safe_mode.begin", "database", "");
+        self.record_audit(entry).await
+    }
+
     /// Ends safe mode.
     pub async fn confirm_reconciliation(&self, actor: &Actor) -> Result<(), Fault> {
         actor.needs(Permission::Administer)?;

@@ -49,6 +49,10 @@ pub async fn run(config: Config, out: &mut Output) -> Result<Exit, CliError> {
     out.flush()?;
     stop_signal().await?;
     services.stop().await;
+    // Nothing hangs on it: without it, whoever wants to restore waits two minutes.
+    if let Err(fault) = app.operations.last_word().await {
+        tracing::warn!(event = "serve.silent", code = %fault.code, "The last word could not be written: {fault}");
+    }
     Ok(Exit::Done)
 }
 

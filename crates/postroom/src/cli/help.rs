@@ -128,7 +128,11 @@ pub(super) const HELP: &[Help] = &[
     ),
     help(
         "restore",
-        &["postroom restore postroom.backup --dry-run", "postroom restore postroom.backup --yes"],
+        &[
+            "postroom restore postroom.backup --dry-run",
+            "postroom restore postroom.backup --yes",
+            "postroom restore --mark --yes",
+        ],
         &[Exit::NotFound, Exit::Conflict, Exit::Refused],
     ),
     help(
