@@ -21,7 +21,7 @@ impl Operations {
             gauge!("postroom_messages", "state" => state.as_str()).set(*count as f64);
         }
         gauge!("postroom_safe_mode").set(f64::from(u8::from(self.safe_mode().await?)));
-        gauge!("postroom_ready").set(1.0);
+        gauge!("postroom_ready").set(f64::from(u8::from(self.health().await.ready)));
         if let Some(size) = self.0.store.path().and_then(|path| std::fs::metadata(path).ok()) {
             gauge!("postroom_journal_bytes").set(size.len() as f64);
         }

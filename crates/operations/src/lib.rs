@@ -28,6 +28,7 @@ mod readers;
 mod records;
 mod replay;
 mod review;
+mod room;
 mod schema;
 mod sessions;
 mod shelf;
@@ -69,6 +70,7 @@ pub use privacy::{Erased, Privacy};
 pub use records::{ImportReport, RecordView, Rejected};
 pub use replay::{Replay, Standing, Turn};
 pub use review::{Proposal, ReviewItem};
+pub use room::Room;
 pub use schema::MIGRATIONS;
 pub use sessions::Session;
 pub use shelf::ShelfItem;
@@ -104,6 +106,8 @@ struct Parts {
     doors: Option<Arc<doors::Doors>>,
     /// What keeps CRM and marketing service in step.
     marketing: Option<postroom_marketing::Engine>,
+    /// Without it mail is taken until the disk is full.
+    room: Option<Room>,
 }
 
 impl Operations {
@@ -112,7 +116,7 @@ impl Operations {
         let (store, clock) = (filing.store.clone(), filing.clock.clone());
         let (ids, crm) = (filing.ids.clone(), filing.crm.clone());
         let (stamper, watched, writing, privacy) = (None, BTreeSet::new(), Writing::default(), None);
-        let (doors, marketing) = (None, None);
+        let (doors, marketing, room) = (None, None, None);
         Operations(Arc::new(Parts {
             store,
             clock,
@@ -127,6 +131,7 @@ impl Operations {
             privacy,
             doors,
             marketing,
+            room,
         }))
     }
 

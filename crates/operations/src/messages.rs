@@ -105,15 +105,6 @@ impl Operations {
         posted: Posted,
     ) -> Result<postroom_core::Accepted, Fault> {
         actor.needs(Permission::Submit)?;
-        if let Some(name) = &posted.mailbox {
-            let rules = self.rules();
-            let known = rules.mailbox_named(name).or_else(|| rules.mailbox_of([name.as_str()]));
-            if known.is_none() && !rules.mailboxes.is_empty() {
-                let names: Vec<&str> = rules.mailboxes.iter().map(|mailbox| mailbox.name.as_str()).collect();
-                let text = format!("no mailbox {name:?}; configured are: {}", names.join(", "));
-                return Err(Fault::reject(Code::API_INPUT, text));
-            }
-        }
         self.accept(Source::Http, posted).await
     }
 
@@ -127,7 +118,23 @@ impl Operations {
         self.accept(Source::File, posted).await
     }
 
+    /// [`Code::API_INPUT`] unless the mailbox is configured, by its name or an address of it. Without any, all names go.
+    pub fn knows_mailbox(&self, name: &str) -> Result<(), Fault> {
+        let rules = self.rules();
+        let known = rules.mailbox_named(name).or_else(|| rules.mailbox_of([name]));
+        if known.is_some() || rules.mailboxes.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<&str> = rules.mailboxes.iter().map(|mailbox| mailbox.name.as_str()).collect();
+        let text = format!("no mailbox {name:?}; configured are: {}", names.join(", "));
+        Err(Fault::reject(Code::API_INPUT, text))
+    }
+
     async fn accept(&self, source: Source, posted: Posted) -> Result<postroom_core::Accepted, Fault> {
+        if let Some(name) = &posted.mailbox {
+            self.knows_mailbox(name)?;
+        }
+        self.has_room(posted.raw.len() as u64)?;
         let rules = self.rules();
         let named = posted.mailbox.map(|name| match rules.mailbox_of([name.as_str()]) {
             Some(mailbox) => mailbox.name.clone(), // an address was given: the mailbox it belongs to

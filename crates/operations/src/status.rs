@@ -34,8 +34,10 @@ impl Operations {
     pub async fn health(&self) -> Health {
         let mut checks = BTreeMap::new();
         let storage = settings::get(&self.0.store, "installation").await;
-        let ready = storage.is_ok();
+        let room = self.has_room(0);
+        let ready = storage.is_ok() && room.is_ok();
         checks.insert("storage", storage.map_or_else(|error| error.to_string(), |_| "ok".into()));
+        checks.insert("disk", room.map_or_else(|fault| fault.message, |()| "ok".into()));
         Health { ready, checks }
     }
 

@@ -155,6 +155,7 @@ pub(super) const HELP: &[Help] = &[
         &[
             "postroom message import inbox.mbox",
             "postroom message import ~/Maildir --mailbox support",
+            "postroom message import old.mbox --mbox-quoting mboxo",
             "postroom message import a.eml b.eml --dry-run",
             "postroom message import -",
         ],

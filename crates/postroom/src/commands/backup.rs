@@ -71,7 +71,8 @@ pub async fn restore(
     let url = config.storage.url.expose();
     let Some(path) = url.strip_prefix("sqlite://").map(PathBuf::from) else {
         let text = "a PostgreSQL database is restored with its own tools";
-        let next = "Stop postroom, use pg_restore, then run: postroom restore --mark, and: postroom reconcile";
+        let next =
+            "Stop postroom, use pg_restore, then run: postroom restore --mark, and: postroom reconcile";
         return Err(CliError::new(Code::API_INPUT, text).with_action(next));
     };
     if !from.is_file() {

@@ -1,6 +1,7 @@
 //! The command line: help, usage errors, `explain`, `completion`, `record`, `mailbox`, `queue`, and the daily verbs.
 
 mod completion;
+mod imports;
 mod mailboxes;
 mod queue;
 mod records;
