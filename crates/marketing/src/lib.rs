@@ -20,7 +20,7 @@
 //!   one of them.
 //! * [`imports`] writes many people at once and hears what became of each.
 //! * [`solution`] describes what the CRM must hold for all of it, and [`keys`] names its rows so that a repeat meets its own.
-//! * Tables: `schema`.
+//! * Counters: `measures`. Tables: `schema`.
 //!
 //! What is absent: no adapter. The CRM and the service are the ports of `postroom_core`.
 
@@ -36,6 +36,7 @@ pub mod imports;
 pub mod keys;
 pub mod lists;
 pub mod mapping;
+mod measures;
 pub mod people;
 pub mod person;
 pub mod preferences;

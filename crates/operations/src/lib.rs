@@ -53,6 +53,7 @@ pub use audit::Entry;
 pub use compose::{Composed, Draft, FieldError, NewMail, Sender, Writing};
 pub use doors::{Access, DoorSettings, DoorUser, Grant, Limits, NoAccess, Stranger};
 pub use find::Named;
+pub use gauges::Gauges;
 pub use mailboxes::{Forgotten, MailboxDetail, MailboxOrder, MailboxView, SILENT};
 pub use messages::{Bulk, Hop, Posted};
 pub use openings::Opening;

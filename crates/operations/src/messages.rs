@@ -17,6 +17,9 @@ use crate::openings::{MESSAGE_OPEN, Opening};
 use crate::replay::filed;
 use crate::{Actor, Books, Operations, Permission, audit};
 
+/// Bytes of a person's reason.
+const REASON: usize = 500;
+
 /// A mail handed in by a program.
 #[derive(Debug, Clone)]
 pub struct Posted {
@@ -197,16 +200,43 @@ impl Operations {
         skip: bool,
         dry_run: bool,
     ) -> Result<Bulk, Fault> {
+        let reason = if skip { "A person skipped it." } else { "A person rejected it." };
+        self.put_aside(actor, id, skip, reason.to_owned(), dry_run).await
+    }
+
+    /// The same for a message that is rejected, in the words of whoever does it.
+    pub async fn reject_message(
+        &self,
+        actor: &Actor,
+        id: MailId,
+        reason: &str,
+        dry_run: bool,
+    ) -> Result<Bulk, Fault> {
+        let words: Vec<&str> = reason.split_whitespace().collect();
+        let words = words.join(" ");
+        if words.is_empty() || words.len() > REASON {
+            let text = format!("a reason has 1 to {REASON} bytes, in one line");
+            return Err(Fault::reject(Code::API_INPUT, text));
+        }
+        self.put_aside(actor, id, false, format!("A person rejected it: {words}"), dry_run).await
+    }
+
+    async fn put_aside(
+        &self,
+        actor: &Actor,
+        id: MailId,
+        skip: bool,
+        reason: String,
+        dry_run: bool,
+    ) -> Result<Bulk, Fault> {
         actor.needs(Permission::Decide)?;
         let detail = self.message(actor, id).await?;
         if detail.message.state != MailState::Review {
             let text = format!("{id} is {}, not in review", detail.message.state);
             return Err(Fault::reject(Code::API_CONFLICT, text));
         }
-        let reason = if skip { "A person skipped it." } else { "A person rejected it." };
         let action = if skip { "message.skip" } else { "message.reject" };
-        self.settle(actor, id, Placement::Aside(reason.into()), action, "review -> not_tracked", dry_run)
-            .await
+        self.settle(actor, id, Placement::Aside(reason), action, "review -> not_tracked", dry_run).await
     }
 
     pub(crate) async fn settle(

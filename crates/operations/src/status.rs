@@ -77,6 +77,11 @@ impl Operations {
         self.record_audit(entry).await
     }
 
+    /// Whether this caller may end safe mode.
+    pub fn may_reconcile(&self, actor: &Actor) -> Result<(), Fault> {
+        actor.needs(Permission::Administer)
+    }
+
     /// Ends safe mode.
     pub async fn confirm_reconciliation(&self, actor: &Actor) -> Result<(), Fault> {
         actor.needs(Permission::Administer)?;
