@@ -236,7 +236,9 @@ struct Copy {
 impl Copy {
     async fn open(job: &Job) -> Result<Copy, Failure> {
         let none: &[Migration] = &[];
-        let store = Store::open(&job.store, &Options { readers: 1, connections: 2 }, &[none]).await?;
+        let store =
+            Store::open(&job.store, &Options { readers: 1, connections: 2, ..Options::default() }, &[none])
+                .await?;
         let mut columns = job.columns.clone();
         columns.push(VERSION.to_owned());
         let mut table = sql::Table::create();

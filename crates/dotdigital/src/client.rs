@@ -7,7 +7,7 @@
 //! * 401 stops all calls of the API user for a while. 403 without a reason asks once where the account lives.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::{HeaderMap, Method, StatusCode};
 use jiff::SignedDuration;
@@ -193,7 +193,10 @@ impl Client {
             }
             match wait {
                 Some(wait) if wait > self.patience() => return Err(put_back(trouble, Some(wait))),
-                Some(wait) => tokio::time::sleep(wait.unsigned_abs()).await,
+                Some(wait) => {
+                    throttled(wait);
+                    tokio::time::sleep(wait.unsigned_abs()).await;
+                }
                 None => tokio::time::sleep(self.pause(tried)).await,
             }
         }
@@ -205,6 +208,7 @@ impl Client {
             let text = "the account's calls are spent for now; work goes on when Dotdigital allows";
             return Err(Fault::new(Verdict::Retry { after: Some(wait) }, Code::MARKETING_LIMIT, text));
         }
+        throttled(wait);
         tokio::time::sleep(wait.unsigned_abs().max(Duration::from_millis(10))).await;
         Ok(())
     }
@@ -219,7 +223,10 @@ impl Client {
             Err(fault) => return Try::Stop(Trouble::Fault(fault)),
         };
         let _lane = self.lanes.acquire().await.expect("the semaphore is never closed");
-        let mut answer = match self.http.execute(request).await {
+        let began = Instant::now();
+        let executed = self.http.execute(request).await;
+        measured(ask, executed.as_ref().ok().map(reqwest::Response::status), began.elapsed());
+        let mut answer = match executed {
             Ok(answer) => answer,
             Err(error) => return broken(ask, error),
         };
@@ -319,6 +326,22 @@ impl Client {
         let most = u64::try_from(most.as_millis()).unwrap_or(u64::MAX).max(1);
         Duration::from_millis(self.ids.next().as_u128() as u64 % most)
     }
+}
+
+/// Counts a request; without a status nothing was answered.
+fn measured(ask: &Ask, status: Option<StatusCode>, took: Duration) {
+    let op = if ask.repeatable { "read" } else { "write" };
+    let status = status.map_or_else(|| "none".to_owned(), |status| status.as_u16().to_string());
+    metrics::counter!("postroom_peer_requests_total", "connection" => "dotdigital", "op" => op, "status" => status)
+        .increment(1);
+    metrics::histogram!("postroom_peer_seconds", "connection" => "dotdigital", "op" => op).record(took);
+}
+
+/// Counts time spent waiting for a limit, in whole seconds: what is shorter counts as one.
+fn throttled(wait: SignedDuration) {
+    let seconds = wait.unsigned_abs().as_millis().div_ceil(1000) as u64;
+    metrics::counter!("postroom_peer_throttled_seconds_total", "connection" => "dotdigital")
+        .increment(seconds);
 }
 
 async fn refusal_body(answer: &mut reqwest::Response) -> Vec<u8> {

@@ -88,6 +88,9 @@ impl Limits {
             _ => remaining,
         };
         state.left.insert(scope.to_owned(), Left { limit, remaining, reset });
+        let scarcest = state.left.values().map(|left| left.remaining as f64 / left.limit.max(1) as f64);
+        let scarcest = scarcest.fold(1.0, f64::min);
+        metrics::gauge!("postroom_peer_budget_ratio", "connection" => "dotdigital").set(scarcest);
     }
 
     /// A call was refused for a tier; how long to wait.

@@ -20,7 +20,7 @@
 //!   one of them.
 //! * [`imports`] writes many people at once and hears what became of each.
 //! * [`solution`] describes what the CRM must hold for all of it, and [`keys`] names its rows so that a repeat meets its own.
-//! * Tables: `schema`.
+//! * Counters: `measures`. Tables: `schema`.
 //!
 //! What is absent: no adapter. The CRM and the service are the ports of `postroom_core`.
 
@@ -37,6 +37,7 @@ pub mod keys;
 pub mod lists;
 pub mod mandate;
 pub mod mapping;
+mod measures;
 pub mod people;
 pub mod person;
 pub mod preferences;

@@ -149,7 +149,8 @@ pub struct Actor {
     pub name: String,
     pub role: Role,
     pub door: Door,
-    /// A person who signed in under this name, to the pages or through them to the API. Names of API tokens are free.
+    /// A person who signed in under this name, to the pages or through them to the API; or a token that acts as the user of
+    /// the CRM with this id. Names of other API tokens are free.
     pub signed_in: bool,
 }
 

@@ -28,6 +28,7 @@ mod readers;
 mod records;
 mod replay;
 mod review;
+mod room;
 mod schema;
 mod sessions;
 mod shelf;
@@ -52,7 +53,8 @@ pub use audit::Entry;
 pub use compose::{Composed, Draft, FieldError, NewMail, Sender, Writing};
 pub use doors::{Access, DoorSettings, DoorUser, Grant, Limits, NoAccess, Stranger};
 pub use find::Named;
-pub use mailboxes::{Forgotten, MailboxDetail, MailboxOrder, MailboxView};
+pub use gauges::Gauges;
+pub use mailboxes::{Forgotten, MailboxDetail, MailboxOrder, MailboxView, SILENT};
 pub use messages::{Bulk, Hop, Posted};
 pub use openings::Opening;
 pub use outgoing::{AnswerView, AttemptView, OutgoingChange, OutgoingView, RecipientView};
@@ -69,6 +71,7 @@ pub use privacy::{Erased, Privacy};
 pub use records::{ImportReport, RecordView, Rejected};
 pub use replay::{Replay, Standing, Turn};
 pub use review::{Proposal, ReviewItem};
+pub use room::Room;
 pub use schema::MIGRATIONS;
 pub use sessions::Session;
 pub use shelf::ShelfItem;
@@ -104,6 +107,8 @@ struct Parts {
     doors: Option<Arc<doors::Doors>>,
     /// What keeps CRM and marketing service in step.
     marketing: Option<postroom_marketing::Engine>,
+    /// Without it mail is taken until the disk is full.
+    room: Option<Room>,
 }
 
 impl Operations {
@@ -112,7 +117,7 @@ impl Operations {
         let (store, clock) = (filing.store.clone(), filing.clock.clone());
         let (ids, crm) = (filing.ids.clone(), filing.crm.clone());
         let (stamper, watched, writing, privacy) = (None, BTreeSet::new(), Writing::default(), None);
-        let (doors, marketing) = (None, None);
+        let (doors, marketing, room) = (None, None, None);
         Operations(Arc::new(Parts {
             store,
             clock,
@@ -127,6 +132,7 @@ impl Operations {
             privacy,
             doors,
             marketing,
+            room,
         }))
     }
 

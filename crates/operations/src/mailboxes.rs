@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
-use postroom_core::{Code, Fault, WatchState};
+use postroom_core::{Clock, Code, Fault, WatchState};
 use postroom_store::sql::{Expr, ExprTrait, Func, Query};
-use postroom_store::{Error, Row};
+use postroom_store::{Error, Row, Store};
 use postroom_tracking::messages::{self, Message, Wanted};
 use postroom_tracking::rules::{Mailbox, OnUnmatched, Track};
 use postroom_tracking::settings;
@@ -95,8 +95,10 @@ pub struct Forgotten {
 
 /// The setting that keeps when postroom serve gave its last sign of life.
 const HEARTBEAT: &str = "serve.heartbeat";
+/// When a process last stopped watching as it should.
+const STOPPED: &str = "serve.stopped";
 /// Without a sign of life for so long, nothing runs.
-const SILENT: SignedDuration = SignedDuration::from_mins(2);
+pub const SILENT: SignedDuration = SignedDuration::from_mins(2);
 
 /// Messages of a mailbox, and when the last came.
 type Seen = BTreeMap<String, (u64, Option<Timestamp>)>;
@@ -107,6 +109,20 @@ impl Operations {
     pub async fn heartbeat(&self) -> Result<(), Fault> {
         let now = self.0.clock.now().to_string();
         settings::set(&self.0.store, HEARTBEAT, now).await.map_err(Fault::from)
+    }
+
+    /// The last word of a process that ends as it should: who looks next need not wait for its silence.
+    pub async fn last_word(&self) -> Result<(), Fault> {
+        let now = self.0.clock.now().to_string();
+        settings::set(&self.0.store, STOPPED, now).await.map_err(Fault::from)
+    }
+
+    /// How long nothing was heard of a server on this database; `None` when none ran, or the last one has stopped.
+    pub async fn silence(store: &Store, clock: &Clock) -> Result<Option<SignedDuration>, Fault> {
+        let at = |kept: Option<String>| kept.and_then(|at| at.parse::<Timestamp>().ok());
+        let beat = at(settings::get(store, HEARTBEAT).await.map_err(Fault::from)?);
+        let stopped = at(settings::get(store, STOPPED).await.map_err(Fault::from)?);
+        Ok(beat.filter(|beat| Some(*beat) > stopped).map(|beat| clock.now().duration_since(beat)))
     }
 
     async fn last_heartbeat(&self) -> Result<Option<Timestamp>, Fault> {

@@ -17,6 +17,9 @@ use crate::openings::{MESSAGE_OPEN, Opening};
 use crate::replay::filed;
 use crate::{Actor, Books, Operations, Permission, audit};
 
+/// Bytes of a person's reason.
+const REASON: usize = 500;
+
 /// A mail handed in by a program.
 #[derive(Debug, Clone)]
 pub struct Posted {
@@ -105,15 +108,6 @@ impl Operations {
         posted: Posted,
     ) -> Result<postroom_core::Accepted, Fault> {
         actor.needs(Permission::Submit)?;
-        if let Some(name) = &posted.mailbox {
-            let rules = self.rules();
-            let known = rules.mailbox_named(name).or_else(|| rules.mailbox_of([name.as_str()]));
-            if known.is_none() && !rules.mailboxes.is_empty() {
-                let names: Vec<&str> = rules.mailboxes.iter().map(|mailbox| mailbox.name.as_str()).collect();
-                let text = format!("no mailbox {name:?}; configured are: {}", names.join(", "));
-                return Err(Fault::reject(Code::API_INPUT, text));
-            }
-        }
         self.accept(Source::Http, posted).await
     }
 
@@ -127,7 +121,23 @@ impl Operations {
         self.accept(Source::File, posted).await
     }
 
+    /// [`Code::API_INPUT`] unless the mailbox is configured, by its name or an address of it. Without any, all names go.
+    pub fn knows_mailbox(&self, name: &str) -> Result<(), Fault> {
+        let rules = self.rules();
+        let known = rules.mailbox_named(name).or_else(|| rules.mailbox_of([name]));
+        if known.is_some() || rules.mailboxes.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<&str> = rules.mailboxes.iter().map(|mailbox| mailbox.name.as_str()).collect();
+        let text = format!("no mailbox {name:?}; configured are: {}", names.join(", "));
+        Err(Fault::reject(Code::API_INPUT, text))
+    }
+
     async fn accept(&self, source: Source, posted: Posted) -> Result<postroom_core::Accepted, Fault> {
+        if let Some(name) = &posted.mailbox {
+            self.knows_mailbox(name)?;
+        }
+        self.has_room(posted.raw.len() as u64)?;
         let rules = self.rules();
         let named = posted.mailbox.map(|name| match rules.mailbox_of([name.as_str()]) {
             Some(mailbox) => mailbox.name.clone(), // an address was given: the mailbox it belongs to
@@ -190,16 +200,43 @@ impl Operations {
         skip: bool,
         dry_run: bool,
     ) -> Result<Bulk, Fault> {
+        let reason = if skip { "A person skipped it." } else { "A person rejected it." };
+        self.put_aside(actor, id, skip, reason.to_owned(), dry_run).await
+    }
+
+    /// The same for a message that is rejected, in the words of whoever does it.
+    pub async fn reject_message(
+        &self,
+        actor: &Actor,
+        id: MailId,
+        reason: &str,
+        dry_run: bool,
+    ) -> Result<Bulk, Fault> {
+        let words: Vec<&str> = reason.split_whitespace().collect();
+        let words = words.join(" ");
+        if words.is_empty() || words.len() > REASON {
+            let text = format!("a reason has 1 to {REASON} bytes, in one line");
+            return Err(Fault::reject(Code::API_INPUT, text));
+        }
+        self.put_aside(actor, id, false, format!("A person rejected it: {words}"), dry_run).await
+    }
+
+    async fn put_aside(
+        &self,
+        actor: &Actor,
+        id: MailId,
+        skip: bool,
+        reason: String,
+        dry_run: bool,
+    ) -> Result<Bulk, Fault> {
         actor.needs(Permission::Decide)?;
         let detail = self.message(actor, id).await?;
         if detail.message.state != MailState::Review {
             let text = format!("{id} is {}, not in review", detail.message.state);
             return Err(Fault::reject(Code::API_CONFLICT, text));
         }
-        let reason = if skip { "A person skipped it." } else { "A person rejected it." };
         let action = if skip { "message.skip" } else { "message.reject" };
-        self.settle(actor, id, Placement::Aside(reason.into()), action, "review -> not_tracked", dry_run)
-            .await
+        self.settle(actor, id, Placement::Aside(reason), action, "review -> not_tracked", dry_run).await
     }
 
     pub(crate) async fn settle(

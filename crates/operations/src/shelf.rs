@@ -48,6 +48,47 @@ impl Operations {
         Ok(jobs.into_iter().map(ShelfItem::from).collect())
     }
 
+    /// The shelf, oldest first: those behind `after`, of this code when one is given.
+    pub async fn shelf_page(
+        &self,
+        actor: &Actor,
+        code: Option<Code>,
+        after: Option<JobId>,
+        limit: u64,
+    ) -> Result<Vec<ShelfItem>, Fault> {
+        actor.needs(Permission::Read)?;
+        let after = match after {
+            Some(id) => Some(shelf::show(&self.0.store, id).await?.ok_or_else(|| missing(id))?.seq),
+            None => None,
+        };
+        let page = shelf::Page { kind: None, after, limit: if code.is_none() { limit } else { 0 } };
+        let found = shelf::list(&self.0.store, page).await?;
+        let of_code = found.into_iter().filter(|job| code.is_none() || job.last_code == code);
+        let most = if limit == 0 { usize::MAX } else { usize::try_from(limit).unwrap_or(usize::MAX) };
+        Ok(of_code.take(most).map(ShelfItem::from).collect())
+    }
+
+    /// Tries everything again, or what failed with this code; answers which. One that is gone by then is passed over.
+    pub async fn shelf_replay_all(
+        &self,
+        actor: &Actor,
+        code: Option<Code>,
+        dry_run: bool,
+    ) -> Result<Vec<JobId>, Fault> {
+        actor.needs(Permission::Decide)?;
+        let items = self.shelf_page(actor, code, None, 0).await?;
+        let mut tried = Vec::new();
+        for id in items.into_iter().map(|item| item.id) {
+            let done = if dry_run { Ok(()) } else { self.shelf_replay(actor, id).await };
+            match done {
+                Ok(()) => tried.push(id),
+                Err(fault) if fault.code == Code::API_NOT_FOUND => {}
+                Err(fault) => return Err(fault),
+            }
+        }
+        Ok(tried)
+    }
+
     pub(crate) async fn shelf_count(&self) -> Result<u64, Fault> {
         let backlog = postroom_jobs::counts::backlog(&self.0.store).await.map_err(Fault::from)?;
         Ok(backlog.shelf.values().sum())

@@ -34,8 +34,10 @@ impl Operations {
     pub async fn health(&self) -> Health {
         let mut checks = BTreeMap::new();
         let storage = settings::get(&self.0.store, "installation").await;
-        let ready = storage.is_ok();
+        let room = self.has_room(0);
+        let ready = storage.is_ok() && room.is_ok();
         checks.insert("storage", storage.map_or_else(|error| error.to_string(), |_| "ok".into()));
+        checks.insert("disk", room.map_or_else(|fault| fault.message, |()| "ok".into()));
         Health { ready, checks }
     }
 
@@ -65,6 +67,19 @@ impl Operations {
     pub async fn safe_mode(&self) -> Result<bool, Fault> {
         let setting = settings::get(&self.0.store, SAFE_MODE).await.map_err(Fault::from)?;
         Ok(setting.as_deref() == Some("on"))
+    }
+
+    /// Begins safe mode: this database came back by means that postroom does not know. Beginning it again is no error.
+    pub async fn begin_reconciliation(&self, actor: &Actor) -> Result<(), Fault> {
+        actor.needs(Permission::Administer)?;
+        settings::set(&self.0.store, SAFE_MODE, "on".into()).await.map_err(Fault::from)?;
+        let entry = audit::Entry::new(actor, self.0.clock.now(), "safe_mode.begin", "database", "");
+        self.record_audit(entry).await
+    }
+
+    /// Whether this caller may end safe mode.
+    pub fn may_reconcile(&self, actor: &Actor) -> Result<(), Fault> {
+        actor.needs(Permission::Administer)
     }
 
     /// Ends safe mode.

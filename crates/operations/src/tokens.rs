@@ -22,7 +22,7 @@ pub struct NewToken {
     pub id: TokenId,
     pub token: String,
     pub scope: String,
-    /// Of scope `crm`: the `systemuserid` of the user that it acts as.
+    /// The `systemuserid` of the user that it acts as, of scope `crm` or `api`.
     pub user: Option<Uuid>,
     pub expires_at: Timestamp,
 }
@@ -33,7 +33,7 @@ pub struct TokenView {
     pub id: TokenId,
     pub name: String,
     pub scope: String,
-    /// Of scope `crm`: the `systemuserid` of the user that it acts as.
+    /// The `systemuserid` of the user that it acts as, of scope `crm` or `api`.
     pub user: Option<Uuid>,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
@@ -59,7 +59,8 @@ pub struct TokenOrder<'a> {
     pub scope: Scope,
     /// For whom, shown in lists.
     pub name: &'a str,
-    /// For scope `crm`: the user to act as, by id, full name, domain name or address; `None` is the administrator.
+    /// The user of the CRM to act as, by id, full name, domain name or address. `None` is the administrator for scope `crm`,
+    /// and nobody for scope `api`, whose marketing rights are then an operator's.
     pub user: Option<&'a str>,
     /// A year at most.
     pub life: std::time::Duration,
@@ -116,7 +117,7 @@ impl Operations {
         Ok(NewToken { id, token, scope: scope.into(), user, expires_at })
     }
 
-    /// Whether a token can be made so; for scope `crm`, the user that it would act as.
+    /// Whether a token can be made so, and the user that it would act as.
     pub async fn check_token(&self, actor: &Actor, order: &TokenOrder<'_>) -> Result<Option<Uuid>, Fault> {
         actor.needs(Permission::Administer)?;
         let life = SignedDuration::try_from(order.life).unwrap_or(SignedDuration::MAX);
@@ -127,7 +128,8 @@ impl Operations {
             (Scope::Crm, Some(user)) => self.crm_user(user).await.map(Some),
             (Scope::Crm, None) => Ok(self.door_administrator()),
             (_, None) => Ok(None),
-            (scope, Some(_)) => {
+            (Scope::Api, Some(user)) => self.crm_user(user).await.map(Some),
+            (scope @ Scope::Agent, Some(_)) => {
                 let text = format!("a token of scope {} acts as nobody in the CRM", scope.as_str());
                 Err(Fault::reject(Code::API_INPUT, text))
             }
@@ -184,7 +186,13 @@ impl Operations {
             return Err(refused());
         }
         self.touch_token(&found, now).await?;
-        Ok(Actor { name: found.shown_name(), role: scope.role(), door: Door::Api, signed_in: false })
+        Ok(match (scope, found.user) {
+            // By the id, which nobody else has: that user's roles in the CRM decide, and the audit trail says who.
+            (Scope::Api, Some(user)) => {
+                Actor { name: user.to_string(), role: scope.role(), door: Door::Api, signed_in: true }
+            }
+            _ => Actor { name: found.shown_name(), role: scope.role(), door: Door::Api, signed_in: false },
+        })
     }
 
     /// The token with this text, good or not. It is found by its hash, so the time that takes says nothing about the text.

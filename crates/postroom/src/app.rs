@@ -7,8 +7,9 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use postroom_core::{Clock, Code, Fault, Ids, address};
 use postroom_jobs::{Options as JobOptions, Runner, Worker};
+use postroom_mail::listener::{DataFolder, DiskRoom};
 use postroom_marketing::Engine;
-use postroom_operations::{Operations, Privacy, Writing};
+use postroom_operations::{Operations, Privacy, Room, Writing};
 use postroom_store::doomed::Holder;
 use postroom_store::{Options as StoreOptions, Store, migrate::Migration};
 use postroom_tracking::filing::Filing;
@@ -50,9 +51,8 @@ impl App {
     pub async fn open(config: Config) -> Result<App, CliError> {
         let (clock, ids) = (Clock::system(), Ids::random());
         let url = database_url(&config).await?;
-        let store = Store::open(&url, &StoreOptions::default(), &areas(config.crm.kind))
-            .await
-            .map_err(Fault::from)?;
+        let options = StoreOptions { ca_file: config.storage.ca_file.clone(), ..StoreOptions::default() };
+        let store = Store::open(&url, &options, &areas(config.crm.kind)).await.map_err(Fault::from)?;
         let installation = installation(&store, &ids, &config).await?;
         let signer = Signer::new(installation.id, installation.keys.clone(), &installation.domain)
             .map_err(|error| CliError::new(Code::CONFIG_INVALID, error.to_string()))?;
@@ -84,7 +84,16 @@ impl App {
             }
             None => operations,
         };
-        Ok(App { config, clock, ids, store, crm, intake, filing, operations, signer, engine: None })
+        let app = App { config, clock, ids, store, crm, intake, filing, operations, signer, engine: None };
+        Ok(app.with_room())
+    }
+
+    /// With an eye on the disk, as the listeners have it.
+    fn with_room(mut self) -> App {
+        let disk = DataFolder(self.data_folder());
+        let room = Room::new(self.config.storage.disk_reserve.get(), move || disk.free());
+        self.operations = self.operations.with_room(room);
+        self
     }
 
     /// With the marketing half: its secrets are read now, so only what needs it asks for it.

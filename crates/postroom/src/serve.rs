@@ -8,13 +8,12 @@ use std::time::Duration;
 
 use postroom_core::{Clock, Code, Fault, Ids, Inbox, kill};
 use postroom_embedded::{Embedded, messages};
-use postroom_jobs::counts::Gauges;
 use postroom_mail::imap::Watcher;
 use postroom_mail::listener::{
     Budget, DataFolder, DiskRoom, Limits, Listener, Options, Ports, Protocol, Recipients, server_config,
 };
 use postroom_mail::trust;
-use postroom_operations::Operations;
+use postroom_operations::{Gauges, Operations};
 use postroom_tracking::sending::Scan;
 use postroom_tracking::watching::Book;
 use postroom_web::Web;
@@ -49,6 +48,10 @@ pub async fn run(config: Config, out: &mut Output) -> Result<Exit, CliError> {
     out.flush()?;
     stop_signal().await?;
     services.stop().await;
+    // Nothing hangs on it: without it, whoever wants to restore waits two minutes.
+    if let Err(fault) = app.operations.last_word().await {
+        tracing::warn!(event = "serve.silent", code = %fault.code, "The last word could not be written: {fault}");
+    }
     Ok(Exit::Done)
 }
 

@@ -20,18 +20,20 @@ use crate::sqlite::{Sqlite, Unit};
 use crate::tx::Driver;
 use crate::{Error, Tx, body, migrate, sqlite};
 
-/// Sizes of the pools.
+/// Sizes of the pools, and whom to trust.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// SQLite reader connections. More readers than cores only cost memory.
     pub readers: usize,
     /// PostgreSQL connections of this process.
     pub connections: usize,
+    /// Authorities for the certificate of a PostgreSQL server, beside those of the system (PEM).
+    pub ca_file: Option<PathBuf>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { readers: 4, connections: 12 }
+        Options { readers: 4, connections: 12, ca_file: None }
     }
 }
 
@@ -59,7 +61,7 @@ impl Store {
         let database = match sqlite_path(url) {
             Some(path) => Database::Sqlite(Sqlite::open(&path, options.readers)?),
             None if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
-                Database::Postgres(Postgres::open(url, options.connections)?)
+                Database::Postgres(Postgres::open(url, options.connections, options.ca_file.as_deref())?)
             }
             None => {
                 let reason = "expected sqlite:///PATH or postgres://…".to_owned();

@@ -15,11 +15,22 @@ pub fn decided(id: MailId, ruling: &Ruling) {
     tracing::info!(event = "mail.decided", message_id = %id, state = result, method = reason, "Decided {id}: {result} by {reason}");
 }
 
-/// A mail was stored at the door.
-pub fn accepted(source: &'static str, direction: &'static str, new: bool) {
+/// A mail was stored at the door, for this mailbox when one was named.
+pub fn accepted(mailbox: Option<String>, direction: &'static str, new: bool) {
     let state = if new { "received" } else { "sighting" };
-    counter!("postroom_messages_total", "source" => source, "direction" => direction, "state" => state)
+    came(mailbox.unwrap_or_default(), direction, state);
+}
+
+/// A mail came into a state.
+pub fn came(mailbox: String, direction: &'static str, state: &'static str) {
+    counter!("postroom_messages_total", "mailbox" => mailbox, "direction" => direction, "state" => state)
         .increment(1);
+}
+
+/// Ids that say they are ours were looked at.
+pub fn verified(good: usize, forged: usize) {
+    counter!("postroom_token_verify_total", "result" => "valid").increment(good as u64);
+    counter!("postroom_token_verify_total", "result" => "forged").increment(forged as u64);
 }
 
 /// Mails were read in a batch.

@@ -69,7 +69,7 @@ impl Inbox for Intake {
             false => Arrival::prepare(mail, &ids),
         };
         let ids = self.ids.clone();
-        let (source, direction) = (arrival.mail.source.as_str(), arrival.mail.direction.as_str());
+        let (mailbox, direction) = (arrival.mail.mailbox.clone(), arrival.mail.direction.as_str());
         let (hash, raw) = arrival.at_hand();
         let accepted = self
             .store
@@ -77,7 +77,7 @@ impl Inbox for Intake {
             .await?;
         self.store.at_hand(hash, raw);
         self.store.wake();
-        crate::events::accepted(source, direction, accepted.new);
+        crate::events::accepted(mailbox, direction, accepted.new);
         Ok(accepted)
     }
 }

@@ -287,6 +287,33 @@ pub async fn counts(store: &Store) -> Result<Vec<(MailState, u64)>, Error> {
     rows.iter().map(count).collect()
 }
 
+/// Since when the oldest message stands in each of these states. Ids grow with time, so it is the first of each.
+pub async fn oldest(
+    store: &Store,
+    states: &'static [MailState],
+) -> Result<Vec<(MailState, Option<Timestamp>)>, Error> {
+    store.read(move |tx| first_of_each(tx, states).boxed()).await
+}
+
+async fn first_of_each(
+    tx: &mut Tx,
+    states: &[MailState],
+) -> Result<Vec<(MailState, Option<Timestamp>)>, Error> {
+    let mut found = Vec::new();
+    for state in states {
+        let select = Query::select()
+            .column("received_at")
+            .from("message")
+            .and_where(Expr::col("state").eq(state.as_str()))
+            .order_by("id", Order::Asc)
+            .limit(1)
+            .to_owned();
+        let row = tx.query_one(&select).await?;
+        found.push((*state, row.map(|row| row.at(0)).transpose()?));
+    }
+    Ok(found)
+}
+
 /// How many of these messages stand in each state.
 pub async fn states_of(store: &Store, ids: &[MailId]) -> Result<BTreeMap<MailState, u64>, Error> {
     let mut states = BTreeMap::new();

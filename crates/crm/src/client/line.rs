@@ -115,9 +115,16 @@ impl Tries<'_> {
             Err(Miss::Again { trouble, wait }) => (trouble, wait),
         };
         let rules = &self.line.rules;
+        let limited = matches!(&trouble, Trouble::Refused(refusal) if refusal.limited());
         let wait = wait.unwrap_or_else(|| pause(&self.line.ids, self.tried));
         if self.tried >= rules.tries || wait > rules.patience {
             return Err(put_back(trouble, wait));
+        }
+        if limited {
+            // A counter of whole seconds: what is shorter counts as one.
+            let seconds = wait.as_millis().div_ceil(1000) as u64;
+            metrics::counter!("postroom_peer_throttled_seconds_total", "connection" => "crm")
+                .increment(seconds);
         }
         tokio::time::sleep(wait).await;
         Ok(None)
@@ -160,9 +167,11 @@ impl Line {
         if let Some(pace) = self.lanes.pace() {
             tokio::time::sleep(pace).await;
         }
-        let begun = tokio::time::Instant::now();
+        let (op, begun) = (if repeatable { "read" } else { "write" }, tokio::time::Instant::now());
         let sent = tokio::time::timeout(self.rules.timeout, self.transport.send(request)).await;
         drop(lane);
+        let status = sent.as_ref().ok().and_then(|sent| sent.as_ref().ok()).map(Response::status);
+        measured(op, status, begun.elapsed());
         let silent = || Fault::new(Verdict::Unknown, Code::CRM_AWAY, "the CRM did not answer in time");
         let sent = sent.unwrap_or_else(|_| Err(silent()));
         match &sent {
@@ -200,6 +209,14 @@ impl Line {
             false => Miss::Stop(Trouble::Lost(refusal.fault())),
         }
     }
+}
+
+/// Counts a request; without a status nothing was answered.
+fn measured(op: &'static str, status: Option<StatusCode>, took: Duration) {
+    let status = status.map_or_else(|| "none".to_owned(), |status| status.as_u16().to_string());
+    metrics::counter!("postroom_peer_requests_total", "connection" => "crm", "op" => op, "status" => status)
+        .increment(1);
+    metrics::histogram!("postroom_peer_seconds", "connection" => "crm", "op" => op).record(took);
 }
 
 /// `Retry-After` in seconds.

@@ -81,7 +81,9 @@ impl Judge {
             let had = || had.contains(&person.address).then(|| "the campaign went to this person".to_owned());
             Some((person.address.clone(), reason.or_else(had)?))
         });
-        Ok(judged.collect())
+        let blocked: Vec<(String, String)> = judged.collect();
+        crate::measures::gate(people.len(), blocked.len());
+        Ok(blocked)
     }
 }
 

@@ -50,30 +50,31 @@ impl Engine {
         let run = read?.ok_or_else(|| Fault::bug(format!("{id} has a job and no row")))?;
         let Some(account) = self.account(&run.account).cloned() else {
             let ending = failed(None, "the account is no longer in the configuration".to_owned());
-            return self.close(claim, id, Counts::default(), ending).await;
+            return self.close(claim, &run, Counts::default(), ending).await;
         };
         let (counts, ended) = self.carry_out(&account, &run).await;
         match ended {
-            Ok(()) => self.close(claim, id, counts.clone(), done(&counts)).await,
+            Ok(()) => self.close(claim, &run, counts.clone(), done(&counts)).await,
             Err(Halt::Asks(question)) => {
                 let ending = Ending { state: RunState::Held, code: None, reason: Some(question) };
-                self.close(claim, id, counts, ending).await
+                self.close(claim, &run, counts, ending).await
             }
-            Err(Halt::Fault(fault)) => self.failed(claim, id, counts, fault).await,
+            Err(Halt::Fault(fault)) => self.failed(claim, &run, counts, fault).await,
         }
     }
 
     /// Tries again later when that helps; a run that has failed leaves the job's key free for the next one.
-    async fn failed(&self, claim: &Claim, id: RunId, counts: Counts, fault: Fault) -> Result<Done, Fault> {
+    async fn failed(&self, claim: &Claim, run: &Run, counts: Counts, fault: Fault) -> Result<Done, Fault> {
         if matches!(fault.verdict, Verdict::Retry { .. }) && claim.attempt < TRIES {
             return Err(fault);
         }
-        tracing::warn!(event = "marketing.run_failed", run = %id, code = %fault.code, "A run failed: {fault}");
-        self.close(claim, id, counts, failed(Some(fault.code), fault.message)).await
+        tracing::warn!(event = "marketing.run_failed", run = %run.id, code = %fault.code, "A run failed: {fault}");
+        self.close(claim, run, counts, failed(Some(fault.code), fault.message)).await
     }
 
-    async fn close(&self, claim: &Claim, id: RunId, counts: Counts, ending: Ending) -> Result<Done, Fault> {
-        let (now, claim) = (self.clock.now(), claim.clone());
+    async fn close(&self, claim: &Claim, run: &Run, counts: Counts, ending: Ending) -> Result<Done, Fault> {
+        let (id, now, claim) = (run.id, self.clock.now(), claim.clone());
+        let (state, counted) = (ending.state, counts.clone());
         let unit = self.store.write("marketing.run_ended", move |tx| {
             async move {
                 run::end(tx, id, now, &counts, &ending).await?;
@@ -83,6 +84,7 @@ impl Engine {
         });
         let closed: Result<(), Error> = unit.await;
         closed?;
+        crate::measures::run_ended(run.sync_type, state, &counted, now);
         Ok(Done::Finished)
     }
 

@@ -3,7 +3,7 @@
 //! # Design
 //!
 //! * Who may do what is one table, [`roles`]: the seed's four roles, read from the CRM, and postroom's own. Each operation asks
-//!   it for a [`Duty`] before it looks at anything.
+//!   it for a [`Duty`] before it looks at anything. [`rows`] asks for the same ones where rows are read and imported as they are.
 //! * [`accounts`] and [`sync`] only read and order; the runs themselves are jobs of the server that stays.
 //! * [`suppress`] writes opt-outs and lifts them, each with its audit entry in the same unit. Both sides hear of it by the
 //!   sync type `suppressions`, which is made due at once.
@@ -22,6 +22,7 @@ mod mapping;
 mod people;
 mod reports;
 pub mod roles;
+mod rows;
 mod sends;
 mod shown;
 mod singles;

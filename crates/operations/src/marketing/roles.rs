@@ -1,8 +1,9 @@
 //! Who may do what in the marketing half: one table for pages, API and commands, and for docs/ROLES.md.
 //!
 //! A person who signs in to the pages under the name of a CRM user (full name, domain name or address) has the rights of that
-//! user's roles in the CRM, given directly or by a team: the seed's four, or System Administrator. Everybody else, API tokens
-//! among them, has the rights of postroom's own role. An owner may do everything, or could never give the first role.
+//! user's roles in the CRM, given directly or by a team: the seed's four, or System Administrator. So has an API token that was
+//! made to act as one. Everybody else, other tokens among them, has the rights of postroom's own role. An owner may do
+//! everything, or could never give the first role.
 
 use postroom_core::{Code, Fault};
 use postroom_marketing::solution::roles::{Duty, Role as Seed};
@@ -117,12 +118,17 @@ impl Operations {
     }
 
     async fn standing(&self, actor: &Actor) -> Result<Standing, Fault> {
-        // Names of API tokens are free, so only somebody who signed in can be a user; and a mail agent is none.
+        // Names of API tokens are free, so only somebody who signed in, or a token made for one, can be a user; and a mail agent
+        // is none.
         if !actor.signed_in || matches!(actor.role, Role::Owner | Role::Agent) {
             return Ok(Standing::Own(actor.role));
         }
         match self.crm_user(&actor.name).await {
             Ok(user) => Ok(Standing::User(user)),
+            // A token outlives the user that it acts as; it does not become an operator's by that.
+            Err(fault) if fault.code == Code::API_NOT_FOUND && Uuid::parse_str(&actor.name).is_ok() => {
+                Err(Fault::reject(Code::API_DENIED, fault.message))
+            }
             Err(fault) if fault.code == Code::API_NOT_FOUND => Ok(Standing::Own(actor.role)),
             Err(fault) if fault.code == Code::API_INPUT => Err(Fault::reject(
                 Code::API_DENIED,

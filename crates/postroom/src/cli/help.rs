@@ -128,7 +128,11 @@ pub(super) const HELP: &[Help] = &[
     ),
     help(
         "restore",
-        &["postroom restore postroom.backup --dry-run", "postroom restore postroom.backup --yes"],
+        &[
+            "postroom restore postroom.backup --dry-run",
+            "postroom restore postroom.backup --yes",
+            "postroom restore --mark --yes",
+        ],
         &[Exit::NotFound, Exit::Conflict, Exit::Refused],
     ),
     help(
@@ -151,6 +155,7 @@ pub(super) const HELP: &[Help] = &[
         &[
             "postroom message import inbox.mbox",
             "postroom message import ~/Maildir --mailbox support",
+            "postroom message import old.mbox --mbox-quoting mboxo",
             "postroom message import a.eml b.eml --dry-run",
             "postroom message import -",
         ],

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
 use postroom_core::{MailId, MailState, RecordRef};
+use postroom_formats::mbox::Quoting;
 
 use super::globals::{DryRun, Limit};
 use super::parse::mail_state;
@@ -77,14 +78,40 @@ pub struct ImportArgs {
     /// The configured mailbox that the mail belongs to
     #[arg(long, value_name = "NAME", add = ArgValueCandidates::new(candidates::mailboxes))]
     pub mailbox: Option<String>,
+    /// How mbox files hide lines that begin with "From "
+    #[arg(long, value_name = "KIND", default_value = "mboxrd")]
+    pub mbox_quoting: MboxQuoting,
     #[command(flatten)]
     pub dry_run: DryRun,
+}
+
+/// How a writer of mbox files hid lines of a body that begin with `From `.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum MboxQuoting {
+    /// Each > before "From " is one more than in the mail, as most programs write
+    Mboxrd,
+    /// Only ">From " is quoted; ">>From " stood so in the mail
+    Mboxo,
+}
+
+impl From<MboxQuoting> for Quoting {
+    fn from(quoting: MboxQuoting) -> Quoting {
+        match quoting {
+            MboxQuoting::Mboxrd => Quoting::Mboxrd,
+            MboxQuoting::Mboxo => Quoting::Mboxo,
+        }
+    }
 }
 
 impl ImportArgs {
     /// One path, into whatever mailbox its recipients say.
     pub fn of(path: PathBuf) -> Self {
-        ImportArgs { paths: vec![path], mailbox: None, dry_run: DryRun { dry_run: false } }
+        ImportArgs {
+            paths: vec![path],
+            mailbox: None,
+            mbox_quoting: MboxQuoting::Mboxrd,
+            dry_run: DryRun { dry_run: false },
+        }
     }
 }
 

@@ -76,8 +76,11 @@ pub struct BackupArgs {
 #[derive(Debug, Args)]
 pub struct RestoreArgs {
     /// The backup to read
-    #[arg(value_name = "FILE")]
-    pub from: PathBuf,
+    #[arg(value_name = "FILE", required_unless_present = "mark", conflicts_with = "mark")]
+    pub from: Option<PathBuf>,
+    /// The database was put back by other means (PostgreSQL: `pg_restore`): only turn safe mode on
+    #[arg(long)]
+    pub mark: bool,
     #[command(flatten)]
     pub dry_run: DryRun,
     #[command(flatten)]

@@ -107,8 +107,9 @@ pub struct CreateTokenArgs {
     /// What the token may do
     #[arg(long, value_parser = scope())]
     pub scope: Scope,
-    /// For scope crm: the user to act as, by full name, domain name, address or id [default: the administrator]
-    #[arg(long, value_name = "USER")]
+    /// The user of the CRM to act as, by full name, domain name, address or id [default: the administrator for scope crm,
+    /// nobody for scope api]
+    #[arg(long, visible_alias = "as", value_name = "USER")]
     pub user: Option<String>,
     /// What the token is for, shown in lists
     #[arg(long, value_name = "TEXT")]

@@ -101,7 +101,11 @@ async fn review(app: &App, command: &ReviewCommand, out: &mut Output) -> Result<
             changed(&done, "attached", out)
         }
         ReviewCommand::Reject(arguments) => {
-            let done = operations.set_aside(&actor, arguments.id, false, arguments.dry_run.dry_run).await?;
+            let (id, dry_run) = (arguments.id, arguments.dry_run.dry_run);
+            let done = match &arguments.reason {
+                Some(reason) => operations.reject_message(&actor, id, reason, dry_run).await?,
+                None => operations.set_aside(&actor, id, false, dry_run).await?,
+            };
             changed(&done, "rejected", out)
         }
         ReviewCommand::Skip { id, dry_run } => {

@@ -1,6 +1,7 @@
 //! One file per noun; each command opens what it needs, calls one operation, prints the answer.
 
 mod apitoken;
+mod backup;
 pub mod candidates;
 mod crm;
 mod mailbox;
@@ -40,7 +41,7 @@ pub fn run(cli: &Cli, out: &mut Output) -> Result<Exit, CliError> {
         Command::Init(arguments) => service::init(arguments, out),
         Command::Demo(arguments) => block_on(demo::run(arguments, out)),
         Command::Serve => block_on(serve::run(load_checked(globals)?, out)),
-        Command::Restore(arguments) => block_on(service::restore(arguments, &load(globals)?, globals, out)),
+        Command::Restore(arguments) => block_on(backup::restore(arguments, load(globals)?, globals, out)),
         Command::Message(command) => message::run(command, globals, out),
         // A file needs neither a configuration nor a CRM.
         Command::Solution(SolutionCommand::Export(arguments)) => solution::export(arguments, out),
@@ -54,8 +55,8 @@ pub fn run(cli: &Cli, out: &mut Output) -> Result<Exit, CliError> {
             Command::Check(arguments) => service::check(&app, arguments, out).await,
             Command::Doctor => service::doctor(&app, out).await,
             Command::Verify => service::verify(&app, out).await,
-            Command::Backup(arguments) => service::backup(&app, arguments, out).await,
-            Command::Reconcile(arguments) => service::reconcile(&app, arguments, globals, out).await,
+            Command::Backup(arguments) => backup::run(&app, arguments, out).await,
+            Command::Reconcile(arguments) => backup::reconcile(&app, arguments, globals, out).await,
             Command::Record(command) => record::run(&app, command, out).await,
             Command::Mailbox(command) => mailbox::run(&app, command, globals, out).await,
             Command::Queue(command) => queue::run(&app, command, globals, out).await,

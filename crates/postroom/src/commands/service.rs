@@ -1,22 +1,19 @@
-//! The daily top-level commands: init, check, doctor, verify, backup, restore, reconcile.
+//! The daily top-level commands: init, check, doctor, verify. What has to do with backups is in `backup`.
 
 use std::io::Write;
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use postroom_core::{Code, Fault};
-use postroom_store::Store;
-use postroom_tracking::settings::{self, SAFE_MODE};
+use postroom_tracking::settings;
 use serde::Serialize;
-use serde_json::json;
 
-use crate::app::{App, areas};
-use crate::cli::{BackupArgs, CheckArgs, Globals, InitArgs, Part, ReconcileArgs, RestoreArgs};
+use crate::app::App;
+use crate::cli::{CheckArgs, InitArgs, Part};
 use crate::commands::trial::{self, Step};
 use crate::commands::{actor, block_on};
-use crate::config::{self, Config, CrmKind};
+use crate::config;
 use crate::report::{CliError, Column, Exit, Output};
-use crate::wiring::crm::Make;
 
 /// Writes a first configuration and makes the database.
 pub fn init(arguments: &InitArgs, out: &mut Output) -> Result<Exit, CliError> {
@@ -222,111 +219,4 @@ pub async fn verify(app: &App, out: &mut Output) -> Result<Exit, CliError> {
             Ok(Exit::No)
         }
     }
-}
-
-/// Copies the database while it is in use, and verifies the copy.
-pub async fn backup(app: &App, arguments: &BackupArgs, out: &mut Output) -> Result<Exit, CliError> {
-    let target = &arguments.to;
-    if target.exists() {
-        return Err(CliError::new(Code::API_CONFLICT, format!("{} exists already", target.display())));
-    }
-    if arguments.dry_run.dry_run {
-        out.item(&json!({ "file": target, "dry_run": true }))?;
-        return Ok(Exit::Done);
-    }
-    app.store.backup(target.clone()).await.map_err(Fault::from)?;
-    // Whoever starts on this copy must not send or write as if nothing had happened since.
-    let copy = open_copy(target, app.config.crm.kind).await?;
-    settings::set(&copy, SAFE_MODE, "on".into()).await.map_err(Fault::from)?;
-    // A CRM outside is not in the copy: it is asked as it stands.
-    let crm = match app.crm.embedded() {
-        Some(_) => Make::open(&app.config, &copy, &app.clock, &app.ids).await?.port(),
-        None => app.filing.crm.clone(),
-    };
-    let installation = app.operations.rules().installation;
-    let books = postroom_tracking::verify::verify(&copy, &*crm, installation).await?;
-    out.item(&json!({ "file": target, "bytes": size(target), "messages": books.messages, "balances": books.balance() }))?;
-    out.note("put it back with: postroom restore FILE")?;
-    Ok(if books.balance() { Exit::Done } else { Exit::No })
-}
-
-async fn open_copy(file: &Path, kind: CrmKind) -> Result<Store, CliError> {
-    let file =
-        std::path::absolute(file).map_err(|error| CliError::new(Code::STORE_FAILED, error.to_string()))?;
-    let url = format!("sqlite://{}", file.display());
-    Ok(Store::open(&url, &postroom_store::Options::default(), &areas(kind)).await.map_err(Fault::from)?)
-}
-
-fn size(file: &Path) -> u64 {
-    std::fs::metadata(file).map(|found| found.len()).unwrap_or_default()
-}
-
-/// Puts a backup in the database's place. The old files stay beside it under another name, and safe mode is on.
-pub async fn restore(
-    arguments: &RestoreArgs,
-    config: &Config,
-    globals: &Globals,
-    out: &mut Output,
-) -> Result<Exit, CliError> {
-    let url = config.storage.url.expose();
-    let Some(path) = url.strip_prefix("sqlite://").map(PathBuf::from) else {
-        let text = "a PostgreSQL database is restored with its own tools";
-        return Err(
-            CliError::new(Code::API_INPUT, text).with_action("Use pg_restore, then: postroom reconcile")
-        );
-    };
-    let from = &arguments.from;
-    let fail =
-        |error: std::io::Error| CliError::new(Code::STORE_FAILED, format!("{}: {error}", from.display()));
-    if !from.is_file() {
-        return Err(CliError::new(Code::API_NOT_FOUND, format!("{} is no file", from.display())));
-    }
-    let aside = path.with_extension("before-restore");
-    if arguments.dry_run.dry_run {
-        out.item(&json!({ "from": from, "to": path, "kept": aside, "dry_run": true }))?;
-        return Ok(Exit::Done);
-    }
-    arguments.yes.confirm(
-        &format!("Replace {} by {}? postroom serve must not be running.", path.display(), from.display()),
-        globals,
-    )?;
-    let staged = path.with_extension("restoring");
-    std::fs::copy(from, &staged).map_err(fail)?;
-    let copy = open_copy(&staged, config.crm.kind).await?;
-    settings::set(&copy, SAFE_MODE, "on".into()).await.map_err(Fault::from)?;
-    let books = postroom_tracking::messages::counts(&copy).await.map_err(Fault::from)?;
-    let whole = path.with_extension("restored");
-    copy.backup(whole.clone()).await.map_err(Fault::from)?; // one file without a log beside it
-    drop(copy);
-    for ending in ["", "-wal", "-shm"] {
-        let old = PathBuf::from(format!("{}{ending}", path.display()));
-        if old.exists() {
-            std::fs::rename(&old, format!("{}{ending}", aside.display())).map_err(fail)?;
-        }
-        let _ = std::fs::remove_file(format!("{}{ending}", staged.display()));
-    }
-    std::fs::rename(&whole, &path).map_err(fail)?;
-    let messages: u64 = books.iter().map(|(_, count)| count).sum();
-    out.item(&json!({ "restored": path, "kept": aside, "messages": messages, "safe_mode": true }))?;
-    out.note("safe mode is on: nothing leaves until you run: postroom reconcile")?;
-    Ok(Exit::Done)
-}
-
-/// After a restore: shows what stands, then leaves safe mode.
-pub async fn reconcile(
-    app: &App,
-    arguments: &ReconcileArgs,
-    globals: &Globals,
-    out: &mut Output,
-) -> Result<Exit, CliError> {
-    let books = app.operations.verify(&actor()).await?;
-    out.item(&json!({ "safe_mode": app.operations.safe_mode().await?, "books": books }))?;
-    if arguments.dry_run.dry_run {
-        return Ok(Exit::Done);
-    }
-    arguments.yes.check_count(books.messages)?;
-    arguments.yes.confirm("Leave safe mode: mail may be sent and retried again?", globals)?;
-    app.operations.confirm_reconciliation(&actor()).await?;
-    out.note("safe mode is off")?;
-    Ok(Exit::Done)
 }

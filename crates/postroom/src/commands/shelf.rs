@@ -1,7 +1,6 @@
 //! `postroom shelf …`
 
 use postroom_core::{Fault, JobId};
-use postroom_operations::ShelfItem;
 use serde_json::json;
 
 use crate::app::App;
@@ -26,10 +25,7 @@ pub async fn run(
 ) -> Result<Exit, CliError> {
     match command {
         ShelfCommand::List { code, limit } => {
-            let items = app.operations.shelf(&actor(), u64::from(limit.limit)).await?;
-            let code = code.map(|code| code.to_string());
-            let items: Vec<ShelfItem> =
-                items.into_iter().filter(|item| code.is_none() || item.code == code).collect();
+            let items = app.operations.shelf_page(&actor(), *code, None, u64::from(limit.limit)).await?;
             out.list(&COLUMNS, &items)?;
             Ok(Exit::Done)
         }
@@ -43,16 +39,13 @@ pub async fn run(
 }
 
 async fn replay(app: &App, arguments: &ReplayArgs, out: &mut Output) -> Result<Exit, CliError> {
+    let dry_run = arguments.dry_run.dry_run;
     let ids = match arguments.ids.is_empty() {
+        true => app.operations.shelf_replay_all(&actor(), arguments.code, dry_run).await?,
         false => arguments.ids.clone(),
-        true => {
-            let code = arguments.code.map(|code| code.to_string());
-            let items = app.operations.shelf(&actor(), 0).await?;
-            items.into_iter().filter(|item| code.is_none() || item.code == code).map(|item| item.id).collect()
-        }
     };
-    if !arguments.dry_run.dry_run {
-        for id in &ids {
+    if !dry_run {
+        for id in &arguments.ids {
             app.operations.shelf_replay(&actor(), *id).await?;
         }
         app.runner().drain_due().await.map_err(Fault::from)?;

@@ -66,9 +66,11 @@ pub(super) fn check_files(config: &Config, cx: &mut Reading) {
             cx.problems.push(Problem::new(&key, origin, format!("{key}: {error}")).with_code(error.code()));
         }
     }
-    for (key, path) in
-        [("crm.ca_file", &config.crm.ca_file), ("crm.client_certificate", &config.crm.client_certificate)]
-    {
+    for (key, path) in [
+        ("storage.ca_file", &config.storage.ca_file),
+        ("crm.ca_file", &config.crm.ca_file),
+        ("crm.client_certificate", &config.crm.client_certificate),
+    ] {
         let Some(path) = path else { continue };
         check_tls_file(key, path, cx);
     }

@@ -17,6 +17,10 @@ section! {
         pub url: DatabaseUrl = required(), "\"sqlite:///var/lib/postroom/postroom.db\"";
         /// The password for PostgreSQL, so that it need not stand in the address.
         pub password: Option<SecretRef> = optional(), "{ file = \"/etc/postroom/secrets/postgres\" }";
+        /// The certificate of the authority that signed the PostgreSQL server's (PEM), when this machine does not trust it
+        /// by itself. A server that is not on this machine is spoken to in TLS only, unless the address says
+        /// sslmode=disable.
+        pub ca_file: Option<PathBuf> = optional(), "\"/etc/postroom/postgres-ca.pem\"";
         /// Mail is refused for now (452) when less than this is free on the disk. Too low, and the database itself
         /// may meet a full disk; too high, and mail waits at its sender without need.
         pub disk_reserve: Size = Some(Size::mib(128)), "\"128MiB\"";
@@ -25,6 +29,12 @@ section! {
 
 impl Check for Storage {
     fn check(&self, cx: &mut Reading) {
+        if let (DatabaseUrl::Sqlite(_), Some(_)) = (&self.url, &self.ca_file) {
+            cx.refuse(
+                "storage.ca_file",
+                "storage.ca_file is for PostgreSQL; SQLite has no server: remove it",
+            );
+        }
         match (&self.url, &self.password) {
             (DatabaseUrl::Sqlite(_), Some(_)) => {
                 cx.refuse(

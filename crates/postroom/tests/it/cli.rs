@@ -1,9 +1,11 @@
-//! The command line: help, usage errors, `explain`, `completion`, `record`, `mailbox`, `queue`.
+//! The command line: help, usage errors, `explain`, `completion`, `record`, `mailbox`, `queue`, and the daily verbs.
 
 mod completion;
+mod imports;
 mod mailboxes;
 mod queue;
 mod records;
+mod service;
 mod writing;
 
 use std::fs::Permissions;

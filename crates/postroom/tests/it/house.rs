@@ -81,6 +81,11 @@ impl House {
         House::at("", config, "")
     }
 
+    /// A house on this database without a server.
+    pub fn quiet_on(url: &str, config: &str) -> House {
+        House::at(url, config, "")
+    }
+
     /// A house on SQLite whose server runs.
     pub fn open(config: &str) -> House {
         House::quiet(config).started()

@@ -1,8 +1,10 @@
 //! The PostgreSQL driver: a pool, a transaction a unit, statements prepared once a connection.
 
 mod bind;
+mod tls;
 
 use std::net::IpAddr;
+use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -34,7 +36,8 @@ pub(crate) struct PgTx {
 }
 
 impl Postgres {
-    pub(crate) fn open(url: &str, connections: usize) -> Result<Self, Error> {
+    /// `ca_file` names authorities beside those that this machine trusts.
+    pub(crate) fn open(url: &str, connections: usize, ca_file: Option<&Path>) -> Result<Self, Error> {
         let fail = |reason: String| Error::Open { url: shown(url), reason };
         let mut config = Config::from_str(url).map_err(|error| fail(error.to_string()))?;
         config.application_name("postroom");
@@ -42,8 +45,14 @@ impl Postgres {
         let manager = match config.get_ssl_mode() {
             SslMode::Disable => Manager::from_config(config, NoTls, recycling),
             // A server on this machine: nothing leaves it, and its certificate is mostly one that nobody signed.
-            SslMode::Prefer if is_here(&config) => Manager::from_config(config, NoTls, recycling),
-            _ => Manager::from_config(config, tls().map_err(fail)?, recycling),
+            SslMode::Prefer if is_here(&config) && ca_file.is_none() => {
+                Manager::from_config(config, NoTls, recycling)
+            }
+            _ => {
+                // Not "prefer": a server that offers no TLS, or whoever stands before it, would get everything in the clear.
+                config.ssl_mode(SslMode::Require);
+                Manager::from_config(config, tls::connector(ca_file).map_err(fail)?, recycling)
+            }
         };
         let pool = Pool::builder(manager)
             .max_size(connections)
@@ -68,7 +77,7 @@ impl Postgres {
     }
 
     pub(crate) async fn connection(&self) -> Result<PgTx, Error> {
-        let client = self.pool.get().await.map_err(|error| Error::Away(error.to_string()))?;
+        let client = self.pool.get().await.map_err(|error| Error::Away(tls::explained(&error)))?;
         Ok(PgTx { client })
     }
 }
@@ -89,19 +98,6 @@ fn shown(url: &str) -> String {
         (Some((scheme, _)), Some((_, host))) => format!("{scheme}://…@{host}"),
         _ => url.to_owned(),
     }
-}
-
-fn tls() -> Result<tokio_postgres_rustls::MakeRustlsConnect, String> {
-    // No certificate store is read yet: `sslmode=disable` serves a server on this machine or a private network, and
-    // anything else is refused in words instead of being sent in the clear.
-    let provider = rustls::crypto::CryptoProvider::get_default().cloned();
-    let provider = provider.unwrap_or_else(|| std::sync::Arc::new(rustls::crypto::ring::default_provider()));
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .with_root_certificates(rustls::RootCertStore::empty())
-        .with_no_client_auth();
-    Ok(tokio_postgres_rustls::MakeRustlsConnect::new(config))
 }
 
 /// How many of the first rows go into one statement: a power of two.

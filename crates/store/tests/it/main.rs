@@ -10,5 +10,6 @@ mod migrations;
 mod outage;
 mod scrub;
 mod sharing;
+mod tls;
 mod units;
 mod values;

@@ -90,7 +90,9 @@ async fn many_open_at_once(lab: Lab) {
         let url = lab.url.clone();
         openers.spawn(async move {
             let steps = [step(1, tree), step(2, flower)];
-            Store::open(&url, &Options { readers: 1, connections: 2 }, &[&steps]).await.map(drop)
+            Store::open(&url, &Options { readers: 1, connections: 2, ..Options::default() }, &[&steps])
+                .await
+                .map(drop)
         });
     }
     while let Some(opened) = openers.join_next().await {

@@ -3,7 +3,7 @@
 //! Tests often run as root, and PostgreSQL refuses root: then the cluster belongs to the system user `postgres`.
 
 use std::fs::{self, File, OpenOptions};
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -145,6 +145,20 @@ impl Postgres {
         while let Err(log) = self.try_start() {
             assert!(start.elapsed() < PATIENCE, "PostgreSQL does not start again:\n{log}");
         }
+    }
+
+    /// From now on it speaks TLS with this certificate and key (PEM), to whoever asks for it.
+    pub fn speak_tls(&self, certificate: &str, key: &str) {
+        for (name, text) in [("server.crt", certificate), ("server.key", key)] {
+            let file = self.data().join(name);
+            fs::write(&file, text).expect("the cluster's folder can be written to");
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("the file is ours");
+            if let Some(user) = self.user {
+                chown(&file, Some(user.id), Some(user.group)).expect("root can give a file away");
+            }
+        }
+        self.run("postgres", "alter system set ssl = on");
+        self.restart();
     }
 
     fn initialise(&self) {

@@ -236,6 +236,8 @@ impl Filing {
             let parties = reading.named.then(|| reading.stored.parties.join(" "));
             let stored = &reading.stored;
             crate::events::filed(now.duration_since(stored.received_at));
+            crate::events::came(mailbox.clone(), stored.direction.as_str(), ruling.state.as_str());
+            crate::events::verified(reading.signed.len(), reading.forged.len());
             let unchanged = stored.state == ruling.state
                 && stored.method == ruling.method
                 && stored.record == record

@@ -8,6 +8,7 @@ use super::Entry;
 /// A mail came into this state.
 pub(super) fn stands(id: MailId, state: MailState, reason: &str) {
     counter!("postroom_outgoing_total", "state" => state.as_str()).increment(1);
+    crate::events::came(String::new(), "outgoing", state.as_str());
     tracing::info!(event = "mail.outgoing", message_id = %id, state = state.as_str(), "Outgoing mail {id} is {state}: {reason}");
 }
 

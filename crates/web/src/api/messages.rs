@@ -194,6 +194,14 @@ pub struct Target {
     record: String,
 }
 
+/// Why a message belongs nowhere.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RejectRequest {
+    /// One line, shown with the message.
+    reason: Option<String>,
+}
+
 /// A change to one message: who asks, for which, and whether it is only a trial.
 pub(super) struct Order {
     pub(super) app: App,
@@ -250,9 +258,21 @@ pub(super) async fn place(
 /// Decides that a message in review belongs to no record.
 #[utoipa::path(post, path = "/api/v1/messages/{id}/reject", tag = "messages",
     params(("id" = String, Path, description = "`msg_…`"), Trial), extensions(("x-permission" = json!("decide"))),
+    request_body = Option<RejectRequest>,
     responses((status = 200, body = schema::Bulk), (status = "4XX", body = ProblemView)))]
-pub(super) async fn reject(order: Order) -> Result<Json<Bulk>, Problem> {
-    order.set_aside(false).await
+pub(super) async fn reject(order: Order, body: Result<Bytes, BytesRejection>) -> Result<Json<Bulk>, Problem> {
+    let body = body.map_err(|error| Problem::input(error.to_string()))?;
+    let given = match body.is_empty() {
+        true => RejectRequest::default(),
+        false => Json::<RejectRequest>::from_bytes(&body)?.0,
+    };
+    match given.reason {
+        None => order.set_aside(false).await,
+        Some(reason) => {
+            let Order { app, actor, id, dry_run } = order;
+            Ok(Json(app.operations.reject_message(&actor, id, &reason, dry_run).await?))
+        }
+    }
 }
 
 /// Takes a message out of review without judging it.

@@ -308,13 +308,30 @@ pub struct Shelf {
     items: Vec<ShelfItem>,
 }
 
+/// What is tried again, or with `dry_run` would be.
+#[derive(ToSchema)]
+pub struct ShelfReplayed {
+    /// `job_…`
+    changed: Vec<String>,
+    dry_run: bool,
+}
+
+/// How the database stands after a restore.
+#[derive(ToSchema)]
+pub struct Reconciled {
+    /// Whether it is in safe mode now.
+    safe_mode: bool,
+    books: Books,
+    dry_run: bool,
+}
+
 /// A token at its birth: the only time its text is shown.
 #[derive(ToSchema)]
 pub struct NewToken {
     id: String,
     token: String,
     scope: String,
-    /// Of scope `crm`: the user that it acts as.
+    /// The user of the CRM that it acts as.
     #[schema(required)]
     user: Option<String>,
     expires_at: String,
@@ -326,7 +343,7 @@ pub struct Token {
     id: String,
     name: String,
     scope: String,
-    /// Of scope `crm`: the user that it acts as.
+    /// The user of the CRM that it acts as.
     #[schema(required)]
     user: Option<String>,
     created_at: String,

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::IntoParams;
 
-use super::messages::limit;
+use super::messages::{Trial, limit};
 use super::schema;
 use crate::app::App;
 use crate::auth::Caller;
@@ -26,6 +26,26 @@ pub(super) async fn today(State(app): State<App>, Caller(actor): Caller) -> Resu
     responses((status = 200, body = schema::Books), (status = "4XX", body = ProblemView)))]
 pub(super) async fn verify(State(app): State<App>, Caller(actor): Caller) -> Result<Json<Books>, Problem> {
     Ok(Json(app.operations.verify(&actor).await?))
+}
+
+/// After a restore: shows the books, and ends safe mode unless it is only a trial.
+#[utoipa::path(post, path = "/api/v1/reconcile", tag = "status", params(Trial),
+    extensions(("x-permission" = json!("administer"))),
+    responses((status = 200, body = schema::Reconciled), (status = "4XX", body = ProblemView)))]
+pub(super) async fn reconcile(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Query(trial): Query<Trial>,
+) -> Result<Json<Value>, Problem> {
+    if trial.dry_run {
+        app.operations.may_reconcile(&actor)?;
+    }
+    let books = app.operations.verify(&actor).await?;
+    if !trial.dry_run {
+        app.operations.confirm_reconciliation(&actor).await?;
+    }
+    let safe_mode = app.operations.safe_mode().await?;
+    Ok(Json(json!({ "safe_mode": safe_mode, "books": books, "dry_run": trial.dry_run })))
 }
 
 #[derive(Deserialize, IntoParams)]

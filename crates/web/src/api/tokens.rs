@@ -27,7 +27,8 @@ pub struct TokenRequest {
     /// For whom.
     #[serde(default)]
     name: String,
-    /// Scope `crm`: the user to act as, by id, full name, domain name or address; left out, the administrator.
+    /// Scope `crm` or `api`: the user of the CRM to act as, by id, full name, domain name or address; left out, the
+    /// administrator for `crm`, and nobody for `api`.
     user: Option<String>,
     /// 1 to 366, default 90.
     #[serde(default = "quarter")]

@@ -1,4 +1,4 @@
-// Opens each page light and wide, then dark and narrow: no axe violation, no horizontal scroll, no script out of mail, and the
+// Opens each page light and dark, wide and narrow: no axe violation, no horizontal scroll, no script out of mail, and the
 // main actions by keyboard alone. Facts come in PAGES_… variables; screenshots go to the folder PAGES_SHOTS, when it is set. Exit code 1 lists what failed.
 import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -61,7 +61,7 @@ async function audit(where) {
 }
 
 async function examine(name, path) {
-  for (const [scheme, width] of [["light", 1280], ["dark", 390]]) {
+  for (const [scheme, width] of [["light", 1280], ["light", 390], ["dark", 1280], ["dark", 390]]) {
     await page.emulateMedia({ colorScheme: scheme });
     await page.setViewportSize({ width, height: width === 390 ? 844 : 900 });
     await page.goto(base + path);

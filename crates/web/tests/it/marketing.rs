@@ -16,7 +16,7 @@ use postroom_marketing::solution::mark::Connector;
 use postroom_marketing::sync::run::{self, Ending};
 use postroom_marketing::sync::{Counts, Reject, Run, RunState, Side, SyncType};
 use postroom_operations::marketing::Duty;
-use postroom_operations::{Actor, Door, Role, Scope};
+use postroom_operations::{Actor, Door, Role, Scope, TokenOrder};
 use postroom_tracking::filing::Filing;
 use uuid::Uuid;
 
@@ -297,6 +297,15 @@ async fn the_crm_s_roles_decide_for_its_users() {
     let (ines, stranger) = (actor("Ines Baumann", true), actor("Somebody", true));
     assert!(may(&stranger, Duty::Sync).await && may(&actor("Ines Baumann", false), Duty::Sync).await);
     assert!(!may(&ines, Duty::View).await, "a user without a marketing role sees nothing");
+    // So it is for a token that acts as her, which is an operator for mail.
+    let life = std::time::Duration::from_secs(3600);
+    let order = |user| TokenOrder { scope: Scope::Api, name: "nightly", user: Some(user), life };
+    let token = house.operations.create_token(&Actor::console(), order("ines")).await.unwrap();
+    assert_eq!(token.user, Some(user.id));
+    let stranger = house.operations.create_token(&Actor::console(), order("nobody")).await;
+    assert_eq!(stranger.unwrap_err().code, Code::API_NOT_FOUND);
+    let ask = async |path: &str| house.get(path).bearer(&token.token).send().await.status;
+    assert_eq!((ask("/api/v1/messages").await, ask("/api/v1/marketing/accounts").await), (200, 403));
     let role = RecordRef::new("role", Uuid::from_u128(0x4041));
     let given = RecordRef::new("systemuserroles", Uuid::from_u128(0x4042));
     let rows = [
@@ -308,6 +317,10 @@ async fn the_crm_s_roles_decide_for_its_users() {
         house.engine.crm.apply(vec![set]).await.remove(0).unwrap();
     }
     assert!(may(&ines, Duty::View).await);
+    assert_eq!(ask("/api/v1/marketing/accounts").await, 200);
+    let gone = Actor { name: Uuid::from_u128(0x4049).to_string(), ..ines.clone() };
+    let refused = house.operations.needs_duty(&gone, Duty::View).await;
+    assert_eq!(refused.unwrap_err().code, Code::API_DENIED, "a token outlives its user, and may nothing");
     let refused = house.operations.sync_now(&ines, "main", SyncType::Contacts, false).await;
     assert_eq!(refused.unwrap_err().code, Code::API_DENIED);
 }

@@ -36,10 +36,19 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("GET", "/api/v1/shelf/job_00000000000000000000000000", "OPVA"),
     ("POST", "/api/v1/shelf/job_00000000000000000000000000/replay", "OPA"),
     ("DELETE", "/api/v1/shelf/job_00000000000000000000000000", "OPA"),
+    ("POST", "/api/v1/shelf/replay?dry_run=true", "OPA"),
+    ("POST", "/api/v1/reconcile?dry_run=true", "O"),
     ("GET", "/api/v1/tokens", "O"),
     ("POST", "/api/v1/tokens", "O"),
     ("DELETE", "/api/v1/tokens/tok_00000000000000000000000000", "O"),
     ("POST", "/api/v1/people/erase?dry_run=true", "O"),
+    ("GET", "/api/v1/people?address=somebody@elsewhere.example", "OPVA"),
+    ("GET", "/api/v1/people/consent?address=somebody@elsewhere.example", "OPVA"),
+    ("POST", "/api/v1/people/merge?dry_run=true", "O"),
+    ("GET", "/api/v1/review", "OPVA"),
+    ("GET", "/api/v1/records?q=pump", "OPVA"),
+    ("POST", "/api/v1/records/{record}/mails?dry_run=true", "OPA"),
+    ("POST", "/api/v1/messages/{mail}/answer?dry_run=true", "OPA"),
     ("GET", "/api/v1/today", "OPVA"),
     ("POST", "/api/v1/verify", "OPVA"),
     ("GET", "/api/v1/audit?object=x", "OPVA"),
@@ -60,6 +69,20 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("POST", "/api/v1/marketing/suppressions/lift", "OPA"),
     ("GET", "/api/v1/marketing/suppressions/check?address=a@b.example", "OPVA"),
     ("POST", "/api/v1/marketing/suppressions/import?dry_run=true", "OPA"),
+    ("GET", "/api/v1/marketing/forms", "OPVA"),
+    ("GET", "/api/v1/marketing/forms/main/1", "OPVA"),
+    ("GET", "/api/v1/marketing/lists", "OPVA"),
+    ("GET", "/api/v1/marketing/lists/00000000-0000-0000-0000-000000000009", "OPVA"),
+    ("POST", "/api/v1/marketing/lists/00000000-0000-0000-0000-000000000009/compare", "OPA"),
+    ("POST", "/api/v1/marketing/lists/00000000-0000-0000-0000-000000000009/sync?dry_run=true", "OPA"),
+    ("GET", "/api/v1/marketing/mappings?account=main", "OPVA"),
+    ("POST", "/api/v1/marketing/mappings?dry_run=true", "O"),
+    (
+        "GET",
+        "/api/v1/marketing/mappings/sample?account=main&record=contact/00000000-0000-0000-0000-000000000001",
+        "OPVA",
+    ),
+    ("DELETE", "/api/v1/marketing/mappings/main/contact/FIRSTNAME?dry_run=true", "O"),
     ("GET", "/api/v1/marketing/campaigns", "OPVA"),
     ("GET", "/api/v1/marketing/campaigns/main/1", "OPVA"),
     ("GET", "/api/v1/marketing/campaigns/main/1/report", "OPVA"),
@@ -150,6 +173,18 @@ async fn ask(
             path if path.contains("/people/erase") => {
                 call.body("application/json", r#"{"address":"somebody@elsewhere.example"}"#)
             }
+            "/api/v1/shelf/replay?dry_run=true" => call.body("application/json", r#"{"all":true}"#),
+            path if path.contains("/people/merge") => {
+                let other = "contact/00000000-0000-0000-0000-000000000002";
+                call.body("application/json", format!(r#"{{"from":"{other}","into":"{target}"}}"#))
+            }
+            path if path.contains("/mappings?") => call.body(
+                "application/json",
+                r#"{"account":"main","table":"contact","label":"FIRSTNAME","path":"firstname"}"#,
+            ),
+            path if path.contains("/mails?") || path.contains("/answer?") => {
+                call.body("application/json", r#"{"subject":"x","to":"a@b.example","text":"x"}"#)
+            }
             "/api/v1/marketing/rejected/replay" => call.body("application/json", "{}"),
             "/api/v1/marketing/suppressions" => call.body("application/json", r#"{"address":"a@b.example"}"#),
             "/api/v1/marketing/suppressions/lift" => {
@@ -206,6 +241,29 @@ async fn the_role_table() {
         let expected = if is_api || *method != "GET" { 401 } else { 303 };
         assert_eq!(nobody, expected, "{method} {pattern} for nobody");
     }
+}
+
+/// A pattern of the document, such as `/api/v1/shelf/{id}/replay`, against a path of the table.
+fn fits(pattern: &str, path: &str) -> bool {
+    let path = path.split('?').next().unwrap_or_default().replace("{record}", "incident/{id}");
+    let (wanted, given): (Vec<&str>, Vec<&str>) = (pattern.split('/').collect(), path.split('/').collect());
+    let fits = |(wanted, given): (&&str, &&str)| wanted.starts_with('{') || wanted == given;
+    wanted.len() == given.len() && wanted.iter().zip(&given).all(fits)
+}
+
+#[test]
+fn every_operation_of_the_api_has_a_row() {
+    let document = crate::openapi::document();
+    let paths = document["paths"].as_object().expect("the document has paths");
+    let operations = paths.iter().flat_map(|(path, item)| {
+        let methods = item.as_object().into_iter().flat_map(|item| item.keys());
+        methods.map(move |method| (method.to_uppercase(), path))
+    });
+    let has_row = |method: &str, pattern: &str| {
+        TABLE.iter().any(|(known, path, _)| *known == method && fits(pattern, path))
+    };
+    let missing: Vec<_> = operations.filter(|(method, path)| !has_row(method, path)).collect();
+    assert!(missing.is_empty(), "no row says who may do these: {missing:#?}");
 }
 
 /// Who stands at a page's door and is no person: a mail agent's session, and each kind of token.

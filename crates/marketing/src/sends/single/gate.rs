@@ -26,6 +26,7 @@ pub(crate) async fn judge(tx: &mut Tx, account: &str, singles: &mut [Single]) ->
             continue;
         }
         let reasons = blocks(&known, purpose);
+        crate::measures::gate(1, usize::from(!reasons.is_empty()));
         if let Some(first) = reasons.first() {
             let label = label(first);
             let sentences: Vec<String> = reasons.iter().map(Block::sentence).collect();

@@ -7,13 +7,15 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use postroom_core::mail::Direction;
-use postroom_core::{Accepted, Code, Envelope, Fault, MailId, MailState};
+use postroom_core::{Accepted, Code, Envelope, Fault, MailId, MailState, Verdict};
 use postroom_formats::mbox::{self, Mbox, Quoting};
 use postroom_operations::{Operations, Posted};
 use serde::Serialize;
@@ -31,6 +33,7 @@ const IN_FLIGHT: usize = 64;
 const IN_FLIGHT_BYTES: usize = 32 * 1024 * 1024;
 /// A single mail larger than this is reported and left out.
 const LARGEST: usize = 64 * 1024 * 1024;
+const KIB: u64 = 1024;
 /// How long another process' filing is waited for.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Between two looks at it.
@@ -53,21 +56,37 @@ pub struct Counts {
 }
 
 pub async fn run(app: &App, arguments: &ImportArgs, out: &mut Output) -> Result<Exit, CliError> {
-    let files = gather(&arguments.paths)?;
+    if let Some(mailbox) = &arguments.mailbox {
+        app.operations.knows_mailbox(mailbox)?;
+    }
+    let mut problems = Vec::new();
+    let files = gather(&arguments.paths, &mut problems)?;
+    let total = total(&files);
     let mut import = Import {
         app,
         mailbox: arguments.mailbox.clone(),
+        quoting: arguments.mbox_quoting.into(),
         dry_run: arguments.dry_run.dry_run,
-        counts: Counts { dry_run: arguments.dry_run.dry_run, ..Counts::default() },
-        progress: Progress::start(out.style(), "reading mail", None),
-        problems: Vec::new(),
+        counts: Counts {
+            dry_run: arguments.dry_run.dry_run,
+            failed: problems.len() as u64,
+            ..Counts::default()
+        },
+        progress: Progress::start(out.style(), "KiB of mail", total.map(|bytes| bytes / KIB)),
+        read: Arc::default(),
+        told: 0,
+        problems,
         ids: Vec::new(),
     };
     // Filing begins while the rest is still being read.
     let (runner, stop) = (app.runner(), CancellationToken::new());
     let filing = (!import.dry_run).then(|| tokio::spawn(runner.run(stop.clone())));
     for file in &files {
-        import.file(file).await?;
+        match import.file(file).await {
+            // A Maildir that is in use renames its files; the next run meets them under the new name.
+            Err(error) if error.code == Code::MAIL_SOURCE => import.fail(error.what),
+            done => done?,
+        }
     }
     let Import { mut counts, progress, problems, mut ids, .. } = import;
     ids.sort_unstable();
@@ -103,19 +122,24 @@ async fn settled(app: &App, ids: &[MailId]) -> Result<BTreeMap<MailState, u64>, 
 struct Import<'a> {
     app: &'a App,
     mailbox: Option<String>,
+    quoting: Quoting,
     dry_run: bool,
     counts: Counts,
     progress: Progress,
+    /// Bytes read from the files so far, and how many KiB of them the progress knows.
+    read: Arc<AtomicU64>,
+    told: u64,
     problems: Vec<String>,
     ids: Vec<MailId>,
 }
 
 impl Import<'_> {
     async fn file(&mut self, path: &Path) -> Result<(), CliError> {
-        let mut reader: Box<dyn Read> = match path.as_os_str() == "-" {
+        let source: Box<dyn Read> = match path.as_os_str() == "-" {
             true => Box::new(std::io::stdin()),
             false => Box::new(File::open(path).map_err(|error| unreadable(path, &error))?),
         };
+        let mut reader = Counted { source, read: self.read.clone() };
         let mut head = vec![0; 4096];
         let filled = fill(&mut reader, &mut head).map_err(|error| unreadable(path, &error))?;
         head.truncate(filled);
@@ -139,11 +163,11 @@ impl Import<'_> {
             return Ok(());
         }
         let answer = self.hand_in(path, Bytes::from(raw)).await;
-        self.count(answer)
+        self.count(path, answer)
     }
 
     async fn mbox(&mut self, path: &Path, reader: impl std::io::BufRead) -> Result<(), CliError> {
-        let mut messages = Mbox::new(reader, Quoting::default(), LARGEST);
+        let mut messages = Mbox::new(reader, self.quoting, LARGEST);
         let mut waiting: FuturesUnordered<JoinHandle<(usize, Answer)>> = FuturesUnordered::new();
         let mut bytes = 0;
         let (app, mailbox, dry_run) = (self.app, self.mailbox.clone(), self.dry_run);
@@ -156,7 +180,7 @@ impl Import<'_> {
                 let Some(done) = waiting.next().await else { break };
                 let (size, answer) = done.map_err(|error| Fault::bug(error.to_string()))?;
                 bytes -= size;
-                self.count(answer)?;
+                self.count(path, answer)?;
             }
             match item {
                 None => return Ok(()),
@@ -179,10 +203,20 @@ impl Import<'_> {
         hand_in(&self.app.operations, posted(path, self.mailbox.clone(), raw), self.dry_run).await
     }
 
-    fn count(&mut self, answer: Answer) -> Result<(), CliError> {
+    fn count(&mut self, path: &Path, answer: Answer) -> Result<(), CliError> {
         self.counts.read += 1;
-        self.progress.add(1);
-        if let Some(Accepted { id, new }) = answer? {
+        let read = self.read.load(Ordering::Relaxed) / KIB;
+        self.progress.add(read.saturating_sub(self.told));
+        self.told = read;
+        let answer = match answer {
+            // This one mail is at fault, and says nothing of the next.
+            Err(fault) if fault.verdict == Verdict::Reject => {
+                self.fail(format!("{}: {fault}", path.display()));
+                return Ok(());
+            }
+            answer => answer?,
+        };
+        if let Some(Accepted { id, new }) = answer {
             self.ids.push(id);
             match new {
                 true => self.counts.new += 1,
@@ -219,20 +253,30 @@ fn is_sent(path: &Path) -> bool {
     })
 }
 
-/// The files behind the paths: a Maildir's `cur` and `new` (folders inside it too), a folder's .eml and .mbox files.
-fn gather(paths: &[PathBuf]) -> Result<Vec<PathBuf>, CliError> {
+/// The files behind the paths: a Maildir's `cur` and `new` (folders inside it too), a folder's .eml and .mbox files. A path
+/// that cannot be read ends the import before it begins; a folder inside one is told at its end.
+fn gather(paths: &[PathBuf], problems: &mut Vec<String>) -> Result<Vec<PathBuf>, CliError> {
     let mut files = Vec::new();
     for path in paths {
         if path.as_os_str() == "-" || path.is_file() {
             files.push(path.clone());
         } else {
-            walk(path, &mut files)?;
+            walk(path, &mut files, problems)?;
         }
     }
     Ok(files)
 }
 
-fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), CliError> {
+/// Bytes of all the files; `None` with stdin, which nobody can tell.
+fn total(files: &[PathBuf]) -> Option<u64> {
+    let size = |file: &PathBuf| match file.as_os_str() == "-" {
+        true => None,
+        false => Some(std::fs::metadata(file).map_or(0, |found| found.len())),
+    };
+    files.iter().map(size).sum()
+}
+
+fn walk(folder: &Path, files: &mut Vec<PathBuf>, problems: &mut Vec<String>) -> Result<(), CliError> {
     let entries = std::fs::read_dir(folder).map_err(|error| unreadable(folder, &error))?;
     let mut entries: Vec<PathBuf> = entries
         .map(|entry| entry.map(|entry| entry.path()))
@@ -246,12 +290,30 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), CliError> {
         });
         let skipped = entry.file_name().is_some_and(|name| name == "tmp");
         match entry.is_dir() {
-            true if !skipped => walk(&entry, files)?,
+            true if !skipped => {
+                if let Err(error) = walk(&entry, files, problems) {
+                    problems.push(error.what);
+                }
+            }
             false if maildir || is_mail => files.push(entry),
             _ => {}
         }
     }
     Ok(())
+}
+
+/// Counts what is read.
+struct Counted {
+    source: Box<dyn Read>,
+    read: Arc<AtomicU64>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.source.read(buffer)?;
+        self.read.fetch_add(read as u64, Ordering::Relaxed);
+        Ok(read)
+    }
 }
 
 fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<usize> {

@@ -13,6 +13,7 @@ use postroom_testkit::mailer::{Book, Mailer, Protocol};
 use postroom_testkit::peers::{Durability, Postgres};
 use postroom_testkit::poll;
 
+use crate::api::wire;
 use crate::load::{House, PATIENCE, letters, one_book, records};
 
 const FOLDER: &str = "POSTROOM_TEST_SMALL_DISK";
@@ -73,13 +74,33 @@ fn inner_reserve() {
     let Some(disk) = Disk::small() else { return };
     let mut house = House::in_folder(&disk.folder, None, "8MiB");
     house.start();
-    disk.fill(4 << 20);
+    let ballast = disk.fill(4 << 20);
     let mailer = Mailer { deadline: std::time::Duration::from_secs(2), ..house.mailer(Protocol::Smtp) };
     let book = mailer.send(letters(1..3));
     assert_eq!(book.acked().count(), 0, "{book:?}");
     assert!(book.entries.values().all(|entry| entry.later > 0), "they are told to come back: {book:?}");
     assert_eq!(house.run(&["verify"]).succeeds().lines()[0]["messages"], 0);
+    the_http_door_says_the_same(&house, &ballast);
     house.server.terminate(PATIENCE);
+}
+
+/// Whoever hands mail in by HTTP is told to come back, and so is whoever asks whether we are ready.
+fn the_http_door_says_the_same(house: &House, ballast: &Path) {
+    let token = |scope: &str| {
+        let made = house.run(&["apitoken", "create", "--scope", scope]).succeeds().lines();
+        made[0]["token"].as_str().expect("a token is a text").to_owned()
+    };
+    let (agent, api) = (token("agent"), token("api"));
+    let post = || {
+        let mail = "From: a@x.example\r\nMessage-ID: <full@x>\r\n\r\nHello\r\n";
+        wire::post("/agent/v1/messages", "message/rfc822", mail).bearer(&agent).to(house.http)
+    };
+    let ready = || wire::get("/readyz").bearer(&api).to(house.http);
+    assert_eq!((post().status, ready().status), (507, 503));
+    let said = ready().json()["checks"]["disk"].to_string();
+    assert!(said.contains("disk_reserve"), "{said}");
+    fs::remove_file(ballast).expect("it is there");
+    assert_eq!((post().status, ready().status), (202, 200));
 }
 
 fn runs_full(mut house: House, disk: &Disk) {

@@ -8,7 +8,7 @@
 pub mod agent;
 mod disk;
 mod full;
-mod inside;
+pub mod inside;
 mod moments;
 mod nodes;
 mod outage;

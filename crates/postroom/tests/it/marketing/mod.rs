@@ -2,6 +2,7 @@
 
 mod campaigns;
 pub mod crash;
+mod metrics;
 mod outside;
 mod people;
 

@@ -99,6 +99,7 @@ pub(in crate::pages) async fn show(
         "steps": plots::steps(&report),
         "day_plot": plots::days(&report.days),
         "links": plots::links(&report.links),
+        "marks": plots::marks(&report.marks),
         "report": report,
         "sends": operations.sends(actor, sends).await?,
         "lists": lists,

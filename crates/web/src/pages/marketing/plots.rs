@@ -3,7 +3,7 @@
 //! A plot carries no text: the table says every number, either beside the plot or in the row in which a lying bar stands, and
 //! labels keep their size on a narrow screen.
 
-use postroom_operations::marketing::{CampaignReport, DayView, LinkView};
+use postroom_operations::marketing::{CampaignReport, DayView, LinkView, MarkView};
 use serde::Serialize;
 
 /// Units of a plot's picture; it is scaled to the room there is.
@@ -52,6 +52,14 @@ pub(super) struct Step {
 pub(super) struct Link<'a> {
     #[serde(flatten)]
     pub link: &'a LinkView,
+    pub bars: Row,
+}
+
+/// A mark, such as a purchase, with how often it was set.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Mark<'a> {
+    #[serde(flatten)]
+    pub mark: &'a MarkView,
     pub bars: Row,
 }
 
@@ -146,6 +154,12 @@ pub(super) fn links(links: &[LinkView]) -> Vec<Link<'_>> {
     links.iter().map(|link| Link { link, bars: of(link) }).collect()
 }
 
+/// Purchases and other marks as the report has them.
+pub(super) fn marks(marks: &[MarkView]) -> Vec<Mark<'_>> {
+    let most = marks.iter().map(|mark| mark.number).max().unwrap_or(0);
+    marks.iter().map(|mark| Mark { mark, bars: row(&[("bar-clicks", mark.number)], most) }).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,6 +184,14 @@ mod tests {
     fn nothing_is_no_bar() {
         assert!(days(&[]).bars.is_empty() && links(&[]).is_empty());
         assert_eq!(days(&[day(1, 0, 0, 0)]).bars[0].height, 0.0);
+    }
+
+    #[test]
+    fn marks_stand_beside_each_other() {
+        let mark = |number| MarkView { name: "order".into(), people: 1, number, sum: None };
+        let all = [mark(10), mark(5), mark(0)];
+        let widths: Vec<f64> = marks(&all).iter().map(|mark| mark.bars.bars[0].width).collect();
+        assert_eq!(widths, [640.0, 320.0, 0.0]);
     }
 
     #[test]
