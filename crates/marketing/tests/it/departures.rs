@@ -9,7 +9,7 @@ use postroom_marketing::sync::{RunState, SyncType};
 use postroom_sandbox::dotdigital::Act;
 use uuid::Uuid;
 
-use crate::bench::{On, on_all, on_both, on_old};
+use crate::bench::{On, on_all, on_old};
 use crate::lab::Lab;
 use crate::lists::option;
 use crate::office::{Campaign, ODD};
@@ -18,9 +18,6 @@ on_all!(
     who_leaves_by_the_mail_gets_no_next_one,
     who_left_the_list_late_gets_none,
     a_late_no_to_a_preference_counts,
-);
-
-on_both!(
     who_leaves_by_the_mail_has_left_the_list_an_hour_later,
     who_left_one_of_two_lists_is_on_the_other,
     a_list_linked_since_the_request_counts,

@@ -359,7 +359,9 @@ async fn whom_the_service_keeps_out_stays_out(on: On) {
     lab.world.act(1, ODD, None, Act::HardBounce).unwrap();
     lab.advance(SignedDuration::from_mins(5));
     lab.picks(&item, &people[2], true, lab.clock.now()).await;
-    lab.all_of_lists().await;
+    lab.preferences().await;
+    let run = lab.run(SyncType::Unsubscribes).await;
+    assert_eq!((run.state, run.counts.to_service.rejected), (RunState::Partly, 1), "{run:?}");
     assert_eq!(lab.run(SyncType::Unsubscribes).await.state, RunState::Done);
     let rows = lab.rows("esc_listunsubscriber").await;
     let row = rows.iter().find(|row| row.int("esc_serviceaddressbookid") == Some(id.0)).unwrap();
