@@ -10,7 +10,7 @@
 //!    are written when the row is made and then left alone.
 //! 4. [`rollup`]: sums on the standard campaign that a user tied campaigns to, and its target lists when that is wanted.
 //!
-//! [`look`] shows what was read to people.
+//! Which marketing preference a campaign belongs to is read, too ([`ties`]). [`look`] shows what was read to people.
 
 mod headers;
 pub mod look;
@@ -19,6 +19,7 @@ mod row;
 mod tell;
 mod totals;
 
+use crate::preferences::ties;
 use crate::sync::{Halt, Turn};
 
 /// The flow: campaigns and totals from the service to the CRM.
@@ -29,5 +30,6 @@ pub async fn run(turn: &mut Turn) -> Result<(), Halt> {
     headers::read(turn).await?;
     totals::read(turn).await?;
     tell::run(turn).await?;
+    ties::read_campaigns(turn).await?;
     rollup::run(turn).await
 }

@@ -7,16 +7,19 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use postroom_core::RecordRef;
-use postroom_core::marketing::{CampaignId, ListId, Status};
+use postroom_core::marketing::{CampaignId, Status};
 use postroom_store::sql::{Expr, ExprTrait, Query};
 use postroom_store::{Error, Tx};
+use uuid::Uuid;
 
 use super::standing::Known;
 use crate::accounts;
 use crate::engine::Rules;
+use crate::lists::links;
 use crate::people;
 use crate::preferences::ties::{self, Tied};
 use crate::suppressions::rows;
+use crate::unsubscribes::unlinked;
 
 /// Addresses of one statement.
 const ASKED: usize = 256;
@@ -38,12 +41,12 @@ pub struct Asked {
     pub member: Option<RecordRef>,
 }
 
-/// What is known of each, in their order, for mail of this account by this list of the service.
+/// What is known of each, in their order, for mail of this account by this list of the CRM.
 pub async fn known(
     tx: &mut Tx,
     account: &str,
     asked: &[Asked],
-    list: Option<i64>,
+    list: Option<Uuid>,
 ) -> Result<Vec<Known>, Error> {
     known_of(tx, account, asked, list, None).await
 }
@@ -53,22 +56,25 @@ pub async fn known_of(
     tx: &mut Tx,
     account: &str,
     asked: &[Asked],
-    list: Option<i64>,
+    list: Option<Uuid>,
     campaign: Option<&CampaignId>,
 ) -> Result<Vec<Known>, Error> {
     let addresses: Vec<String> = asked.iter().map(|asked| asked.address.clone()).collect();
     let suppressed = rows::standing(tx, account, &addresses).await?;
     let holders = people::holders(tx, &addresses).await?;
-    let left = match list {
-        Some(list) => left(tx, account, list, &addresses).await?,
-        None => HashMap::new(),
+    // Which list of the service it is now: one that was linked since the mail was asked for counts as well.
+    let service = match list {
+        Some(list) => links::service_of(tx, account, list).await?,
+        None => None,
     };
-    let tied: Vec<Tied> = list
-        .map(|list| Tied::List(ListId(list)))
-        .into_iter()
-        .chain(campaign.cloned().map(Tied::Campaign))
-        .collect();
-    let declined = ties::declined(tx, account, &tied, &addresses).await?;
+    let left = match (&service, list) {
+        (Some(service), _) => left(tx, account, service.0, &addresses).await?,
+        (None, Some(list)) => unlinked::standing(tx, account, list, &addresses).await?,
+        (None, None) => HashMap::new(),
+    };
+    let tied: Vec<Tied> =
+        list.map(Tied::List).into_iter().chain(campaign.cloned().map(Tied::Campaign)).collect();
+    let declined = ties::declined(tx, account, &tied, service.as_ref(), &addresses).await?;
     let known = asked.iter().map(|Asked { address, member }| {
         let suppression = suppressed.get(address).cloned();
         Known {
@@ -83,7 +89,7 @@ pub async fn known_of(
     Ok(known.collect())
 }
 
-/// Who of these addresses left a list, and when.
+/// Who of these addresses left a list of the service, and when.
 async fn left(
     tx: &mut Tx,
     account: &str,

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use futures_util::FutureExt;
 use postroom_core::RecordRef;
-use postroom_core::marketing::ListId;
 use postroom_store::sql::{Expr, ExprTrait, Order, Query, Value};
 use postroom_store::{Error, Insert, Tx};
 use uuid::Uuid;
@@ -86,7 +85,6 @@ struct Frame {
     account: String,
     list: Uuid,
     table: &'static str,
-    service: Option<ListId>,
     dynamic: bool,
     action: Action,
     dry: bool,
@@ -96,12 +94,11 @@ struct Frame {
 ///
 /// # Errors
 /// The store's.
-pub async fn run(turn: &Turn, list: &CrmList, service: Option<&ListId>) -> Result<Found, Error> {
+pub async fn run(turn: &Turn, list: &CrmList) -> Result<Found, Error> {
     let frame = Frame {
         account: turn.account.name.clone(),
         list: list.at.id,
         table: list.table,
-        service: service.cloned(),
         dynamic: list.dynamic,
         action: list.action,
         dry: turn.dry,
@@ -129,7 +126,7 @@ async fn page(tx: &mut Tx, frame: &Frame, after: &str) -> Result<(Found, Option<
     let addresses: Vec<String> = members.iter().map(|member| member.address.clone()).collect();
     let records = records(tx, frame, &addresses).await?;
     let asked: Vec<Asked> = addresses.into_iter().map(|address| Asked { address, member: None }).collect();
-    let known = gate::known(tx, &frame.account, &asked, frame.service.as_ref().map(|list| list.0)).await?;
+    let known = gate::known(tx, &frame.account, &asked, Some(frame.list)).await?;
     let mut found = Found::default();
     let mut kept = Insert::into("list_member", &COLUMNS).or_replace_by(&["account", "list", "address"]);
     let mut forgotten = Vec::new();

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::here::CrmList;
 use super::links::{self, Link, State};
 use crate::sync::{Halt, Turn};
+use crate::unsubscribes::unlinked;
 
 /// Names that the service keeps to itself.
 const RESERVED: [&str; 2] = ["test", "all contacts"];
@@ -96,9 +97,23 @@ fn duplicate(link: Link, name: &str) -> Linked {
     Linked::No { link, words: "Sync Error", why }
 }
 
+/// Writes a link. Who left the list while it was not linked has left the one that it is linked with.
 async fn put(turn: &mut Turn, link: &Link) -> Result<(), Error> {
-    let link = link.clone();
-    turn.page("marketing.list_linked", move |tx, _| async move { links::put(tx, &link).await }.boxed()).await
+    let (link, ids, now) = (link.clone(), turn.engine.ids.clone(), turn.now());
+    let stored = turn.page("marketing.list_linked", move |tx, _| {
+        async move {
+            links::put(tx, &link).await?;
+            match &link.service {
+                Some(service) => {
+                    let place = (link.account.as_str(), link.list);
+                    unlinked::linked(tx, &ids, now, place, service).await
+                }
+                None => Ok(()),
+            }
+        }
+        .boxed()
+    });
+    stored.await
 }
 
 fn words(link: &Link) -> &'static str {
@@ -142,9 +157,13 @@ async fn missing(
     there: &mut There,
 ) -> Result<Linked, Halt> {
     if turn.confirmed && !turn.dry {
-        let (account, own) = (link.account.clone(), link.list);
+        let (account, own, gone) = (link.account.clone(), link.list, id.clone());
         let forgotten = turn.page("marketing.list_forgotten", move |tx, _| {
-            async move { links::forget_members(tx, &account, own).await }.boxed()
+            async move {
+                unlinked::gone(tx, (&account, own), &gone).await?;
+                links::forget_members(tx, &account, own).await
+            }
+            .boxed()
         });
         forgotten.await?;
         (link.service, link.fingerprint) = (None, String::new());

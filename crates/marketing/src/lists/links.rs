@@ -77,6 +77,18 @@ pub async fn all(tx: &mut Tx, account: &str) -> Result<Vec<Link>, Error> {
     tx.query(&select).await?.iter().map(link).collect()
 }
 
+/// The service's list that a list of the CRM stands for, or last stood for.
+pub async fn service_of(tx: &mut Tx, account: &str, list: Uuid) -> Result<Option<ListId>, Error> {
+    let select = Query::select()
+        .column("service")
+        .from("list_link")
+        .and_where(Expr::col("account").eq(account))
+        .and_where(Expr::col("list").eq(list))
+        .to_owned();
+    let id: Option<Option<i64>> = tx.query_one(&select).await?.map(|row| row.at(0)).transpose()?;
+    Ok(id.flatten().map(ListId))
+}
+
 fn link(row: &Row) -> Result<Link, Error> {
     let state: String = row.at(6)?;
     Ok(Link {

@@ -140,7 +140,7 @@ impl Turn {
         if let Some(service) = &service {
             read_there::read(self, list.at.id, service).await?;
         }
-        answer.found = compare::run(self, list, service.as_ref().map(|service| &service.id)).await?;
+        answer.found = compare::run(self, list).await?;
         answer.question = self.question(list, &answer.found);
         answer.people = self.concerned(list, most).await?;
         Ok(answer)

@@ -58,6 +58,7 @@ fn stream(list: Uuid, side: &str) -> String {
 pub async fn run(turn: &mut Turn) -> Result<(), Halt> {
     turn.engine.read_people().await?;
     let queued = crate::queue::lists(turn).await?;
+    ties::read_lists(turn).await?;
     let mut lists = here::activated(turn).await?;
     for list in lists.iter_mut().filter(|list| queued.contains(&list.at.id)) {
         list.requested = true;
@@ -141,7 +142,7 @@ async fn put(turn: &mut Turn, link: Link) -> Result<(), Error> {
 /// A dry run of a list that is not there yet: everybody would be put on it.
 async fn preview(turn: &mut Turn, list: &CrmList) -> Result<(), Halt> {
     read_here::read(turn, list).await?;
-    let found = compare::run(turn, list, None).await?;
+    let found = compare::run(turn, list).await?;
     let service = ListId(0);
     let mut done = Done::default();
     note(turn, &found);
@@ -233,7 +234,7 @@ async fn members(
     if fingerprint == link.fingerprint {
         return Ok(None);
     }
-    let found = compare::run(turn, list, Some(&service.id)).await?;
+    let found = compare::run(turn, list).await?;
     note(turn, &found);
     admit(turn, list, &found)?;
     let pair = Pair { list, service: &service.id };
@@ -267,15 +268,15 @@ async fn fingerprint(
     (here, there): (i64, i64),
 ) -> Result<String, Error> {
     let (account, id) = (turn.account.name.clone(), service.id.0);
-    let (dynamic, action) = (list.dynamic, list.action);
+    let (list, dynamic, action) = (list.at.id, list.dynamic, list.action);
     let read = turn.read(move |tx| {
         async move {
             let seq = tx.last_number(SEQ).await?;
             let mut parts = vec![format!("{id} {dynamic} {action:?} {here} {there} {seq}")];
-            for table in ["suppression", "list_opt_out", "preference_choice"] {
+            for table in ["suppression", "list_opt_out", "preference_choice", "preference_list_choice"] {
                 parts.push(state(tx, table, &account).await?);
             }
-            let tied = ties::of(tx, &account, &Tied::List(ListId(id))).await?;
+            let tied = ties::of(tx, &account, &Tied::List(list)).await?;
             parts.push(format!("{tied:?}"));
             Ok(parts.join(" "))
         }

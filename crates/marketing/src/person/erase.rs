@@ -37,6 +37,7 @@ const GOES: &[(&str, &str, &str)] = &[
     ("list_record", "address", "list members"),
     ("list_member", "address", "list members"),
     ("preference_choice", "address", "preferences"),
+    ("preference_list_choice", "address", "preferences"),
     ("import_row", "address", "import rows"),
     ("single_send", "person", "single sends"),
 ];

@@ -10,6 +10,7 @@ use postroom_store::{Error, Insert, Row, Tx};
 
 use crate::consent::history::{Entry, Said, Scope};
 use crate::consent::ledger::{self, Noted};
+use crate::schema::among;
 use crate::suppressions::rows::{Origin, Told, Written};
 
 const ASKED: usize = 256;
@@ -25,6 +26,9 @@ const COLUMNS: [&str; 10] = [
     "told_service",
     "version",
 ];
+
+/// The moment of a yes that nobody dated.
+pub const UNDATED: Timestamp = Timestamp::UNIX_EPOCH;
 
 /// A row of the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +57,7 @@ pub struct SaidChoice {
 }
 
 /// Takes choices of one preference into the ledger and the table; the side that has not said it, or said something older, is to
-/// be told. Addresses that no activated list knows are left out ([`Written::same`] counts what changes nothing).
+/// be told ([`Written::same`] counts what changes nothing).
 pub async fn take(
     tx: &mut Tx,
     ids: &Ids,
@@ -144,7 +148,7 @@ fn after(row: &Choice, origin: Origin, said: &SaidChoice) -> Option<Choice> {
     }
     let (told_crm, told_service) = match origin {
         Origin::Service => (row.told_crm, false),
-        Origin::Crm | Origin::Here => (false, row.told_service),
+        Origin::Crm | Origin::Elsewhere | Origin::Here => (false, row.told_service),
     };
     // A word that was outdone already, and of which the side was told, comes again with an overlap: that is no news.
     let changed = told_crm != row.told_crm || told_service != row.told_service;
@@ -218,7 +222,25 @@ async fn put(tx: &mut Tx, account: &str, preference: i64, rows: Vec<Choice>) -> 
     tx.insert(&insert).await.map(drop)
 }
 
-/// Choices of which a side has yet to hear, behind an address and preference; those of one address come together.
+/// Of what people said, what is to be taken: every no, and each yes of those whom an activated list knows. The second is the number
+/// of the others.
+pub async fn wanted(
+    tx: &mut Tx,
+    account: &str,
+    said: Vec<SaidChoice>,
+) -> Result<(Vec<SaidChoice>, u64), Error> {
+    let addresses: Vec<String> =
+        said.iter().filter(|said| said.chosen).map(|said| said.address.clone()).collect();
+    let listed = listed(tx, account, &addresses).await?;
+    let before = said.len();
+    let wanted: Vec<SaidChoice> =
+        said.into_iter().filter(|said| !said.chosen || listed.binary_search(&said.address).is_ok()).collect();
+    let others = (before - wanted.len()) as u64;
+    Ok((wanted, others))
+}
+
+/// Choices of which a side has yet to hear, behind an address and preference; those of one address come together. Of somebody whom
+/// no activated list knows, nobody hears.
 pub async fn untold(
     tx: &mut Tx,
     account: &str,
@@ -235,11 +257,28 @@ pub async fn untold(
         .and_where(Expr::col(side.column()).eq(false))
         .and_where(Expr::col("account").eq(account))
         .and_where(behind)
+        .and_where(known_by("list_member", account).or(known_by("person_link", account)))
         .order_by("address", Order::Asc)
         .order_by("preference", Order::Asc)
         .limit(limit)
         .to_owned();
     tx.query(&select).await?.iter().map(read).collect()
+}
+
+/// That a choice's address is in a table of the account.
+fn known_by(table: &'static str, account: &str) -> Expr {
+    // Only the second table has an index that begins with the account and goes on with the address.
+    let of_account = match table {
+        "person_link" => Expr::col((table, "account")).eq(account),
+        _ => among((table, "account"), account),
+    };
+    let row = Query::select()
+        .expr(Expr::val(1))
+        .from(table)
+        .and_where(of_account)
+        .and_where(Expr::col((table, "address")).equals(("preference_choice", "address")))
+        .to_owned();
+    Expr::exists(row)
 }
 
 /// Notes that a side was told of these choices as they were.

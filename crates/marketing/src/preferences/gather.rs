@@ -99,9 +99,11 @@ async fn take(
                 let mut all = Vec::new();
                 for record in &one.records {
                     let addresses = people::addresses_of(tx, record).await?;
-                    let listed = choices::listed(tx, &account, &addresses).await?;
-                    counts.skip("on no list", (addresses.len() - listed.len()) as u64);
-                    all.extend(listed.into_iter().map(|address| SaidChoice { address, ..one.said.clone() }));
+                    let said =
+                        addresses.into_iter().map(|address| SaidChoice { address, ..one.said.clone() });
+                    let (wanted, others) = choices::wanted(tx, &account, said.collect()).await?;
+                    counts.skip("on no list", others);
+                    all.extend(wanted);
                 }
                 let place = (account.as_str(), one.preference);
                 let written = choices::take(tx, &ids, now, place, Origin::Crm, &all).await?;

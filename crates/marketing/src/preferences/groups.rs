@@ -1,23 +1,27 @@
 //! Subscription groups of the CRM: marketing lists that are offered together. What a person chooses of an item
 //! (`esc_emailpreference`) is leaving its list or joining it, the latter only when nothing newer speaks against it.
+//!
+//! A yes counts from the moment that its row names (`esc_changedon`): that somebody touched the row is no consent. A no counts from
+//! the last change of its row on.
 
 use std::collections::HashMap;
 
 use futures_util::FutureExt;
 use jiff::Timestamp;
-use postroom_core::marketing::Status;
+use postroom_core::marketing::{ListId, Status};
 use postroom_core::{ChangesAsk, Code, Fault, Query, Record, RecordRef, Value, Verdict};
 use postroom_store::{Error, Tx};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::lists::links::Link;
+use crate::lists::links::{self, Link};
 use crate::people;
 use crate::suppressions::rows::{self as suppressions, Origin, SaidOut};
 use crate::sync::cursor::{self, Cursor};
 use crate::sync::{Halt, Turn};
 use crate::unsubscribes::linked;
 use crate::unsubscribes::rows::{self, SaidIn};
+use crate::unsubscribes::unlinked;
 
 const TABLE: &str = "esc_emailpreference";
 const ITEM: &str = "esc_emailsubscriptiongroupitem";
@@ -38,12 +42,20 @@ const COLUMNS: [&str; 8] = [
 #[serde(default)]
 struct Token(Option<String>);
 
+/// The list of an item, with its link when the service has one for it.
+#[derive(Clone)]
+struct Listed {
+    list: Uuid,
+    link: Option<Link>,
+}
+
 /// A person's choice of an item's list.
 struct Chosen {
-    link: Link,
+    of: Listed,
     people: Vec<RecordRef>,
     opted_in: bool,
-    at: Timestamp,
+    /// None of a yes that is not dated.
+    at: Option<Timestamp>,
     source: String,
     actor: String,
 }
@@ -86,29 +98,34 @@ pub async fn run(turn: &mut Turn) -> Result<(), Halt> {
     }
 }
 
-/// The linked list of each item.
-async fn items(turn: &Turn) -> Result<HashMap<Uuid, Link>, Halt> {
+/// The list of each item.
+async fn items(turn: &Turn) -> Result<HashMap<Uuid, Listed>, Halt> {
     let links = linked(turn).await?;
     let rows = turn.engine.crm.query(&Query::of(ITEM).select(&["esc_listid"])).await?;
-    let link = |row: &Record| {
+    let listed = |row: &Record| {
         let list = row.lookup("esc_listid")?.id;
-        links.iter().find(|link| link.list == list).cloned()
+        Some(Listed { list, link: links.iter().find(|link| link.list == list).cloned() })
     };
-    Ok(rows.iter().filter_map(|row| Some((row.at.id, link(row)?))).collect())
+    Ok(rows.iter().filter_map(|row| Some((row.at.id, listed(row)?))).collect())
 }
 
-fn chosen(row: &Record, items: &HashMap<Uuid, Link>, now: Timestamp) -> Option<Chosen> {
-    let link = row.lookup("esc_groupitemid").and_then(|item| items.get(&item.id))?.clone();
+fn chosen(row: &Record, items: &HashMap<Uuid, Listed>, now: Timestamp) -> Option<Chosen> {
+    let of = row.lookup("esc_groupitemid").and_then(|item| items.get(&item.id))?.clone();
     let time = |column: &str| match row.get(column) {
         Some(Value::Time(at)) => Some(*at),
         _ => None,
     };
     let columns = ["esc_contactid", "esc_leadid", "esc_accountid"];
+    let opted_in = row.get("esc_isoptedin").and_then(Value::as_bool) == Some(true);
+    let at = match opted_in {
+        true => time("esc_changedon"),
+        false => Some(time("esc_changedon").max(time("modifiedon")).unwrap_or(now)),
+    };
     Some(Chosen {
-        link,
+        of,
         people: columns.into_iter().filter_map(|column| row.lookup(column).cloned()).collect(),
-        opted_in: row.get("esc_isoptedin").and_then(Value::as_bool) == Some(true),
-        at: time("esc_changedon").or_else(|| time("modifiedon")).unwrap_or(now).min(now),
+        opted_in,
+        at: at.map(|at| at.min(now)),
         source: row.at.to_string(),
         actor: row.lookup("modifiedby").map(ToString::to_string).unwrap_or_default(),
     })
@@ -128,23 +145,25 @@ async fn take(
             counts.read += read;
             let mut joins = Vec::new();
             for one in chosen {
-                let Some(list) = one.link.service.as_ref().map(|list| list.0) else { continue };
-                let mut people = Vec::new();
+                let Some(at) = one.at else {
+                    counts.skip("not dated", one.people.len() as u64);
+                    continue;
+                };
+                let (place, mut people) = ((account.as_str(), one.of.list), Vec::new());
                 for person in &one.people {
                     let addresses = people::addresses_of(tx, person).await?;
-                    let place = (account.as_str(), list);
                     if !one.opted_in {
                         let said: Vec<SaidOut> =
-                            addresses.into_iter().map(|address| one.out(address)).collect();
-                        rows::take(tx, &ids, now, place, Origin::Crm, &said).await?;
-                    } else if may_join(tx, &ids, now, place, &one, &addresses).await? {
+                            addresses.into_iter().map(|address| one.out(address, at)).collect();
+                        unlinked::take(tx, &ids, now, place, Origin::Crm, &said).await?;
+                    } else if may_join(tx, &ids, now, place, (&one, at), &addresses).await? {
                         people.push(person.clone());
                     } else {
                         counts.skip("gets no mail", 1);
                     }
                 }
-                if !people.is_empty() {
-                    joins.push((one.link.clone(), people));
+                if let Some(link) = one.of.link.filter(|_| !people.is_empty()) {
+                    joins.push((link, people));
                 }
             }
             Ok((cursor, joins))
@@ -159,33 +178,38 @@ async fn may_join(
     tx: &mut Tx,
     ids: &postroom_core::Ids,
     now: Timestamp,
-    place: (&str, i64),
-    one: &Chosen,
+    (account, list): (&str, Uuid),
+    (one, at): (&Chosen, Timestamp),
     addresses: &[String],
 ) -> Result<bool, Error> {
-    if addresses.is_empty() || !suppressions::standing(tx, place.0, addresses).await?.is_empty() {
+    if addresses.is_empty() || !suppressions::standing(tx, account, addresses).await?.is_empty() {
         return Ok(false);
     }
+    let service = links::service_of(tx, account, list).await?;
     let mut may = true;
     for address in addresses {
+        let Some(ListId(service)) = service else {
+            unlinked::lift(tx, (account, list), address, at).await?;
+            continue;
+        };
         let said = SaidIn {
             address: address.clone(),
-            at: one.at,
+            at,
             source: one.source.clone(),
             actor: one.actor.clone(),
             proof: one.source.clone(),
         };
-        may &= rows::lift(tx, ids, now, place, &said).await?;
+        may &= rows::lift(tx, ids, now, (account, service), &said).await?;
     }
     Ok(may)
 }
 
 impl Chosen {
-    fn out(&self, address: String) -> SaidOut {
+    fn out(&self, address: String, at: Timestamp) -> SaidOut {
         SaidOut {
             address,
             status: Status::Unsubscribed,
-            at: self.at,
+            at,
             contact: None,
             source: self.source.clone(),
             actor: self.actor.clone(),

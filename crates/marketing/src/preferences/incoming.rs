@@ -1,13 +1,16 @@
 //! What people chose at the service: the changes of one preference since its mark, less an overlap, the first time all.
 
+use std::collections::BTreeMap;
+
 use futures_util::FutureExt;
 use jiff::Timestamp;
 use postroom_core::address::normal;
-use postroom_core::marketing::{Ask, OptInChange, PreferenceId};
+use postroom_core::marketing::{Ask, ListId, OptInChange, PreferenceId};
 use postroom_store::Error;
 use serde::{Deserialize, Serialize};
 
-use super::choices::{self, SaidChoice};
+use super::choices::{self, SaidChoice, UNDATED};
+use super::scoped;
 use crate::suppressions::rows::Origin;
 use crate::sync::cursor::{self, Cursor};
 use crate::sync::{Halt, Turn};
@@ -60,20 +63,25 @@ async fn store(
     let preference = preference.clone();
     let stored = turn.page("marketing.preferences_read", move |tx, counts| {
         async move {
-            // A person's other preferences come along; a list's own are that list's.
-            let own = |row: &&OptInChange| {
-                row.preference == preference
-                    && row.list.as_ref().is_none_or(|list| list.0 == 0)
-                    && row.at.is_none_or(|at| at >= since)
-            };
-            let said: Vec<SaidChoice> = rows.iter().filter(own).map(|row| said(row, latest)).collect();
-            let addresses: Vec<String> = said.iter().map(|said| said.address.clone()).collect();
-            let listed = choices::listed(tx, &account, &addresses).await?;
-            counts.read += said.len() as u64;
-            let (said, others): (Vec<_>, Vec<_>) =
-                said.into_iter().partition(|said| listed.binary_search(&said.address).is_ok());
-            counts.skip("on no list", others.len() as u64);
+            // A person's other preferences come along.
+            let own =
+                |row: &&OptInChange| row.preference == preference && row.at.is_none_or(|at| at >= since);
+            let mut everywhere = Vec::new();
+            let mut by_list: BTreeMap<ListId, Vec<SaidChoice>> = BTreeMap::new();
+            for row in rows.iter().filter(own) {
+                counts.read += 1;
+                match row.list.clone().filter(|list| list.0 != 0) {
+                    Some(list) => by_list.entry(list).or_default().push(said(row, latest)),
+                    None => everywhere.push(said(row, latest)),
+                }
+            }
             let place = (account.as_str(), preference.0);
+            for (list, said) in by_list {
+                let written = scoped::take(tx, now, place, &list, &said).await?;
+                counts.skip("known already", written.same);
+            }
+            let (said, others) = choices::wanted(tx, &account, everywhere).await?;
+            counts.skip("on no list", others);
             let written = choices::take(tx, &ids, now, place, Origin::Service, &said).await?;
             counts.skip("known already", written.same);
             if !dry {
@@ -86,12 +94,36 @@ async fn store(
     stored.await
 }
 
+/// A no without a moment counts from now on; a yes without one is older than everything else that was said.
 fn said(row: &OptInChange, latest: Timestamp) -> SaidChoice {
+    let undated = if row.opted_in { UNDATED } else { latest };
     SaidChoice {
         address: normal(&row.email),
         chosen: row.opted_in,
-        at: row.at.unwrap_or(latest),
+        at: row.at.unwrap_or(undated),
         source: "preferences at the service".to_owned(),
         actor: String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_yes_without_a_moment_outdoes_nothing() {
+        let latest: Timestamp = "2026-01-05T00:00:00Z".parse().unwrap();
+        let at = |opted_in| {
+            let row = OptInChange {
+                contact: None,
+                email: "A@x.example".into(),
+                preference: PreferenceId(1),
+                list: None,
+                opted_in,
+                at: None,
+            };
+            said(&row, latest).at
+        };
+        assert_eq!((at(true), at(false)), (UNDATED, latest));
     }
 }

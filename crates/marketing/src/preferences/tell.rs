@@ -140,7 +140,7 @@ fn subscription(
             .with("esc_recordtype", Set::RecordType.value(label).map_or(Value::Null, Value::from));
     }
     let moment = if row.origin == Origin::Service { "esc_servicemodifiedon" } else { "esc_crmmodifiedon" };
-    record.with(moment, row.at)
+    record.with(moment, (row.at != choices::UNDATED).then_some(row.at))
 }
 
 /// The choices of a person go in one call.

@@ -3,7 +3,8 @@
 //! * `consent_entry`: the ledger. `key` is a hash of what was said, so that a page read twice adds it once.
 //! * `suppression`: who gets no marketing mail from an account. A row is never deleted: lifting it makes it inactive. The
 //!   two `told` columns are the outbox: which side has yet to hear of it.
-//! * `list_opt_out`: who left one list.
+//! * `list_opt_out`: who left one list, by its id at the service.
+//! * `list_opt_out_unlinked`: who left a list of the CRM that the service has none for, until there is one.
 
 use postroom_store::migrate::Ddl;
 
@@ -73,5 +74,27 @@ pub(super) fn tables() -> Vec<Ddl> {
         index("list_opt_out_address", "list_opt_out", &["address"]),
         index("list_opt_out_crm", "list_opt_out", &["told_crm", "account"]),
         index("list_opt_out_service", "list_opt_out", &["told_service", "account"]),
+    ]
+}
+
+/// Opt-outs of lists that are not linked.
+pub(super) fn unlinked() -> Vec<Ddl> {
+    vec![
+        table(
+            "list_opt_out_unlinked",
+            3,
+            &[
+                must("account", Text),
+                must("list", Uuid),
+                must("address", Text),
+                must("status", Text),
+                must("at", Int),
+                may("contact", Int),
+                must("origin", Text),
+                must("source", Text),
+                must("actor", Text),
+            ],
+        ),
+        index("list_opt_out_unlinked_address", "list_opt_out_unlinked", &["address"]),
     ]
 }

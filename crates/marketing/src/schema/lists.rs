@@ -7,9 +7,12 @@
 //!   what is so on either side: `there` is the reading of the service that saw it last (0 is not there), `agreed` that both
 //!   sides had it, `todo` what the comparison found.
 //! * `preference_choice`: what a person said of a preference, the newest word of both sides; the `told` columns are its outbox.
-//! * `preference_tie`: the preference that a list or campaign belongs to.
+//! * `preference_list_choice`: the same where the service knows it of one list only, by the list's id there. The CRM has no place
+//!   for it.
+//! * `preference_tie`: the preference that a list of the CRM or a campaign of the service belongs to.
 
 use postroom_store::migrate::Ddl;
+use postroom_store::sql::Table;
 
 use super::build::Holds::{Bytes, Int, Text, Uuid, Yes};
 use super::build::{index, may, must, table, unique};
@@ -97,6 +100,33 @@ fn preferences() -> Vec<Ddl> {
             "preference_tie",
             3,
             &[must("account", Text), must("kind", Text), must("id", Int), must("preference", Int)],
+        ),
+    ]
+}
+
+/// Choices for one list; and ties anew, as a list is named by its id in the CRM.
+pub(super) fn choices() -> Vec<Ddl> {
+    vec![
+        table(
+            "preference_list_choice",
+            4,
+            &[
+                must("account", Text),
+                must("preference", Int),
+                must("list", Int),
+                must("address", Text),
+                must("chosen", Yes),
+                must("at", Int),
+                must("known", Int),
+                must("version", Int),
+            ],
+        ),
+        index("preference_list_choice_address", "preference_list_choice", &["address"]),
+        Ddl::DropTable(Table::drop().table("preference_tie").to_owned()),
+        table(
+            "preference_tie",
+            3,
+            &[must("account", Text), must("kind", Text), must("id", Text), must("preference", Int)],
         ),
     ]
 }

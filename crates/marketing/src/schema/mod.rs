@@ -21,6 +21,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { area: "marketing", number: 1, name: "marketing", statements: first },
     Migration { area: "marketing", number: 2, name: "what runs wrote", statements: undo::tables },
     Migration { area: "marketing", number: 3, name: "sends to new members", statements: sends::newcomers },
+    Migration { area: "marketing", number: 4, name: "opt-outs of lists without a link", statements: fourth },
 ];
 
 fn first() -> Vec<Ddl> {
@@ -35,6 +36,10 @@ fn first() -> Vec<Ddl> {
         sends::tables,
     ];
     rooms.iter().flat_map(|tables| tables()).collect()
+}
+
+fn fourth() -> Vec<Ddl> {
+    [consent::unlinked(), lists::choices(), sends::records()].concat()
 }
 
 /// That a row is an account's, as a condition that no index serves. SQLite keeps no figures of its tables here and takes an

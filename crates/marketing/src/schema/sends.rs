@@ -3,14 +3,17 @@
 //! * `campaign`: the service's campaigns with their figures; `told` is the outbox to the CRM.
 //! * `campaign_send`: one send that somebody asked for; its id is the request row's, so one row asks for one send. `version`
 //!   counts changes and is the fence: a step that was overtaken writes nothing. `told` is the version that the CRM knows.
-//! * `campaign_recipient`: who a send goes to, written once; `state` says who was taken off again.
+//! * `campaign_recipient`: who a send goes to, written once; `state` says who was taken off again, `lists` is a bit for each list of
+//!   the request that has the address.
 //! * `send_member`: whom a send to new members has seen on its lists; `batch` is the send that mails those who joined since it
 //!   began, and empty for those who were there.
-//! * `campaign_mailed`: who was mailed by a campaign: one row each, so that two sends cannot both mail a person.
+//! * `campaign_mailed`: who was mailed by a campaign: one row each, so that two sends cannot both mail a person; by address, and
+//!   by the record that stood for it.
 //! * `single_send`: a mail to one person, or one person put into a program.
 //! * `program`: the service's programs; `program_enrolment`: one call that puts people into one.
 
 use postroom_store::migrate::Ddl;
+use postroom_store::sql::{ColumnDef, Table};
 
 use super::build::Holds::{Bytes, Int, Text, Uuid, Yes};
 use super::build::{index, may, must, table};
@@ -96,6 +99,19 @@ fn sends() -> Vec<Ddl> {
             ],
         ),
         index("campaign_mailed_send", "campaign_mailed", &["send"]),
+    ]
+}
+
+/// On which lists a recipient is, and the record that was mailed.
+pub(super) fn records() -> Vec<Ddl> {
+    let add = |table: &'static str, column: &mut ColumnDef| {
+        Ddl::AlterTable(Table::alter().table(table).add_column(column.to_owned()).to_owned())
+    };
+    vec![
+        add("campaign_recipient", ColumnDef::new("lists").big_integer()),
+        add("campaign_mailed", ColumnDef::new("record_table").text()),
+        add("campaign_mailed", ColumnDef::new("record").uuid()),
+        index("campaign_mailed_record", "campaign_mailed", &["account", "campaign", "record"]),
     ]
 }
 

@@ -63,11 +63,11 @@ pub enum Refusal {
 }
 
 /// Decides over members in the order of their lists. `known` tells what is known of an address (for the member named);
-/// `sent` says whether the campaign went to it before, and is asked only when repeats are not allowed.
+/// `sent` says whether the campaign went to it or the member before, and is asked only when repeats are not allowed.
 pub fn audience(
     members: impl IntoIterator<Item = Member>,
     known: impl Fn(&str, &Member) -> Known,
-    sent: impl Fn(&str) -> bool,
+    sent: impl Fn(&str, &Member) -> bool,
 ) -> Audience {
     let mut members: Vec<Member> = members.into_iter().collect();
     members.sort_by(|a, b| (a.list, &a.at).cmp(&(b.list, &b.at)));
@@ -85,7 +85,7 @@ pub fn audience(
             () if address.is_empty() => Some(LeftOut::NoAddress),
             () if !looks_valid(&address) => Some(LeftOut::Invalid),
             () if taken.contains(&address) => Some(LeftOut::Duplicate),
-            () if sent(&address) => Some(LeftOut::AlreadySent),
+            () if sent(&address, &member) => Some(LeftOut::AlreadySent),
             () => blocks(&known(&address, &member), Purpose::Marketing).first().map(group),
         };
         match reason {
@@ -193,7 +193,7 @@ mod tests {
             // On both lists.
             member(2, "A@X.example", 1),
         ];
-        let audience = audience(members, fine, |_| false);
+        let audience = audience(members, fine, |_, _| false);
         check(&audience, &["a@x.example", "b@x.example"], &[(LeftOut::Duplicate, 1)]);
         assert_eq!(audience.mailed[0].0.id, Uuid::from_u128(2));
     }
@@ -212,7 +212,7 @@ mod tests {
                 .then_some(Suppression { status: Status::Unsubscribed, since: Timestamp::UNIX_EPOCH });
             Known { suppression, ..fine(address, member) }
         };
-        let audience = audience(members, known, |address| address.starts_with("sent"));
+        let audience = audience(members, known, |address, _| address.starts_with("sent"));
         let expected = [
             (LeftOut::NoAddress, 1),
             (LeftOut::Invalid, 1),
@@ -224,15 +224,15 @@ mod tests {
 
     #[test]
     fn an_empty_audience_never_goes() {
-        let none = audience([member(1, "", 0)], fine, |_| false);
+        let none = audience([member(1, "", 0)], fine, |_, _| false);
         assert_eq!(none.admit(None, 100), Err(Refusal::Nobody(1)));
-        assert_eq!(audience([], fine, |_| false).admit(Some(0), 100), Err(Refusal::Nobody(0)));
+        assert_eq!(audience([], fine, |_, _| false).admit(Some(0), 100), Err(Refusal::Nobody(0)));
     }
 
     #[test]
     fn as_many_as_expected() {
         let members = (0..10).map(|n| member(n, &format!("p{n}@x.example"), 0));
-        let ten = audience(members, fine, |_| false);
+        let ten = audience(members, fine, |_, _| false);
         assert_eq!(ten.admit(None, 0), Ok(()));
         assert_eq!(ten.admit(Some(10), 0), Ok(()));
         assert_eq!(ten.admit(Some(11), 10), Ok(()));

@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use postroom_core::marketing::{CampaignStatus, ListId, SendId, SendStatus, Sent};
 use postroom_core::{Code, Fault, Verdict};
 
+use super::departures;
 use super::fill::save;
 use super::release::{Next, end};
 use super::row::{CampaignSend, Evidence};
@@ -14,8 +15,11 @@ use crate::sync::{Halt, Turn};
 pub(super) const POLL: SignedDuration = SignedDuration::from_mins(1);
 /// Between two looks for evidence.
 const LOOK: SignedDuration = SignedDuration::from_mins(15);
-/// A single-use list stays for so long after the last mail: the service may still read it.
-const KEPT: SignedDuration = SignedDuration::from_hours(24);
+/// A single-use list stays for so long after the last mail: people leave by the link in it, which has to work for thirty days in
+/// many places.
+const KEPT: SignedDuration = SignedDuration::from_hours(31 * 24);
+/// Between two looks at who left by it, on the first day and later.
+const DEPARTURES: [SignedDuration; 2] = [SignedDuration::from_hours(1), SignedDuration::from_hours(24)];
 
 /// Takes over what the service says of a send.
 pub(super) fn said(send: &mut CampaignSend, sent: &Sent, now: Timestamp) {
@@ -49,6 +53,7 @@ pub(super) async fn poll(turn: &Turn, mut send: CampaignSend) -> Result<Next, Ha
         // A person said that it was made; its number is not known.
         None => by_campaign(turn, &mut send, now).await?,
     }
+    departures::read(turn, &send).await?;
     send.wake = match send.state.is_final() {
         true => Some(now),
         false => now.checked_add(POLL).ok(),
@@ -84,12 +89,13 @@ pub(super) async fn look(turn: &Turn, mut send: CampaignSend) -> Result<Next, Ha
             send.details.evidence = Some(evidence);
         }
     }
+    departures::read(turn, &send).await?;
     send.wake = now.checked_add(LOOK).ok();
     Ok(Next::Rest(save(turn, "marketing.send_looked", send).await?))
 }
 
-/// What is left to do for a send that has ended: its list goes. After mail left it stays a day, and when it is not certain
-/// that none did, it stays.
+/// What is left to do for a send that has ended: its list goes. After mail left it stays a month, looked at for those who leave by
+/// the mail, and when it is not certain that none did, it stays.
 pub(super) async fn clear(turn: &Turn, mut send: CampaignSend) -> Result<Next, Halt> {
     let now = turn.now();
     let Some(list) = send.list.filter(|_| !send.details.list_deleted) else {
@@ -104,11 +110,13 @@ pub(super) async fn clear(turn: &Turn, mut send: CampaignSend) -> Result<Next, H
         Some(_) => ended.checked_add(KEPT).unwrap_or(Timestamp::MAX),
         None => ended,
     };
+    if send.wake.is_some_and(|wake| wake > now) {
+        return Ok(Next::Rest(send));
+    }
+    departures::read(turn, &send).await?;
     if from > now {
-        if send.wake == Some(from) {
-            return Ok(Next::Rest(send));
-        }
-        send.wake = Some(from);
+        let wait = DEPARTURES[usize::from(now.duration_since(ended) >= DEPARTURES[1])];
+        send.wake = now.checked_add(wait).ok().map(|next| next.min(from));
         return Ok(Next::Rest(save(turn, "marketing.send_list_kept", send).await?));
     }
     match turn.account.service.delete_list(&ListId(list)).await {

@@ -17,7 +17,7 @@ use super::fill;
 use super::release::{self, Next};
 use super::row::{self, CampaignSend};
 use super::state::{Event, State};
-use super::{follow, mailed, newcomers, request, snapshot, tell};
+use super::{follow, latest, mailed, newcomers, request, snapshot, tell};
 use crate::accounts::Connected;
 use crate::engine::{Account, Engine};
 use crate::sync::{Counts, Halt, SyncType, Turn};
@@ -217,7 +217,7 @@ async fn mailed_there(turn: &Turn, campaign: i64) -> Result<(), Fault> {
             page.rows.iter().map(|row| normal(&row.email)).filter(|address| !address.is_empty()).collect();
         let unit = turn.engine.store.write("marketing.send_mailed_there", move |tx| {
             async move {
-                let people = people.iter().map(String::as_str);
+                let people = people.iter().map(|address| (address.as_str(), None));
                 mailed::note(tx, &account, campaign, None, now, people, true).await
             }
             .boxed()
@@ -235,7 +235,7 @@ async fn count(turn: &mut Turn, send: CampaignSend) -> Result<Next, Halt> {
     if !release::exchanged_since(turn, None).await? {
         return Ok(Next::Rest(release::wait_for_opt_outs(turn, send).await?));
     }
-    turn.engine.read_people().await?;
+    latest::read(turn, &send).await?;
     snapshot::write(turn, send).await.map(Next::Go)
 }
 

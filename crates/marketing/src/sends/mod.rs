@@ -14,19 +14,23 @@
 //!   written down once (`campaign_recipient`) in the unit that asks the gate, and go onto a list made for this send alone,
 //!   which is read back and compared.
 //! * A send is held here until its time, as the service cannot cancel: pausing, cancelling and late opt-outs work until the
-//!   intent (`release`). It waits for opt-outs of both sides that were read after it was ready.
+//!   intent (`release`). It waits for opt-outs of both sides that were read after it was ready, and reads who left its lists and
+//!   what was said of the preferences that they belong to just before (`latest`).
+//! * Who leaves by the link of a mail has left the lists that the send went to (`departures`).
 //! * `campaign_mailed` has one row for each person that a campaign went to, written with the intent: two sends cannot both
-//!   mail a person, unless the campaign allows it.
+//!   mail a person, by address or record, unless the campaign allows it.
 //! * A request of the type *New Member* watches its lists ([`newcomers`](self)): whoever joins them since gets the campaign, each
 //!   lot by a send of its own with all of the above.
 //! * The request row is told how it stands, and what a user wishes on it is taken (`tell`).
 
 mod ask;
 pub mod audience;
+mod departures;
 mod fill;
 mod follow;
 pub mod hand;
 pub mod job;
+mod latest;
 mod mailed;
 mod members;
 mod newcomers;

@@ -219,15 +219,17 @@ async fn request_row(turn: &Turn, child: &CampaignSend, about: u64) -> Result<()
     }
 }
 
-/// Whom a send of this kind goes to: those who joined, and are still there.
-pub(super) async fn members(turn: &Turn, send: Uuid) -> Result<Vec<(RecordRef, usize)>, Halt> {
-    let account = turn.account.name.clone();
+/// Whom a send of this kind goes to: those who joined, and are still on one of its lists.
+pub(super) async fn members(turn: &Turn, send: &CampaignSend) -> Result<Vec<(RecordRef, usize)>, Halt> {
+    let (account, send, lists) = (turn.account.name.clone(), send.id, &send.details.request.lists);
+    let lists: Vec<Uuid> = lists.iter().map(|target| target.list).collect();
     let found = turn.read(move |tx| {
         async move {
             let still = Sql::select()
                 .expr(Expr::val(1))
                 .from("list_record")
                 .and_where(Expr::col(("list_record", "account")).eq(account))
+                .and_where(Expr::col(("list_record", "list")).is_in(lists))
                 .and_where(Expr::col(("list_record", "record")).equals(("send_member", "record")))
                 .to_owned();
             let select = Sql::select()

@@ -19,8 +19,10 @@ const PAGE: u64 = 1000;
 /// People of one import: a file of them stays well below what the service takes.
 const IMPORTED: u64 = 100_000;
 /// Calls whatever the number of people: the campaign, the list made and later deleted, the clock, opt-outs read whole (two), up
-/// to now and in the last moment, the send, and where it stands.
-const FIXED_CALLS: u64 = 10;
+/// to now and in the last moment, the send, where it stands, and who leaves by it.
+const FIXED_CALLS: u64 = 11;
+/// Calls for each list: who left it, before people are counted and before they are mailed, each with the clock.
+const LIST_CALLS: u64 = 4;
 /// Seconds that an answer takes, roughly: two calls in one.
 const CALLS_IN_A_SECOND: u64 = 2;
 
@@ -66,7 +68,7 @@ impl Engine {
             account: turn.account.name.clone(),
             send: Uuid::nil(),
             campaign: request::service_id(&row)?.0,
-            lists: targets.iter().map(|target| target.service).collect(),
+            lists: targets.iter().map(|target| target.list).collect(),
             repeats: request::yes(&row, "esc_allowrepeatsends"),
         };
         let fresh = super::release::exchanged_since(&turn, None).await?;
@@ -77,7 +79,7 @@ impl Engine {
         let (decided, people) = read.map_err(|error: Error| Fault::from(error))?;
         let to_send = people.len() as u64;
         let word = |reason| snapshot::word(reason).to_owned();
-        let (calls, seconds) = cost(to_send, &self.rules);
+        let (calls, seconds) = cost(to_send, targets.len() as u64, &self.rules);
         Ok(Preview {
             members: decided.members,
             to_send,
@@ -97,11 +99,11 @@ impl Engine {
     }
 }
 
-/// Calls, and seconds at least, that a send to so many people takes: each import is begun, asked about and its report read;
+/// Calls, and seconds at least, that a send to so many people of so many lists takes: each import is begun, asked about and its report read;
 /// the list is read back once.
-fn cost(people: u64, rules: &Rules) -> (u64, u64) {
+fn cost(people: u64, lists: u64, rules: &Rules) -> (u64, u64) {
     let imports = people.div_ceil(IMPORTED);
-    let calls = FIXED_CALLS + 3 * imports + people.div_ceil(PAGE);
+    let calls = FIXED_CALLS + LIST_CALLS * lists + 3 * imports + people.div_ceil(PAGE);
     let wait = u64::try_from(rules.polling.wait(0).as_secs()).unwrap_or(0);
     (calls, calls.div_ceil(CALLS_IN_A_SECOND) + imports * wait)
 }
@@ -113,8 +115,8 @@ mod tests {
     #[test]
     fn a_send_costs_few_calls() {
         let rules = Rules::default();
-        assert_eq!(cost(0, &rules), (10, 5));
-        assert_eq!(cost(500, &rules), (14, 17));
-        assert_eq!(cost(250_000, &rules), (10 + 9 + 250, 135 + 30));
+        assert_eq!(cost(0, 1, &rules), (15, 8));
+        assert_eq!(cost(500, 1, &rules), (19, 20));
+        assert_eq!(cost(250_000, 2, &rules), (19 + 9 + 250, 139 + 30));
     }
 }

@@ -1,12 +1,11 @@
 //! From *Due* to the one call: the time, a second person, nobody's pause, opt-outs read again, the intent, the call.
 //!
 //! Opt-outs are looked at three times: a whole exchange of both sides that began after the send was ready; what either side
-//! said since then, read here; and the gate in the unit that writes the intent. After that unit the gate is asked once more,
+//! said since then, of its lists and their preferences too ([`latest`]); and the gate in the unit that writes the intent. After that unit the gate is asked once more,
 //! and whoever opted out in between is taken off the list before the call.
 
 use futures_util::FutureExt;
 use jiff::Timestamp;
-use postroom_core::marketing::Ask;
 use postroom_core::{Code, Fault, Verdict};
 use postroom_store::Error;
 
@@ -14,10 +13,9 @@ use super::fill::{self, save};
 use super::row::{self, CampaignSend, Place, Recipient};
 use super::snapshot::Judge;
 use super::state::{Event, State};
-use super::{follow, mailed};
+use super::{follow, latest, mailed};
 use crate::accounts;
 use crate::consent::gate;
-use crate::suppressions::rows::{self, Origin, SaidOut};
 use crate::sync::{Halt, SyncType, Turn};
 
 /// What a step came to.
@@ -52,7 +50,7 @@ pub(super) async fn step(turn: &mut Turn, mut send: CampaignSend) -> Result<Next
     if !exchanged_since(turn, Some(ready)).await? {
         return Ok(Next::Rest(wait_for_opt_outs(turn, send).await?));
     }
-    read_latest(turn).await?;
+    latest::read(turn, &send).await?;
     let id = send.id;
     let leaving =
         turn.read(move |tx| async move { row::recipients(tx, id, Place::Leaving).await }.boxed()).await?;
@@ -108,44 +106,6 @@ pub(super) async fn wait_for_opt_outs(turn: &Turn, mut send: CampaignSend) -> Re
     save(turn, "marketing.send_waits", send).await
 }
 
-/// What either side said since the exchange, up to now.
-async fn read_latest(turn: &mut Turn) -> Result<(), Fault> {
-    turn.engine.read_people().await?;
-    let account = turn.account.name.clone();
-    let known = turn.read(move |tx| async move { accounts::known(tx, &account).await }.boxed()).await?;
-    let since = known.exchanged.unwrap_or(Timestamp::UNIX_EPOCH);
-    let since = since.checked_sub(turn.engine.rules.overlap).unwrap_or(Timestamp::UNIX_EPOCH);
-    let mut ask = Ask::default();
-    loop {
-        let page = turn.account.service.suppressions(since, &ask).await?;
-        let (ids, now, account) = (turn.engine.ids.clone(), turn.now(), turn.account.name.clone());
-        let said: Vec<SaidOut> = page
-            .rows
-            .into_iter()
-            .filter(|row| !postroom_core::address::normal(&row.email).is_empty())
-            .map(|row| SaidOut {
-                address: row.email,
-                status: row.reason,
-                at: row.at.unwrap_or(now),
-                contact: row.contact,
-                source: "suppression list of the service".to_owned(),
-                actor: String::new(),
-            })
-            .collect();
-        if !said.is_empty() {
-            let unit = turn.engine.store.write("marketing.send_opt_outs", move |tx| {
-                async move { rows::take(tx, &ids, now, &account, Origin::Service, &said).await }.boxed()
-            });
-            let taken: Result<rows::Written, Error> = unit.await;
-            taken?;
-        }
-        match page.next {
-            Some(next) => ask = ask.after(next),
-            None => return Ok(()),
-        }
-    }
-}
-
 /// Takes people off the list who opted out since it was filled.
 async fn off(turn: &mut Turn, send: CampaignSend, leaving: Vec<Recipient>) -> Result<CampaignSend, Halt> {
     fill::take_off(turn, &send, &leaving).await?;
@@ -193,9 +153,9 @@ async fn intend(turn: &mut Turn, send: CampaignSend) -> Result<Next, Halt> {
                 end(&mut send, Event::Refused, now);
                 Decided::Nobody
             } else {
-                let addresses = people.iter().map(|person| person.address.as_str());
+                let who = people.iter().map(|person| (person.address.as_str(), Some(&person.at)));
                 let (campaign, id) = (judge.campaign, Some(send.id));
-                mailed::note(tx, &send.account, campaign, id, now, addresses, judge.repeats).await?;
+                mailed::note(tx, &send.account, campaign, id, now, who, judge.repeats).await?;
                 send.take(Event::Released);
                 (send.details.intent, send.wake, send.details.error) = (Some(at), Some(now), None);
                 Decided::Intent(people)

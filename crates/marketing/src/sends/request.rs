@@ -194,6 +194,5 @@ pub(crate) fn list(row: &Record, account: &RecordRef) -> Result<Target, Fault> {
     if row.lookup("esc_emailaccountid").map(|at| at.id) != Some(account.id) {
         return wrong("does not belong to this account of the service");
     }
-    let service = row.int("esc_serviceaddressbookid").filter(|id| *id > 0);
-    Ok(Target { list: row.at.id, name, service })
+    Ok(Target { list: row.at.id, name })
 }

@@ -117,8 +117,6 @@ pub struct Request {
 pub struct Target {
     pub list: Uuid,
     pub name: String,
-    /// The list of the service that it is linked to: who left that one is left out.
-    pub service: Option<i64>,
 }
 
 /// A split test.
@@ -175,7 +173,14 @@ pub struct Recipient {
     pub at: RecordRef,
     /// The place of the list among those of the request.
     pub list: usize,
+    /// Every list of the request that has the address: a [`bit`] for each.
+    pub lists: u64,
     pub contact: Option<ContactId>,
+}
+
+/// The bit of a place among the lists of a request. Places that no number has room for share the last one.
+pub(super) fn bit(place: usize) -> u64 {
+    1 << place.min(62)
 }
 
 const COLUMNS: [&str; 9] =
@@ -322,7 +327,8 @@ pub async fn put_recipients(tx: &mut Tx, send: Uuid, people: &[Recipient]) -> Re
     let mut delete = Query::delete();
     delete.from_table("campaign_recipient").and_where(Expr::col("send").eq(send));
     tx.execute(&delete).await?;
-    let columns = ["send", "address", "record_table", "record", "list", "contact", "state", "reason"];
+    let columns =
+        ["send", "address", "record_table", "record", "list", "lists", "contact", "state", "reason"];
     let mut rows = Insert::into("campaign_recipient", &columns);
     for person in people {
         rows.row([
@@ -331,6 +337,7 @@ pub async fn put_recipients(tx: &mut Tx, send: Uuid, people: &[Recipient]) -> Re
             person.at.table.as_str().into(),
             person.at.id.into(),
             i64::try_from(person.list).unwrap_or(i64::MAX).into(),
+            i64::try_from(person.lists).unwrap_or(i64::MAX).into(),
             person.contact.as_ref().map(|contact| contact.0).into(),
             Place::In.as_str().into(),
             Option::<String>::None.into(),
@@ -342,7 +349,7 @@ pub async fn put_recipients(tx: &mut Tx, send: Uuid, people: &[Recipient]) -> Re
 /// The people of a send at one place, by address.
 pub async fn recipients(tx: &mut Tx, send: Uuid, place: Place) -> Result<Vec<Recipient>, Error> {
     let select = Query::select()
-        .columns(["address", "record_table", "record", "list", "contact"])
+        .columns(["address", "record_table", "record", "list", "contact", "lists"])
         .from("campaign_recipient")
         .and_where(Expr::col("send").eq(send))
         .and_where(Expr::col("state").eq(place.as_str()))
@@ -354,6 +361,7 @@ pub async fn recipients(tx: &mut Tx, send: Uuid, place: Place) -> Result<Vec<Rec
             at: RecordRef::new(row.at::<String>(1)?, row.at(2)?),
             list: usize::try_from(row.at::<i64>(3)?).unwrap_or(0),
             contact: row.at::<Option<i64>>(4)?.map(ContactId),
+            lists: row.at::<Option<i64>>(5)?.and_then(|lists| u64::try_from(lists).ok()).unwrap_or(0),
         })
     };
     tx.query(&select).await?.iter().map(read).collect()

@@ -23,8 +23,8 @@ pub(super) struct Judge {
     pub account: String,
     pub send: Uuid,
     pub campaign: i64,
-    /// The service's list of each list of the request.
-    pub lists: Vec<Option<i64>>,
+    /// The lists of the request.
+    pub lists: Vec<Uuid>,
     pub repeats: bool,
 }
 
@@ -35,7 +35,7 @@ impl Judge {
             account: send.account.clone(),
             send: send.id,
             campaign: send.campaign.unwrap_or_default(),
-            lists: request.lists.iter().map(|list| list.service).collect(),
+            lists: request.lists.iter().map(|list| list.list).collect(),
             repeats: request.repeats,
         }
     }
@@ -54,9 +54,9 @@ impl Judge {
                     member: Some(people[*place].1.clone()),
                 })
                 .collect();
-            let left = self.lists.get(list).copied().flatten();
+            let way = self.lists.get(list).copied();
             for (place, one) in
-                places.iter().zip(gate::known_of(tx, &self.account, &asked, left, Some(&campaign)).await?)
+                places.iter().zip(gate::known_of(tx, &self.account, &asked, way, Some(&campaign)).await?)
             {
                 known[*place] = Some(one);
             }
@@ -64,21 +64,31 @@ impl Judge {
         Ok(known.into_iter().map(Option::unwrap_or_default).collect())
     }
 
+    /// Of these people, those whom the campaign went to before; nobody when that is no hindrance.
+    async fn had<'p>(
+        &self,
+        tx: &mut Tx,
+        people: impl Iterator<Item = (&'p str, &'p RecordRef)> + Send,
+    ) -> Result<mailed::Had, Error> {
+        if self.repeats {
+            return Ok(mailed::Had::default());
+        }
+        let people: Vec<(String, RecordRef)> =
+            people.map(|(address, at)| (address.to_owned(), at.clone())).collect();
+        mailed::already(tx, &self.account, self.campaign, self.send, &people).await
+    }
+
     /// Of these people, those who may not be mailed now, and why.
     pub async fn blocked(&self, tx: &mut Tx, people: &[Recipient]) -> Result<Vec<(String, String)>, Error> {
         let asked: Vec<(String, RecordRef, usize)> =
             people.iter().map(|person| (person.address.clone(), person.at.clone(), person.list)).collect();
         let known = self.known(tx, &asked).await?;
-        let had = match self.repeats {
-            true => HashSet::new(),
-            false => {
-                let addresses: Vec<String> = people.iter().map(|person| person.address.clone()).collect();
-                mailed::already(tx, &self.account, self.campaign, self.send, &addresses).await?
-            }
-        };
+        let had = self.had(tx, people.iter().map(|person| (person.address.as_str(), &person.at))).await?;
         let judged = people.iter().zip(known).filter_map(|(person, known)| {
             let reason = blocks(&known, Purpose::Marketing).first().map(Block::sentence);
-            let had = || had.contains(&person.address).then(|| "the campaign went to this person".to_owned());
+            let had = || {
+                had.has(&person.address, &person.at).then(|| "the campaign went to this person".to_owned())
+            };
             Some((person.address.clone(), reason.or_else(had)?))
         });
         let blocked: Vec<(String, String)> = judged.collect();
@@ -98,13 +108,11 @@ pub(super) async fn decide(
     let people: Vec<(String, RecordRef, usize)> =
         members.iter().map(|(at, list)| (normal(&of(at)), at.clone(), *list)).collect();
     let known = judge.known(tx, &people).await?;
-    let had = match judge.repeats {
-        true => HashSet::new(),
-        false => {
-            let all: Vec<String> = people.iter().map(|(address, ..)| address.clone()).collect();
-            mailed::already(tx, &judge.account, judge.campaign, judge.send, &all).await?
-        }
-    };
+    let had = judge.had(tx, people.iter().map(|(address, at, _)| (address.as_str(), at))).await?;
+    let mut on: HashMap<String, u64> = HashMap::new();
+    for (address, _, list) in &people {
+        *on.entry(address.clone()).or_default() |= row::bit(*list);
+    }
     let by_member: HashMap<(RecordRef, usize), Known> =
         people.into_iter().map(|(_, at, list)| (at, list)).zip(known).collect();
     // The first list that a person is on speaks for it.
@@ -117,7 +125,7 @@ pub(super) async fn decide(
     let decided = audience(
         all,
         |_, member| by_member.get(&(member.at.clone(), member.list)).cloned().unwrap_or_default(),
-        |address| had.contains(address),
+        |address, member| had.has(address, &member.at),
     );
     let recipients = decided
         .mailed
@@ -125,6 +133,7 @@ pub(super) async fn decide(
         .map(|(at, address)| Recipient {
             address: address.clone(),
             list: first.get(at).copied().unwrap_or(0),
+            lists: on.get(address).copied().unwrap_or(0),
             at: at.clone(),
             contact: None,
         })
@@ -169,7 +178,7 @@ pub(super) async fn write(
     mut send: CampaignSend,
 ) -> Result<CampaignSend, crate::sync::Halt> {
     let members = match send.details.parent {
-        Some(_) => newcomers::members(turn, send.id).await?,
+        Some(_) => newcomers::members(turn, &send).await?,
         None => members::of_lists(turn, &send.details.request.lists).await?,
     };
     let judge = Judge::of(&send);

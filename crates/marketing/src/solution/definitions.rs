@@ -28,15 +28,18 @@ pub fn metadata(era: Era) -> Metadata {
     let of_made = made.iter().flat_map(|table| table.columns().map(|column| (table.name, column)));
     let of_gained =
         gained.iter().flat_map(|extension| extension.columns.iter().map(|column| (extension.table, column)));
-    let one_to_many =
-        of_made.chain(of_gained).filter_map(|(table, column)| relation(table, column)).collect();
+    let one_to_many = of_made
+        .chain(of_gained)
+        .filter(|(_, column)| column.is_in(era))
+        .filter_map(|(table, column)| relation(table, column))
+        .collect();
     Metadata {
         managed: Default::default(),
         version: 0,
         tables: made
             .iter()
             .map(|table| table_info(table, era))
-            .chain(gained.iter().map(extended_info))
+            .chain(gained.iter().map(|extension| extended_info(extension, era)))
             .collect(),
         one_to_many,
         many_to_many: PAIRINGS.iter().map(pairing).collect(),
@@ -58,7 +61,9 @@ fn table_info(table: &Table, era: Era) -> TableInfo {
         ..column_info(table.name, &NAME)
     };
     let columns = std::iter::once(primary)
-        .chain(table.columns().map(|column| column_info(table.name, column)))
+        .chain(
+            table.columns().filter(|column| column.is_in(era)).map(|column| column_info(table.name, column)),
+        )
         .collect();
     TableInfo {
         label: Label::english(table.label),
@@ -86,8 +91,9 @@ fn set_name(table: &str) -> String {
 
 pub(super) const NAME: Column = Column::new("esc_name", "Name", Kind::Text(200)).required();
 
-fn extended_info(extension: &extended::Extension) -> TableInfo {
-    let columns = extension.columns.iter().map(|column| column_info(extension.table, column)).collect();
+fn extended_info(extension: &extended::Extension, era: Era) -> TableInfo {
+    let columns = extension.columns.iter().filter(|column| column.is_in(era));
+    let columns = columns.map(|column| column_info(extension.table, column)).collect();
     TableInfo { columns, ..bare(extension.table) }
 }
 

@@ -33,6 +33,8 @@ const LIST: &[Column] = &[
     Column::new("esc_membershipaction", "Membership Action", Choice(Set::MembershipAction))
         .required()
         .by(User),
+    Column::new("esc_marketingpreferenceid", "Marketing Preference", Lookup("esc_marketingpreference"))
+        .by(User),
     Column::new("esc_syncrequested", "Sync Requested", YesNo(false)).required().by(User),
     Column::new("esc_syncstatus", "Sync Status", Choice(Set::ListSyncStatus)).required(),
     Column::new("esc_membersyncstatus", "Member Sync Status", Choice(Set::MemberSyncStatus)).required(),

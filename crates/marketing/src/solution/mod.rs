@@ -209,6 +209,16 @@ impl Column {
     }
 }
 
+impl Column {
+    /// Whether a generation has it: one that names a row of the solution's goes with that table.
+    pub fn is_in(&self, era: Era) -> bool {
+        match self.kind {
+            Kind::Lookup(table) => tables::named(table).is_none_or(|table| table.is_in(era)),
+            _ => true,
+        }
+    }
+}
+
 impl Table {
     /// Belongs to an account, is keyed, tells of nobody, and is in every generation.
     pub const fn new(

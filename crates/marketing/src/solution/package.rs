@@ -146,14 +146,14 @@ fn entity(mut table: TableInfo, code: i32, era: Era) -> Entity {
     if let Some(own) = tables::named(&table.logical_name) {
         complete(&mut table);
         table.type_code = if era < Era::Dynamics365 { code } else { 0 };
-        return Entity { table, forms: vec![forms::of(own)], views: views::of(own), ribbon };
+        return Entity { table, forms: vec![forms::of(own, era)], views: views::of(own), ribbon };
     }
     table.schema_name = schema_name(&table.logical_name).to_owned();
     let extension = extended::all().iter().find(|extension| extension.table == table.logical_name);
     let table_name = table.logical_name.clone();
     Entity {
         table,
-        forms: extension.map(forms::of_extension).into_iter().collect(),
+        forms: extension.map(|extension| forms::of_extension(extension, era)).into_iter().collect(),
         views: (table_name == "list").then(views::of_list).into_iter().collect(),
         ribbon,
     }

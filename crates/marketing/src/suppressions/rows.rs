@@ -22,6 +22,9 @@ const ASKED: usize = 256;
 pub enum Origin {
     Crm,
     Service,
+    /// At the service, of another list than the one in question: by the link of a mail to the single-use list of a send, or of a
+    /// list that is gone. The service has yet to hear of this one.
+    Elsewhere,
     /// By an operator here, or a file.
     Here,
 }
@@ -31,6 +34,7 @@ impl Origin {
         match self {
             Origin::Crm => "crm",
             Origin::Service => "service",
+            Origin::Elsewhere => "elsewhere",
             Origin::Here => "here",
         }
     }
@@ -39,6 +43,7 @@ impl Origin {
         match text {
             "crm" => Origin::Crm,
             "service" => Origin::Service,
+            "elsewhere" => Origin::Elsewhere,
             _ => Origin::Here,
         }
     }

@@ -107,7 +107,7 @@ fn suppression(turn: &Turn, row: &Row, records: &[RecordRef]) -> Record {
     let key = turn.connected.key.suppression(&row.address);
     let origin = match row.origin {
         Origin::Crm => "CRM",
-        Origin::Service => "Dotdigital",
+        Origin::Service | Origin::Elsewhere => "Dotdigital",
         Origin::Here => "Import",
     };
     let option = |set: Set, label: &str| set.value(label).map_or(Value::Null, Value::from);

@@ -117,14 +117,12 @@ async fn judge(
     list: Uuid,
     records: Vec<RecordRef>,
 ) -> Result<HashMap<RecordRef, ()>, postroom_store::Error> {
-    let service = lists::links::all(tx, account).await?.into_iter().find(|link| link.list == list);
-    let service = service.and_then(|link| link.service).map(|service| service.0);
     let mut blocked = HashMap::new();
     for record in records {
         let addresses = addresses_of(tx, &record).await?;
         let asked: Vec<Asked> =
             addresses.into_iter().map(|address| Asked { address, member: Some(record.clone()) }).collect();
-        let known = gate::known(tx, account, &asked, service).await?;
+        let known = gate::known(tx, account, &asked, Some(list)).await?;
         if known.iter().any(|known| !blocks(known, Purpose::Marketing).is_empty()) {
             blocked.insert(record, ());
         }

@@ -9,8 +9,7 @@ use postroom_store::{Error, Tx};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::rows;
-use crate::lists::links::Link;
+use super::{rows, unlinked};
 use crate::people;
 use crate::solution::options::Set;
 use crate::suppressions::rows::{Origin, SaidOut};
@@ -38,14 +37,16 @@ const PAGE: u32 = 500;
 #[serde(default)]
 struct Token(Option<String>);
 
-/// What a row says: the list's id at the service, and who left it. One with records only is said of all their addresses.
+/// What a row says: the list of the CRM or the list's id at the service, and who left it. One with records only is said of all
+/// their addresses.
 struct SaidLeft {
-    list: i64,
+    list: Option<Uuid>,
+    service: Option<i64>,
     records: Vec<RecordRef>,
     said: SaidOut,
 }
 
-pub async fn run(turn: &mut Turn, links: &[Link]) -> Result<(), Halt> {
+pub async fn run(turn: &mut Turn) -> Result<(), Halt> {
     let account = turn.account.name.clone();
     let read =
         turn.read(move |tx| async move { cursor::read(tx, &account, "crm/unsubscribes").await }.boxed());
@@ -60,7 +61,7 @@ pub async fn run(turn: &mut Turn, links: &[Link]) -> Result<(), Halt> {
         let page = turn.engine.crm.changes(&ask).await?;
         let own = turn.connected.row().id;
         let now = turn.now();
-        let said = page.records.iter().filter_map(|row| said(row, own, links, now)).collect();
+        let said = page.records.iter().filter_map(|row| said(row, own, now)).collect();
         cursor.place = Token(Some(page.token));
         cursor = take(turn, page.records.len() as u64, said, cursor).await?;
         if !page.more {
@@ -69,16 +70,18 @@ pub async fn run(turn: &mut Turn, links: &[Link]) -> Result<(), Halt> {
     }
 }
 
-/// An active row of this account, or of none, about a list that is linked.
-fn said(row: &Record, own: Uuid, links: &[Link], now: Timestamp) -> Option<SaidLeft> {
+/// An active row of this account, or of none, about a list.
+fn said(row: &Record, own: Uuid, now: Timestamp) -> Option<SaidLeft> {
     let active = row.get("esc_isactive").and_then(Value::as_bool) != Some(false);
     let ours = row.lookup("esc_emailaccountid").is_none_or(|account| account.id == own);
     if !active || !ours {
         return None;
     }
-    let named = row.lookup("esc_listid").map(|list| list.id);
-    let by_row = links.iter().find(|link| Some(link.list) == named).and_then(|link| link.service.clone());
-    let list = by_row.map(|list| list.0).or_else(|| row.int("esc_serviceaddressbookid"))?;
+    let list = row.lookup("esc_listid").map(|list| list.id);
+    let service = row.int("esc_serviceaddressbookid");
+    if list.is_none() && service.is_none() {
+        return None;
+    }
     let reason = row.int("esc_reason").and_then(|value| i32::try_from(value).ok());
     let status =
         reason.and_then(|value| Set::ContactStatus.option(value)).map_or(Status::Unsubscribed, Status::from);
@@ -95,7 +98,7 @@ fn said(row: &Record, own: Uuid, links: &[Link], now: Timestamp) -> Option<SaidL
         actor: row.lookup("createdby").map(ToString::to_string).unwrap_or_default(),
     };
     let records = records.into_iter().filter_map(|column| row.lookup(column).cloned()).collect();
-    Some(SaidLeft { list, records, said })
+    Some(SaidLeft { list, service, records, said })
 }
 
 async fn take(
@@ -109,9 +112,17 @@ async fn take(
         async move {
             counts.read += read;
             for one in said {
-                let list = one.list;
+                let (list, service) = (one.list, one.service);
                 let all = everyone(tx, one).await?;
-                let written = rows::take(tx, &ids, now, (&account, list), Origin::Crm, &all).await?;
+                let written = match (list, service) {
+                    (Some(list), _) => {
+                        unlinked::take(tx, &ids, now, (&account, list), Origin::Crm, &all).await?
+                    }
+                    (None, Some(service)) => {
+                        rows::take(tx, &ids, now, (&account, service), Origin::Crm, &all).await?
+                    }
+                    (None, None) => continue,
+                };
                 counts.skip("known already", written.same);
             }
             if !dry {

@@ -9,7 +9,7 @@ use postroom_core::marketing::{ContactId, Status};
 use postroom_store::sql::{Expr, ExprTrait, Order, Query};
 use postroom_store::{Error, Insert, Row as Cells, Tx};
 
-use crate::consent::history::{Entry, Said, Scope};
+use crate::consent::history::{self, Entry, Said, Scope};
 use crate::consent::ledger::{self, Noted};
 use crate::suppressions::rows::{Origin, Row, SaidOut, Told, Written, fold, noted};
 
@@ -66,7 +66,8 @@ pub struct SaidIn {
     pub proof: String,
 }
 
-/// Lifts a departure by consent that is newer; answers whether the address may be on the list now.
+/// Lifts a departure by consent that is newer than every one that the ledger has; answers whether the address may be on the list
+/// now.
 pub async fn lift(
     tx: &mut Tx,
     ids: &Ids,
@@ -87,7 +88,8 @@ pub async fn lift(
     ledger::add(tx, ids, &[noted]).await?;
     let found = load(tx, (account, list), std::slice::from_ref(&said.address)).await?;
     let Some(row) = found.into_values().next().filter(|row| row.active) else { return Ok(true) };
-    if said.at <= row.since || said.proof.trim().is_empty() {
+    // A row keeps when the person left first; the ledger has the last time, too.
+    if said.at <= row.since || !is_open(tx, account, list, &said.address).await? {
         return Ok(false);
     }
     let lifted = Row {
@@ -101,6 +103,26 @@ pub async fn lift(
     };
     put(tx, (account, list), vec![lifted]).await?;
     Ok(true)
+}
+
+/// What everything that was ever said of the list comes to, whatever the clocks that dated it say now.
+async fn is_open(tx: &mut Tx, account: &str, list: i64, address: &str) -> Result<bool, Error> {
+    let all = ledger::of(tx, address).await?;
+    let own = all.into_iter().filter(|noted| noted.account.is_empty() || noted.account == account);
+    let entries: Vec<Entry> = own.map(|noted| noted.entry).collect();
+    Ok(history::on(&entries, &Scope::List(list), Timestamp::MAX, Timestamp::MAX).open)
+}
+
+/// Everybody who left a list and did not come back.
+pub(super) async fn active(tx: &mut Tx, (account, list): (&str, i64)) -> Result<Vec<Row>, Error> {
+    let select = Query::select()
+        .columns(COLUMNS)
+        .from("list_opt_out")
+        .and_where(Expr::col("account").eq(account))
+        .and_where(Expr::col("list").eq(list))
+        .and_where(Expr::col("active").eq(true))
+        .to_owned();
+    tx.query(&select).await?.iter().map(|cells| Ok(read(cells)?.row)).collect()
 }
 
 async fn load(

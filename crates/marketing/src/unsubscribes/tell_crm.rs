@@ -98,7 +98,7 @@ fn unsubscriber(turn: &Turn, one: &Departure, link: Option<&Link>, holders: &[Ho
     let key = turn.connected.key.list_unsubscribe(*list, &row.address);
     let origin = match row.origin {
         Origin::Crm => "CRM",
-        Origin::Service => "Dotdigital",
+        Origin::Service | Origin::Elsewhere => "Dotdigital",
         Origin::Here => "Import",
     };
     let option = |set: Set, label: &str| set.value(label).map_or(Value::Null, Value::from);

@@ -1,12 +1,13 @@
 //! The service hears who left a list, and who came back to one by newer, dated consent. A repeat does no harm: coming back is
-//! asked for without a challenge, so nobody gets a mail by it.
+//! asked for without a challenge, so nobody gets a mail by it. Whom the service does not let back has left here again.
 
 use futures_util::FutureExt;
-use postroom_core::marketing::{Challenge, ListId, Resubscribe};
+use jiff::SignedDuration;
+use postroom_core::marketing::{Challenge, ListId, Resubscribe, Resubscribed};
 use postroom_core::{Code, Fault, Verdict};
 
 use super::rows::{self, Departure};
-use crate::suppressions::rows::Told;
+use crate::suppressions::rows::{Origin, SaidOut, Told};
 use crate::sync::run::Reject;
 use crate::sync::turn::rejected;
 use crate::sync::{Halt, Turn};
@@ -34,7 +35,7 @@ pub async fn run(turn: &mut Turn) -> Result<(), Halt> {
 }
 
 async fn tell(turn: &mut Turn, rows: Vec<Departure>) -> Result<(), Halt> {
-    let (mut told, mut rejects) = (Vec::new(), Vec::new());
+    let (mut told, mut rejects, mut kept) = (Vec::new(), Vec::new(), Vec::new());
     for one in rows {
         if turn.dry {
             told.push(one);
@@ -43,14 +44,22 @@ async fn tell(turn: &mut Turn, rows: Vec<Departure>) -> Result<(), Halt> {
         match say(turn, &one).await {
             Ok(()) => told.push(one),
             // That is what was asked for; and whom or what the service does not know, nobody can leave.
-            Err(fault) if is_so(&fault) => told.push(one),
+            Err(fault) if is_so(&one, &fault) => told.push(one),
             Err(fault) if fault.verdict == Verdict::Reject => {
                 rejects.push(rejected(one.row.address.clone(), &fault, format!("list {}", one.list)));
+                if !one.row.active {
+                    kept.push(one);
+                }
             }
-            Err(fault) => return note(turn, told, rejects).await.and(Err(fault.into())),
+            Err(fault) => {
+                note(turn, told, rejects).await?;
+                keep_out(turn, kept).await?;
+                return Err(fault.into());
+            }
         }
     }
-    note(turn, told, rejects).await
+    note(turn, told, rejects).await?;
+    keep_out(turn, kept).await
 }
 
 async fn say(turn: &Turn, one: &Departure) -> Result<(), Fault> {
@@ -59,12 +68,46 @@ async fn say(turn: &Turn, one: &Departure) -> Result<(), Fault> {
         return turn.account.service.unsubscribe_from_list(&list, &email).await.map(drop);
     }
     let back = Resubscribe { email, list: Some(list), challenge: Challenge::None };
-    turn.account.service.resubscribe(&back).await.map(drop)
+    match turn.account.service.resubscribe(&back).await? {
+        Resubscribed::Added => Ok(()),
+        other => Err(Fault::reject(
+            Code::MARKETING_LIST_SUPPRESSED,
+            format!("the service does not let this address back onto the list ({other}): it stays off"),
+        )),
+    }
 }
 
-fn is_so(fault: &Fault) -> bool {
-    [Code::MARKETING_LIST_SUPPRESSED, Code::MARKETING_SUPPRESSED, Code::MARKETING_NOT_FOUND]
-        .contains(&fault.code)
+/// Whether a refusal says that it stands so already.
+fn is_so(one: &Departure, fault: &Fault) -> bool {
+    let out = [Code::MARKETING_LIST_SUPPRESSED, Code::MARKETING_SUPPRESSED].contains(&fault.code);
+    fault.code == Code::MARKETING_NOT_FOUND || (one.row.active && out)
+}
+
+/// Those that the service does not let back have left here again, and the CRM hears of it.
+async fn keep_out(turn: &mut Turn, kept: Vec<Departure>) -> Result<(), Halt> {
+    if kept.is_empty() || turn.dry {
+        return Ok(());
+    }
+    let (ids, now, account) = (turn.engine.ids.clone(), turn.now(), turn.account.name.clone());
+    let stored = turn.page("marketing.list_kept_out", move |tx, _| {
+        async move {
+            for Departure { list, row } in kept {
+                let said = SaidOut {
+                    address: row.address,
+                    status: row.status,
+                    // After the consent that it refused, though a clock may say otherwise.
+                    at: now.max(row.since.saturating_add(SignedDuration::from_micros(1)).unwrap_or(now)),
+                    contact: None,
+                    source: "refused by the service".to_owned(),
+                    actor: String::new(),
+                };
+                rows::take(tx, &ids, now, (&account, list), Origin::Service, &[said]).await?;
+            }
+            Ok(())
+        }
+        .boxed()
+    });
+    Ok(stored.await?)
 }
 
 async fn note(turn: &mut Turn, told: Vec<Departure>, rejects: Vec<Reject>) -> Result<(), Halt> {

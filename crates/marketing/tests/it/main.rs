@@ -41,6 +41,7 @@ mod columns;
 mod consent_model;
 mod contacts;
 mod defects;
+mod departures;
 mod door;
 mod events;
 mod first_day;

@@ -21,7 +21,7 @@ on_all!(
 
 impl Lab {
     /// A list with `a@x.example`, and a request that watches it.
-    async fn watching(&self, expected: i64) -> (Campaign, RecordRef, Uuid) {
+    pub async fn watching(&self, expected: i64) -> (Campaign, RecordRef, Uuid) {
         let (list, campaign) = (self.people(&["a@x.example"]).await, self.campaign("Welcome").await);
         let lists = std::slice::from_ref(&list);
         let new = option(Set::SendType, "New Member");
@@ -47,7 +47,7 @@ impl Lab {
     }
 
     /// The sends that a request made.
-    async fn batches(&self, parent: Uuid) -> Vec<Record> {
+    pub async fn batches(&self, parent: Uuid) -> Vec<Record> {
         let new = option(Set::SendType, "New Member");
         let rows = self.crm.query(&Query::of("esc_emailsend").filter(Filter::eq("esc_sendtype", new))).await;
         rows.unwrap().into_iter().filter(|row| row.at.id != parent).collect()

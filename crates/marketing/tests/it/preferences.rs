@@ -1,10 +1,11 @@
 //! Marketing preferences and subscription groups.
 
 use jiff::SignedDuration;
-use postroom_core::marketing::{ListId, Person, Preference, PreferenceId};
+use postroom_core::marketing::{ListId, Person, Preference, PreferenceId, Visibility};
 use postroom_core::{Record, RecordRef, Value};
 use postroom_marketing::consent::gate::{self, Asked};
-use postroom_marketing::preferences::ties::{self, Tied};
+use postroom_marketing::preferences::choices::SaidChoice;
+use postroom_marketing::preferences::scoped;
 use postroom_marketing::sync::{RunState, SyncType};
 use postroom_sandbox::dotdigital::Act;
 use uuid::Uuid;
@@ -20,7 +21,10 @@ on_all!(
     the_newest_word_counts,
     people_of_no_list_are_left_out,
     who_declined_gets_no_mail_by_what_is_tied,
+    who_declined_before_joining_is_not_added,
     groups_leave_and_join_lists,
+    a_touched_row_of_a_group_is_no_consent,
+    whom_the_service_keeps_out_stays_out,
     nothing_new_changes_nothing,
     a_dry_run_writes_nothing,
 );
@@ -28,7 +32,12 @@ on_all!(
 const TABLE: &str = "esc_marketingpreferencesubscription";
 
 impl Lab {
-    async fn preference(&self, name: &str, parent: Option<&PreferenceId>, category: bool) -> PreferenceId {
+    pub async fn preference(
+        &self,
+        name: &str,
+        parent: Option<&PreferenceId>,
+        category: bool,
+    ) -> PreferenceId {
         let preference = Preference {
             id: PreferenceId(0),
             public_name: name.to_owned(),
@@ -43,7 +52,7 @@ impl Lab {
         self.account().service.create_preference(&preference).await.unwrap()
     }
 
-    async fn chooses(&self, address: &str, preference: &PreferenceId, yes: bool) {
+    pub async fn chooses(&self, address: &str, preference: &PreferenceId, yes: bool) {
         let who = Person::Email(address.to_owned());
         self.account().service.set_preferences(&who, &[(preference.clone(), yes)]).await.unwrap();
     }
@@ -64,14 +73,20 @@ impl Lab {
         own.map(|row| row.get("esc_isoptedin").and_then(Value::as_bool) == Some(true)).collect()
     }
 
-    async fn preference_row(&self, preference: &PreferenceId) -> RecordRef {
+    pub async fn preference_row(&self, preference: &PreferenceId) -> RecordRef {
         let rows = self.rows("esc_marketingpreference").await;
         let found = rows.into_iter().find(|row| row.int("esc_servicepreferenceid") == Some(preference.0));
         found.unwrap().at
     }
 
     /// What a user writes.
-    async fn writes_choice(&self, number: u128, person: &RecordRef, preference: &PreferenceId, yes: bool) {
+    pub async fn writes_choice(
+        &self,
+        number: u128,
+        person: &RecordRef,
+        preference: &PreferenceId,
+        yes: bool,
+    ) {
         let row = Record::new(RecordRef::new(TABLE, Uuid::from_u128(number)))
             .with("esc_name", "by hand")
             .with("esc_marketingpreferenceid", self.preference_row(preference).await)
@@ -83,6 +98,18 @@ impl Lab {
     async fn preferences(&self) {
         let run = self.run(SyncType::Preferences).await;
         assert_eq!((run.state, run.counts.balances()), (RunState::Done, true), "{run:?}");
+    }
+
+    /// Whether the gate knows of a no that stands against mail by a list.
+    async fn declined(&self, address: &str, list: Option<&RecordRef>) -> bool {
+        let asked = vec![Asked { address: address.to_owned(), member: None }];
+        let list = list.map(|list| list.id);
+        let read = self
+            .engine
+            .store
+            .read(move |tx| Box::pin(async move { gate::known(tx, ACCOUNT, &asked, list).await }));
+        let known: Result<Vec<_>, postroom_store::Error> = read.await;
+        known.unwrap().remove(0).declined.is_some()
     }
 
     /// A list whose members the service knows.
@@ -163,52 +190,109 @@ async fn people_of_no_list_are_left_out(on: On) {
 async fn who_declined_gets_no_mail_by_what_is_tied(on: On) {
     let lab = Lab::new(on).await;
     let golf = lab.preference("Golf", None, false).await;
-    let (_, id, _) = lab.listed().await;
+    let (list, ..) = lab.listed().await;
     lab.chooses(ODD, &golf, true).await;
     lab.advance(SignedDuration::from_mins(1));
     lab.chooses(ODD, &golf, false).await;
     lab.preferences().await;
-    let (tied, own) = (Tied::List(id.clone()), golf.clone());
-    let unit = lab.engine.store.write("test.tie", move |tx| {
-        Box::pin(async move { ties::tie(tx, ACCOUNT, &tied, Some(&own)).await })
-    });
-    let done: Result<(), postroom_store::Error> = unit.await;
-    done.unwrap();
-    let declined = async |list: Option<i64>| {
-        let asked = vec![Asked { address: ODD.to_owned(), member: None }];
-        let read = lab
-            .engine
-            .store
-            .read(move |tx| Box::pin(async move { gate::known(tx, ACCOUNT, &asked, list).await }));
-        let known: Result<Vec<_>, postroom_store::Error> = read.await;
-        known.unwrap().remove(0).declined
-    };
-    assert!(declined(Some(id.0)).await.is_some());
-    assert_eq!((declined(Some(id.0 + 1)).await, declined(None).await), (None, None));
+    lab.set(&list, "esc_marketingpreferenceid", lab.preference_row(&golf).await).await;
     lab.run(SyncType::Lists).await;
     assert!(!lab.there("News").await.contains(ODD));
+    assert!(lab.declined(ODD, Some(&list)).await);
+    let other = lab.news(2, "Other").await;
+    assert!(!lab.declined(ODD, Some(&other)).await && !lab.declined(ODD, None).await);
+    // Untied, it says nothing about the list.
+    lab.set(&list, "esc_marketingpreferenceid", Value::Null).await;
+    lab.run(SyncType::Lists).await;
+    assert!(!lab.declined(ODD, Some(&list)).await);
+}
+
+/// A no of somebody on no list is kept for the day on which the person joins one; nobody is told of it before.
+async fn who_declined_before_joining_is_not_added(on: On) {
+    let lab = Lab::new(on).await;
+    let golf = lab.preference("Golf", None, false).await;
+    let (list, id, _) = lab.listed().await;
+    let strangers = [lab.contact(70, "here@x.example").await, lab.contact(71, "there@x.example").await];
+    lab.preferences().await;
+    lab.set(&list, "esc_marketingpreferenceid", lab.preference_row(&golf).await).await;
+    lab.put_there(
+        &lab.account().service.create_list("Else", &Visibility::Private).await.unwrap().id,
+        "there@x.example",
+    )
+    .await;
+    lab.chooses("there@x.example", &golf, false).await;
+    lab.writes_choice(1, &strangers[0], &golf, false).await;
+    lab.preferences().await;
+    assert!(lab.chosen_here(&strangers[1], &golf).await.is_empty());
+    assert_eq!(lab.chosen("here@x.example", &golf), None);
+    lab.members(&list, &strangers).await;
+    for sync_type in [SyncType::Lists, SyncType::Preferences] {
+        assert_eq!(lab.run(sync_type).await.state, RunState::Done);
+    }
+    let there = lab.there("News").await;
+    assert!(!there.contains("here@x.example") && !there.contains("there@x.example"), "{there:?}");
+    assert_eq!(lab.chosen_here(&strangers[1], &golf).await, [false]);
+    // What the service knows of one list only counts for that list.
+    let (preference, said) = (
+        golf.0,
+        SaidChoice {
+            address: "p0@x.example".to_owned(),
+            chosen: false,
+            at: lab.clock.now(),
+            source: "test".to_owned(),
+            actor: String::new(),
+        },
+    );
+    let (now, other) = (lab.clock.now(), lab.news(2, "Other").await);
+    lab.set(&other, "esc_marketingpreferenceid", lab.preference_row(&golf).await).await;
+    lab.run(SyncType::Lists).await;
+    let unit = lab.engine.store.write("test.scoped", move |tx| {
+        Box::pin(async move { scoped::take(tx, now, (ACCOUNT, preference), &id, &[said]).await })
+    });
+    let taken: Result<_, postroom_store::Error> = unit.await;
+    assert_eq!(taken.unwrap().new, 1);
+    assert!(lab.declined("p0@x.example", Some(&list)).await);
+    assert!(!lab.declined("p0@x.example", Some(&other)).await);
+}
+
+impl Lab {
+    /// An item of a group that offers a list.
+    async fn offered(&self, list: &RecordRef) -> RecordRef {
+        let group = RecordRef::new("esc_emailsubscriptiongroup", Uuid::from_u128(0x900));
+        self.write(Record::new(group.clone()).with("esc_name", "Group").with("esc_publicname", "Group"))
+            .await;
+        let item = RecordRef::new("esc_emailsubscriptiongroupitem", Uuid::from_u128(0x901));
+        let row = Record::new(item.clone()).with("esc_name", "News").with("esc_displayname", "News");
+        self.write(row.with("esc_groupid", group).with("esc_listid", list.clone())).await;
+        item
+    }
+
+    /// The row of a person's choice of an item, dated or not.
+    async fn picks(&self, item: &RecordRef, person: &RecordRef, yes: bool, at: impl Into<Value>) {
+        let row = Record::new(RecordRef::new("esc_emailpreference", Uuid::from_u128(0x902)))
+            .with("esc_name", "Bert")
+            .with("esc_groupitemid", item.clone())
+            .with("esc_contactid", person.clone())
+            .with("esc_isoptedin", yes)
+            .with("esc_changedon", at);
+        self.write(row).await;
+    }
+
+    async fn all_of_lists(&self) {
+        for sync_type in [SyncType::Preferences, SyncType::Unsubscribes, SyncType::Lists] {
+            let run = self.run(sync_type).await;
+            assert_eq!((run.state, run.counts.balances()), (RunState::Done, true), "{run:?}");
+        }
+    }
 }
 
 async fn groups_leave_and_join_lists(on: On) {
     let lab = Lab::new(on).await;
     let (list, id, people) = lab.listed().await;
-    let group = RecordRef::new("esc_emailsubscriptiongroup", Uuid::from_u128(0x900));
-    lab.write(Record::new(group.clone()).with("esc_name", "Group").with("esc_publicname", "Group")).await;
-    let item = RecordRef::new("esc_emailsubscriptiongroupitem", Uuid::from_u128(0x901));
-    let row = Record::new(item.clone()).with("esc_name", "News").with("esc_displayname", "News");
-    lab.write(row.with("esc_groupid", group).with("esc_listid", list.clone())).await;
+    let item = lab.offered(&list).await;
     let choose = async |yes: bool| {
-        let row = Record::new(RecordRef::new("esc_emailpreference", Uuid::from_u128(0x902)))
-            .with("esc_name", "Bert")
-            .with("esc_groupitemid", item.clone())
-            .with("esc_contactid", people[2].clone())
-            .with("esc_isoptedin", yes)
-            .with("esc_changedon", lab.clock.now());
-        lab.write(row).await;
-        for sync_type in [SyncType::Preferences, SyncType::Unsubscribes, SyncType::Lists] {
-            let run = lab.run(sync_type).await;
-            assert_eq!((run.state, run.counts.balances()), (RunState::Done, true), "{run:?}");
-        }
+        lab.picks(&item, &people[2], yes, lab.clock.now()).await;
+        lab.all_of_lists().await;
         (lab.here(&list).await.contains(&people[2]), lab.there("News").await.contains(ODD))
     };
     assert_eq!(choose(false).await, (false, false));
@@ -222,6 +306,67 @@ async fn groups_leave_and_join_lists(on: On) {
     lab.run(SyncType::Suppressions).await;
     lab.advance(SignedDuration::from_mins(5));
     assert_eq!(choose(true).await, (false, false));
+}
+
+async fn a_touched_row_of_a_group_is_no_consent(on: On) {
+    let lab = Lab::new(on).await;
+    let (list, id, people) = lab.listed().await;
+    let item = lab.offered(&list).await;
+    let is_on = async || lab.here(&list).await.contains(&people[2]);
+    let later = |minutes| {
+        lab.advance(SignedDuration::from_mins(minutes));
+        lab.clock.now()
+    };
+    let leave = Act::LeaveList { list: i32::try_from(id.0).unwrap() };
+    lab.world.act(1, ODD, None, leave.clone()).unwrap();
+    lab.all_of_lists().await;
+    // An old yes that is touched afterwards.
+    later(5);
+    lab.picks(&item, &people[2], true, Value::Null).await;
+    lab.all_of_lists().await;
+    assert!(!is_on().await, "a yes without a date");
+    // Left once more, said in the CRM; a yes of in between does not outdo it.
+    let between = later(5);
+    later(5);
+    let row = Record::new(RecordRef::new("esc_listunsubscriber", Uuid::from_u128(0x903)))
+        .with("esc_name", "by hand")
+        .with("esc_listid", list.clone())
+        .with("esc_emailaddress", ODD)
+        .with("esc_isactive", true);
+    lab.write(row).await;
+    lab.all_of_lists().await;
+    lab.picks(&item, &people[2], true, between).await;
+    lab.all_of_lists().await;
+    assert!(!is_on().await, "a yes of before the last no");
+    let yes = later(5);
+    lab.picks(&item, &people[2], true, yes).await;
+    lab.all_of_lists().await;
+    assert!(is_on().await, "a yes that is dated and newer");
+    // The user who unticks it does not think of the date.
+    later(5);
+    lab.picks(&item, &people[2], false, yes).await;
+    lab.all_of_lists().await;
+    assert!(!is_on().await && !lab.there("News").await.contains(ODD), "a no on a row with an old date");
+}
+
+async fn whom_the_service_keeps_out_stays_out(on: On) {
+    let lab = Lab::new(on).await;
+    let (list, id, people) = lab.listed().await;
+    let item = lab.offered(&list).await;
+    lab.picks(&item, &people[2], false, lab.clock.now()).await;
+    lab.all_of_lists().await;
+    // The CRM has yet to hear of it.
+    lab.world.act(1, ODD, None, Act::HardBounce).unwrap();
+    lab.advance(SignedDuration::from_mins(5));
+    lab.picks(&item, &people[2], true, lab.clock.now()).await;
+    lab.preferences().await;
+    let run = lab.run(SyncType::Unsubscribes).await;
+    assert_eq!((run.state, run.counts.to_service.rejected), (RunState::Partly, 1), "{run:?}");
+    assert_eq!(lab.run(SyncType::Unsubscribes).await.state, RunState::Done);
+    let rows = lab.rows("esc_listunsubscriber").await;
+    let row = rows.iter().find(|row| row.int("esc_serviceaddressbookid") == Some(id.0)).unwrap();
+    assert_eq!(row.get("esc_isactive").and_then(Value::as_bool), Some(true));
+    assert!(!lab.here(&list).await.contains(&people[2]));
 }
 
 async fn nothing_new_changes_nothing(on: On) {

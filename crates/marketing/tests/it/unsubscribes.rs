@@ -21,6 +21,8 @@ on_all!(
     nobody_comes_back_by_the_lists_flow,
     nothing_new_changes_nothing,
     a_dry_run_writes_nothing,
+    said_before_the_list_was_linked,
+    who_left_a_list_has_left_the_one_made_anew,
 );
 
 impl Lab {
@@ -124,6 +126,43 @@ async fn nothing_new_changes_nothing(on: On) {
         let calls: u64 = lab.world.calls().values().sum();
         assert!(calls <= 2, "{:?}", lab.world.calls());
     }
+}
+
+async fn said_before_the_list_was_linked(on: On) {
+    let lab = Lab::new(on).await;
+    let list = lab.news(1, "News").await;
+    let people = lab.some_people(&list, 3).await;
+    lab.says_left(1, &list, &people[0], Some("P0@x.example")).await;
+    lab.unsubscribes().await;
+    lab.says_left(2, &list, &people[1], None).await;
+    lab.unsubscribes().await;
+    assert_eq!(lab.run(SyncType::Lists).await.state, RunState::Done);
+    assert_eq!(lab.there("News").await, ["p2@x.example".to_owned()].into());
+    lab.unsubscribes().await;
+    assert_eq!(lab.here(&list).await, [people[2].clone()].into());
+}
+
+async fn who_left_a_list_has_left_the_one_made_anew(on: On) {
+    let lab = Lab::new(on).await;
+    let (list, id, people) = lab.linked().await;
+    lab.leaves(&id, ODD);
+    lab.says_left(1, &list, &people[0], Some("p0@x.example")).await;
+    lab.unsubscribes().await;
+    lab.account().service.delete_list(&id).await.unwrap();
+    let held = lab.run(SyncType::Lists).await;
+    assert_eq!(held.state, RunState::Held, "{held:?}");
+    lab.engine.confirm(held.id, "anna").await.unwrap().unwrap();
+    lab.work().await;
+    let anew = lab.list_there("News").await.unwrap().id;
+    assert_ne!(anew, id);
+    // Somebody adds them again: being a member is no consent.
+    lab.members(&list, &people).await;
+    lab.advance(SignedDuration::from_mins(15));
+    for sync_type in [SyncType::Lists, SyncType::Unsubscribes] {
+        assert_eq!(lab.run(sync_type).await.state, RunState::Done);
+    }
+    assert_eq!(lab.there("News").await, ["p1@x.example".to_owned(), "p2@x.example".to_owned()].into());
+    assert_eq!((lab.here(&list).await.len(), lab.left(&anew).await.len()), (2, 2));
 }
 
 async fn a_dry_run_writes_nothing(on: On) {

@@ -180,7 +180,7 @@ async fn furnish_sends(house: &House) -> Sends {
     let users = house.engine.crm.query(&Query::of("systemuser").select(&["fullname"])).await.unwrap();
     let actor = users.first().map(|user| user.at.id);
     let send = |number: u128, state: State, change: fn(&mut Details)| {
-        let target = Target { list: LIST.parse().unwrap(), name: "Pump owners".into(), service: None };
+        let target = Target { list: LIST.parse().unwrap(), name: "Pump owners".into() };
         let request = Request {
             campaign_name: NAME.into(),
             actor,

@@ -7,22 +7,24 @@ use postroom_formats::xml::Element;
 use super::{braced, labelled, named, new, views};
 use crate::solution::definitions::id;
 use crate::solution::extended::Extension;
-use crate::solution::{By, Column, Kind, Table};
+use crate::solution::{By, Column, Era, Kind, Table};
 
 /// The main form of a table of the solution.
-pub fn of(table: &Table) -> Form {
-    let columns: Vec<&Column> = named(true).into_iter().chain(table.columns()).collect();
+pub fn of(table: &Table, era: Era) -> Form {
+    let own = table.columns().filter(|column| column.is_in(era));
+    let columns: Vec<&Column> = named(true).into_iter().chain(own).collect();
     form(table.name, "Information", table.about, &columns)
 }
 
 /// One more main form of a standard table, with what it gains; the table's own forms stay as they are.
-pub fn of_extension(extension: &Extension) -> Form {
+pub fn of_extension(extension: &Extension, era: Era) -> Form {
     let primary = match extension.table {
         "contact" | "lead" => FULL_NAME,
         "list" => LIST_NAME,
         _ => PLAIN_NAME,
     };
-    let columns: Vec<&Column> = std::iter::once(primary).chain(extension.columns).collect();
+    let columns: Vec<&Column> =
+        std::iter::once(primary).chain(extension.columns.iter().filter(|column| column.is_in(era))).collect();
     form(extension.table, "Email Marketing", "What the e-mail marketing service knows.", &columns)
 }
 

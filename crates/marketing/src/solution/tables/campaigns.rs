@@ -52,6 +52,8 @@ const EMAIL_CAMPAIGN: &[Column] = &[
     Column::new("esc_syncenabled", "Sync Enabled", YesNo(true)).required().by(User),
     Column::new("esc_allowrepeatsends", "Allow Repeat Sends", YesNo(false)).required().by(User),
     Column::new("esc_campaignid", "Campaign", Lookup("campaign")).by(User),
+    Column::new("esc_marketingpreferenceid", "Marketing Preference", Lookup("esc_marketingpreference"))
+        .by(User),
     Column::new("esc_lastsent", "Last Sent", Moment),
     Column::new("esc_lastnewmembersend", "Last New Member Send", Moment),
     Column::new("esc_lastsynchronised", "Last Synchronised", Moment),
