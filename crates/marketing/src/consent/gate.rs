@@ -16,7 +16,7 @@ use crate::accounts;
 use crate::engine::Rules;
 use crate::people;
 use crate::preferences::ties::{self, Tied};
-use crate::suppressions::rows;
+use crate::suppressions::{self, rows};
 
 /// Addresses of one statement.
 const ASKED: usize = 256;
@@ -58,7 +58,11 @@ pub async fn known_of(
 ) -> Result<Vec<Known>, Error> {
     let addresses: Vec<String> = asked.iter().map(|asked| asked.address.clone()).collect();
     let suppressed = rows::standing(tx, account, &addresses).await?;
-    let holders = people::holders(tx, &addresses).await?;
+    let mut holders = people::holders(tx, &addresses).await?;
+    let heard = suppressions::gather::heard(tx, account).await?;
+    for (address, unheard) in people::unheard(tx, heard, &addresses).await? {
+        holders.entry(address).or_default().extend(unheard);
+    }
     let left = match list {
         Some(list) => left(tx, account, list, &addresses).await?,
         None => HashMap::new(),

@@ -6,6 +6,7 @@ mod build;
 mod consent;
 mod contacts;
 mod events;
+mod followed;
 mod imports;
 mod lists;
 mod people;
@@ -21,6 +22,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { area: "marketing", number: 1, name: "marketing", statements: first },
     Migration { area: "marketing", number: 2, name: "what runs wrote", statements: undo::tables },
     Migration { area: "marketing", number: 3, name: "sends to new members", statements: sends::newcomers },
+    Migration { area: "marketing", number: 4, name: "opt-outs follow people", statements: followed::columns },
 ];
 
 fn first() -> Vec<Ddl> {

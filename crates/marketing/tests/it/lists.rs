@@ -338,7 +338,7 @@ async fn a_person_whom_the_service_suppressed_stays_a_member(on: On) {
 
 async fn very_many_are_asked_about(on: On) {
     let mut lab = Lab::with(on, Settings::default()).await;
-    lab.rule(|rules| rules.guard = Guard { share: 10, number: 2 });
+    lab.rule(|rules| rules.guard = Guard { share: 10, number: 2, ..Guard::default() });
     let (list, other) = (lab.news(1, "News").await, lab.news(2, "Other").await);
     let people = lab.some_people(&list, 6).await;
     lab.members(&other, &people).await;

@@ -44,6 +44,7 @@ mod defects;
 mod door;
 mod events;
 mod first_day;
+mod followed;
 mod forms;
 mod imports;
 mod install;
