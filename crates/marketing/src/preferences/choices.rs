@@ -285,6 +285,24 @@ pub async fn untold(
     tx.query(&select).await?.iter().map(read).collect()
 }
 
+/// Those of these choices that nothing was said about since they were read.
+pub(crate) async fn as_they_were(
+    tx: &mut Tx,
+    account: &str,
+    rows: Vec<Choice>,
+) -> Result<Vec<Choice>, Error> {
+    let mut by_preference: HashMap<i64, Vec<String>> = HashMap::new();
+    for row in &rows {
+        by_preference.entry(row.preference).or_default().push(row.address.clone());
+    }
+    let mut now = HashMap::new();
+    for (preference, addresses) in by_preference {
+        now.insert(preference, load(tx, account, preference, &addresses).await?);
+    }
+    let version = |row: &Choice| Some(now.get(&row.preference)?.get(&row.address)?.version);
+    Ok(rows.into_iter().filter(|row| version(row) == Some(row.version)).collect())
+}
+
 /// Notes that a side was told of these choices as they were.
 pub async fn told(tx: &mut Tx, side: Told, rows: &[Choice]) -> Result<(), Error> {
     for row in rows {

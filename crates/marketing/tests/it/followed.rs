@@ -1,7 +1,7 @@
 //! Opt-outs follow people: to another address, through a merge, and when a record leaves before anybody heard it.
 
 use jiff::SignedDuration;
-use postroom_core::marketing::Status;
+use postroom_core::marketing::{FieldValue, Status};
 use postroom_core::{Record, RecordRef, Value};
 use postroom_embedded::messages::Parameter;
 use postroom_marketing::consent::gate::{self, Asked};
@@ -10,7 +10,7 @@ use postroom_marketing::consent::standing::{Block, Known, Purpose, blocks};
 use postroom_marketing::engine::{Scope, Settings};
 use postroom_marketing::preferences::choices::{self, SaidChoice};
 use postroom_marketing::suppressions::OnSuppress;
-use postroom_marketing::suppressions::rows::{Origin, SaidOut};
+use postroom_marketing::suppressions::rows::{self, Origin, SaidOut};
 use postroom_marketing::sync::{RunState, SyncType};
 use postroom_marketing::unsubscribes;
 use postroom_sandbox::dotdigital::Act;
@@ -26,6 +26,7 @@ on_all!(
     a_no_of_who_left_is_heard,
     two_made_one_by_hand,
     a_no_is_one_entry_of_the_ledger,
+    who_confirmed_waits_no_more,
 );
 
 const LIST: i64 = 4;
@@ -225,4 +226,30 @@ async fn a_no_is_one_entry_of_the_ledger(on: On) {
     lab.write(Record::new(anna).with("donotbulkemail", true)).await;
     lab.exchange().await;
     assert_eq!(lab.entries("anna@x.example").await.len(), 2);
+}
+
+async fn who_confirmed_waits_no_more(on: On) {
+    let lab = lab(on).await;
+    lab.contact(1, "anna@x.example").await;
+    lab.first().await;
+    lab.exchange().await;
+    let (ids, now) = (lab.engine.ids.clone(), lab.clock.now());
+    let waits = SaidOut {
+        address: "anna@x.example".to_owned(),
+        status: Status::PendingOptIn,
+        at: now,
+        contact: None,
+        source: "import".to_owned(),
+        actor: String::new(),
+    };
+    let unit = lab.engine.store.write("test.waits", move |tx| {
+        Box::pin(async move { rows::take(tx, &ids, now, ACCOUNT, Origin::Service, &[waits]).await })
+    });
+    let written: Result<_, postroom_store::Error> = unit.await;
+    written.unwrap();
+    assert!(lab.is_out("anna@x.example").await);
+    lab.advance(SignedDuration::from_hours(1));
+    lab.patch("anna@x.example", |row| drop(row.fields.insert("LASTNAME".into(), FieldValue::Text("x".into())))).await;
+    lab.contacts_done().await;
+    assert!(!lab.is_out("anna@x.example").await);
 }

@@ -161,6 +161,7 @@ const CUT_ELSEWHERE: &[&str] = &[
     "marketing.preferences_noted",
     "marketing.preferences_read",
     "marketing.program_intent",
+    "marketing.program_last_off",
     "marketing.program_requests",
     "marketing.program_settled",
     "marketing.replies_read",
