@@ -64,7 +64,9 @@ pub async fn carry(tx: &mut Tx, ids: &Ids, now: Timestamp, moves: &[Move]) -> Re
     }
 
     let mut lists: BTreeMap<(String, i64), Vec<SaidOut>> = BTreeMap::new();
-    for left in unsubscribes::rows::standing_of(tx, &from).await?.iter().filter(|left| follows(&left.row.status)) {
+    for left in
+        unsubscribes::rows::standing_of(tx, &from).await?.iter().filter(|left| follows(&left.row.status))
+    {
         let said = to(&left.row.address).map(|one| said_out(one, &left.row.status, left.row.since));
         lists.entry((left.row.account.clone(), left.list)).or_default().extend(said);
     }

@@ -63,12 +63,15 @@ async fn moved(
     let is_other = |(record, address): &(RecordRef, String)| {
         known.get(record).is_some_and(|link| !link.address.is_empty() && link.address != *address)
     };
-    let others: Vec<&RecordRef> = asked.iter().filter(|one| is_other(one)).map(|(record, _)| record).collect();
+    let others: Vec<&RecordRef> =
+        asked.iter().filter(|one| is_other(one)).map(|(record, _)| record).collect();
     let before: Vec<String> = others.iter().map(|record| known[*record].address.clone()).collect();
     let holders = people::holders(tx, &before).await?;
     let others: Vec<RecordRef> = others
         .into_iter()
-        .filter(|record| !holders.get(&known[*record].address).is_some_and(|all| all.iter().any(|it| it.active)))
+        .filter(|record| {
+            !holders.get(&known[*record].address).is_some_and(|all| all.iter().any(|it| it.active))
+        })
         .cloned()
         .collect();
     let found = others.into_iter().filter_map(|record| {

@@ -52,12 +52,7 @@ async fn untold(turn: &Turn, side: Told, after: &(String, i64)) -> Result<Vec<Ch
     Ok(read.await?)
 }
 
-async fn tell_crm(
-    turn: &mut Turn,
-    tree: &Tree,
-    rows: Vec<Choice>,
-    gone: Vec<Choice>,
-) -> Result<(), Halt> {
+async fn tell_crm(turn: &mut Turn, tree: &Tree, rows: Vec<Choice>, gone: Vec<Choice>) -> Result<(), Halt> {
     let addresses: Vec<String> = rows.iter().map(|row| row.address.clone()).collect();
     let holders = turn.read(move |tx| async move { people::holders(tx, &addresses).await }.boxed()).await?;
     let there = existing(turn, holders.values().flatten()).await?;
@@ -106,10 +101,7 @@ async fn unchanged(turn: &mut Turn, tree: &Tree, rows: Vec<Choice>) -> Result<Ve
 type There = HashMap<(Uuid, RecordRef), (Uuid, Option<i64>)>;
 
 /// Rows that are there for these people, made here or by users.
-async fn existing<'h>(
-    turn: &Turn,
-    holders: impl Iterator<Item = &'h Holder>,
-) -> Result<There, Fault> {
+async fn existing<'h>(turn: &Turn, holders: impl Iterator<Item = &'h Holder>) -> Result<There, Fault> {
     let holders: Vec<&Holder> = holders.collect();
     let of = |(table, column, _): &(&str, &str, &str)| {
         let ids: Vec<Value> = holders
@@ -136,12 +128,7 @@ async fn existing<'h>(
     Ok(found)
 }
 
-fn subscription(
-    turn: &Turn,
-    row: &Choice,
-    person: &RecordRef,
-    there: &There,
-) -> Change {
+fn subscription(turn: &Turn, row: &Choice, person: &RecordRef, there: &There) -> Change {
     let key = turn.connected.key.preference_choice(row.preference, &person.table, person.id);
     let preference = turn.connected.key.preference(row.preference).id(definitions::TABLE);
     let known = there.get(&(preference, person.clone())).copied();

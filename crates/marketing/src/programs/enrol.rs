@@ -12,9 +12,9 @@ use uuid::Uuid;
 
 use super::follow;
 use super::row::{self as calls, Enrolment, State as Call};
-use crate::sends::single::row::{self, Kind, Single, State};
 use crate::sends::single::gate::{self, Fresh};
 use crate::sends::single::request;
+use crate::sends::single::row::{self, Kind, Single, State};
 use crate::sync::{Halt, SyncType, Turn};
 
 /// Calls that an account may make in an hour; one is left for people at the service.
@@ -146,7 +146,8 @@ async fn one(turn: &mut Turn, program: i64, mut people: Vec<Single>) -> Result<(
 /// The numbers of those in a state, each once.
 fn numbers(people: &[Single], state: State) -> Vec<ContactId> {
     let there = people.iter().filter(|single| single.state == state);
-    let mut numbers: Vec<ContactId> = there.filter_map(|single| single.details.contact.map(ContactId)).collect();
+    let mut numbers: Vec<ContactId> =
+        there.filter_map(|single| single.details.contact.map(ContactId)).collect();
     numbers.sort_unstable();
     numbers.dedup();
     numbers

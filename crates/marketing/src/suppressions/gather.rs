@@ -112,7 +112,7 @@ fn changed_by_user(row: &Record, said: &mut SaidOut, now: Timestamp) {
 }
 
 /// A moment that comes after another one.
-fn after(at: Timestamp, other: Timestamp) -> Timestamp {
+pub(super) fn after(at: Timestamp, other: Timestamp) -> Timestamp {
     match at > other {
         true => at,
         false => other.checked_add(SignedDuration::from_micros(1)).unwrap_or(other),
@@ -241,7 +241,17 @@ impl Changed {
 async fn changed(tx: &mut Tx, after: i64) -> Result<Vec<Changed>, Error> {
     let mut people = Query::select();
     people
-        .columns(["record_table", "record", "seq", "flags", "modified", "flagged", "flagged_by", "master", "gone"])
+        .columns([
+            "record_table",
+            "record",
+            "seq",
+            "flags",
+            "modified",
+            "flagged",
+            "flagged_by",
+            "master",
+            "gone",
+        ])
         .from("person")
         .and_where(Expr::col("seq").gt(after))
         // Who left said no before, and may not have been heard yet.

@@ -27,8 +27,9 @@ struct Standing {
 }
 
 impl LetBack {
-    pub fn any_unheard(&self, records: &[RecordRef]) -> bool {
-        records.iter().filter_map(|record| self.0.get(record)).any(|standing| standing.unheard)
+    /// The first of these that says no since it was read last.
+    pub fn unheard<'r>(&self, records: &'r [RecordRef]) -> Option<&'r RecordRef> {
+        records.iter().find(|record| self.0.get(record).is_some_and(|standing| standing.unheard))
     }
 
     /// With which a write meets the record as it was looked at, where the CRM says so.

@@ -76,15 +76,15 @@ impl OnSuppress {
 /// Faults of either side; what was stored until then stays. A question when very many would be told to a
 /// side.
 pub async fn run(turn: &mut Turn) -> Result<(), Halt> {
-    let began = (turn.now(), turn.account.service.server_time().await?);
+    let began = turn.now();
     let name = turn.account.name.clone();
     let known = turn.read(move |tx| async move { accounts::known(tx, &name).await }.boxed()).await?;
     let first = known.first_exchange.is_none();
-    incoming::read(turn).await?;
+    let there = incoming::read(turn).await?;
     turn.engine.read_people().await?;
     gather::rows(turn).await?;
     gather::flags(turn).await?;
-    exchanged(turn, began).await?;
+    exchanged(turn, (began, there)).await?;
     // A question or fault of the one side keeps nothing from the other.
     let crm = tell_crm::run(turn, first).await;
     tell_service::run(turn).await?;

@@ -9,10 +9,12 @@ use std::collections::HashMap;
 use futures_util::FutureExt;
 use postroom_core::marketing::Status;
 use postroom_core::{AddressHit, Change, ChangeSet, Code, Fault, Record, RecordRef, Value, Verdict};
+use postroom_store::Error;
 
 use super::OnSuppress;
+use super::gather;
 use super::let_back::{self, LetBack};
-use super::rows::{self, Origin, Row, Told};
+use super::rows::{self, Origin, Row, SaidOut, Told};
 use crate::consent::reason::{Meaning, meaning};
 use crate::people::TABLES;
 use crate::solution::options::Set;
@@ -50,8 +52,12 @@ async fn tell(turn: &mut Turn, rows: Vec<Row>) -> Result<(), Halt> {
     let of = |row: &Row| hits.get(&row.address).unwrap_or(&none).as_slice();
     let back = rows.iter().filter(|row| !row.active).flat_map(of).cloned().collect();
     let back = let_back::read(turn, back).await?;
-    // Who said no since is heard first; the row waits for that.
-    let rows: Vec<Row> = rows.into_iter().filter(|row| row.active || !back.any_unheard(of(row))).collect();
+    // Who said no since is not let back: that came after the consent, whatever the clocks say.
+    let unheard = |row: &Row| back.unheard(of(row)).filter(|_| !row.active).cloned();
+    let out: Vec<SaidOut> =
+        rows.iter().filter_map(|row| Some(said_since(turn, row, &unheard(row)?))).collect();
+    let rows: Vec<Row> = rows.into_iter().filter(|row| unheard(row).is_none()).collect();
+    stay_out(turn, out).await?;
     let changes: Vec<Vec<Change>> = rows.iter().map(|row| changes(turn, row, of(row), &back)).collect();
     if turn.dry {
         let number = rows.len() as u64;
@@ -74,6 +80,28 @@ async fn tell(turn: &mut Turn, rows: Vec<Row>) -> Result<(), Halt> {
         }
     }
     note(turn, told, rejects).await
+}
+
+fn said_since(turn: &Turn, row: &Row, record: &RecordRef) -> SaidOut {
+    SaidOut {
+        address: row.address.clone(),
+        status: Status::Unsubscribed,
+        at: gather::after(turn.now(), row.since),
+        contact: None,
+        source: record.to_string(),
+        actor: String::new(),
+    }
+}
+
+async fn stay_out(turn: &mut Turn, out: Vec<SaidOut>) -> Result<(), Error> {
+    if out.is_empty() {
+        return Ok(());
+    }
+    let (ids, now, account) = (turn.engine.ids.clone(), turn.now(), turn.account.name.clone());
+    let stored = turn.page("marketing.opted_out", move |tx, _| {
+        async move { rows::take(tx, &ids, now, &account, Origin::Crm, &out).await.map(drop) }.boxed()
+    });
+    stored.await
 }
 
 fn by_address(hits: Vec<AddressHit>) -> HashMap<String, Vec<RecordRef>> {

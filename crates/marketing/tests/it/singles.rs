@@ -292,9 +292,8 @@ async fn nothing_leaves_before_the_first_exchange(on: On) {
     let lab = Lab::new(on).await;
     let campaign = lab.triggered("Invoice").await;
     let anna = lab.contact(1, "anna@x.example").await;
-    let row = |row: Record| {
-        row.with("esc_emailcampaignid", campaign.row.clone()).with("esc_istransactional", true)
-    };
+    let row =
+        |row: Record| row.with("esc_emailcampaignid", campaign.row.clone()).with("esc_istransactional", true);
     let send = lab.single(1, &anna, row).await;
     lab.run_asked(SyncType::Sends).await;
     lab.single_jobs().await;
@@ -318,7 +317,7 @@ async fn who_opts_out_between_two_calls(on: On) {
     lab.world.fault(Switch::once(Fault::Slow { milliseconds: 1500 }, "POST", "campaigns/send"));
     let both = async {
         let called = || lab.world.calls().keys().any(|name| name.ends_with("POST /v2/campaigns/send"));
-        poll::until_async(Duration::from_secs(30), async || called()).await;
+        assert!(poll::until_async(Duration::from_secs(30), async || called()).await);
         let (ids, now) = (lab.engine.ids.clone(), lab.clock.now());
         let said = ["anna@x.example", "bert@x.example"].map(|address| SaidOut {
             address: address.to_owned(),

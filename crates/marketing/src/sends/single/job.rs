@@ -10,8 +10,8 @@ use postroom_store::{Error, Tx};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::row::{self, Kind, Single, State};
 use super::gate::{self, Fresh};
+use super::row::{self, Kind, Single, State};
 use super::{request, standard, tell};
 use crate::engine::Engine;
 use crate::sync::{SyncType, Turn};

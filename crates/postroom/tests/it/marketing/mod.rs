@@ -170,7 +170,8 @@ fn commands_work_without_a_server() {
     let export = house.shown(&["marketing", "suppress", "export"]);
     assert!(export.contains("new@x.example,main,yes,HardBounced,") && export.contains(ODD), "{export}");
 
-    let no_proof = house.run(&["marketing", "suppress", "lift", ODD, "--proof", " ", "--at", &now(), "--yes"]);
+    let no_proof =
+        house.run(&["marketing", "suppress", "lift", ODD, "--proof", " ", "--at", &now(), "--yes"]);
     assert_eq!(no_proof.exit, 2, "{}", no_proof.err);
     house.one(&["marketing", "suppress", "lift", ODD, "--proof", "ticket 4711", "--at", &now(), "--yes"]);
     house.one(&["marketing", "sync", "run", "main", "suppressions", "--wait"]);
