@@ -36,6 +36,8 @@ pub struct Known {
     pub first_exchange: Option<Timestamp>,
     /// When the last whole exchange of opt-outs began that ended.
     pub exchanged: Option<Timestamp>,
+    /// The same by the service's clock: what it is asked for since then.
+    pub exchanged_there: Option<Timestamp>,
 }
 
 impl Connected {
@@ -52,8 +54,17 @@ impl Connected {
 
 /// What is kept of an account of the configuration.
 pub async fn known(tx: &mut Tx, name: &str) -> Result<Known, Error> {
-    let columns =
-        ["region", "service_id", "endpoint", "state", "reason", "paused", "first_exchange", "exchanged"];
+    let columns = [
+        "region",
+        "service_id",
+        "endpoint",
+        "state",
+        "reason",
+        "paused",
+        "first_exchange",
+        "exchanged",
+        "exchanged_there",
+    ];
     let by_name = Expr::col("name").eq(name);
     let select = Query::select().columns(columns).from("sync_account").and_where(by_name).to_owned();
     let name = name.to_owned();
@@ -67,6 +78,7 @@ pub async fn known(tx: &mut Tx, name: &str) -> Result<Known, Error> {
             paused: None,
             first_exchange: None,
             exchanged: None,
+            exchanged_there: None,
         });
     };
     let (region, id): (Option<String>, Option<i64>) = (row.at(0)?, row.at(1)?);
@@ -79,6 +91,7 @@ pub async fn known(tx: &mut Tx, name: &str) -> Result<Known, Error> {
         paused: row.at(5)?,
         first_exchange: row.at(6)?,
         exchanged: row.at(7)?,
+        exchanged_there: row.at(8)?,
     })
 }
 

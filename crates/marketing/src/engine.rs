@@ -41,7 +41,7 @@ pub struct Account {
 pub struct Settings {
     /// Sync types that run at other intervals than [`SyncType::every`]; `None` runs only when asked.
     pub every: BTreeMap<SyncType, Option<SignedDuration>>,
-    /// Hours of the day outside of which nothing is begun by itself.
+    /// Hours of the day outside of which nothing but opt-outs is begun by itself.
     pub window: Option<Window>,
     pub on_suppress: OnSuppress,
     /// Whose records are kept in step.

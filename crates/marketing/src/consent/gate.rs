@@ -18,7 +18,7 @@ use crate::engine::Rules;
 use crate::lists::links;
 use crate::people;
 use crate::preferences::ties::{self, Tied};
-use crate::suppressions::rows;
+use crate::suppressions::{self, rows};
 use crate::unsubscribes::unlinked;
 
 /// Addresses of one statement.
@@ -61,7 +61,11 @@ pub async fn known_of(
 ) -> Result<Vec<Known>, Error> {
     let addresses: Vec<String> = asked.iter().map(|asked| asked.address.clone()).collect();
     let suppressed = rows::standing(tx, account, &addresses).await?;
-    let holders = people::holders(tx, &addresses).await?;
+    let mut holders = people::holders(tx, &addresses).await?;
+    let heard = suppressions::gather::heard(tx, account).await?;
+    for (address, unheard) in people::unheard(tx, heard, &addresses).await? {
+        holders.entry(address).or_default().extend(unheard);
+    }
     // Which list of the service it is now: one that was linked since the mail was asked for counts as well.
     let service = match list {
         Some(list) => links::service_of(tx, account, list).await?,

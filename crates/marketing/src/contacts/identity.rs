@@ -30,7 +30,7 @@ struct Kept {
 }
 
 /// Asks what the account can, once a day, and makes the identifier where it is missing.
-pub(super) async fn ready(turn: &mut Turn) -> Result<Identity, Halt> {
+pub(crate) async fn ready(turn: &mut Turn) -> Result<Identity, Halt> {
     let account = turn.account.name.clone();
     let mut kept: Cursor<Kept> =
         turn.read(move |tx| async move { cursor::read(tx, &account, "identity").await }.boxed()).await?;

@@ -1,9 +1,10 @@
 //! People who are opted out here and subscribed there: somebody subscribed again. With consent that is newer, dated and shown,
-//! the opt-out is lifted; without, it stays, and the run says so. What the service has not been told yet says nothing.
+//! the opt-out is lifted; without, it stays, and the run says so. Whom the service waited for is let in when it waits no more. What the service has not been told yet says nothing.
 
 use futures_util::FutureExt;
+use jiff::Timestamp;
 use postroom_core::address::normal;
-use postroom_core::marketing::{Consent, Contact, Include, Person};
+use postroom_core::marketing::{Consent, Contact, Include, Person, Status};
 
 use crate::suppressions::lift::{self, Yes};
 use crate::suppressions::rows::{self, Origin, Row};
@@ -31,11 +32,15 @@ pub(super) async fn look(turn: &mut Turn, page: &[Contact]) -> Result<(), Halt> 
     let found = turn.account.service.find_contacts(&people, &include).await?;
     let mut without = 0;
     for ((_, row), found) in back.into_iter().zip(found) {
+        let status = found.as_ref().and_then(|found| Some(found.email.as_ref()?.status.clone()));
         let consents = found.and_then(|found| found.consents).unwrap_or_default();
         let newest =
             consents.into_iter().filter(|consent| consent.at > row.since).max_by_key(|consent| consent.at);
         match newest {
-            Some(consent) => lift(turn, &row, &consent).await?,
+            Some(consent) => lift(turn, &row, shown(&consent)).await?,
+            None if row.status == Status::PendingOptIn && status == Some(Status::Subscribed) => {
+                lift(turn, &row, confirmed(turn.now())).await?;
+            }
             None => without += 1,
         }
     }
@@ -43,10 +48,8 @@ pub(super) async fn look(turn: &mut Turn, page: &[Contact]) -> Result<(), Halt> 
     Ok(())
 }
 
-async fn lift(turn: &mut Turn, row: &Row, consent: &Consent) -> Result<(), Halt> {
-    let (ids, now, account, address) =
-        (turn.engine.ids.clone(), turn.now(), turn.account.name.clone(), row.address.clone());
-    let yes = Yes {
+fn shown(consent: &Consent) -> Yes {
+    Yes {
         at: consent.at,
         source: "consent record of the service".to_owned(),
         actor: String::new(),
@@ -56,7 +59,22 @@ async fn lift(turn: &mut Turn, row: &Row, consent: &Consent) -> Result<(), Halt>
             .cloned()
             .collect::<Vec<_>>()
             .join("; "),
-    };
+    }
+}
+
+/// Whom the service waited for and now mails has said yes to it.
+fn confirmed(now: Timestamp) -> Yes {
+    Yes {
+        at: now,
+        source: "status at the service".to_owned(),
+        actor: String::new(),
+        proof: "the service waited for a confirmation, and has the person as subscribed now".to_owned(),
+    }
+}
+
+async fn lift(turn: &mut Turn, row: &Row, yes: Yes) -> Result<(), Halt> {
+    let (ids, now, account, address) =
+        (turn.engine.ids.clone(), turn.now(), turn.account.name.clone(), row.address.clone());
     let stored = turn.page("marketing.subscribed_again", move |tx, counts| {
         async move {
             let lifted = lift::lift(tx, &ids, now, &account, Origin::Service, &address, &yes).await?;

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::compare::{Doing, to_do};
 use super::decide::Todo;
 use super::here::CrmList;
-use super::{read_here, read_there};
+use super::{read_here, read_there, renamed};
 use crate::contacts::created;
 use crate::imports::flight::{Flight, Landed};
 use crate::imports::{self, Outcome, Purpose};
@@ -114,6 +114,7 @@ impl Joining {
             let contact = ContactRow { names, lists: vec![pair.service.clone()], ..ContactRow::default() };
             rows.push(imports::Row { record, address: one.address, contact, digest: None, base: None });
         }
+        renamed::settle(turn, &mut rows).await?;
         let landed = self.flight.add(turn, rows).await?;
         self.note(turn, landed, done).await
     }

@@ -9,11 +9,13 @@ pub struct Guard {
     pub share: u64,
     /// So few may always go, whatever their share.
     pub number: u64,
+    /// More than this always asks, however many there are.
+    pub most: u64,
 }
 
 impl Default for Guard {
     fn default() -> Self {
-        Guard { share: 10, number: 20 }
+        Guard { share: 10, number: 20, most: 10_000 }
     }
 }
 
@@ -34,7 +36,7 @@ impl Guard {
         let emptied = going > 0 && going >= members;
         let few =
             going <= self.number || u128::from(going) * 100 <= u128::from(members) * u128::from(self.share);
-        match few && !emptied {
+        match few && !emptied && going <= self.most {
             true => Ok(()),
             false => Err(TooMany { going, members }),
         }
@@ -60,6 +62,9 @@ mod tests {
         check(guard, 101, 1000, false);
         // The last member: is the query still the one that was meant?
         check(guard, 1, 1, false);
+        // A share of very many is many.
+        check(guard, 10_000, 1_000_000, true);
+        check(guard, 10_001, 1_000_000, false);
         check(guard, u64::MAX, u64::MAX, false);
     }
 }

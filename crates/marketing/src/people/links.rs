@@ -123,6 +123,11 @@ pub fn select(account: &str) -> SelectStatement {
         .to_owned()
 }
 
+/// A select over the links of all accounts, to be narrowed.
+pub fn select_all() -> SelectStatement {
+    Query::select().columns(COLUMNS).from("person_link").to_owned()
+}
+
 /// The links of a select.
 pub async fn load(tx: &mut Tx, select: &SelectStatement) -> Result<Vec<Link>, Error> {
     tx.query(select).await?.iter().map(read).collect()

@@ -8,9 +8,11 @@
 //! * [`holders`] answers who has an address: every record, active or not, with its opt-outs. The gate of a send asks it in the
 //!   transaction that writes the intent.
 //! * [`links`]: who a record is at an account of the service.
+//! * `moved`: which addresses became which, so that opt-outs can follow ([`crate::consent::carry`]).
 //! * [`stored`] keeps mapped columns as JSON.
 
 pub mod links;
+mod moved;
 pub mod read;
 pub mod stored;
 
@@ -124,6 +126,77 @@ pub async fn holders(tx: &mut Tx, addresses: &[String]) -> Result<HashMap<String
                 do_not_email: flags.do_not_email,
                 do_not_send_materials: flags.do_not_send_materials,
             });
+        }
+    }
+    Ok(found)
+}
+
+/// Records that say no, of which no account knows yet, and that no longer speak for themselves: who left the CRM, and who was merged
+/// into another record. Their word counts for their own addresses and for those of the other one. What came after the number
+/// `heard` is not in the suppressions yet; what came before is, and there it can be lifted.
+pub async fn unheard(
+    tx: &mut Tx,
+    heard: i64,
+    addresses: &[String],
+) -> Result<HashMap<String, Vec<Holder>>, Error> {
+    let mut found: HashMap<String, Vec<Holder>> = HashMap::new();
+    let own = |column| Expr::col(("person", column)).equals(("person_address", "record"));
+    for some in addresses.chunks(ASKED) {
+        for by in ["record", "master"] {
+            let mut select = Query::select();
+            select
+                .columns([
+                    ("person_address", "address"),
+                    ("person", "record_table"),
+                    ("person", "record"),
+                    ("person", "flags"),
+                ])
+                .distinct()
+                .from("person_address")
+                .inner_join(
+                    "person",
+                    own(by).and(
+                        Expr::col(("person", "record_table")).equals(("person_address", "record_table")),
+                    ),
+                )
+                .and_where(Expr::col(("person_address", "address")).is_in(some.iter().map(String::as_str)))
+                .and_where(Expr::col(("person", "flags")).ne(0))
+                .and_where(Expr::col(("person", "seq")).gt(heard));
+            if by == "record" {
+                select.and_where(Expr::col(("person", "gone")).eq(true));
+            }
+            for row in tx.query(&select).await? {
+                let (address, table): (String, String) = (row.at(0)?, row.at(1)?);
+                let flags = Flags::of_bits(row.at(3)?);
+                found.entry(address).or_default().push(Holder {
+                    at: RecordRef::new(table, row.at::<Uuid>(2)?),
+                    active: false,
+                    do_not_bulk_email: flags.do_not_bulk_email,
+                    do_not_email: flags.do_not_email,
+                    do_not_send_materials: flags.do_not_send_materials,
+                });
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The addresses of these records, each once.
+pub(crate) async fn addresses_of_all(
+    tx: &mut Tx,
+    records: &[RecordRef],
+) -> Result<HashMap<RecordRef, Vec<String>>, Error> {
+    let mut found: HashMap<RecordRef, Vec<String>> = HashMap::new();
+    for some in records.chunks(ASKED) {
+        let select = Query::select()
+            .columns(["record_table", "record", "address"])
+            .distinct()
+            .from("person_address")
+            .and_where(Expr::col("record").is_in(some.iter().map(|record| record.id)))
+            .to_owned();
+        for row in tx.query(&select).await? {
+            let record = RecordRef::new(row.at::<String>(0)?, row.at(1)?);
+            found.entry(record).or_default().push(row.at(2)?);
         }
     }
     Ok(found)

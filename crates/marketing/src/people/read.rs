@@ -4,18 +4,21 @@
 //! followers hear of it. After a reading of a whole table (the first one, or when the CRM forgot what changed), whoever was not
 //! seen is gone as well.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use futures_util::FutureExt;
+use jiff::Timestamp;
 use postroom_core::address::normal;
-use postroom_core::{ChangesAsk, Code, Fault, Record, Value};
+use postroom_core::{ChangesAsk, Code, Fault, Ids, Record, RecordRef, Value};
 use postroom_store::sql::{Expr, ExprTrait, Query};
 use postroom_store::{Error, Insert, Tx};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::moved::{self, Followed};
 use super::{Flags, SEQ, TABLES, stored};
+use crate::consent::carry;
 use crate::engine::Engine;
 use crate::sync::cursor::{self, Cursor};
 
@@ -24,7 +27,7 @@ const PAGE: u32 = 1000;
 /// How often another run may be faster.
 const OVERTAKEN: u32 = 100;
 /// Columns that every reading takes, where the table has them.
-const BASE: [&str; 12] = [
+const BASE: [&str; 13] = [
     "emailaddress1",
     "emailaddress2",
     "emailaddress3",
@@ -37,6 +40,7 @@ const BASE: [&str; 12] = [
     // Of contacts: the lead that each was.
     "originatingleadid",
     "modifiedon",
+    "modifiedby",
     "esc_optintype",
 ];
 
@@ -111,9 +115,10 @@ impl Engine {
             cursor.place.whole &= more;
             cursor.place.token = Some(page.token);
             let (records, gone, mut moved) = (page.records, page.gone, cursor.clone());
+            let (ids, now) = (self.ids.clone(), self.clock.now());
             let unit = self.store.write("marketing.people_read", move |tx| {
                 async move {
-                    let mut changed = put(tx, table, reading, &records).await?;
+                    let mut changed = put(tx, &ids, now, (table, reading), &records).await?;
                     changed += leave(tx, table, &gone).await?;
                     if ends {
                         let unseen = unseen(tx, table, reading).await?;
@@ -141,6 +146,9 @@ struct Person {
     flags: Flags,
     master: Option<Uuid>,
     modified: Option<i64>,
+    modified_by: Option<String>,
+    /// When the flags became what they are, and who wrote that.
+    flagged: (Option<i64>, Option<String>),
     addresses: Vec<String>,
     fields: String,
     digest: Vec<u8>,
@@ -163,7 +171,7 @@ impl Person {
             record
                 .columns
                 .iter()
-                .filter(|(name, _)| name != "modifiedon")
+                .filter(|(name, _)| name != "modifiedon" && name != "modifiedby")
                 .map(|(name, value)| (name.as_str(), value)),
         );
         let modified = match record.get("modifiedon") {
@@ -171,48 +179,97 @@ impl Person {
             _ => None,
         };
         let digest = Sha256::digest(fields.as_bytes()).to_vec();
-        Person { record: record.at.id, active, flags, master, modified, addresses, fields, digest }
+        let modified_by = record.lookup("modifiedby").map(ToString::to_string);
+        let (flagged, record) = ((None, None), record.at.id);
+        Person { record, active, flags, master, modified, modified_by, flagged, addresses, fields, digest }
     }
 }
 
-/// Writes the records of a page; answers how many are not as they were.
-async fn put(tx: &mut Tx, table: &str, reading: i64, records: &[Record]) -> Result<u64, Error> {
-    let people: Vec<Person> = records.iter().map(Person::of).collect();
-    let mut kept = std::collections::HashMap::new();
+/// What was kept of a record before.
+struct Kept {
+    digest: Vec<u8>,
+    gone: bool,
+    seen: i64,
+    flags: Flags,
+    flagged: (Option<i64>, Option<String>),
+    master: Option<Uuid>,
+}
+
+async fn kept(tx: &mut Tx, table: &str, people: &[Person]) -> Result<HashMap<Uuid, Kept>, Error> {
+    let mut kept = HashMap::new();
     for some in people.chunks(256) {
         let select = Query::select()
-            .columns(["record", "digest", "gone", "seen"])
+            .columns(["record", "digest", "gone", "seen", "flags", "flagged", "flagged_by", "master"])
             .from("person")
             .and_where(Expr::col("record_table").eq(table))
             .and_where(Expr::col("record").is_in(some.iter().map(|person| person.record)))
             .to_owned();
         for row in tx.query(&select).await? {
-            let (record, digest, gone, seen): (Uuid, Vec<u8>, bool, i64) =
-                (row.at(0)?, row.at(1)?, row.at(2)?, row.at(3)?);
-            kept.insert(record, (digest, gone, seen));
+            let before = Kept {
+                digest: row.at(1)?,
+                gone: row.at(2)?,
+                seen: row.at(3)?,
+                flags: Flags::of_bits(row.at(4)?),
+                flagged: (row.at(5)?, row.at(6)?),
+                master: row.at(7)?,
+            };
+            kept.insert(row.at(0)?, before);
         }
     }
+    Ok(kept)
+}
+
+/// Writes the records of a page; answers how many are not as they were. Opt-outs follow whose address changed, and who was
+/// merged, in the same unit.
+async fn put(
+    tx: &mut Tx,
+    ids: &Ids,
+    now: Timestamp,
+    (table, reading): (&str, i64),
+    records: &[Record],
+) -> Result<u64, Error> {
+    let people: Vec<Person> = records.iter().map(Person::of).collect();
+    let kept = kept(tx, table, &people).await?;
     let is_same = |person: &Person| {
-        kept.get(&person.record).is_some_and(|(digest, gone, _)| *digest == person.digest && !gone)
+        kept.get(&person.record).is_some_and(|before| before.digest == person.digest && !before.gone)
     };
     let seen: Vec<Uuid> = people
         .iter()
-        .filter(|person| is_same(person) && kept[&person.record].2 != reading)
+        .filter(|person| is_same(person) && kept[&person.record].seen != reading)
         .map(|person| person.record)
         .collect();
     // A row may come twice in one page; the later one counts.
-    let last: std::collections::HashMap<Uuid, usize> =
+    let last: HashMap<Uuid, usize> =
         people.iter().enumerate().map(|(place, person)| (person.record, place)).collect();
-    let fresh: Vec<Person> = people
+    let mut fresh: Vec<Person> = people
         .into_iter()
         .enumerate()
         .filter(|(place, person)| last[&person.record] == *place && !is_same(person))
         .map(|(_, person)| person)
         .collect();
-    let there = fresh.iter().map(|person| person.record).filter(|record| kept.contains_key(record));
-    remove(tx, table, there).await?;
+    for person in fresh.iter_mut().filter(|person| person.flags.any()) {
+        let before = kept.get(&person.record).filter(|before| before.flags == person.flags);
+        person.flagged = match before {
+            Some(before) => before.flagged.clone(),
+            None => (person.modified, person.modified_by.clone()),
+        };
+    }
+    let there: Vec<Uuid> =
+        fresh.iter().map(|person| person.record).filter(|record| kept.contains_key(record)).collect();
+    let of = |person: &Person| Followed {
+        record: RecordRef::new(table, person.record),
+        addresses: person.addresses.iter().filter(|address| !address.is_empty()).cloned().collect(),
+        master: person.master,
+        master_before: kept.get(&person.record).and_then(|before| before.master),
+    };
+    let followed: Vec<Followed> = fresh.iter().map(of).collect();
+    let before: Vec<RecordRef> = there.iter().map(|id| RecordRef::new(table, *id)).collect();
+    let before = super::addresses_of_all(tx, &before).await?;
+    remove(tx, table, there.into_iter()).await?;
     mark_seen(tx, table, reading, &seen).await?;
     write(tx, table, reading, &fresh).await?;
+    let moves = moved::moves(tx, table, &followed, &before).await?;
+    carry::carry(tx, ids, now, &moves).await?;
     Ok(fresh.len() as u64)
 }
 
@@ -244,6 +301,8 @@ async fn write(tx: &mut Tx, table: &str, reading: i64, people: &[Person]) -> Res
         "gone",
         "master",
         "modified",
+        "flagged",
+        "flagged_by",
         "fields",
         "digest",
         "seen",
@@ -260,6 +319,8 @@ async fn write(tx: &mut Tx, table: &str, reading: i64, people: &[Person]) -> Res
             false.into(),
             person.master.into(),
             person.modified.into(),
+            person.flagged.0.into(),
+            person.flagged.1.clone().into(),
             person.fields.as_str().into(),
             person.digest.clone().into(),
             reading.into(),

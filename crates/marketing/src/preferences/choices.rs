@@ -8,6 +8,7 @@ use postroom_core::marketing::Status;
 use postroom_store::sql::{Expr, ExprTrait, Order, Query};
 use postroom_store::{Error, Insert, Row, Tx};
 
+use crate::consent::carry;
 use crate::consent::history::{Entry, Said, Scope};
 use crate::consent::ledger::{self, Noted};
 use crate::schema::among;
@@ -59,6 +60,31 @@ pub struct SaidChoice {
 /// Takes choices of one preference into the ledger and the table; the side that has not said it, or said something older, is to
 /// be told ([`Written::same`] counts what changes nothing).
 pub async fn take(
+    tx: &mut Tx,
+    ids: &Ids,
+    now: Timestamp,
+    (account, preference): (&str, i64),
+    origin: Origin,
+    said: &[SaidChoice],
+) -> Result<Written, Error> {
+    let written = write(tx, ids, now, (account, preference), origin, said).await?;
+    if origin == Origin::Service {
+        // What the service says of an address counts as well for those that the person has now.
+        let declined: Vec<&SaidChoice> = said.iter().filter(|said| !said.chosen).collect();
+        let asked: Vec<_> = declined.iter().map(|said| (said.address.clone(), None)).collect();
+        let moves = carry::elsewhere(tx, account, &asked).await?;
+        let more = declined.into_iter().flat_map(|said| {
+            let moves = moves.get(&said.address).into_iter().flatten();
+            moves.map(|one| SaidChoice { address: one.to.clone(), ..said.clone() })
+        });
+        let more: Vec<SaidChoice> = more.collect();
+        write(tx, ids, now, (account, preference), Origin::Crm, &more).await?;
+    }
+    Ok(written)
+}
+
+/// The same for these addresses alone.
+pub(crate) async fn write(
     tx: &mut Tx,
     ids: &Ids,
     now: Timestamp,
@@ -222,6 +248,23 @@ async fn put(tx: &mut Tx, account: &str, preference: i64, rows: Vec<Choice>) -> 
     tx.insert(&insert).await.map(drop)
 }
 
+/// The preferences that these addresses said no to, of every account.
+pub(crate) async fn declined_by(tx: &mut Tx, addresses: &[String]) -> Result<Vec<Choice>, Error> {
+    let mut rows = Vec::new();
+    for some in addresses.chunks(ASKED) {
+        let select = Query::select()
+            .columns(COLUMNS)
+            .from("preference_choice")
+            .and_where(Expr::col("chosen").eq(false))
+            .and_where(Expr::col("address").is_in(some.iter().map(String::as_str)))
+            .to_owned();
+        for cells in tx.query(&select).await? {
+            rows.push(read(&cells)?);
+        }
+    }
+    Ok(rows)
+}
+
 /// Of what people said, what is to be taken: every no, and each yes of those whom an activated list knows. The second is the number
 /// of the others.
 pub async fn wanted(
@@ -279,6 +322,24 @@ fn known_by(table: &'static str, account: &str) -> Expr {
         .and_where(Expr::col((table, "address")).equals(("preference_choice", "address")))
         .to_owned();
     Expr::exists(row)
+}
+
+/// Those of these choices that nothing was said about since they were read.
+pub(crate) async fn as_they_were(
+    tx: &mut Tx,
+    account: &str,
+    rows: Vec<Choice>,
+) -> Result<Vec<Choice>, Error> {
+    let mut by_preference: HashMap<i64, Vec<String>> = HashMap::new();
+    for row in &rows {
+        by_preference.entry(row.preference).or_default().push(row.address.clone());
+    }
+    let mut now = HashMap::new();
+    for (preference, addresses) in by_preference {
+        now.insert(preference, load(tx, account, preference, &addresses).await?);
+    }
+    let version = |row: &Choice| Some(now.get(&row.preference)?.get(&row.address)?.version);
+    Ok(rows.into_iter().filter(|row| version(row) == Some(row.version)).collect())
 }
 
 /// Notes that a side was told of these choices as they were.

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::choices::{self, Choice};
 use super::definitions::{self, Tree};
-use super::gather::TABLE;
+use super::gather::{self, TABLE};
 use crate::consent::standing::Holder;
 use crate::people;
 use crate::solution::options::Set;
@@ -41,7 +41,7 @@ pub async fn crm(turn: &mut Turn, tree: &Tree) -> Result<(), Halt> {
         // Of a preference that is gone there is nothing to tell.
         let known = |row: &Choice| tree.choices().iter().any(|id| id.0 == row.preference);
         let (rows, gone): (Vec<Choice>, Vec<Choice>) = rows.into_iter().partition(known);
-        tell_crm(turn, rows, gone).await?;
+        tell_crm(turn, tree, rows, gone).await?;
     }
 }
 
@@ -52,18 +52,18 @@ async fn untold(turn: &Turn, side: Told, after: &(String, i64)) -> Result<Vec<Ch
     Ok(read.await?)
 }
 
-async fn tell_crm(turn: &mut Turn, rows: Vec<Choice>, gone: Vec<Choice>) -> Result<(), Halt> {
+async fn tell_crm(turn: &mut Turn, tree: &Tree, rows: Vec<Choice>, gone: Vec<Choice>) -> Result<(), Halt> {
     let addresses: Vec<String> = rows.iter().map(|row| row.address.clone()).collect();
     let holders = turn.read(move |tx| async move { people::holders(tx, &addresses).await }.boxed()).await?;
     let there = existing(turn, holders.values().flatten()).await?;
+    let rows = unchanged(turn, tree, rows).await?;
     let none = Vec::new();
     let sets: Vec<Vec<ChangeSet>> = rows
         .iter()
         .map(|row| {
             let holders = holders.get(&row.address).unwrap_or(&none);
             let one = |holder: &Holder| subscription(turn, row, &holder.at, &there);
-            let set = |record| ChangeSet { changes: vec![Change::Upsert(record)] };
-            holders.iter().map(one).map(set).collect()
+            holders.iter().map(one).map(|change| ChangeSet { changes: vec![change] }).collect()
         })
         .collect();
     let sizes: Vec<usize> = sets.iter().map(Vec::len).collect();
@@ -77,6 +77,8 @@ async fn tell_crm(turn: &mut Turn, rows: Vec<Choice>, gone: Vec<Choice>) -> Resu
     for (row, size) in rows.into_iter().zip(sizes) {
         match answers.by_ref().take(size).filter_map(Result::err).next() {
             None => told.push(row),
+            // A user was quicker: the next run hears what was chosen.
+            Some(fault) if fault.code == Code::CRM_VERSION => {}
             Some(fault) if fault.verdict == Verdict::Reject => rejects.push(reject(&row, &fault)),
             Some(fault) => return note(turn, Told::Crm, told, rejects).await.and(Err(fault.into())),
         }
@@ -84,11 +86,22 @@ async fn tell_crm(turn: &mut Turn, rows: Vec<Choice>, gone: Vec<Choice>) -> Resu
     note(turn, Told::Crm, told, rejects).await
 }
 
-/// Rows that are there for these people, made here or by users: by preference and person.
-async fn existing<'h>(
-    turn: &Turn,
-    holders: impl Iterator<Item = &'h Holder>,
-) -> Result<HashMap<(Uuid, RecordRef), Uuid>, Fault> {
+/// What users chose up to now is heard before anything is written over it; choices that this changed are told in their turn.
+async fn unchanged(turn: &mut Turn, tree: &Tree, rows: Vec<Choice>) -> Result<Vec<Choice>, Halt> {
+    if turn.dry || rows.is_empty() {
+        return Ok(rows);
+    }
+    gather::run(turn, tree).await?;
+    let account = turn.account.name.clone();
+    let read = turn.read(move |tx| async move { choices::as_they_were(tx, &account, rows).await }.boxed());
+    Ok(read.await?)
+}
+
+/// Rows that are there, with the version at which each was looked at: by preference and person.
+type There = HashMap<(Uuid, RecordRef), (Uuid, Option<i64>)>;
+
+/// Rows that are there for these people, made here or by users.
+async fn existing<'h>(turn: &Turn, holders: impl Iterator<Item = &'h Holder>) -> Result<There, Fault> {
     let holders: Vec<&Holder> = holders.collect();
     let of = |(table, column, _): &(&str, &str, &str)| {
         let ids: Vec<Value> = holders
@@ -102,28 +115,24 @@ async fn existing<'h>(
     if among.is_empty() {
         return Ok(HashMap::new());
     }
-    let mut columns = vec!["esc_marketingpreferenceid"];
+    let mut columns = vec!["esc_marketingpreferenceid", "versionnumber"];
     columns.extend(KINDS.iter().map(|(_, column, _)| *column));
     let rows = turn.engine.crm.query(&Query::of(TABLE).select(&columns).filter(Filter::Any(among))).await?;
     let mut found = HashMap::new();
     for row in rows {
         let Some(preference) = row.lookup("esc_marketingpreferenceid").map(|at| at.id) else { continue };
         for person in KINDS.iter().filter_map(|(_, column, _)| row.lookup(column)) {
-            found.insert((preference, person.clone()), row.at.id);
+            found.insert((preference, person.clone()), (row.at.id, row.int("versionnumber")));
         }
     }
     Ok(found)
 }
 
-fn subscription(
-    turn: &Turn,
-    row: &Choice,
-    person: &RecordRef,
-    there: &HashMap<(Uuid, RecordRef), Uuid>,
-) -> Record {
+fn subscription(turn: &Turn, row: &Choice, person: &RecordRef, there: &There) -> Change {
     let key = turn.connected.key.preference_choice(row.preference, &person.table, person.id);
     let preference = turn.connected.key.preference(row.preference).id(definitions::TABLE);
-    let id = there.get(&(preference, person.clone())).copied().unwrap_or_else(|| key.id(TABLE));
+    let known = there.get(&(preference, person.clone())).copied();
+    let id = known.map_or_else(|| key.id(TABLE), |(id, _)| id);
     let kind = KINDS.iter().find(|(table, ..)| *table == person.table);
     let mut record = Record::new(RecordRef::new(TABLE, id))
         .with("esc_name", row.address.as_str())
@@ -140,7 +149,11 @@ fn subscription(
             .with("esc_recordtype", Set::RecordType.value(label).map_or(Value::Null, Value::from));
     }
     let moment = if row.origin == Origin::Service { "esc_servicemodifiedon" } else { "esc_crmmodifiedon" };
-    record.with(moment, (row.at != choices::UNDATED).then_some(row.at))
+    let record = record.with(moment, (row.at != choices::UNDATED).then_some(row.at));
+    match known.and_then(|(_, version)| version) {
+        Some(version) => Change::UpdateIf(record, version),
+        None => Change::Upsert(record),
+    }
 }
 
 /// The choices of a person go in one call.

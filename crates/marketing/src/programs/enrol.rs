@@ -12,8 +12,9 @@ use uuid::Uuid;
 
 use super::follow;
 use super::row::{self as calls, Enrolment, State as Call};
+use crate::sends::single::gate::{self, Fresh};
+use crate::sends::single::request;
 use crate::sends::single::row::{self, Kind, Single, State};
-use crate::sends::single::{gate, request};
 use crate::sync::{Halt, SyncType, Turn};
 
 /// Calls that an account may make in an hour; one is left for people at the service.
@@ -104,16 +105,15 @@ async fn one(turn: &mut Turn, program: i64, mut people: Vec<Single>) -> Result<(
     contacts(turn, &mut people).await?;
     let at = turn.account.service.server_time().await?;
     let (ids, account) = (turn.engine.ids.clone(), turn.account.name.clone());
+    let (rules, now) = (turn.engine.rules.clone(), turn.now());
     let unit = turn.engine.store.write("marketing.program_intent", move |tx| {
         async move {
-            gate::judge(tx, &account, &mut people).await?;
-            let mut going: Vec<ContactId> = people
-                .iter()
-                .filter(|single| single.state == State::Requested)
-                .filter_map(|single| single.details.contact.map(ContactId))
-                .collect();
-            going.sort_unstable();
-            going.dedup();
+            gate::judge(tx, &account, &mut people, State::Requested).await?;
+            if !Fresh::of(tx, &account, &rules, now).await?.allows(Kind::Program) {
+                // The next run asks for an exchange.
+                return Ok(None);
+            }
+            let going = numbers(&people, State::Requested);
             let call = Enrolment {
                 id: ids.next(),
                 program,
@@ -130,16 +130,70 @@ async fn one(turn: &mut Turn, program: i64, mut people: Vec<Single>) -> Result<(
                 calls::add(tx, &account, &call).await?;
             }
             row::save(tx, &mut people).await?;
-            Ok((call, going))
+            Ok(Some((call, going)))
         }
         .boxed()
     });
-    let stored: Result<(Enrolment, Vec<ContactId>), Error> = unit.await;
-    let (call, going) = stored?;
+    let stored: Result<Option<(Enrolment, Vec<ContactId>)>, Error> = unit.await;
+    let Some((mut call, going)) = stored? else { return Ok(()) };
+    let going = last_look(turn, &mut call, going).await?;
     match Audience::new(Vec::new(), Vec::new(), going) {
         None => Ok(()),
         Some(who) => made_of(turn, call, &who).await,
     }
+}
+
+/// The numbers of those in a state, each once.
+fn numbers(people: &[Single], state: State) -> Vec<ContactId> {
+    let there = people.iter().filter(|single| single.state == state);
+    let mut numbers: Vec<ContactId> =
+        there.filter_map(|single| single.details.contact.map(ContactId)).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers
+}
+
+/// Takes out who opted out since the intent; answers who is left.
+async fn last_look(
+    turn: &Turn,
+    call: &mut Enrolment,
+    going: Vec<ContactId>,
+) -> Result<Vec<ContactId>, Fault> {
+    let (account, id) = (turn.account.name.clone(), call.id);
+    let looked = turn.read(move |tx| {
+        async move {
+            let mut hers = row::select();
+            hers.and_where(Expr::col("enrolment").eq(id));
+            let mut people = row::load(tx, &hers).await?;
+            gate::judge(tx, &account, &mut people, State::Intent).await?;
+            Ok(people)
+        }
+        .boxed()
+    });
+    let (left, mut out): (Vec<Single>, Vec<Single>) =
+        looked.await?.into_iter().partition(|single| single.state == State::Intent);
+    if out.is_empty() {
+        return Ok(going);
+    }
+    let going = numbers(&left, State::Intent);
+    call.digest = calls::digest(&going);
+    if going.is_empty() {
+        call.state = Call::Refused;
+        call.reason = Some("everybody opted out just before the call".to_owned());
+    }
+    let call = call.clone();
+    let unit = turn.engine.store.write("marketing.program_last_off", move |tx| {
+        async move {
+            // They are no longer of this call, whatever becomes of it.
+            out.iter_mut().for_each(|single| single.enrolment = None);
+            row::save(tx, &mut out).await?;
+            calls::save(tx, &call, Call::Intent).await
+        }
+        .boxed()
+    });
+    let saved: Result<(), Error> = unit.await;
+    saved?;
+    Ok(going)
 }
 
 /// The call, made once, and what it came to.

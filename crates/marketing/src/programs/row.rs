@@ -86,6 +86,7 @@ pub(super) async fn save(tx: &mut Tx, row: &Enrolment, before: State) -> Result<
         .value("state", row.state.as_str())
         .value("service_id", row.service.clone())
         .value("reason", row.reason.clone())
+        .value("digest", row.digest.clone())
         .and_where(Expr::col("id").eq(row.id))
         .and_where(Expr::col("state").eq(before.as_str()));
     match tx.execute(&update).await? {

@@ -6,6 +6,7 @@ mod build;
 mod consent;
 mod contacts;
 mod events;
+mod followed;
 mod imports;
 mod lists;
 mod people;
@@ -22,6 +23,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { area: "marketing", number: 2, name: "what runs wrote", statements: undo::tables },
     Migration { area: "marketing", number: 3, name: "sends to new members", statements: sends::newcomers },
     Migration { area: "marketing", number: 4, name: "opt-outs of lists without a link", statements: fourth },
+    Migration { area: "marketing", number: 5, name: "opt-outs follow people", statements: followed::columns },
 ];
 
 fn first() -> Vec<Ddl> {

@@ -62,7 +62,8 @@ async fn concerned(
 async fn suppressions(turn: &mut Turn) -> Result<(), Fault> {
     let account = turn.account.name.clone();
     let known = turn.read(move |tx| async move { accounts::known(tx, &account).await }.boxed()).await?;
-    let since = known.exchanged.unwrap_or(Timestamp::UNIX_EPOCH);
+    // By the service's own clock: ours may be ahead of it.
+    let since = known.exchanged_there.or(known.exchanged).unwrap_or(Timestamp::UNIX_EPOCH);
     let since = since.checked_sub(turn.engine.rules.overlap).unwrap_or(Timestamp::UNIX_EPOCH);
     let mut ask = Ask::default();
     loop {

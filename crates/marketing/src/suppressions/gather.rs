@@ -1,7 +1,5 @@
 //! What the CRM says: rows of `esc_emailsupression` that somebody made there, and records that want no mail.
 
-use std::collections::HashMap;
-
 use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use postroom_core::address::normal;
@@ -13,12 +11,22 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::rows::{self, Origin, SaidOut};
-use crate::people::Flags;
+use crate::people::{self, Flags};
 use crate::solution::options::Set;
 use crate::sync::cursor::{self, Cursor};
 use crate::sync::{Halt, Turn};
 
 const TABLE: &str = "esc_emailsupression";
+const COLUMNS: [&str; 8] = [
+    "esc_emailaddress",
+    "esc_reason",
+    "esc_isactive",
+    "esc_emailaccountid",
+    "createdon",
+    "createdby",
+    "modifiedon",
+    "modifiedby",
+];
 /// Rows of one page.
 const PAGE: u32 = 500;
 
@@ -32,24 +40,29 @@ struct Token(Option<String>);
 #[serde(default)]
 struct Seq(i64);
 
+/// The number up to which an account has heard what people of the CRM say.
+pub(crate) async fn heard(tx: &mut Tx, account: &str) -> Result<i64, Error> {
+    let cursor: Cursor<Seq> = cursor::read(tx, account, "crm/flags").await?;
+    Ok(cursor.place.0)
+}
+
 /// Rows that users and workflows made. What the connector wrote itself says nothing new.
 pub async fn rows(turn: &mut Turn) -> Result<(), Halt> {
     let account = turn.account.name.clone();
     let mut cursor: Cursor<Token> = turn
         .read(move |tx| async move { cursor::read(tx, &account, "crm/suppressions").await }.boxed())
         .await?;
-    let columns =
-        ["esc_emailaddress", "esc_reason", "esc_isactive", "esc_emailaccountid", "createdon", "createdby"];
     loop {
         let ask = ChangesAsk {
             table: TABLE.to_owned(),
-            columns: Some(columns.map(str::to_owned).into()),
+            columns: Some(COLUMNS.map(str::to_owned).into()),
             since: cursor.place.0.clone(),
             size: PAGE,
         };
         let page = turn.engine.crm.changes(&ask).await?;
         let own = turn.connected.row().id;
-        let said: Vec<SaidOut> = page.records.iter().filter_map(|row| said(row, own, turn.now())).collect();
+        let records: Vec<&Record> = page.records.iter().filter(|row| is_ours(row, own)).collect();
+        let said = told_no(turn, &records).await?;
         cursor.place = Token(Some(page.token));
         cursor = take(turn, page.records.len() as u64, said, cursor).await?;
         if !page.more {
@@ -59,13 +72,54 @@ pub async fn rows(turn: &mut Turn) -> Result<(), Halt> {
 }
 
 /// An active row of this account, or of none.
-fn said(row: &Record, own: Uuid, now: Timestamp) -> Option<SaidOut> {
+fn is_ours(row: &Record, own: Uuid) -> bool {
     let address = normal(row.text("esc_emailaddress").unwrap_or_default());
     let active = row.get("esc_isactive").and_then(Value::as_bool) != Some(false);
     let ours = row.lookup("esc_emailaccountid").is_none_or(|account| account.id == own);
-    if address.is_empty() || !active || !ours {
-        return None;
+    !address.is_empty() && active && ours
+}
+
+/// What active rows say. The connector's own row is of the day on which it was made, as it also changes by what the connector
+/// writes; unless it was told to be inactive: then somebody made it active again, whatever the clocks say.
+async fn told_no(turn: &Turn, rows: &[&Record]) -> Result<Vec<SaidOut>, Error> {
+    let mut all: Vec<SaidOut> = rows.iter().map(|row| said(row, turn.now())).collect();
+    let account = turn.account.name.clone();
+    let addresses: Vec<String> = all.iter().map(|said| said.address.clone()).collect();
+    let kept = turn.read(move |tx| async move { rows::load(tx, &account, &addresses).await }.boxed()).await?;
+    for (row, said) in rows.iter().zip(&mut all) {
+        let written_here = turn.connected.key.suppression(&said.address).id(TABLE) == row.at.id;
+        let back = kept.get(&said.address).filter(|kept| !kept.active && kept.told_crm);
+        match (written_here, back) {
+            (true, None) => {}
+            (true, Some(back)) => {
+                changed_by_user(row, said, turn.now());
+                said.at = after(said.at, back.since);
+            }
+            (false, _) => changed_by_user(row, said, turn.now()),
+        }
     }
+    Ok(all)
+}
+
+/// A row that only users write says what it says since its last change.
+fn changed_by_user(row: &Record, said: &mut SaidOut, now: Timestamp) {
+    if let Some(Value::Time(at)) = row.get("modifiedon") {
+        said.at = Ord::min(*at, now);
+    }
+    if let Some(who) = row.lookup("modifiedby") {
+        said.actor = who.to_string();
+    }
+}
+
+/// A moment that comes after another one.
+pub(super) fn after(at: Timestamp, other: Timestamp) -> Timestamp {
+    match at > other {
+        true => at,
+        false => other.checked_add(SignedDuration::from_micros(1)).unwrap_or(other),
+    }
+}
+
+fn said(row: &Record, now: Timestamp) -> SaidOut {
     let reason = row.int("esc_reason").and_then(|value| i32::try_from(value).ok());
     let status =
         reason.and_then(|value| Set::ContactStatus.option(value)).map_or(Status::Suppressed, Status::from);
@@ -73,14 +127,14 @@ fn said(row: &Record, own: Uuid, now: Timestamp) -> Option<SaidOut> {
         Some(Value::Time(at)) => *at,
         _ => now,
     };
-    Some(SaidOut {
-        address,
+    SaidOut {
+        address: normal(row.text("esc_emailaddress").unwrap_or_default()),
         status,
         at,
         contact: None,
         source: row.at.to_string(),
         actor: row.lookup("createdby").map(ToString::to_string).unwrap_or_default(),
-    })
+    }
 }
 
 async fn take<P: Serialize + Send + 'static>(
@@ -135,8 +189,8 @@ async fn since_told(turn: &Turn, mut said: Vec<SaidOut>) -> Result<Vec<SaidOut>,
     let rows = turn.read(move |tx| async move { rows::load(tx, &account, &addresses).await }.boxed()).await?;
     for said in &mut said {
         let back = rows.get(&said.address).filter(|row| !row.active && row.told_crm);
-        if let Some(back) = back.filter(|row| said.at <= row.since) {
-            said.at = back.since.checked_add(SignedDuration::from_micros(1)).unwrap_or(back.since);
+        if let Some(back) = back {
+            said.at = after(said.at, back.since);
         }
     }
     Ok(said)
@@ -145,7 +199,7 @@ async fn since_told(turn: &Turn, mut said: Vec<SaidOut>) -> Result<Vec<SaidOut>,
 /// A suppression follows its address: to a record made later, and to one whose address was changed.
 async fn follow(turn: &mut Turn, changed: &[Changed]) -> Result<(), Error> {
     let on = turn.account.settings.on_suppress;
-    let unmarked = changed.iter().filter(|person| !on.is_set(person.flags));
+    let unmarked = changed.iter().filter(|person| !person.gone && !on.is_set(person.flags));
     let addresses: Vec<String> = unmarked.flat_map(|person| person.addresses.iter().cloned()).collect();
     if addresses.is_empty() {
         return Ok(());
@@ -163,7 +217,11 @@ struct Changed {
     flags: Flags,
     addresses: Vec<String>,
     record: RecordRef,
-    modified: Option<Timestamp>,
+    master: Option<RecordRef>,
+    gone: bool,
+    /// When the flags became what they are, and who wrote that.
+    said_at: Option<Timestamp>,
+    said_by: String,
 }
 
 impl Changed {
@@ -171,10 +229,10 @@ impl Changed {
         self.addresses.iter().map(move |address| SaidOut {
             address: address.clone(),
             status: Status::Unsubscribed,
-            at: self.modified.unwrap_or(now).min(now),
+            at: self.said_at.unwrap_or(now).min(now),
             contact: None,
             source: self.record.to_string(),
-            actor: String::new(),
+            actor: self.said_by.clone(),
         })
     }
 }
@@ -183,36 +241,49 @@ impl Changed {
 async fn changed(tx: &mut Tx, after: i64) -> Result<Vec<Changed>, Error> {
     let mut people = Query::select();
     people
-        .columns(["record_table", "record", "seq", "flags", "modified"])
+        .columns([
+            "record_table",
+            "record",
+            "seq",
+            "flags",
+            "modified",
+            "flagged",
+            "flagged_by",
+            "master",
+            "gone",
+        ])
         .from("person")
         .and_where(Expr::col("seq").gt(after))
-        .and_where(Expr::col("gone").eq(false))
+        // Who left said no before, and may not have been heard yet.
+        .and_where(Expr::col("gone").eq(false).or(Expr::col("flags").ne(0)))
         .order_by("seq", Order::Asc)
         .limit(u64::from(PAGE));
     let mut found = Vec::new();
     for row in tx.query(&people).await? {
+        let table: String = row.at(0)?;
         found.push(Changed {
-            record: RecordRef::new(row.at::<String>(0)?, row.at(1)?),
+            master: row.at::<Option<Uuid>>(7)?.map(|id| RecordRef::new(table.clone(), id)),
+            record: RecordRef::new(table, row.at(1)?),
             seq: row.at(2)?,
             flags: Flags::of_bits(row.at(3)?),
             addresses: Vec::new(),
-            modified: row.at(4)?,
+            said_at: row.at::<Option<Timestamp>>(5)?.or(row.at(4)?),
+            said_by: row.at::<Option<String>>(6)?.unwrap_or_default(),
+            gone: row.at(8)?,
         });
     }
-    let records: Vec<Uuid> = found.iter().map(|person| person.record.id).collect();
-    let select = Query::select()
-        .columns(["record_table", "record", "address"])
-        .distinct()
-        .from("person_address")
-        .and_where(Expr::col("record").is_in(records))
-        .to_owned();
-    let mut addresses: HashMap<RecordRef, Vec<String>> = HashMap::new();
-    for row in tx.query(&select).await? {
-        let record = RecordRef::new(row.at::<String>(0)?, row.at(1)?);
-        addresses.entry(record).or_default().push(row.at(2)?);
-    }
+    let records = found.iter().flat_map(|person| person.master.iter().chain([&person.record]));
+    let records: Vec<RecordRef> = records.cloned().collect();
+    let addresses = people::addresses_of_all(tx, &records).await?;
     for person in &mut found {
-        person.addresses = addresses.remove(&person.record).unwrap_or_default();
+        person.addresses = addresses.get(&person.record).cloned().unwrap_or_default();
+        // A no goes along when two records become one.
+        let other = person.master.as_ref().filter(|_| person.flags.any()).and_then(|at| addresses.get(at));
+        for address in other.into_iter().flatten() {
+            if !person.addresses.contains(address) {
+                person.addresses.push(address.clone());
+            }
+        }
     }
     Ok(found)
 }

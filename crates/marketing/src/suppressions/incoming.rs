@@ -11,17 +11,17 @@ use crate::sync::cursor::{self, Cursor};
 use crate::sync::since::Since;
 use crate::sync::{Halt, Turn};
 
-/// Who was suppressed in the account.
-pub async fn read(turn: &mut Turn) -> Result<(), Halt> {
+/// Who was suppressed in the account; answers the service's time at which that was asked.
+pub async fn read(turn: &mut Turn) -> Result<Timestamp, Halt> {
     stream(turn, None).await
 }
 
 /// Who left one list.
 pub(crate) async fn of_list(turn: &mut Turn, list: &ListId) -> Result<(), Halt> {
-    stream(turn, Some(list)).await
+    stream(turn, Some(list)).await.map(drop)
 }
 
-async fn stream(turn: &mut Turn, list: Option<&ListId>) -> Result<(), Halt> {
+async fn stream(turn: &mut Turn, list: Option<&ListId>) -> Result<Timestamp, Halt> {
     let account = turn.account.name.clone();
     let name = list.map_or("suppressions".to_owned(), |list| format!("unsubscribes/{list}"));
     let mut cursor: Cursor<Since> =
@@ -37,7 +37,7 @@ async fn stream(turn: &mut Turn, list: Option<&ListId>) -> Result<(), Halt> {
         let more = cursor.place.pass(page.rows.iter().filter_map(|row| row.at), latest, page.next);
         cursor = store(turn, list.cloned(), page.rows, latest, cursor).await?;
         if !more {
-            return Ok(());
+            return Ok(latest);
         }
     }
 }

@@ -12,7 +12,9 @@
 //!    A record that came to have a suppressed address is to be told as well.
 //! 3. [`tell_crm`]: `donotbulkemail` on every record with the address, and a row of `esc_emailsupression`.
 //! 4. [`tell_service`]: `unsubscribe`, which also takes addresses that the service does not know.
-//! 5. The exchange is noted with the moment at which it *began*: what came later is not in it.
+//! 5. The exchange is noted with the moment at which it *began*, by both clocks: what came later is not in it.
+//!
+//! What a person said of one address counts for those that the person has now ([`crate::consent::carry`]).
 //!
 //! A suppression is lifted only by explicit, newer, dated consent ([`lift`]), never because a row or flag is gone. A
 //! service that keeps it all the same makes it active again. [`mod@file`] reads and writes lists of them.
@@ -21,6 +23,7 @@ pub mod file;
 pub mod gather;
 pub mod hand;
 pub mod incoming;
+mod let_back;
 pub mod lift;
 pub mod rows;
 pub mod tell_crm;
@@ -31,6 +34,7 @@ use jiff::Timestamp;
 use postroom_store::Error;
 use postroom_store::sql::{Expr, ExprTrait, Query};
 
+use crate::accounts;
 use crate::people::Flags;
 use crate::solution::options::Set;
 use crate::sync::{Halt, Turn};
@@ -81,20 +85,26 @@ impl OnSuppress {
 /// The flow: both sides read, both sides told.
 ///
 /// # Errors
-/// Faults of either side; what was stored until then stays. A question when the CRM would suppress very many at the service.
+/// Faults of either side; what was stored until then stays. A question when very many would be told to a
+/// side.
 pub async fn run(turn: &mut Turn) -> Result<(), Halt> {
     let began = turn.now();
-    incoming::read(turn).await?;
+    let name = turn.account.name.clone();
+    let known = turn.read(move |tx| async move { accounts::known(tx, &name).await }.boxed()).await?;
+    let first = known.first_exchange.is_none();
+    let there = incoming::read(turn).await?;
     turn.engine.read_people().await?;
     gather::rows(turn).await?;
     gather::flags(turn).await?;
-    exchanged(turn, began).await?;
-    tell_crm::run(turn).await?;
-    tell_service::run(turn).await
+    exchanged(turn, (began, there)).await?;
+    // A question or fault of the one side keeps nothing from the other.
+    let crm = tell_crm::run(turn, first).await;
+    tell_service::run(turn).await?;
+    crm
 }
 
-/// Notes that both sides have been read whole, as of `began`.
-async fn exchanged(turn: &mut Turn, began: Timestamp) -> Result<(), Error> {
+/// Notes that both sides have been read whole, as of `began`, by our clock and by the service's.
+async fn exchanged(turn: &mut Turn, (began, there): (Timestamp, Timestamp)) -> Result<(), Error> {
     let name = turn.account.name.clone();
     let stored = turn.page("marketing.exchanged", move |tx, _| {
         async move {
@@ -103,6 +113,7 @@ async fn exchanged(turn: &mut Turn, began: Timestamp) -> Result<(), Error> {
             update
                 .table("sync_account")
                 .value("exchanged", began)
+                .value("exchanged_there", there.as_microsecond())
                 .and_where(Expr::col("name").eq(name.as_str()));
             tx.execute(&update).await?;
             let mut first = Query::update();

@@ -9,6 +9,7 @@ use postroom_core::marketing::{ContactId, Status};
 use postroom_store::sql::{Expr, ExprTrait, Query};
 use postroom_store::{Error, Insert, Row as Cells, Tx};
 
+use crate::consent::carry;
 use crate::consent::history::{Entry, Said, Scope};
 use crate::consent::ledger::{self, Noted};
 use crate::consent::reason::{Meaning, meaning};
@@ -100,8 +101,26 @@ pub struct Written {
     pub same: u64,
 }
 
-/// Takes opt-outs into the ledger and the table. `origin` has said it itself, so only the other side is to be told.
+/// Takes opt-outs into the ledger and the table. `origin` has said it itself, so only the other side is to be told. What the
+/// service says of an address counts as well for the addresses that the person has now.
 pub async fn take(
+    tx: &mut Tx,
+    ids: &Ids,
+    now: Timestamp,
+    account: &str,
+    origin: Origin,
+    said: &[SaidOut],
+) -> Result<Written, Error> {
+    let written = write(tx, ids, now, account, origin, said).await?;
+    if origin == Origin::Service {
+        let more = carry::said_elsewhere(tx, account, said).await?;
+        write(tx, ids, now, account, Origin::Crm, &more).await?;
+    }
+    Ok(written)
+}
+
+/// The same for these addresses alone.
+pub(crate) async fn write(
     tx: &mut Tx,
     ids: &Ids,
     now: Timestamp,
@@ -237,6 +256,23 @@ pub async fn load(tx: &mut Tx, account: &str, addresses: &[String]) -> Result<Ha
     Ok(rows)
 }
 
+/// The rows of these addresses that stand, of every account.
+pub(crate) async fn standing_of(tx: &mut Tx, addresses: &[String]) -> Result<Vec<Row>, Error> {
+    let mut rows = Vec::new();
+    for some in addresses.chunks(ASKED) {
+        let select = Query::select()
+            .columns(COLUMNS)
+            .from("suppression")
+            .and_where(Expr::col("active").eq(true))
+            .and_where(Expr::col("address").is_in(some.iter().map(String::as_str)))
+            .to_owned();
+        for cells in tx.query(&select).await? {
+            rows.push(read(&cells)?);
+        }
+    }
+    Ok(rows)
+}
+
 /// Who of these addresses gets no mail from the account, and since when: what a gate asks, in its own unit.
 pub async fn standing(
     tx: &mut Tx,
@@ -335,6 +371,19 @@ pub async fn untold(
         .limit(limit)
         .to_owned();
     tx.query(&select).await?.iter().map(read).collect()
+}
+
+/// How many addresses a side has yet to hear of, of how many that people have.
+pub(crate) async fn extent(tx: &mut Tx, account: &str, side: Told) -> Result<(u64, u64), Error> {
+    let going = Query::select()
+        .expr(Expr::col("address").count())
+        .from("suppression")
+        .and_where(Expr::col(side.column()).eq(false))
+        .and_where(Expr::col("account").eq(account))
+        .to_owned();
+    let people = Query::select().expr(Expr::col("address").count()).from("person_address").to_owned();
+    let count = |rows: Option<Cells>| rows.map_or(Ok(0), |row| row.at::<u64>(0));
+    Ok((count(tx.query_one(&going).await?)?, count(tx.query_one(&people).await?)?))
 }
 
 /// The CRM is told once more of those of these addresses that are suppressed: there are records that do not say so.

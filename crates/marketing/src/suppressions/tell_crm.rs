@@ -8,10 +8,13 @@ use std::collections::HashMap;
 
 use futures_util::FutureExt;
 use postroom_core::marketing::Status;
-use postroom_core::{AddressHit, Change, ChangeSet, Fault, Record, RecordRef, Value, Verdict};
+use postroom_core::{AddressHit, Change, ChangeSet, Code, Fault, Record, RecordRef, Value, Verdict};
+use postroom_store::Error;
 
 use super::OnSuppress;
-use super::rows::{self, Origin, Row, Told};
+use super::gather;
+use super::let_back::{self, LetBack};
+use super::rows::{self, Origin, Row, SaidOut, Told};
 use crate::consent::reason::{Meaning, meaning};
 use crate::people::TABLES;
 use crate::solution::options::Set;
@@ -22,7 +25,14 @@ const TABLE: &str = "esc_emailsupression";
 /// Rows of one lot.
 const LOT: u64 = 200;
 
-pub async fn run(turn: &mut Turn) -> Result<(), Halt> {
+/// `first` is the account's first exchange, which takes over all history without asking.
+pub async fn run(turn: &mut Turn, first: bool) -> Result<(), Halt> {
+    let account = turn.account.name.clone();
+    let extent = turn.read(move |tx| async move { rows::extent(tx, &account, Told::Crm).await }.boxed());
+    let (going, people) = extent.await?;
+    if !first {
+        turn.admit(going, Ord::max(people, going + 1), "marked in the CRM")?;
+    }
     let mut after = String::new();
     loop {
         let (account, behind) = (turn.account.name.clone(), after.clone());
@@ -39,8 +49,16 @@ async fn tell(turn: &mut Turn, rows: Vec<Row>) -> Result<(), Halt> {
     let addresses: Vec<String> = rows.iter().map(|row| row.address.clone()).collect();
     let hits = by_address(turn.engine.crm.find_addresses(&addresses).await?);
     let none = Vec::new();
-    let changes: Vec<Vec<Change>> =
-        rows.iter().map(|row| changes(turn, row, hits.get(&row.address).unwrap_or(&none))).collect();
+    let of = |row: &Row| hits.get(&row.address).unwrap_or(&none).as_slice();
+    let back = rows.iter().filter(|row| !row.active).flat_map(of).cloned().collect();
+    let back = let_back::read(turn, back).await?;
+    // Who said no since is not let back: that came after the consent, whatever the clocks say.
+    let unheard = |row: &Row| back.unheard(of(row)).filter(|_| !row.active).cloned();
+    let out: Vec<SaidOut> =
+        rows.iter().filter_map(|row| Some(said_since(turn, row, &unheard(row)?))).collect();
+    let rows: Vec<Row> = rows.into_iter().filter(|row| unheard(row).is_none()).collect();
+    stay_out(turn, out).await?;
+    let changes: Vec<Vec<Change>> = rows.iter().map(|row| changes(turn, row, of(row), &back)).collect();
     if turn.dry {
         let number = rows.len() as u64;
         (turn.counts.to_crm.sent, turn.counts.to_crm.changed) =
@@ -55,11 +73,35 @@ async fn tell(turn: &mut Turn, rows: Vec<Row>) -> Result<(), Halt> {
         let refused = answers.by_ref().take(size).filter_map(Result::err).next();
         match refused {
             None => told.push(row),
+            // Somebody was quicker, and is heard by the next exchange.
+            Some(fault) if fault.code == Code::CRM_VERSION => {}
             Some(fault) if fault.verdict == Verdict::Reject => rejects.push(reject(&row, &fault)),
             Some(fault) => return note(turn, told, rejects).await.and(Err(fault.into())),
         }
     }
     note(turn, told, rejects).await
+}
+
+fn said_since(turn: &Turn, row: &Row, record: &RecordRef) -> SaidOut {
+    SaidOut {
+        address: row.address.clone(),
+        status: Status::Unsubscribed,
+        at: gather::after(turn.now(), row.since),
+        contact: None,
+        source: record.to_string(),
+        actor: String::new(),
+    }
+}
+
+async fn stay_out(turn: &mut Turn, out: Vec<SaidOut>) -> Result<(), Error> {
+    if out.is_empty() {
+        return Ok(());
+    }
+    let (ids, now, account) = (turn.engine.ids.clone(), turn.now(), turn.account.name.clone());
+    let stored = turn.page("marketing.opted_out", move |tx, _| {
+        async move { rows::take(tx, &ids, now, &account, Origin::Crm, &out).await.map(drop) }.boxed()
+    });
+    stored.await
 }
 
 fn by_address(hits: Vec<AddressHit>) -> HashMap<String, Vec<RecordRef>> {
@@ -74,7 +116,7 @@ fn by_address(hits: Vec<AddressHit>) -> HashMap<String, Vec<RecordRef>> {
 }
 
 /// What the CRM is to hold for a row.
-fn changes(turn: &Turn, row: &Row, records: &[RecordRef]) -> Vec<Change> {
+fn changes(turn: &Turn, row: &Row, records: &[RecordRef], back: &LetBack) -> Vec<Change> {
     let opts_out = row.active && matches!(meaning(&row.status), Meaning::Consent | Meaning::Deliverability);
     // What was lifted by consent takes back what a suppression sets; what is unclear sets nothing.
     let flags = if opts_out || !row.active { turn.account.settings.on_suppress } else { OnSuppress::Nothing };
@@ -82,7 +124,10 @@ fn changes(turn: &Turn, row: &Row, records: &[RecordRef]) -> Vec<Change> {
     changes.extend(records.iter().map(|record| {
         let flagged =
             flags.columns().iter().fold(standing(record, row), |to, column| to.with(*column, opts_out));
-        Change::Update(flagged)
+        match back.version(record).filter(|_| !row.active) {
+            Some(version) => Change::UpdateIf(flagged, version),
+            None => Change::Update(flagged),
+        }
     }));
     changes
 }

@@ -5,9 +5,9 @@ use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt};
 use postroom_core::marketing::{Challenge, Marketing, Resubscribe, Resubscribed};
 use postroom_core::{Code, Fault, Verdict};
-use postroom_store::sql::{Expr, ExprTrait, Query};
-use postroom_store::{Error, Tx};
+use postroom_store::Error;
 
+use super::incoming;
 use super::rows::{self, Origin, Row, SaidOut, Told};
 use crate::sync::run::Reject;
 use crate::sync::{Halt, Turn};
@@ -18,7 +18,8 @@ const AT_ONCE: usize = 4;
 
 pub async fn run(turn: &mut Turn) -> Result<(), Halt> {
     let account = turn.account.name.clone();
-    let (going, people) = turn.read(move |tx| async move { extent(tx, &account).await }.boxed()).await?;
+    let extent = turn.read(move |tx| async move { rows::extent(tx, &account, Told::Service).await }.boxed());
+    let (going, people) = extent.await?;
     // That everybody opts out is nothing odd where there are few.
     turn.admit(going, Ord::max(people, going + 1), "suppressed at the service")?;
     let mut after = String::new();
@@ -35,26 +36,14 @@ pub async fn run(turn: &mut Turn) -> Result<(), Halt> {
     }
 }
 
-/// How many are to be told, of how many addresses there are.
-async fn extent(tx: &mut Tx, account: &str) -> Result<(u64, u64), Error> {
-    let going = Query::select()
-        .expr(Expr::col("address").count())
-        .from("suppression")
-        .and_where(Expr::col("told_service").eq(false))
-        .and_where(Expr::col("account").eq(account))
-        .to_owned();
-    let people = Query::select().expr(Expr::col("address").count()).from("person_address").to_owned();
-    let count = |rows: Option<postroom_store::Row>| rows.map_or(Ok(0), |row| row.at::<u64>(0));
-    Ok((count(tx.query_one(&going).await?)?, count(tx.query_one(&people).await?)?))
-}
-
 async fn tell(turn: &mut Turn, rows: Vec<Row>) -> Result<(), Halt> {
-    let number = rows.len() as u64;
     if turn.dry {
+        let number = rows.len() as u64;
         (turn.counts.to_service.sent, turn.counts.to_service.new) =
             (turn.counts.to_service.sent + number, turn.counts.to_service.new + number);
         return Ok(());
     }
+    let rows = read_again(turn, rows).await?;
     let service = turn.account.service.clone();
     let answers: Vec<_> = stream::iter(rows)
         .map(|row| {
@@ -92,6 +81,20 @@ async fn tell(turn: &mut Turn, rows: Vec<Row>) -> Result<(), Halt> {
     note(turn, told, rejects).await?;
     keep_out(turn, kept).await?;
     stop.map_or(Ok(()), |fault| Err(fault.into()))
+}
+
+/// Before anybody is let back the service is asked once more: whoever opted out since stays out. Rows that changed are told in their
+/// turn.
+async fn read_again(turn: &mut Turn, rows: Vec<Row>) -> Result<Vec<Row>, Halt> {
+    if rows.iter().all(|row| row.active) {
+        return Ok(rows);
+    }
+    incoming::read(turn).await?;
+    let account = turn.account.name.clone();
+    let addresses: Vec<String> = rows.iter().map(|row| row.address.clone()).collect();
+    let now = turn.read(move |tx| async move { rows::load(tx, &account, &addresses).await }.boxed()).await?;
+    let same = |row: &Row| now.get(&row.address).is_some_and(|now| now.version == row.version);
+    Ok(rows.into_iter().filter(same).collect())
 }
 
 /// Somebody whose consent was shown gets mail again. The consent is newer than the opt-out, so nobody is asked once more.

@@ -99,7 +99,7 @@ impl Engine {
             let open = account.settings.window.as_ref().is_none_or(|window| window.is_open(now));
             for (sync_type, planned) in plan {
                 let due = planned.due(&account.settings, sync_type, now).filter(|due| *due <= now);
-                if due.is_some() && (open || planned.asked.is_some()) {
+                if due.is_some() && (open || planned.asked.is_some() || sync_type.is_of_opt_outs()) {
                     let every = account.settings.every(sync_type);
                     // What was missed for more than a whole interval is not caught up with.
                     let last = due

@@ -251,7 +251,8 @@ pub struct Reject {
     pub received: String,
 }
 
-/// Writes rejected rows of a run.
+/// Writes rejected rows of a run. What waits for somebody already is not written once more: it is of the newest run then, and
+/// keeps the moment at which it was refused first.
 pub async fn reject(
     tx: &mut Tx,
     ids: &Ids,
@@ -264,6 +265,9 @@ pub async fn reject(
     let mut rows = Insert::into("sync_reject", &columns);
     let (id, account, sync_type) = run;
     for reject in rejects {
+        if again(tx, run, reject).await? {
+            continue;
+        }
         rows.row([
             ids.next().into(),
             id.0.into(),
@@ -278,6 +282,23 @@ pub async fn reject(
         ]);
     }
     tx.insert(&rows).await.map(drop)
+}
+
+/// Gives the open row that says the same to this run; false when there is none.
+async fn again(tx: &mut Tx, run: (RunId, &str, SyncType), reject: &Reject) -> Result<bool, Error> {
+    let (id, account, sync_type) = run;
+    let mut update = Query::update();
+    update
+        .table("sync_reject")
+        .value("run", id.0)
+        .value("received", reject.received.as_str())
+        .and_where(Expr::col("account").eq(account))
+        .and_where(Expr::col("sync_type").eq(sync_type.as_str()))
+        .and_where(Expr::col("subject").eq(reject.subject.as_str()))
+        .and_where(Expr::col("reason").eq(reject.reason.as_str()))
+        .and_where(Expr::col("sent").eq(reject.sent.as_str()))
+        .and_where(Expr::col("settled").is_null());
+    Ok(tx.execute(&update).await? > 0)
 }
 
 /// A rejected row as people see it.

@@ -18,6 +18,11 @@ macro_rules! types {
                 match self { $(SyncType::$name => $text),+ }
             }
 
+            /// Opt-outs keep no hours.
+            pub fn is_of_opt_outs(self) -> bool {
+                matches!(self, SyncType::Suppressions | SyncType::Unsubscribes | SyncType::Preferences)
+            }
+
             /// Between two runs by itself; `None` is only when asked.
             pub fn every(self) -> Option<SignedDuration> {
                 let minutes: i64 = match self { $(SyncType::$name => $minutes),+ };

@@ -9,6 +9,7 @@ use postroom_core::marketing::{ContactId, Status};
 use postroom_store::sql::{Expr, ExprTrait, Order, Query};
 use postroom_store::{Error, Insert, Row as Cells, Tx};
 
+use crate::consent::carry;
 use crate::consent::history::{self, Entry, Said, Scope};
 use crate::consent::ledger::{self, Noted};
 use crate::suppressions::rows::{Origin, Row, SaidOut, Told, Written, fold, noted};
@@ -37,8 +38,26 @@ pub struct Departure {
 }
 
 /// Takes departures from one list (of this account, by its id at the service) into the ledger and the table. `origin` has said it
-/// itself, so only the other side is to be told.
+/// itself, so only the other side is to be told. What the service says of an address counts as well for those that the person has
+/// now.
 pub async fn take(
+    tx: &mut Tx,
+    ids: &Ids,
+    now: Timestamp,
+    (account, list): (&str, i64),
+    origin: Origin,
+    said: &[SaidOut],
+) -> Result<Written, Error> {
+    let written = write(tx, ids, now, (account, list), origin, said).await?;
+    if origin == Origin::Service {
+        let more = carry::said_elsewhere(tx, account, said).await?;
+        write(tx, ids, now, (account, list), Origin::Crm, &more).await?;
+    }
+    Ok(written)
+}
+
+/// The same for these addresses alone.
+pub(crate) async fn write(
     tx: &mut Tx,
     ids: &Ids,
     now: Timestamp,
@@ -193,6 +212,23 @@ async fn put(tx: &mut Tx, (account, list): (&str, i64), rows: Vec<Row>) -> Resul
         ]);
     }
     tx.insert(&insert).await.map(drop)
+}
+
+/// Who of these addresses is off which list, of every account.
+pub(crate) async fn standing_of(tx: &mut Tx, addresses: &[String]) -> Result<Vec<Departure>, Error> {
+    let mut rows = Vec::new();
+    for some in addresses.chunks(ASKED) {
+        let select = Query::select()
+            .columns(COLUMNS)
+            .from("list_opt_out")
+            .and_where(Expr::col("active").eq(true))
+            .and_where(Expr::col("address").is_in(some.iter().map(String::as_str)))
+            .to_owned();
+        for cells in tx.query(&select).await? {
+            rows.push(read(&cells)?);
+        }
+    }
+    Ok(rows)
 }
 
 /// Rows of which a side has yet to hear, behind a list and address.

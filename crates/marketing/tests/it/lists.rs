@@ -338,7 +338,7 @@ async fn a_person_whom_the_service_suppressed_stays_a_member(on: On) {
 
 async fn very_many_are_asked_about(on: On) {
     let mut lab = Lab::with(on, Settings::default()).await;
-    lab.rule(|rules| rules.guard = Guard { share: 10, number: 2 });
+    lab.rule(|rules| rules.guard = Guard { share: 10, number: 2, ..Guard::default() });
     let (list, other) = (lab.news(1, "News").await, lab.news(2, "Other").await);
     let people = lab.some_people(&list, 6).await;
     lab.members(&other, &people).await;
@@ -413,9 +413,12 @@ async fn an_address_that_changed_moves(on: On) {
     let list = lab.news(1, "News").await;
     let people = lab.some_people(&list, 3).await;
     lab.all_well().await;
+    let id = lab.world.person(1, "p1@x.example").unwrap().id;
     lab.set(&people[1], "emailaddress1", ODD).await;
     lab.all_well().await;
     assert_eq!(lab.there("News").await, set_of(&["p0@x.example", "p2@x.example", ODD]));
+    assert_eq!(lab.world.person(1, ODD).unwrap().id, id, "the same person");
+    assert!(lab.world.person(1, "p1@x.example").is_none(), "and no second one");
     lab.set(&people[1], "emailaddress1", Value::Null).await;
     lab.all_well().await;
     assert_eq!(lab.there("News").await, set_of(&["p0@x.example", "p2@x.example"]));

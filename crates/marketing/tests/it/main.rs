@@ -45,6 +45,7 @@ mod departures;
 mod door;
 mod events;
 mod first_day;
+mod followed;
 mod forms;
 mod imports;
 mod install;

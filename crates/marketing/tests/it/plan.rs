@@ -4,18 +4,20 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
+use jiff::tz::TimeZone;
 use postroom_core::Code;
 use postroom_core::marketing::{ContactRow, Names};
 use postroom_marketing::accounts;
 use postroom_marketing::engine::{Account, Settings};
-use postroom_marketing::sync::{RunState, SyncType, plan};
+use postroom_marketing::sync::{RunState, SyncType, Window, plan};
 use postroom_sandbox::dotdigital::{Act, Fault, Switch};
 
 use crate::bench::{On, on_all};
-use crate::lab::{ACCOUNT, Lab, service_with};
+use crate::lab::{ACCOUNT, Lab, service_with, start};
 
 on_all!(
     opt_outs_run_by_themselves,
+    opt_outs_run_outside_the_window,
     asked_while_it_runs,
     one_account_never_stops_another,
     a_wrong_password_is_noted_and_mended,
@@ -68,6 +70,18 @@ async fn opt_outs_run_by_themselves(on: On) {
     lab.work().await;
     assert_eq!(lab.engine.plan().await.unwrap(), 0);
     assert_eq!(lab.states().await, vec![(ACCOUNT.to_owned(), RunState::Done); 3]);
+}
+
+async fn opt_outs_run_outside_the_window(on: On) {
+    let zone = TimeZone::UTC;
+    let now = start().to_zoned(zone.clone()).time();
+    let (from, to) = (now + SignedDuration::from_hours(2), now + SignedDuration::from_hours(3));
+    let window = Some(Window { from, to, zone });
+    let lab = Lab::with(on, Settings { window, ..Settings::default() }).await;
+    // Suppressions, unsubscribes and preferences; everything else waits for its hours.
+    assert_eq!(lab.engine.plan().await.unwrap(), 3);
+    lab.advance(SignedDuration::from_hours(2));
+    assert!(lab.engine.plan().await.unwrap() > 3);
 }
 
 async fn asked_while_it_runs(on: On) {

@@ -4,16 +4,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use postroom_core::marketing::{CampaignId, PreferenceId, Status};
 use postroom_core::{Record, RecordRef};
 use postroom_jobs::{Options as Jobs, Runner};
+use postroom_marketing::preferences::choices::{self, SaidChoice};
+use postroom_marketing::preferences::ties::{self, Tied};
 use postroom_marketing::sends::{Decision, SingleSender};
 use postroom_marketing::solution::options::Set;
+use postroom_marketing::suppressions::rows::{self, Origin, SaidOut};
 use postroom_marketing::sync::{RunState, SyncType};
 use postroom_sandbox::dotdigital::{Act, Arrangement, Fault, ProgramStatus, Switch};
+use postroom_testkit::poll;
 use uuid::Uuid;
 
 use crate::bench::{On, on_all};
-use crate::lab::Lab;
+use crate::lab::{ACCOUNT, Lab};
 use crate::office::{Campaign, ODD, option};
 
 on_all!(
@@ -24,6 +29,9 @@ on_all!(
     it_waits_for_its_time,
     people_are_put_into_a_program_in_one_call,
     a_lost_answer_of_a_program_is_looked_for,
+    a_campaigns_preference_counts,
+    nothing_leaves_before_the_first_exchange,
+    who_opts_out_between_two_calls,
 );
 
 impl Lab {
@@ -48,6 +56,10 @@ impl Lab {
 
     pub async fn singles_minute(&self) {
         self.minute().await;
+        self.single_jobs().await;
+    }
+
+    async fn single_jobs(&self) {
         let options = Jobs { poll: Duration::from_millis(20), ..Jobs::with_lease(Duration::from_secs(5)) };
         let workers = vec![Arc::new(SingleSender(self.engine.clone())) as Arc<dyn postroom_jobs::Worker>];
         let (store, ids) = (self.engine.store.clone(), self.engine.ids.clone());
@@ -240,4 +252,93 @@ async fn a_lost_answer_of_a_program_is_looked_for(on: On) {
         !looks.keys().any(|name| name.contains("/programs/enrolments")),
         "nobody looks any more: {looks:?}"
     );
+}
+
+async fn a_campaigns_preference_counts(on: On) {
+    let lab = Lab::new(on).await;
+    let (tied, free) = (lab.triggered("Golf").await, lab.triggered("Quote").await);
+    let anna = lab.contact(1, "anna@x.example").await;
+    let (ids, now, id) = (lab.engine.ids.clone(), lab.clock.now(), CampaignId(tied.id));
+    let unit = lab.engine.store.write("test.declined", move |tx| {
+        Box::pin(async move {
+            ties::tie(tx, ACCOUNT, &Tied::Campaign(id), Some(&PreferenceId(7))).await?;
+            let no = SaidChoice {
+                address: "anna@x.example".to_owned(),
+                chosen: false,
+                at: now,
+                source: "test".to_owned(),
+                actor: String::new(),
+            };
+            choices::take(tx, &ids, now, (ACCOUNT, 7), Origin::Service, &[no]).await
+        })
+    });
+    let written: Result<_, postroom_store::Error> = unit.await;
+    written.unwrap();
+    let mut asked = Vec::new();
+    for (number, campaign) in (1..).zip([&tied, &free]) {
+        let row = |row: Record| row.with("esc_emailcampaignid", campaign.row.clone());
+        asked.push(lab.single(number, &anna, row).await);
+    }
+    for _ in 0..4 {
+        lab.singles_minute().await;
+    }
+    let (status, block, error) = lab.single_shown(asked[0]).await;
+    assert_eq!((status.as_str(), block), ("Failed", Some("Unsubscribed from list")), "{error}");
+    assert_eq!(lab.single_shown(asked[1]).await.0, "Sent");
+    assert!(lab.mailed(tied.id).is_empty());
+}
+
+async fn nothing_leaves_before_the_first_exchange(on: On) {
+    let lab = Lab::new(on).await;
+    let campaign = lab.triggered("Invoice").await;
+    let anna = lab.contact(1, "anna@x.example").await;
+    let row =
+        |row: Record| row.with("esc_emailcampaignid", campaign.row.clone()).with("esc_istransactional", true);
+    let send = lab.single(1, &anna, row).await;
+    lab.run_asked(SyncType::Sends).await;
+    lab.single_jobs().await;
+    assert!(lab.mailed(campaign.id).is_empty());
+    for _ in 0..2 {
+        lab.singles_minute().await;
+    }
+    assert_eq!(lab.single_shown(send).await.0, "Sent");
+}
+
+async fn who_opts_out_between_two_calls(on: On) {
+    let lab = Lab::new(on).await;
+    let campaign = lab.campaign("Offer").await;
+    let row = |row: Record| row.with("esc_emailcampaignid", campaign.row.clone());
+    let mut asked = Vec::new();
+    for (number, address) in (1..).zip(["anna@x.example", "bert@x.example"]) {
+        let person = lab.contact(number, address).await;
+        asked.push(lab.single(number, &person, row).await);
+    }
+    lab.minute().await;
+    lab.world.fault(Switch::once(Fault::Slow { milliseconds: 1500 }, "POST", "campaigns/send"));
+    let both = async {
+        let called = || lab.world.calls().keys().any(|name| name.ends_with("POST /v2/campaigns/send"));
+        assert!(poll::until_async(Duration::from_secs(30), async || called()).await);
+        let (ids, now) = (lab.engine.ids.clone(), lab.clock.now());
+        let said = ["anna@x.example", "bert@x.example"].map(|address| SaidOut {
+            address: address.to_owned(),
+            status: Status::Unsubscribed,
+            at: now,
+            contact: None,
+            source: "test".to_owned(),
+            actor: String::new(),
+        });
+        let unit = lab.engine.store.write("test.out", move |tx| {
+            Box::pin(async move { rows::take(tx, &ids, now, ACCOUNT, Origin::Service, &said).await })
+        });
+        let written: Result<_, postroom_store::Error> = unit.await;
+        written.unwrap();
+    };
+    tokio::join!(lab.single_jobs(), both);
+    assert_eq!(lab.mailed(campaign.id).len(), 1, "the second one heard of it");
+    let mut shown = Vec::new();
+    for id in asked {
+        shown.push(lab.single_shown(id).await.0);
+    }
+    shown.sort();
+    assert_eq!(shown, ["Failed", "Sent"]);
 }

@@ -2,14 +2,17 @@
 
 use jiff::SignedDuration;
 use postroom_core::marketing::{ContactRow, Names};
-use postroom_core::{Record, RecordRef, Value};
+use postroom_core::{Record, RecordRef, RunId, Value};
 use postroom_marketing::solution::options::Set;
-use postroom_marketing::sync::{Counts, RunState, SyncType};
+use postroom_marketing::suppressions::hand::{self, Consent, Lifted};
+use postroom_marketing::suppressions::{tell_crm, tell_service};
+use postroom_marketing::sync::run::Reject;
+use postroom_marketing::sync::{self, Counts, RunState, SyncType};
 use postroom_sandbox::dotdigital::{Act, Fault, Switch};
 use uuid::Uuid;
 
 use crate::bench::{On, on_every};
-use crate::lab::Lab;
+use crate::lab::{ACCOUNT, Lab};
 
 /// An address that is awkward in paths, queries and tables.
 const ODD: &str = "o'brien+x@example.com";
@@ -23,6 +26,11 @@ on_every!(
     a_flag_taken_back_lifts_nothing,
     very_many_are_asked_about,
     a_dry_run_writes_nothing,
+    a_row_made_by_a_user,
+    a_row_made_active_again,
+    a_no_said_meanwhile_is_not_overwritten,
+    who_opted_out_again_is_not_let_back,
+    what_is_refused_is_one_row,
 );
 
 fn yes(record: &Record, column: &str) -> bool {
@@ -173,4 +181,146 @@ async fn a_dry_run_writes_nothing(on: On) {
     assert_ne!(counts, Counts::default());
     assert!(!yes(&lab.record(&anna).await.unwrap(), "donotbulkemail"));
     assert!(lab.rows("esc_emailsupression").await.is_empty());
+}
+
+/// A row as a user makes it.
+fn by_hand(lab: &Lab, address: &str) -> Record {
+    let reason = Set::ContactStatus.value("Unsubscribed").unwrap();
+    Record::new(RecordRef::new("esc_emailsupression", Uuid::from_u128(0x50)))
+        .with("esc_name", "by hand")
+        .with("esc_emailaddress", address)
+        .with("esc_reason", reason)
+        .with("esc_datesuppressed", lab.clock.now())
+        .with("esc_isactive", true)
+}
+
+impl Lab {
+    /// Lifts it by consent of this moment, without telling anybody.
+    async fn consents(&self, address: &str) {
+        let consent = Consent {
+            address: address.to_owned(),
+            at: self.clock.now(),
+            actor: "berta".to_owned(),
+            proof: "letter 7".to_owned(),
+        };
+        let (ids, now) = (self.engine.ids.clone(), self.clock.now());
+        let unit = self.engine.store.write("test.lifted", move |tx| {
+            Box::pin(async move { hand::lift(tx, &ids, now, ACCOUNT, &consent).await })
+        });
+        let lifted: Result<Lifted, postroom_store::Error> = unit.await;
+        assert!(matches!(lifted.unwrap(), Lifted::Done(_)));
+    }
+
+    async fn done(&self) -> Counts {
+        let run = self.run(SyncType::Suppressions).await;
+        assert_eq!((run.state, run.counts.balances()), (RunState::Done, true), "{run:?}");
+        run.counts
+    }
+}
+
+async fn a_row_made_by_a_user(on: On) {
+    let lab = Lab::new(on).await;
+    let anna = lab.contact(1, "anna@x.example").await;
+    lab.person("anna@x.example").await;
+    lab.write(by_hand(&lab, "Anna@X.example")).await;
+    lab.done().await;
+    assert!(lab.is_suppressed("anna@x.example").await);
+    assert!(yes(&lab.record(&anna).await.unwrap(), "donotbulkemail"));
+    // Consent that is newer lifts it, though the user's row stays as it is; until a user says it anew.
+    lab.advance(SignedDuration::from_hours(1));
+    lab.consents("anna@x.example").await;
+    for _ in 0..2 {
+        lab.advance(SignedDuration::from_hours(1));
+        lab.done().await;
+        assert!(!lab.is_suppressed("anna@x.example").await);
+    }
+    lab.write(by_hand(&lab, "anna@x.example").with("esc_name", "she called once more")).await;
+    lab.done().await;
+    assert!(lab.is_suppressed("anna@x.example").await);
+}
+
+async fn a_row_made_active_again(on: On) {
+    let lab = Lab::new(on).await;
+    let anna = lab.contact(1, "anna@x.example").await;
+    lab.person("anna@x.example").await;
+    lab.world.act(1, "anna@x.example", None, Act::Unsubscribe).unwrap();
+    lab.done().await;
+    lab.advance(SignedDuration::from_hours(1));
+    lab.consents("anna@x.example").await;
+    lab.done().await;
+    assert!(!lab.is_suppressed("anna@x.example").await);
+    let row = lab.rows("esc_emailsupression").await.remove(0);
+    assert_eq!(row.get("esc_isactive").and_then(Value::as_bool), Some(false));
+    lab.write(Record::new(row.at).with("esc_isactive", true)).await;
+    lab.done().await;
+    assert!(lab.is_suppressed("anna@x.example").await);
+    assert!(yes(&lab.record(&anna).await.unwrap(), "donotbulkemail"));
+}
+
+async fn a_no_said_meanwhile_is_not_overwritten(on: On) {
+    let lab = Lab::new(on).await;
+    let (anna, twin) = (lab.contact(1, "anna@x.example").await, lab.contact(2, "anna@x.example").await);
+    lab.person("anna@x.example").await;
+    lab.world.act(1, "anna@x.example", None, Act::Unsubscribe).unwrap();
+    lab.done().await;
+    lab.write(Record::new(twin.clone()).with("donotbulkemail", false)).await;
+    lab.engine.read_people().await.unwrap();
+    lab.advance(SignedDuration::from_hours(1));
+    lab.consents("anna@x.example").await;
+    // After people were read, and before the CRM hears of the consent.
+    lab.write(Record::new(twin.clone()).with("donotbulkemail", true)).await;
+    let mut turn = lab.turn(SyncType::Suppressions).await;
+    tell_crm::run(&mut turn, false).await.unwrap();
+    assert!(yes(&lab.record(&twin).await.unwrap(), "donotbulkemail"));
+    assert!(yes(&lab.record(&anna).await.unwrap(), "donotbulkemail"));
+    assert!(lab.is_out("anna@x.example").await);
+    lab.done().await;
+    assert!(lab.is_suppressed("anna@x.example").await);
+}
+
+async fn who_opted_out_again_is_not_let_back(on: On) {
+    let lab = Lab::new(on).await;
+    lab.contact(1, "anna@x.example").await;
+    lab.person("anna@x.example").await;
+    lab.write(by_hand(&lab, "anna@x.example")).await;
+    lab.done().await;
+    lab.advance(SignedDuration::from_hours(1));
+    lab.consents("anna@x.example").await;
+    // She leaves once more, after the service was read.
+    lab.advance(SignedDuration::from_hours(1));
+    for act in [Act::SignUp, Act::Unsubscribe] {
+        lab.world.act(1, "anna@x.example", None, act).unwrap();
+    }
+    let mut turn = lab.turn(SyncType::Suppressions).await;
+    tell_service::run(&mut turn).await.unwrap();
+    assert!(lab.is_suppressed("anna@x.example").await);
+    assert!(lab.is_out("anna@x.example").await);
+}
+
+async fn what_is_refused_is_one_row(on: On) {
+    let lab = Lab::new(on).await;
+    let (ids, now) = (lab.engine.ids.clone(), lab.clock.now());
+    let runs = [ids.next(), ids.next()].map(RunId);
+    let reject = Reject {
+        subject: "anna@x.example".to_owned(),
+        code: None,
+        reason: "no such column".to_owned(),
+        sent: "Unsubscribed".to_owned(),
+        received: String::new(),
+    };
+    let other = Reject { reason: "another".to_owned(), ..reject.clone() };
+    let unit = lab.engine.store.write("test.rejected", move |tx| {
+        Box::pin(async move {
+            for id in runs {
+                let run = (id, ACCOUNT, SyncType::Suppressions);
+                let both = [reject.clone(), other.clone()];
+                sync::run::reject(tx, &ids, now, run, &both).await?;
+            }
+            sync::run::load_rejected(tx, &sync::run::select_rejected()).await
+        })
+    });
+    let rejected: Result<Vec<_>, postroom_store::Error> = unit.await;
+    let rejected = rejected.unwrap();
+    assert_eq!(rejected.len(), 2, "{rejected:?}");
+    assert!(rejected.iter().all(|row| row.run == runs[1]));
 }

@@ -49,15 +49,15 @@ pub struct SuppressReport {
 }
 
 /// A suppression that somebody lifts.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Lifting {
     pub address: String,
     /// Left out, every account.
     pub account: Option<String>,
     /// What shows that the person wants mail again: a page, a document, a ticket.
     pub proof: String,
-    /// When the person said so; left out, now.
-    pub at: Option<Timestamp>,
+    /// When the person said so. An opt-out that is as new or newer stands, also one that is read only later.
+    pub at: Timestamp,
 }
 
 /// What lifting did, or would do.
@@ -66,7 +66,8 @@ pub struct LiftReport {
     pub address: String,
     /// The accounts in which it was lifted.
     pub lifted: Vec<String>,
-    /// Why no mail goes there all the same: a person clears that in the CRM.
+    /// Why no mail goes there all the same. What a suppression marks on the CRM's records is taken back by the next exchange; any
+    /// other mark a person clears in the CRM.
     pub still: Vec<Reason>,
     pub dry_run: bool,
 }
@@ -161,7 +162,8 @@ impl Operations {
         Ok(report(accounts, written, refused, dry_run))
     }
 
-    /// Lifts a suppression: with proof that the person wants mail again, and since when. It lifts no mark in the CRM.
+    /// Lifts a suppression: with proof that the person wants mail again, and since when. The next exchange takes
+    /// back what the suppression marked on the CRM's records.
     pub async fn lift_suppression(
         &self,
         actor: &Actor,
@@ -300,7 +302,7 @@ pub(super) fn usable(text: &str) -> Result<String, Fault> {
 
 fn consent(actor: &Actor, lifting: &Lifting, address: &str, now: Timestamp) -> Result<Consent, Fault> {
     let refused = |text: &str| Err(Fault::reject(Code::API_INPUT, text));
-    let (proof, at) = (lifting.proof.trim(), lifting.at.unwrap_or(now));
+    let (proof, at) = (lifting.proof.trim(), lifting.at);
     if proof.is_empty() {
         return refused("say what shows that the person wants mail again: a page, a document, a ticket");
     }

@@ -171,7 +171,11 @@ fn rules(marketing: &config::Marketing) -> Rules {
         None => (Polling::default(), Rules::default().questions),
     };
     Rules {
-        guard: Guard { share: u64::from(marketing.guard_share), number: u64::from(marketing.guard_number) },
+        guard: Guard {
+            share: u64::from(marketing.guard_share),
+            number: u64::from(marketing.guard_number),
+            ..Guard::default()
+        },
         exchange_age: signed(marketing.exchange_age),
         approval_over: u64::from(marketing.approval_over),
         tolerance: u64::from(marketing.tolerance),

@@ -209,7 +209,10 @@ async fn an_opt_out_is_entered_looked_up_and_lifted_only_with_newer_proof() {
     assert!(older.status == 422 && older.page().contains("it stands"), "{}", older.page());
     let future = lift("proof=ticket+1&at=2999-01-01").send().await;
     assert!(future.status == 422 && future.page().contains("future"), "{}", future.page());
-    let lifted = lift("proof=ticket+4711").send().await;
+    let undated = lift("proof=ticket+1&at=").send().await;
+    assert!(undated.status == 422 && undated.page().contains("Say when"), "{}", undated.page());
+    let said = house.clock.now().strftime("%Y-%m-%dT%H%%3A%M%%3A%S%.6f").to_string();
+    let lifted = lift(&format!("proof=ticket+4711&at={said}")).send().await;
     assert!(lifted.header("location").ends_with("&done=lifted"), "{}", lifted.page());
     let looked = house.look(&operator, lifted.header("location")).send().await.page();
     assert!(
@@ -262,7 +265,8 @@ async fn marketing_answers_are_as_described() {
     check(&document, &named("SyncOrder"), &order, "order");
     let replayed = sent("/rejected/replay", &format!("{{\"run\":\"{partly}\"}}")).await;
     check(&document, &named("Replayed"), &replayed, "replayed");
-    let lifted = sent("/suppressions/lift", &format!("{{\"address\":\"{ODD}\",\"proof\":\"page 7\"}}")).await;
+    let body = serde_json::json!({ "address": ODD, "proof": "page 7", "at": house.clock.now() }).to_string();
+    let lifted = sent("/suppressions/lift", &body).await;
     check(&document, &named("LiftReport"), &lifted, "lifted");
     // Nobody answers there: the check says how far it came.
     let found = house.operations.check_account(&Actor::console(), "main").await.unwrap();

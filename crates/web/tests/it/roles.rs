@@ -187,9 +187,10 @@ async fn ask(
             }
             "/api/v1/marketing/rejected/replay" => call.body("application/json", "{}"),
             "/api/v1/marketing/suppressions" => call.body("application/json", r#"{"address":"a@b.example"}"#),
-            "/api/v1/marketing/suppressions/lift" => {
-                call.body("application/json", r#"{"address":"a@b.example","proof":"ticket 1"}"#)
-            }
+            "/api/v1/marketing/suppressions/lift" => call.body(
+                "application/json",
+                r#"{"address":"a@b.example","proof":"ticket 1","at":"2026-01-31T00:00:00Z"}"#,
+            ),
             "/api/v1/marketing/suppressions/import?dry_run=true" => {
                 call.body("text/csv", "email\na@b.example\n")
             }

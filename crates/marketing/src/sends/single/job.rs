@@ -10,10 +10,10 @@ use postroom_store::{Error, Tx};
 use serde::Deserialize;
 use uuid::Uuid;
 
+use super::gate::{self, Fresh};
 use super::row::{self, Kind, Single, State};
-use super::{gate, request, standard, tell};
+use super::{request, standard, tell};
 use crate::engine::Engine;
-use crate::sends::release;
 use crate::sync::{SyncType, Turn};
 
 /// The kind of job.
@@ -156,15 +156,15 @@ async fn prepared(turn: &Turn, mut singles: Vec<Single>) -> Result<Vec<Single>, 
 
 /// Those that may go now; the others are stored with what they wait for. Two mails to one person never go in one call.
 async fn rest(turn: &Turn, singles: Vec<Single>) -> Result<Vec<Single>, Fault> {
-    let now = turn.now();
-    let (fresh, soon) = (release::exchanged_since(turn, None).await?, turn.engine.rules.soon);
+    let (now, soon) = (turn.now(), turn.engine.rules.soon);
+    let fresh = fresh(turn).await?;
     let (mut ready, mut later): (Vec<Single>, Vec<Single>) = (Vec::new(), Vec::new());
     let mut stale = false;
     for mut single in singles {
         let twice = ready.iter().any(|other| other.person == single.person && !single.person.is_empty());
         match () {
             () if single.state != State::Requested || single.wake.is_some_and(|wake| wake > now) => {}
-            () if single.kind == Kind::Marketing && !fresh => {
+            () if !fresh.allows(single.kind) => {
                 (single.wake, stale) = (now.checked_add(soon).ok(), true);
             }
             () if twice => single.wake = now.checked_add(soon).ok(),
@@ -182,7 +182,12 @@ async fn rest(turn: &Turn, singles: Vec<Single>) -> Result<Vec<Single>, Fault> {
     Ok(ready)
 }
 
-/// The gate and the intents in one unit, the call, the answers.
+async fn fresh(turn: &Turn) -> Result<Fresh, Error> {
+    let (account, rules, now) = (turn.account.name.clone(), turn.engine.rules.clone(), turn.now());
+    turn.read(move |tx| async move { Fresh::of(tx, &account, &rules, now).await }.boxed()).await
+}
+
+/// The gate and the intents in one unit, the gate once more, the call, the answers.
 async fn send(turn: &Turn, singles: Vec<Single>) -> Result<(), Fault> {
     if singles.is_empty() {
         return Ok(());
@@ -190,12 +195,19 @@ async fn send(turn: &Turn, singles: Vec<Single>) -> Result<(), Fault> {
     turn.engine.may_work_now().await?;
     let mut singles = standard::ready(turn, singles).await?;
     let at = turn.account.service.server_time().await?;
-    let account = turn.account.name.clone();
+    let (account, rules, now) = (turn.account.name.clone(), turn.engine.rules.clone(), turn.now());
     let unit = turn.engine.store.write("marketing.single_intent", move |tx| {
         async move {
-            gate::judge(tx, &account, &mut singles).await?;
+            gate::judge(tx, &account, &mut singles, State::Requested).await?;
+            let fresh = Fresh::of(tx, &account, &rules, now).await?;
             for single in singles.iter_mut().filter(|single| single.state == State::Requested) {
-                (single.state, single.wake, single.details.intent) = (State::Intent, Some(at), Some(at));
+                match fresh.allows(single.kind) {
+                    true => {
+                        (single.state, single.wake, single.details.intent) =
+                            (State::Intent, Some(at), Some(at));
+                    }
+                    false => single.wake = now.checked_add(rules.soon).ok(),
+                }
             }
             row::save(tx, &mut singles).await?;
             Ok(singles)
@@ -208,16 +220,41 @@ async fn send(turn: &Turn, singles: Vec<Single>) -> Result<(), Fault> {
         return Ok(());
     }
     for single in going.iter_mut().filter(|single| single.details.standard) {
-        let answer = standard::send(turn, single).await;
-        answered(single, answer);
+        // One after another takes its time: each is looked at again.
+        last_look(turn, &mut [single]).await;
+        if single.state == State::Intent {
+            let answer = standard::send(turn, single).await;
+            answered(single, answer);
+        }
     }
     let mut others: Vec<&mut Single> = going.iter_mut().filter(|single| !single.details.standard).collect();
+    last_look(turn, &mut others).await;
+    others.retain(|single| single.state == State::Intent);
     if !others.is_empty() {
         let mails: Vec<SingleSend> = others.iter().map(|single| mail(single)).collect();
         let answers = turn.account.service.send_single(&mails).await;
         others.iter_mut().zip(answers).for_each(|(single, answer)| answered(single, answer));
     }
     save(turn, "marketing.single_answered", going).await.map(drop)
+}
+
+/// Ends those who opted out since the intent, just before the call. Where that cannot be told nobody is mailed.
+async fn last_look(turn: &Turn, singles: &mut [&mut Single]) {
+    let account = turn.account.name.clone();
+    let mut asked: Vec<Single> = singles.iter().map(|single| (**single).clone()).collect();
+    let looked = turn.read(move |tx| {
+        async move {
+            gate::judge(tx, &account, &mut asked, State::Intent).await?;
+            Ok(asked)
+        }
+        .boxed()
+    });
+    match looked.await {
+        Ok(looked) => singles.iter_mut().zip(looked).for_each(|(single, now)| **single = now),
+        Err(error) => singles.iter_mut().for_each(|single| {
+            single.end(State::Failed, Some(format!("nobody was mailed: {error}")));
+        }),
+    }
 }
 
 fn mail(single: &Single) -> SingleSend {

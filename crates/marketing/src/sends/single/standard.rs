@@ -23,7 +23,7 @@ pub(super) async fn ready(turn: &Turn, mut singles: Vec<Single>) -> Result<Vec<S
     // Who may not be mailed is not written there.
     let judged = turn.read(move |tx| {
         async move {
-            gate::judge(tx, &account, &mut singles).await?;
+            gate::judge(tx, &account, &mut singles, State::Requested).await?;
             Ok(singles)
         }
         .boxed()

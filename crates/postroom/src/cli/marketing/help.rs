@@ -309,7 +309,7 @@ pub(in crate::cli) const HELP: &[Help] = &[
         "marketing suppress lift",
         &[
             "postroom marketing suppress lift anna@customer.example --proof \"ticket 4711\" --at 2026-03-01 --dry-run",
-            "postroom marketing suppress lift anna@customer.example --proof \"ticket 4711\" --yes",
+            "postroom marketing suppress lift anna@customer.example --proof \"ticket 4711\" --at 2026-03-01T14:30:00Z --yes",
         ],
         &[Exit::NotFound, Exit::Conflict, Exit::Unreachable, Exit::Refused],
     ),

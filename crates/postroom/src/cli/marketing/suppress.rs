@@ -74,9 +74,9 @@ pub struct LiftArgs {
     /// What shows that the person wants mail again: a page, a document, a ticket
     #[arg(long, value_name = "TEXT")]
     pub proof: String,
-    /// When the person said so [default: now]
+    /// When the person said so; an opt-out that is as new or newer stands
     #[arg(long, value_name = "TIME", value_parser = moment)]
-    pub at: Option<Timestamp>,
+    pub at: Timestamp,
     #[command(flatten)]
     pub of: OfAccount,
     #[command(flatten)]

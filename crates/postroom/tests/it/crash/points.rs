@@ -163,6 +163,7 @@ const CUT_ELSEWHERE: &[&str] = &[
     "marketing.preferences_read",
     "marketing.preferences_tied",
     "marketing.program_intent",
+    "marketing.program_last_off",
     "marketing.program_requests",
     "marketing.program_settled",
     "marketing.replies_read",

@@ -5,7 +5,7 @@ use postroom_sandbox::dotdigital::{Act, Dotdigital};
 use serde_json::json;
 
 use super::outside::with_crm;
-use super::{config, contact, in_the_crm, is_out, opted_out, quiet, world};
+use super::{config, contact, in_the_crm, is_out, now, opted_out, quiet, world};
 use crate::crash::points::Moment;
 use crate::house::House;
 use crate::load::is_killed;
@@ -123,6 +123,11 @@ impl Drill {
     }
 }
 
+/// The command that lets an address back.
+fn lift<'a>(address: &'a str, at: &'a str) -> [&'a str; 9] {
+    ["marketing", "suppress", "lift", address, "--proof", "ticket 1", "--at", at, "--yes"]
+}
+
 #[test]
 fn killed_at_every_step_of_an_exchange_the_next_run_goes_on() {
     // Once in the life of an account: each moment has one of its own.
@@ -155,7 +160,7 @@ fn killed_while_the_service_refuses_to_let_somebody_back_the_person_stays_out() 
             let address = format!("bounced{number}{moment:?}@x.example").to_lowercase();
             drill.world.act(1, &address, None, Act::HardBounce).expect("the account is there");
             drill.house.one(&SYNC);
-            drill.house.one(&["marketing", "suppress", "lift", &address, "--proof", "ticket 1", "--yes"]);
+            drill.house.one(&lift(&address, &now()));
             drill.dies(&SYNC, step, moment);
             let again = drill.house.run(&SYNC);
             assert!([0, 8].contains(&again.exit), "{}", again.err);
@@ -177,7 +182,8 @@ fn a_killed_command_can_be_said_again() {
         let report = drill.house.one(&add);
         let (new, same) = (i32::from(moment == Moment::Before), i32::from(moment == Moment::After));
         assert_eq!((&report["new"], &report["same"]), (&json!(new), &json!(same)));
-        let lift = ["marketing", "suppress", "lift", &address, "--proof", "ticket 1", "--yes"];
+        let now = now();
+        let lift = lift(&address, &now);
         drill.dies(&lift, "operations.suppression_lifted", moment);
         let expected = if moment == Moment::Before { 0 } else { 5 };
         assert_eq!(drill.house.run(&lift).exit, expected, "after the commit there is nothing left to lift");
@@ -196,15 +202,7 @@ fn a_killed_replay_or_confirmation_loses_nothing() {
     drill.world.act(1, "bounced@x.example", None, Act::HardBounce).expect("the account is there");
     drill.house.one(&SYNC);
     for moment in Moment::BOTH {
-        drill.house.one(&[
-            "marketing",
-            "suppress",
-            "lift",
-            "bounced@x.example",
-            "--proof",
-            "ticket 1",
-            "--yes",
-        ]);
+        drill.house.one(&lift("bounced@x.example", &now()));
         let partly = drill.house.run(&SYNC);
         assert_eq!(partly.exit, 8, "{}", partly.err);
         let run = drill.house.list(&["marketing", "sync", "runs", "--state", "partly"])[0]["id"].clone();

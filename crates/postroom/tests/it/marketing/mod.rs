@@ -94,6 +94,11 @@ pub fn in_the_crm(house: &House) -> Vec<String> {
     all
 }
 
+/// This moment, as commands take it.
+fn now() -> String {
+    Clock::system().now().to_string()
+}
+
 pub fn is_out(world: &Dotdigital, address: &str) -> bool {
     world.person(1, address).is_some_and(|person| person.status.suppresses())
 }
@@ -166,9 +171,10 @@ fn commands_work_without_a_server() {
     let export = house.shown(&["marketing", "suppress", "export"]);
     assert!(export.contains("new@x.example,main,yes,HardBounced,") && export.contains(ODD), "{export}");
 
-    let no_proof = house.run(&["marketing", "suppress", "lift", ODD, "--proof", " ", "--yes"]);
+    let no_proof =
+        house.run(&["marketing", "suppress", "lift", ODD, "--proof", " ", "--at", &now(), "--yes"]);
     assert_eq!(no_proof.exit, 2, "{}", no_proof.err);
-    house.one(&["marketing", "suppress", "lift", ODD, "--proof", "ticket 4711", "--yes"]);
+    house.one(&["marketing", "suppress", "lift", ODD, "--proof", "ticket 4711", "--at", &now(), "--yes"]);
     house.one(&["marketing", "sync", "run", "main", "suppressions", "--wait"]);
     assert!(!is_out(&world, ODD), "the service takes the person back");
     assert_eq!(house.run(&["marketing", "suppress", "check", ODD]).exit, 0);

@@ -113,11 +113,11 @@ pub struct Lift {
     account: Option<String>,
     /// A page, a document, a ticket.
     proof: String,
-    /// When the person said so, RFC 3339; left out, now.
-    at: Option<String>,
+    /// When the person said so, RFC 3339. An opt-out that is as new or newer stands.
+    at: String,
 }
 
-/// Lifts a suppression, with proof that the person wants mail again. Marks in the CRM stay; the answer names them.
+/// Lifts a suppression, with proof that the person wants mail again. The next exchange takes back what it marked in the CRM; the answer names what holds mail back until then.
 #[utoipa::path(post, path = "/api/v1/marketing/suppressions/lift", tag = "marketing_suppressions", params(Trial),
     extensions(("x-permission" = json!("marketing_suppress"))),
     responses((status = 200, body = schema::LiftReport), (status = "4XX", body = ProblemView)))]
@@ -127,7 +127,7 @@ pub(in crate::api) async fn lift(
     Query(trial): Query<Trial>,
     input::Json(body): input::Json<Lift>,
 ) -> Result<Json<LiftReport>, Problem> {
-    let at = body.at.map(|at| at.parse::<Timestamp>()).transpose();
+    let at = body.at.parse::<Timestamp>();
     let at = at.map_err(|_| Problem::at("/at", "at is a time such as 2026-01-31T00:00:00Z"))?;
     let lifting = Lifting { address: body.address, account: body.account, proof: body.proof, at };
     Ok(Json(app.operations.lift_suppression(&actor, &lifting, trial.dry_run).await?))

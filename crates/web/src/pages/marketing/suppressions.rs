@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::response::{Html, IntoResponse, Response};
 use http::StatusCode;
 use jiff::Timestamp;
-use jiff::civil::Date;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use postroom_core::Fault;
 use postroom_operations::Session;
@@ -61,7 +61,7 @@ async fn looked_at(app: &App, session: &Session, address: &str) -> Result<Value,
     }
 }
 
-/// Whether a suppression is there to lift; marks in the CRM are lifted in the CRM.
+/// Whether a suppression is there to lift; other marks in the CRM are lifted in the CRM.
 fn liftable(found: &Checked) -> bool {
     found.reasons.iter().any(|reason| reason.text.starts_with("the address is suppressed"))
 }
@@ -142,7 +142,7 @@ pub(in crate::pages) async fn add(State(app): State<App>, sent: Sent) -> Result<
 /// Lifts a suppression. Proof and day are needed; the operation judges both.
 pub(in crate::pages) async fn lift(State(app): State<App>, sent: Sent) -> Result<Response, Problem> {
     let address = sent.field("address").to_owned();
-    let lifted = match day(sent.field("at"), app.clock.now()) {
+    let lifted = match moment(sent.field("at"), app.clock.now()) {
         Ok(at) => {
             let proof = sent.field("proof").to_owned();
             let lifting = Lifting { address: address.clone(), account: None, proof, at };
@@ -164,15 +164,17 @@ pub(in crate::pages) async fn lift(State(app): State<App>, sent: Sent) -> Result
     }
 }
 
-/// The beginning of the day that was given: an opt-out of the same day stands. Nothing is now.
-fn day(text: &str, now: Timestamp) -> Result<Option<Timestamp>, String> {
+/// The moment that was given, in UTC; of a day its beginning: an opt-out of the same day stands.
+fn moment(text: &str, now: Timestamp) -> Result<Timestamp, String> {
     if text.is_empty() {
-        return Ok(None);
+        return Err("Say when the person said so: what was said later stands.".to_owned());
     }
-    let day: Date = text.parse().map_err(|_| format!("{text:?} is no day: write 2026-03-10"))?;
-    let begin = day.to_zoned(TimeZone::UTC).map_err(|error| error.to_string())?.timestamp();
-    match begin > now {
+    let wrong = || format!("{text:?} is no day: write 2026-03-10 or 2026-03-10T14:30");
+    let read = text.parse::<Date>().map(|day| day.at(0, 0, 0, 0));
+    let read = if text.contains('T') { text.parse::<DateTime>() } else { read };
+    let at = read.map_err(|_| wrong())?.to_zoned(TimeZone::UTC).map_err(|_| wrong())?.timestamp();
+    match at > now {
         true => Err("The consent is dated in the future.".to_owned()),
-        false => Ok(Some(begin)),
+        false => Ok(at),
     }
 }
