@@ -4,7 +4,7 @@ use postroom_core::{Address, Class, Direction, RecordRef, Signal, SignalKind};
 use uuid::Uuid;
 
 use crate::filing::known::{Known, Lead, Parent};
-use crate::filing::reading::Reading;
+use crate::filing::reading::{ADDRESSED, Reading};
 use crate::rules::{Mailbox, OnUnmatched, Rules, Track};
 use crate::token::{FoundToken, Kind};
 
@@ -45,7 +45,7 @@ fn signed(reading: &Reading, known: &Known, found: &mut Vec<Found>) {
             continue;
         }
         let signal =
-            if place == "recipient address" { SignalKind::SignedAddress } else { SignalKind::SignedId };
+            if place == ADDRESSED { SignalKind::SignedAddress } else { SignalKind::SignedId };
         push(found, signal, text, place, known.follow(*id));
     }
 }

@@ -4,7 +4,8 @@
 //!
 //! 1. [`scan`]: asks the CRM for e-mails to send and claims each with a row of ours under a unique index, which holds the
 //!    job to send it ([`KIND`]) in the same unit.
-//! 2. [`prepare`]: a lot of jobs reads its activities ([`gather`]), sets them to *Sending*, passes the [`guard`]s, renders each
+//! 2. [`prepare`]: a lot of jobs reads its activities ([`gather`]), leaves those of senders that others serve ([`foreign`]), sets
+//!    the rest to *Sending*, passes the [`guard`]s, renders each
 //!    once ([`render`]) and freezes the bytes with their Message-ID and recipients ([`freeze`]), in one unit with the first
 //!    intent to hand them over.
 //! 3. [`attempt`]: each intent is durable before the wire is touched, the answer after, even if it must wait for the
@@ -25,6 +26,7 @@ mod attempt;
 mod doubt;
 mod entry;
 mod events;
+mod foreign;
 mod freeze;
 mod gather;
 mod guard;

@@ -356,15 +356,16 @@ async fn step_in(story: Story, sending: &Sending, entry: &Entry, folder: &Path) 
             intake.accept(bench::seen(raw, Direction::Outgoing, now)).await.unwrap();
         }
         (Story::Bounced, MailState::Sent) => {
-            let about = About { envelope_id: Some(entry.id.0.simple().to_string()), message_id: None };
+            let about = About { envelope_id: Some(entry.id.0.simple().to_string()), ..About::default() };
             let one = Reported {
                 address: entry.recipients[0].address.clone(),
                 what: Report::Failed,
                 code: Some(550),
                 status: None,
+                hard: true,
                 text: "userunknown".into(),
             };
-            reported(store, about, vec![one], now).await.unwrap();
+            reported(store, &ids, about, vec![one], now).await.unwrap();
         }
         _ => {}
     }
