@@ -1,4 +1,4 @@
-//! The gauges that need a look at the store: backlog, review, shelf, safe mode, readiness.
+//! The gauges that need a look at the store: backlog, review, shelf, outgoing mail, mailboxes, safe mode, readiness.
 
 use metrics::gauge;
 use postroom_core::{Fault, MailState};
@@ -19,6 +19,14 @@ impl Operations {
         gauge!("postroom_review_items").set(of(MailState::Review) as f64);
         for (state, count) in &counted {
             gauge!("postroom_messages", "state" => state.as_str()).set(*count as f64);
+        }
+        for (state, count) in self.outgoing_tally().await?.each() {
+            gauge!("postroom_outgoing_mails", "state" => state).set(count as f64);
+        }
+        // The watcher sets it again when it has read everything.
+        for mailbox in self.unread().await? {
+            let lag = mailbox.lag_seconds.unwrap_or_default();
+            gauge!("postroom_imap_lag_seconds", "mailbox" => mailbox.name).set(lag as f64);
         }
         gauge!("postroom_safe_mode").set(f64::from(u8::from(self.safe_mode().await?)));
         gauge!("postroom_ready").set(1.0);

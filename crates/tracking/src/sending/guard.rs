@@ -23,6 +23,8 @@ pub(super) enum Stop {
 pub(super) struct Rates {
     /// About the same record, in an hour.
     pub record: u64,
+    /// In the same thread, in an hour, for one that is about no record.
+    pub thread: u64,
     /// To the recipient who had the most, in an hour.
     pub recipient: u64,
 }
@@ -144,6 +146,9 @@ fn would_loop(activity: &Activity, options: &Options, rates: Rates) -> Option<St
     }
     if rates.record >= options.per_record {
         return hold(format!("{} mails about its record left within an hour.", rates.record));
+    }
+    if rates.thread >= options.per_record {
+        return hold(format!("{} mails of its thread left within an hour.", rates.thread));
     }
     if rates.recipient >= options.per_recipient {
         return hold(format!("{} mails to one of its recipients left within an hour.", rates.recipient));

@@ -41,6 +41,7 @@ pub mod reports;
 pub mod scan;
 mod schedule;
 pub(crate) mod schema;
+mod tally;
 mod tell;
 pub mod verbs;
 mod worker;
@@ -56,6 +57,7 @@ pub(crate) use entry::lane;
 pub use entry::{Entry, Hold, Recipient, Role, Standing};
 pub use options::Options;
 pub use scan::Scan;
+pub use tally::{Tally, tally};
 
 use crate::rules::Rules;
 use crate::token::Signer;
