@@ -14,6 +14,8 @@ pub struct Outgoing {
     pub to: Vec<String>,
     /// The ENVID of RFC 3461: comes back as Original-Envelope-Id. Letters, digits, `.` and `-`.
     pub envelope_id: Option<String>,
+    /// Its delivery is to be reported too (RFC 3461), not only its failure.
+    pub receipt: bool,
     /// The mail with CRLF line ends. The same bytes, Message-ID and all, at every try.
     pub raw: Bytes,
 }

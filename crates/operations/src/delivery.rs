@@ -118,6 +118,7 @@ mod tests {
             state,
             code: None,
             status: None,
+            hard: None,
             text: text.into(),
             at,
         }

@@ -1,4 +1,5 @@
-//! The gauges that need a look at the store: backlog, review, shelf, safe mode, readiness, what waits and for how long.
+//! The gauges that need a look at the store: backlog, review, shelf, outgoing mail, mailboxes, safe mode, readiness, what waits and
+//! for how long.
 
 use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
@@ -45,6 +46,14 @@ impl Operations {
         gauge!("postroom_outcomes_unknown", "peer" => "smtp_out").set(of(MailState::Unknown) as f64);
         for (state, count) in &counted {
             gauge!("postroom_messages", "state" => state.as_str()).set(*count as f64);
+        }
+        for (state, count) in self.outgoing_tally().await?.each() {
+            gauge!("postroom_outgoing_mails", "state" => state).set(count as f64);
+        }
+        // The watcher sets it again when it has read everything.
+        for mailbox in self.unread().await? {
+            let lag = mailbox.lag_seconds.unwrap_or_default();
+            gauge!("postroom_imap_lag_seconds", "mailbox" => mailbox.name).set(lag as f64);
         }
         for (stage, states) in STAGES {
             let oldest = messages::oldest(&self.0.store, states).await.map_err(Fault::from)?;

@@ -155,6 +155,20 @@ impl Operations {
         Ok(all)
     }
 
+    /// The mailboxes on servers that are not read now: their watcher has failed for a while or has given up, or nothing
+    /// runs.
+    pub(crate) async fn unread(&self) -> Result<Vec<MailboxView>, Fault> {
+        let mut overview = watching::overview(&self.0.store).await.map_err(Fault::from)?;
+        let (rules, alive) = (self.rules(), self.last_heartbeat().await?);
+        let all = rules.mailboxes.iter().chain([&rules.fallback]);
+        let watched = all.filter(|mailbox| self.0.watched.contains(&mailbox.name));
+        let views = watched.map(|mailbox| {
+            let watch = overview.remove(&mailbox.name).unwrap_or_default();
+            self.with_watch(view(mailbox, None), watch, true, alive)
+        });
+        Ok(views.filter(is_unread).collect())
+    }
+
     /// One mailbox by its name.
     pub async fn mailbox(&self, actor: &Actor, name: &str) -> Result<MailboxDetail, Fault> {
         let mailbox = self.mailbox_view(actor, name).await?;
@@ -329,6 +343,17 @@ impl Operations {
             view.code = report.code.filter(|_| !watch.paused);
         }
         view
+    }
+}
+
+/// One that fails tries again by itself, and most often all is well at the next try.
+const BRIEF: i64 = 600;
+
+fn is_unread(mailbox: &MailboxView) -> bool {
+    match mailbox.state {
+        "needs_you" | "not_running" => true,
+        "failing" => mailbox.lag_seconds.is_some_and(|lag| lag >= BRIEF),
+        _ => false,
     }
 }
 

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use postroom_core::{Code, Fault, MailId, MailState, RecordRef};
 use postroom_tracking::sending::history::{self, Attempt};
 use postroom_tracking::sending::verbs::{self, Answer, Wanted};
-use postroom_tracking::sending::{Entry, Recipient};
+use postroom_tracking::sending::{Entry, Hold, Recipient};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -20,7 +20,7 @@ pub struct OutgoingView {
     pub reason: String,
     /// The documented error that stands in the way, `PR-nnnn`.
     pub code: Option<String>,
-    /// Why it is held: `rule`, `safe_mode`, `person`.
+    /// Why it is held: `rule`, `safe_mode`, `person`; `foreign` when its sender is none of ours and it is left to others.
     pub hold: Option<&'static str>,
     /// As in the header; null until it is rendered.
     pub message_id: Option<String>,
@@ -91,12 +91,15 @@ pub struct RecipientView {
     pub address: String,
     /// `to`, `cc`, `bcc`.
     pub role: &'static str,
-    /// `waiting`, `later`, `accepted`, `refused`, `expired`, `delayed`, `bounced`, `delivered`.
+    /// `waiting`, `later`, `accepted`, `refused`, `expired`, `delayed`, `bounced`, `delivered`, `read`.
     pub state: &'static str,
     /// SMTP reply code.
     pub code: Option<u16>,
     /// Enhanced status code (RFC 3463).
     pub status: Option<String>,
+    /// Of one that came back: whether sending again is of no use.
+    pub hard: Option<bool>,
+    /// What the mail server said; of one that came back, why in a word before it.
     pub text: String,
     pub at: Timestamp,
 }
@@ -119,6 +122,7 @@ impl From<Recipient> for RecipientView {
             state: recipient.state.as_str(),
             code: recipient.code,
             status: recipient.status,
+            hard: recipient.hard,
             text: recipient.text,
             at: recipient.at,
         }
@@ -133,7 +137,7 @@ impl From<Entry> for OutgoingView {
             state: entry.state,
             reason: entry.reason,
             code: entry.code.map(|code| Code(code).to_string()),
-            hold: entry.hold.map(postroom_tracking::sending::Hold::as_str),
+            hold: entry.hold.map(Hold::as_str),
             message_id: entry.message_id.map(|id| format!("<{id}>")),
             subject: entry.subject,
             record: entry.record,
@@ -170,6 +174,8 @@ impl Wish {
         match (self, entry.state) {
             (Wish::Hold, Queued | Unknown) => Some(Held),
             (Wish::Release, Held | Unknown | Queued) => Some(Queued),
+            // The CRM would be told that it failed, and whoever sends it might not yet have.
+            (Wish::Fail, Held) if entry.hold == Some(Hold::Foreign) => None,
             (Wish::Fail, Queued | Held | Unknown) if entry.any_accepted() => Some(Sent),
             (Wish::Fail, Queued | Held | Unknown) => Some(Failed),
             _ => None,

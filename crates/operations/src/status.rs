@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use postroom_core::{Code, Fault, MailState};
 use postroom_tracking::messages;
+use postroom_tracking::sending::{self, Tally};
 use postroom_tracking::settings::{self, SAFE_MODE};
 use serde::Serialize;
 
@@ -26,7 +27,50 @@ pub struct Today {
     pub shelf: u64,
     pub review: u64,
     pub waiting: u64,
+    pub outgoing: Tally,
+    /// Names of mailboxes on servers that are not read now, though they should be.
+    pub unread: Vec<String>,
     pub safe_mode: bool,
+}
+
+/// What the first page's sentence is made of.
+struct Trouble<'t> {
+    shelf: u64,
+    review: u64,
+    waiting: u64,
+    outgoing: &'t Tally,
+    unread: &'t [String],
+    safe_mode: bool,
+}
+
+impl Trouble<'_> {
+    /// The state, and the sentence about what matters most.
+    fn sentence(&self) -> (&'static str, String) {
+        let Trouble { shelf, review, waiting, outgoing, unread, safe_mode } = *self;
+        let mut found = vec![
+            (safe_mode, "Safe mode: nothing leaves until the reconciliation is confirmed.".to_owned()),
+            (shelf > 0, format!("Stopped after their tries and on the shelf: {shelf}.")),
+            (!unread.is_empty(), format!("Mailboxes that cannot be read: {}.", unread.join(", "))),
+            (outgoing.held > 0, format!("Outgoing mails that wait for a release: {}.", outgoing.held)),
+            (review > 0, format!("In review, for a person to decide: {review}.")),
+            (outgoing.failed > 0, format!("Outgoing mails that failed within a day: {}.", outgoing.failed)),
+        ];
+        found.retain(|(there, _)| *there);
+        if let Some((_, sentence)) = found.into_iter().next() {
+            return ("needs_you", sentence);
+        }
+        match (outgoing.unknown, waiting) {
+            (1.., _) => {
+                let text = format!(
+                    "Outgoing mails of which it is not known whether they arrived: {}.",
+                    outgoing.unknown
+                );
+                ("catching_up", text)
+            }
+            (_, 1..) => ("catching_up", format!("Stored and being filed: {waiting}.")),
+            _ => ("healthy", "Everything that came in has its place.".to_owned()),
+        }
+    }
 }
 
 impl Operations {
@@ -51,16 +95,15 @@ impl Operations {
         let waiting = of(MailState::Received) + of(MailState::Parsed);
         let review = of(MailState::Review);
         let safe_mode = self.safe_mode().await?;
-        let (state, sentence) = match (safe_mode, shelf, review, waiting) {
-            (true, ..) => {
-                ("needs_you", "Safe mode: nothing leaves until the reconciliation is confirmed.".to_owned())
-            }
-            (_, 1.., ..) => ("needs_you", format!("Stopped after their tries and on the shelf: {shelf}.")),
-            (_, _, 1.., _) => ("needs_you", format!("In review, for a person to decide: {review}.")),
-            (.., 1..) => ("catching_up", format!("Stored and being filed: {waiting}.")),
-            _ => ("healthy", "Everything that came in has its place.".to_owned()),
-        };
-        Ok(Today { state, sentence, counts, shelf, review, waiting, safe_mode })
+        let outgoing = self.outgoing_tally().await?;
+        let unread: Vec<String> = self.unread().await?.into_iter().map(|mailbox| mailbox.name).collect();
+        let trouble = Trouble { shelf, review, waiting, outgoing: &outgoing, unread: &unread, safe_mode };
+        let (state, sentence) = trouble.sentence();
+        Ok(Today { state, sentence, counts, shelf, review, waiting, outgoing, unread, safe_mode })
+    }
+
+    pub(crate) async fn outgoing_tally(&self) -> Result<Tally, Fault> {
+        sending::tally(&self.0.store, self.0.clock.now()).await.map_err(Fault::from)
     }
 
     /// Whether this database came from a backup and has not been reconciled.
@@ -91,5 +134,35 @@ impl Operations {
         settings::set(&self.0.store, SAFE_MODE, "off".into()).await.map_err(Fault::from)?;
         let entry = audit::Entry::new(actor, self.0.clock.now(), "safe_mode.end", "database", "");
         self.record_audit(entry).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(change: impl FnOnce(&mut Trouble<'_>), outgoing: Tally, state: &str, sentence: &str) {
+        let mut trouble =
+            Trouble { shelf: 0, review: 0, waiting: 0, outgoing: &outgoing, unread: &[], safe_mode: false };
+        change(&mut trouble);
+        let found = trouble.sentence();
+        assert!(found.0 == state && found.1.contains(sentence), "{found:?}");
+    }
+
+    #[test]
+    fn all_is_well_only_when_it_is() {
+        let none = Tally::default();
+        let held = Tally { held: 2, unknown: 1, ..none };
+        let sales = ["sales".to_owned()];
+        check(|_| {}, none, "healthy", "has its place");
+        check(|_| {}, Tally { foreign: 3, queued: 1, sending: 1, ..none }, "healthy", "has its place");
+        check(|_| {}, held, "needs_you", "wait for a release: 2");
+        check(|_| {}, Tally { failed: 1, ..none }, "needs_you", "failed within a day: 1");
+        check(|_| {}, Tally { unknown: 1, ..none }, "catching_up", "whether they arrived: 1");
+        check(|all| all.unread = &sales, held, "needs_you", "cannot be read: sales");
+        check(|all| all.waiting = 4, none, "catching_up", "being filed: 4");
+        check(|all| all.review = 4, held, "needs_you", "wait for a release: 2");
+        check(|all| (all.safe_mode, all.shelf) = (true, 1), held, "needs_you", "Safe mode");
     }
 }

@@ -33,6 +33,12 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "attempts to send",
         statements: crate::sending::schema::history,
     },
+    Migration {
+        area: "tracking",
+        number: 6,
+        name: "mail that comes back",
+        statements: crate::sending::schema::returns,
+    },
 ];
 
 fn first() -> Vec<Ddl> {

@@ -4,7 +4,7 @@
 //! The set-up that works: both delivery methods of the mailbox None, or a profile that is never enabled. The CRM then keeps
 //! what users send in *Pending Send*, and postroom sends it.
 
-use postroom_core::{Crm, Fault, Filter, Query, Record, Value};
+use postroom_core::{Crm, Fault, Filter, Query, Record, Value, address};
 
 use super::Step;
 
@@ -38,6 +38,35 @@ pub struct Mailboxes {
     pub read: Vec<String>,
     /// Whether mail of the CRM leaves through postroom.
     pub sends: bool,
+    /// Addresses in normal form that mail leaves from besides.
+    pub senders: Vec<String>,
+    /// Domains whose every address it may leave from.
+    pub domains: Vec<String>,
+}
+
+impl Mailboxes {
+    fn is_read(&self, address: &str) -> bool {
+        self.read.contains(&address::normal(address))
+    }
+
+    /// Those whose address in this column is one of ours.
+    fn ours(&self, column: &str) -> Filter {
+        let addresses = self.read.iter().chain(&self.senders);
+        let addresses = addresses.map(|address| Value::text(address.as_str())).collect::<Vec<_>>();
+        // In a pattern a low line stands for any letter; one more is found, and looked at again below.
+        let domains =
+            self.domains.iter().map(|domain| Filter::Like(column.to_owned(), format!("%@{domain}")));
+        let named = Filter::In(column.to_owned(), addresses);
+        Filter::Any([named].into_iter().chain(domains).collect())
+    }
+
+    fn are_ours(&self, address: &str) -> bool {
+        let address = address::normal(address);
+        let domain = address::domain(&address).unwrap_or_default();
+        self.read.contains(&address)
+            || self.senders.contains(&address)
+            || self.domains.iter().any(|ours| *ours == domain)
+    }
 }
 
 /// What the CRM itself does with one mailbox.
@@ -49,7 +78,7 @@ struct Service {
 
 /// `senders`.
 pub(super) async fn step(crm: &dyn Crm, mailboxes: &Mailboxes) -> Step {
-    if mailboxes.read.is_empty() {
+    if mailboxes.read.is_empty() && mailboxes.senders.is_empty() && mailboxes.domains.is_empty() {
         return Step::skipped("senders", "no mailbox is configured");
     }
     match found(crm, mailboxes).await {
@@ -61,8 +90,7 @@ pub(super) async fn step(crm: &dyn Crm, mailboxes: &Mailboxes) -> Step {
 
 /// Address and service of each mailbox that the CRM serves, and how many of ours it knows.
 async fn found(crm: &dyn Crm, mailboxes: &Mailboxes) -> Result<(Vec<(String, Service)>, usize), Fault> {
-    let addresses = || mailboxes.read.iter().map(|address| Value::text(address.as_str())).collect::<Vec<_>>();
-    let ours = |column: &str| Filter::In(column.to_owned(), addresses());
+    let ours = |column: &str| mailboxes.ours(column);
     let old = crm.metadata(&["mailbox"]).await.is_err();
     if old {
         // 2011: the methods stand at queues and users.
@@ -70,8 +98,8 @@ async fn found(crm: &dyn Crm, mailboxes: &Mailboxes) -> Result<(Vec<(String, Ser
         for (table, column) in [("queue", "emailaddress"), ("systemuser", "internalemailaddress")] {
             let columns = [column, "incomingemaildeliverymethod", "outgoingemaildeliverymethod"];
             for row in crm.query(&Query::of(table).select(&columns).filter(ours(column))).await? {
-                known += 1;
                 let address = row.text(column).unwrap_or_default().to_owned();
+                known += usize::from(mailboxes.is_read(&address));
                 rows.push((address, service(&row, true)));
             }
         }
@@ -80,10 +108,9 @@ async fn found(crm: &dyn Crm, mailboxes: &Mailboxes) -> Result<(Vec<(String, Ser
     let router = channel(crm).await == Some(ROUTER);
     let active = Filter::All(vec![ours("emailaddress"), Filter::eq("statecode", 0)]);
     let boxes = crm.query(&Query::of("mailbox").select(&COLUMNS).filter(active)).await?;
-    let known = boxes.len();
-    let rows = boxes
-        .iter()
-        .map(|row| (row.text("emailaddress").unwrap_or_default().to_owned(), service(row, router)));
+    let address = |row: &Record| row.text("emailaddress").unwrap_or_default().to_owned();
+    let known = boxes.iter().filter(|row| mailboxes.is_read(&address(row))).count();
+    let rows = boxes.iter().map(|row| (address(row), service(row, router)));
     Ok((rows.collect(), known))
 }
 
@@ -112,10 +139,10 @@ fn service(row: &Record, untested: bool) -> Service {
 fn judged(rows: &[(String, Service)], known: usize, mailboxes: &Mailboxes) -> Step {
     let mut twice = Vec::new();
     for (address, service) in rows {
-        if let Some(by) = service.reads {
+        if let Some(by) = service.reads.filter(|_| mailboxes.is_read(address)) {
             twice.push(format!("{by} files the mail of {address} too"));
         }
-        if let Some(by) = service.sends.filter(|_| mailboxes.sends) {
+        if let Some(by) = service.sends.filter(|_| mailboxes.sends && mailboxes.are_ours(address)) {
             twice.push(format!("{by} sends the mail of {address} too"));
         }
     }
@@ -136,6 +163,7 @@ mod tests {
     use postroom_core::RecordRef;
     use uuid::Uuid;
 
+    use super::super::State;
     use super::*;
 
     #[track_caller]
@@ -144,6 +172,38 @@ mod tests {
         let row = columns.iter().fold(row, |row, (name, value)| row.with(*name, value.clone()));
         let found = service(&row, router);
         assert_eq!((found.reads, found.sends), expected, "{columns:?}");
+    }
+
+    /// What is said of an address whose mail the CRM reads and sends itself.
+    #[track_caller]
+    fn served(mailboxes: &Mailboxes, address: &str, expected: &[&str]) {
+        let sss = Some("server-side synchronisation");
+        let step = judged(&[(address.to_owned(), Service { reads: sss, sends: sss })], 1, mailboxes);
+        let said: Vec<&str> =
+            ["files", "sends"].into_iter().filter(|word| step.text.contains(*word)).collect();
+        match expected {
+            [] => assert_eq!(step.state, State::Well, "{address}: {}", step.text),
+            expected => assert_eq!((step.state, &said[..]), (State::Failed, expected), "{address}"),
+        }
+    }
+
+    #[test]
+    fn who_may_send_counts_as_well_as_what_is_read() {
+        let of = |list: &[&str]| list.iter().map(|&one| one.to_owned()).collect::<Vec<_>>();
+        let mailboxes = Mailboxes {
+            read: of(&["sales@crm.example"]),
+            sends: true,
+            senders: of(&["news@crm.example"]),
+            domains: of(&["shop.example"]),
+        };
+        served(&mailboxes, "Sales@crm.example", &["files", "sends"]);
+        served(&mailboxes, "News@crm.example", &["sends"]);
+        served(&mailboxes, "eva@Shop.example", &["sends"]);
+        served(&mailboxes, "eva@crm.example", &[]);
+        served(&mailboxes, "eva@xshop.example", &[]);
+        let silent = Mailboxes { sends: false, ..mailboxes };
+        served(&silent, "news@crm.example", &[]);
+        served(&silent, "sales@crm.example", &["files"]);
     }
 
     #[test]

@@ -56,6 +56,8 @@ pub enum ReportKind {
 /// What the report says about one address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recipient {
+    /// What became of the mail for this one: a report may tell of one who has it and of one who has not.
+    pub kind: ReportKind,
     /// The address at which delivery ended (`Final-Recipient`), as written there.
     pub address: String,
     /// The address that we wrote to (`Original-Recipient`), when it is given and another one.

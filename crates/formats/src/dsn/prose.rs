@@ -63,6 +63,7 @@ fn recipient(letter: &Letter, words: &Words, address: String, only: bool, late: 
     };
     let reason = if letter.is_filtered { "filtered" } else { reason::of(&reading) };
     Recipient {
+        kind: if late { ReportKind::Delay } else { ReportKind::Failure },
         hard: reason::is_hard(reason, found.status.as_deref(), found.code),
         address,
         original_address: None,

@@ -23,7 +23,8 @@ pub(super) fn feedback(letter: &Letter) -> Option<Report> {
         addresses = original.to.clone();
     }
     let kind = groups.iter().find_map(|group| group.get("feedback-type")).unwrap_or("abuse").to_lowercase();
-    let recipients = distinct(addresses).map(|address| plain(address, "feedback", Some(kind.clone())));
+    let recipients = distinct(addresses)
+        .map(|address| plain(ReportKind::Feedback, address, "feedback", Some(kind.clone())));
     Some(Report {
         kind: ReportKind::Feedback,
         original_message_id: original.message_id,
@@ -48,7 +49,7 @@ pub(super) fn complaint(letter: &Letter) -> Option<Report> {
         original_message_id: original.message_id,
         original_subject: original.subject,
         original_envelope_id: None,
-        recipients: vec![plain(address, "feedback", Some("abuse".to_owned()))],
+        recipients: vec![plain(ReportKind::Feedback, address, "feedback", Some("abuse".to_owned()))],
     })
 }
 
@@ -71,7 +72,10 @@ pub(super) fn receipt(letter: &Letter) -> Option<Report> {
         original_message_id: named.or(original.message_id),
         original_subject: original.subject,
         original_envelope_id: first(&groups, "original-envelope-id"),
-        recipients: address.map(|address| plain(address, &word, Some(disposition))).into_iter().collect(),
+        recipients: address
+            .map(|address| plain(ReportKind::Receipt, address, &word, Some(disposition)))
+            .into_iter()
+            .collect(),
     })
 }
 
@@ -94,11 +98,10 @@ pub(super) fn delivery(letter: &Letter) -> Option<Report> {
         return None;
     }
     let words = prose::Words::of(letter);
-    let mut recipients: Vec<(Recipient, ReportKind)> = Vec::new();
+    let mut recipients: Vec<Recipient> = Vec::new();
     for group in &about {
         let read = recipient(letter, &words, group, about.len() == 1);
-        if let Some(read) =
-            read.filter(|read| !recipients.iter().any(|known| known.0.address == read.0.address))
+        if let Some(read) = read.filter(|read| !recipients.iter().any(|known| known.address == read.address))
         {
             recipients.push(read);
         }
@@ -108,11 +111,11 @@ pub(super) fn delivery(letter: &Letter) -> Option<Report> {
     }
     let original = returned::headers(letter);
     Some(Report {
-        kind: worst(recipients.iter().map(|(_, kind)| *kind)),
+        kind: worst(recipients.iter().map(|recipient| recipient.kind)),
         original_message_id: original.message_id,
         original_subject: original.subject,
         original_envelope_id: first(&groups, "original-envelope-id"),
-        recipients: recipients.into_iter().map(|(recipient, _)| recipient).collect(),
+        recipients,
     })
 }
 
@@ -120,12 +123,7 @@ fn says_what_happened(group: &Group) -> bool {
     ["action", "status", "diagnostic-code"].iter().any(|name| group.get(name).is_some())
 }
 
-fn recipient(
-    letter: &Letter,
-    words: &prose::Words,
-    group: &Group,
-    only: bool,
-) -> Option<(Recipient, ReportKind)> {
+fn recipient(letter: &Letter, words: &prose::Words, group: &Group, only: bool) -> Option<Recipient> {
     let finally = group.address(&["final-recipient"]);
     let original = group.address(&["original-recipient"]);
     let actual = group.address(&["x-actual-recipient"]);
@@ -155,7 +153,8 @@ fn recipient(
         ReportKind::Relayed => "relayed",
         _ => reason::of(&reading),
     };
-    let recipient = Recipient {
+    Some(Recipient {
+        kind,
         hard: reason::is_hard(reason, codes.status.as_deref(), codes.code),
         original_address: original.filter(|other| !other.eq_ignore_ascii_case(&address)),
         address,
@@ -166,8 +165,7 @@ fn recipient(
             .map(short),
         status: codes.status,
         code: codes.code,
-    };
-    Some((recipient, kind))
+    })
 }
 
 /// `smtp; 550 …`: the words behind the type; without a type all of them.
@@ -239,10 +237,24 @@ fn distinct(addresses: Vec<String>) -> impl Iterator<Item = String> {
     addresses.into_iter().filter(move |address| seen.insert(address.to_lowercase()))
 }
 
-pub(super) fn plain(address: String, reason: &str, diagnostic: Option<String>) -> Recipient {
+pub(super) fn plain(
+    kind: ReportKind,
+    address: String,
+    reason: &str,
+    diagnostic: Option<String>,
+) -> Recipient {
     let reason = reason.to_owned();
     let diagnostic = diagnostic.map(short);
-    Recipient { address, original_address: None, hard: false, status: None, code: None, reason, diagnostic }
+    Recipient {
+        kind,
+        address,
+        original_address: None,
+        hard: false,
+        status: None,
+        code: None,
+        reason,
+        diagnostic,
+    }
 }
 
 /// White space folded, at most 2000 characters.

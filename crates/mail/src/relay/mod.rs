@@ -148,7 +148,7 @@ impl Shared {
             return Ok(());
         }
         let from = mail.envelope.from.clone().unwrap_or_default();
-        let outgoing = Outgoing { from, to: open, envelope_id: None, raw: raw.clone() };
+        let outgoing = Outgoing { from, to: open, envelope_id: None, receipt: false, raw: raw.clone() };
         let handed = self.ports.next.send(outgoing).await.map_err(answers::not_handed_on)?;
         let took: Vec<String> = with_fate(&handed, Fate::Accepted);
         self.delivered.remember(key, &took, now);

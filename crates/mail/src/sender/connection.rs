@@ -18,7 +18,7 @@ use super::stream::{Broken, Stream};
 use super::tls::explain;
 use super::wire::Reply;
 use super::{Error, Options, Security};
-use postroom_core::Fingerprint;
+use postroom_core::{Fingerprint, Secret};
 
 /// A server that waits for MAIL.
 pub(crate) struct Connection {
@@ -178,14 +178,16 @@ impl Connection {
         let Some(mechanism) = self.offers.mechanism(auth.mechanism) else {
             return Err(Error::NoMechanism { server });
         };
+        let secret =
+            auth.secret.token().await.map_err(|source| Error::Token { server: server.clone(), source })?;
         let mut reply = match mechanism {
-            Mechanism::Login => self.login(auth).await?,
+            Mechanism::Login => self.login(&auth.user, &secret).await?,
             Mechanism::XOAuth2 => {
-                let proof = format!("user={}\u{1}auth=Bearer {}\u{1}\u{1}", auth.user, auth.secret.expose());
+                let proof = format!("user={}\u{1}auth=Bearer {}\u{1}\u{1}", auth.user, secret.expose());
                 self.ask(Step::Auth, &format!("AUTH XOAUTH2 {}", STANDARD.encode(proof))).await?
             }
             Mechanism::Plain | Mechanism::Password => {
-                let proof = format!("\0{}\0{}", auth.user, auth.secret.expose());
+                let proof = format!("\0{}\0{}", auth.user, secret.expose());
                 self.ask(Step::Auth, &format!("AUTH PLAIN {}", STANDARD.encode(proof))).await?
             }
         };
@@ -193,16 +195,17 @@ impl Connection {
             // The reason in JSON, which wants an empty answer before the refusal comes.
             reply = self.ask(Step::Auth, "").await?;
         }
-        match reply.is_ok() {
-            true => Ok(()),
-            false => Err(Error::SignIn { server, step: Step::Auth, answer: reply.answer() }),
+        if reply.is_ok() {
+            return Ok(());
         }
+        let renewed = reply.code >= 500 && auth.secret.refused(&secret).await;
+        Err(Error::SignIn { server, step: Step::Auth, answer: reply.answer(), renewed })
     }
 
     /// Two questions, whatever their words: user, then password.
-    async fn login(&mut self, auth: &Auth) -> Result<Reply, Error> {
+    async fn login(&mut self, user: &str, secret: &Secret) -> Result<Reply, Error> {
         let mut reply = self.ask(Step::Auth, "AUTH LOGIN").await?;
-        for word in [auth.user.as_str(), auth.secret.expose()] {
+        for word in [user, secret.expose()] {
             if reply.code != 334 {
                 break;
             }

@@ -13,8 +13,8 @@ pub(crate) struct Envelope {
     answers: Vec<Option<Answer>>,
     /// `MAIL FROM:<…> …`
     pub mail: String,
-    /// Whether RCPT takes the parameters of RFC 3461.
-    dsn: bool,
+    /// What RCPT asks to be told of, where it takes the parameters of RFC 3461.
+    notify: Option<&'static str>,
 }
 
 impl Envelope {
@@ -24,7 +24,7 @@ impl Envelope {
             answers: vec![None; to.len()],
             to,
             mail: String::new(),
-            dsn: offers.dsn && !mail.from.is_empty(),
+            notify: (offers.dsn && !mail.from.is_empty()).then(|| notify(mail)),
         };
         match sender(mail, offers) {
             Ok(command) => envelope.mail = command,
@@ -48,8 +48,8 @@ impl Envelope {
         let to = &self.to[index];
         let path = path(to, true).expect("a recipient that cannot be written is not open");
         let mut command = format!("RCPT TO:<{path}>");
-        if self.dsn {
-            command.push_str(" NOTIFY=FAILURE,DELAY");
+        if let Some(notify) = self.notify {
+            command.push_str(&format!(" NOTIFY={notify}"));
             if to.is_ascii() {
                 command.push_str(&format!(" ORCPT=rfc822;{}", xtext(to)));
             }
@@ -74,6 +74,10 @@ impl Envelope {
             self.answers.into_iter().map(|answer| answer.expect("a transaction that ends well answers all"));
         self.to.into_iter().zip(answers).collect()
     }
+}
+
+fn notify(mail: &Outgoing) -> &'static str {
+    if mail.receipt { "SUCCESS,FAILURE,DELAY" } else { "FAILURE,DELAY" }
 }
 
 /// A refusal that we give in the server's stead.
@@ -161,6 +165,7 @@ mod tests {
             from: from.to_owned(),
             to: to.iter().map(|&to| to.to_owned()).collect(),
             envelope_id: Some("out.1".to_owned()),
+            receipt: false,
             raw: Bytes::from(raw.to_owned()),
         }
     }
@@ -191,8 +196,17 @@ mod tests {
                 "RCPT TO:<c@d.example> NOTIFY=FAILURE,DELAY ORCPT=rfc822;c@d.example",
             ],
         );
+        let wanted = Outgoing { receipt: true, ..plain.clone() };
+        commands(
+            &wanted,
+            &all(),
+            &[
+                "MAIL FROM:<a@b.example> SIZE=8 RET=HDRS ENVID=out.1",
+                "RCPT TO:<c@d.example> NOTIFY=SUCCESS,FAILURE,DELAY ORCPT=rfc822;c@d.example",
+            ],
+        );
         // A report must not cause a report.
-        let report = mail("", &["c@d.example"], "S: x\r\n\r\n\u{e4}");
+        let report = Outgoing { receipt: true, ..mail("", &["c@d.example"], "S: x\r\n\r\n\u{e4}") };
         commands(&report, &all(), &["MAIL FROM:<> SIZE=10 BODY=8BITMIME", "RCPT TO:<c@d.example>"]);
     }
 

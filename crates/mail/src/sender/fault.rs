@@ -5,6 +5,8 @@ use std::io;
 use postroom_core::{Answer, Code, Fault, Verdict};
 use tokio_rustls::rustls;
 
+use crate::oauth;
+
 /// Why a mail was not handed over. Except for [`Error::Unknown`], nobody has it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -47,7 +49,15 @@ pub enum Error {
     #[error("{server} offers no way to sign in that we may use: check the user's rights and the mechanism")]
     NoMechanism { server: String },
     #[error("{server} refuses the sign-in at {step} ({} {}): check user and password of the outgoing server", .answer.code, .answer.text)]
-    SignIn { server: String, step: Step, answer: Answer },
+    SignIn {
+        server: String,
+        step: Step,
+        answer: Answer,
+        /// With another token it may go better.
+        renewed: bool,
+    },
+    #[error("no access token to sign in to {server} with: {source}")]
+    Token { server: String, source: oauth::Error },
     #[error("the mail went to {server}, but its answer is lost: look for the mail before sending it again")]
     Unknown { server: String, source: Option<io::Error> },
     #[error("the mail has a line that does not end with CRLF, or a lone CR: it is not sent")]
@@ -107,7 +117,7 @@ impl Error {
             | Error::Late { .. }
             | Error::Foreign { .. }
             | Error::Closing { .. } => Code::SMTP_OUT_UNREACHABLE,
-            Error::NoMechanism { .. } | Error::SignIn { .. } => Code::SMTP_OUT_SIGN_IN,
+            Error::NoMechanism { .. } | Error::SignIn { .. } | Error::Token { .. } => Code::SMTP_OUT_SIGN_IN,
             Error::Roots(_)
             | Error::NotLocal { .. }
             | Error::NoStartTls { .. }
@@ -139,7 +149,9 @@ impl Error {
             {
                 retry
             }
+            Error::Token { source: oauth::Error::Away { .. }, .. } => retry,
             Error::Options { .. }
+            | Error::Token { .. }
             | Error::Roots(_)
             | Error::NotLocal { .. }
             | Error::Foreign { .. }
@@ -157,6 +169,7 @@ impl Error {
 /// | greeting or EHLO 5yz, wrong protocol | `Hold` |
 /// | no STARTTLS, certificate not believed, no common TLS version | `Hold`; STARTTLS 454 or a broken handshake `Retry` |
 /// | 530, 534, 535, 538 at any step, no mechanism | `Hold`; AUTH 4yz `Retry` |
+/// | no access token | `Hold`; the token server away `Retry` |
 /// | no answer after the last byte of a mail may have left | `Unknown` |
 /// | bare CR or LF | `Bug` |
 impl From<Error> for Fault {

@@ -1,11 +1,13 @@
 //! What can be set about a sender, and the limits with their defaults.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use postroom_core::Secret;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
 use super::Fingerprint;
+use crate::oauth::{Fixed, Tokens};
 
 /// How the connection is protected. There is no "TLS if possible": what an attacker can switch off protects nobody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,9 +37,16 @@ pub enum Mechanism {
 #[derive(Debug, Clone)]
 pub struct Auth {
     pub user: String,
-    /// The password, or the access token.
-    pub secret: Secret,
+    /// Where the password or the access token comes from: asked for each connection, since tokens end after an hour or so.
+    pub secret: Arc<dyn Tokens>,
     pub mechanism: Mechanism,
+}
+
+impl Auth {
+    /// With a password, or a token, that stays.
+    pub fn fixed(user: impl Into<String>, secret: Secret, mechanism: Mechanism) -> Self {
+        Auth { user: user.into(), secret: Arc::new(Fixed(secret)), mechanism }
+    }
 }
 
 /// One mail server and how to use it.

@@ -82,6 +82,14 @@ impl Pool {
     }
 
     async fn open(&self) -> Result<Connection, Error> {
+        match self.dial().await {
+            // Once: another token is there by now, or is issued.
+            Err(Error::SignIn { renewed: true, .. }) => self.dial().await,
+            opened => opened,
+        }
+    }
+
+    async fn dial(&self) -> Result<Connection, Error> {
         Box::pin(Connection::open(self.options.clone(), self.tls.clone())).await
     }
 

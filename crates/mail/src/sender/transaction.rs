@@ -146,7 +146,10 @@ impl Connection {
     /// 530 and its kin mean that we are not allowed to send at all: no recipient is to blame.
     fn must_know_us(&self, step: Step, reply: &Reply) -> Result<(), Error> {
         match reply.is_sign_in() {
-            true => Err(Error::SignIn { server: self.options.server(), step, answer: reply.answer() }),
+            true => {
+                let (server, answer) = (self.options.server(), reply.answer());
+                Err(Error::SignIn { server, step, answer, renewed: false })
+            }
             false => Ok(()),
         }
     }

@@ -38,10 +38,11 @@ impl From<probe::Step> for Step {
 
 fn mailboxes(config: &Config) -> Mailboxes {
     let all = config.mailboxes.values().flat_map(|mailbox| mailbox.all_addresses());
-    Mailboxes {
-        read: all.map(|one| address::normal(one.as_ref())).collect(),
-        sends: config.smtp_out.is_some(),
-    }
+    let read = all.map(|one| address::normal(one.as_ref())).collect();
+    let Some(smtp_out) = &config.smtp_out else { return Mailboxes { read, ..Mailboxes::default() } };
+    let senders = smtp_out.senders.iter().map(|sender| address::normal(sender.as_ref())).collect();
+    let domains = smtp_out.sender_domains.iter().map(ToString::to_string).collect();
+    Mailboxes { read, sends: true, senders, domains }
 }
 
 /// What filing and sending do with which table.

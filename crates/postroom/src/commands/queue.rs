@@ -59,7 +59,9 @@ async fn release(
         Some(id) => vec![id],
         None => {
             let held = OutgoingWanted { state: Some(MailState::Held), ..OutgoingWanted::default() };
-            operations.outgoing(&actor(), held).await?.into_iter().map(|mail| mail.id).collect()
+            // What is left to others is not ours to let go.
+            let held = operations.outgoing(&actor(), held).await?.into_iter();
+            held.filter(|mail| mail.hold != Some("foreign")).map(|mail| mail.id).collect()
         }
     };
     arguments.yes.check_count(ids.len() as u64)?;

@@ -82,6 +82,7 @@ async fn send(app: &App, address: &str, draft: &Draft) -> Step {
         from: address.to_owned(),
         to: vec![address.to_owned()],
         envelope_id: None,
+        receipt: false,
         raw: built.raw.into(),
     };
     let said = |answer: &Answer| format!("{} {}", answer.code, answer.text);

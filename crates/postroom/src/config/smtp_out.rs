@@ -19,7 +19,7 @@ section! {
         pub tls_pin: Option<Fingerprint> = optional(), "\"03D66DD08835C1CA3F128CCEACD1F31AC94163096B20F445AE84285BC0832D72\"";
         /// The user to sign in as.
         pub username: Option<String> = optional(), "\"postroom\"";
-        /// The user's password, or the access token of xoauth2.
+        /// The user's password, or the access token of xoauth2, which is read again for each connection.
         pub password: Option<SecretRef> = optional(), "{ file = \"/etc/postroom/secrets/smtp\" }";
         /// "auto" (PLAIN, else LOGIN), "plain", "login" or "xoauth2".
         pub sign_in: SignIn = Some(SignIn::Auto), "\"auto\"";
@@ -35,6 +35,10 @@ section! {
         pub max_recipients: u32 = Some(100), "100";
         /// Mails to more recipients go without being held.
         pub allow_many_recipients: bool = Some(false), "false";
+        /// More mails about one record, or in one thread without a record, within an hour are held as a loop, until a person releases them.
+        pub max_per_record: u32 = Some(60), "60";
+        /// More mails to one address within an hour are held as a loop, until a person releases them.
+        pub max_per_recipient: u32 = Some(120), "120";
         /// How often the CRM is asked for mail to send.
         pub poll: Span = Some(Span::seconds(2)), "\"2s\"";
         /// A mail that the server did not take by then has failed.
@@ -71,6 +75,14 @@ impl Check for SmtpOut {
         if dkim.contains(&true) && dkim.contains(&false) {
             let text = "smtp_out.dkim_domain, dkim_selector and dkim_private_key belong together";
             cx.refuse("smtp_out.dkim_domain", text);
+        }
+        for (key, most) in
+            [("max_per_record", self.max_per_record), ("max_per_recipient", self.max_per_recipient)]
+        {
+            if most == 0 {
+                let text = format!("smtp_out.{key} = 0 holds every mail: use 1 or more");
+                cx.refuse(&format!("smtp_out.{key}"), text);
+            }
         }
         if self.max_connections == 0 {
             cx.refuse(

@@ -57,7 +57,7 @@ impl Issuers {
 
 /// A token that another program renews where it is kept: read anew each time.
 #[derive(Debug)]
-struct Kept(SecretRef);
+pub struct Kept(pub SecretRef);
 
 #[async_trait]
 impl Tokens for Kept {

@@ -11,7 +11,7 @@ use postroom_mail::sender::{Auth, Limits, Mechanism, Options, Security, SmtpSend
 use postroom_mail::trust::dkim;
 use postroom_tracking::sending::{self, SentCopy, Sign};
 
-use super::issuers::Issuers;
+use super::issuers::{Issuers, Kept};
 use super::watched;
 use crate::config::{Config, SignIn, SmtpOut, Tls};
 use crate::report::CliError;
@@ -24,8 +24,15 @@ pub async fn sender(smtp_out: &SmtpOut, host_name: &str) -> Result<SmtpSender, C
     options.pin = pin(smtp_out.tls_pin.as_ref())?;
     options.auth = match smtp_out.username.as_ref().zip(smtp_out.password.as_ref()) {
         Some((user, password)) => {
-            let secret = secret(password).await?;
-            Some(Auth { user: user.clone(), secret, mechanism: mechanism(smtp_out.sign_in) })
+            let mechanism = mechanism(smtp_out.sign_in);
+            Some(match mechanism {
+                // It ends after an hour or so: another program puts the next one there.
+                Mechanism::XOAuth2 => {
+                    let (user, secret) = (user.clone(), Arc::new(Kept(password.clone())));
+                    Auth { user, secret, mechanism }
+                }
+                _ => Auth::fixed(user, secret(password).await?, mechanism),
+            })
         }
         None => None,
     };
@@ -72,6 +79,8 @@ pub fn rules(smtp_out: &SmtpOut) -> sending::Options {
         senders: addresses.chain(domains).collect(),
         max_recipients: smtp_out.max_recipients as usize,
         many_allowed: smtp_out.allow_many_recipients,
+        per_record: u64::from(smtp_out.max_per_record),
+        per_recipient: u64::from(smtp_out.max_per_recipient),
         reply_address: smtp_out.reply_address,
         bounce_address: smtp_out.bounce_address,
         give_up: span(smtp_out.give_up),

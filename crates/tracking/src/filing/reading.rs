@@ -17,9 +17,10 @@ use crate::gather_text;
 use crate::rules::Rules;
 use crate::token::{self, FoundToken, Kind, Signer, Verification};
 
-/// Where a signed id or address stood: among the recipients, or in what a bounce returns.
-pub(super) const RECIPIENT: &str = "recipient address";
+/// Where a signed id or address stood: among the recipients, in what a bounce returns, and in its words.
+pub const RECIPIENT: &str = "recipient address";
 pub(super) const RETURNED: &str = "returned";
+const RETURNED_TEXT: &str = "returned text";
 
 /// A mail as the store knows it before it is read.
 #[derive(Debug, Clone)]
@@ -107,6 +108,9 @@ pub struct Report {
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Failed {
     pub address: String,
+    /// What became of the mail for this one; a failure when an older decision is read.
+    #[serde(skip)]
+    pub kind: Option<dsn::ReportKind>,
     /// The address that we wrote to, when delivery ended at another one.
     #[serde(skip)]
     pub original: Option<String>,
@@ -114,6 +118,9 @@ pub struct Failed {
     pub status: Option<String>,
     pub code: Option<u16>,
     pub reason: String,
+    /// The server's words.
+    #[serde(skip)]
+    pub diagnostic: Option<String>,
 }
 
 /// One attachment of the activity.
@@ -188,14 +195,16 @@ fn header_guid(mail: &mime::Mail<'_>, name: &str) -> Option<(String, Option<Uuid
     Some((format!("{name}: {}", value.chars().take(120).collect::<String>()), guid))
 }
 
-fn report_of(report: dsn::Report) -> Report {
+pub(super) fn report_of(report: dsn::Report) -> Report {
     let failed = |recipient: dsn::Recipient| Failed {
         address: recipient.address,
+        kind: Some(recipient.kind),
         original: recipient.original_address,
         hard: recipient.hard,
         status: recipient.status,
         code: recipient.code,
         reason: recipient.reason,
+        diagnostic: recipient.diagnostic,
     };
     Report {
         message_id: report.original_message_id,
@@ -207,6 +216,16 @@ fn report_of(report: dsn::Report) -> Report {
 }
 
 impl Reading {
+    /// The activity of ours that a report is about, by an id in it that we signed: the address that it was sent to, or one in the
+    /// words of a bounce.
+    pub fn returned_activity(&self) -> Option<Uuid> {
+        let at = |wanted: &str| {
+            let mails = self.signed.iter().filter(|(.., kind, _)| *kind != Kind::Record);
+            mails.filter(|(place, ..)| place == wanted).map(|(.., id)| *id).next()
+        };
+        at(RECIPIENT).or_else(|| at(RETURNED_TEXT))
+    }
+
     /// Every address in the headers, in normal form.
     pub fn header_addresses(&self) -> impl Iterator<Item = String> + '_ {
         self.from.iter().chain(&self.to).chain(&self.cc).chain(&self.bcc).map(Address::normal)
@@ -277,7 +296,7 @@ impl Reading {
             Some(signer) => {
                 let named = gather_text::gather(&text, signer);
                 report.tokens = named.tokens;
-                let place = "returned text";
+                let place = RETURNED_TEXT;
                 self.signed
                     .extend(named.signed.into_iter().map(|id| (place.to_owned(), id.text, id.kind, id.id)));
                 self.forged.extend(named.forged);

@@ -95,6 +95,7 @@ impl Sending {
             from: entry.reverse_path.clone(),
             to: open.map(|recipient| recipient.address.clone()).collect(),
             envelope_id: Some(entry.id.0.simple().to_string()),
+            receipt: entry.receipt,
             raw,
         };
         self.sender.send(mail).await

@@ -58,6 +58,8 @@ Hold {
     /// The database came from a backup; freed when safe mode ends.
     SafeMode = "safe_mode",
     Person = "person",
+    /// Its sender is none of ours: whoever serves that sender sends it. Nothing was written to the CRM.
+    Foreign = "foreign",
 });
 
 impl Standing {
@@ -86,8 +88,10 @@ pub struct Recipient {
     pub code: Option<u16>,
     /// Enhanced status code (RFC 3463).
     pub status: Option<String>,
-    /// What the server said.
+    /// What the server said; of one that came back, why in a word and what the server said.
     pub text: String,
+    /// Of one that came back: whether sending again is of no use.
+    pub hard: Option<bool>,
     pub at: Timestamp,
 }
 
@@ -124,6 +128,12 @@ pub struct Entry {
     pub(super) told: Option<(i64, i64)>,
     #[serde(skip)]
     pub(super) copied: bool,
+    /// The recipients that came back and stand in the CRM's notes.
+    #[serde(skip)]
+    pub(super) noted: u32,
+    /// Its sender asked to be told when it is delivered.
+    #[serde(skip)]
+    pub(super) receipt: bool,
     pub recipients: Vec<Recipient>,
 }
 
@@ -166,6 +176,8 @@ impl Entry {
             finished_at: None,
             told: None,
             copied: false,
+            noted: 0,
+            receipt: false,
             recipients: Vec::new(),
         }
     }
@@ -194,6 +206,12 @@ impl Entry {
     /// Whether any server took it.
     pub fn any_accepted(&self) -> bool {
         self.recipients.iter().any(|recipient| recipient.state.was_accepted())
+    }
+
+    /// How many recipients it came back from.
+    pub(super) fn bounced(&self) -> u32 {
+        let back = self.recipients.iter().filter(|one| one.state == Standing::Bounced).count();
+        u32::try_from(back).unwrap_or(u32::MAX)
     }
 
     /// Whether somebody still has to be asked for.

@@ -1,14 +1,20 @@
 //! Log lines and counters of outgoing mail, emitted together. No addresses, no subjects.
 
 use metrics::{counter, histogram};
-use postroom_core::{MailId, MailState};
+use postroom_core::{Code, MailId, MailState};
 
-use super::Entry;
+use super::{Entry, Hold};
 
-/// A mail came into this state.
-pub(super) fn stands(id: MailId, state: MailState, reason: &str) {
+/// A mail came into this state. One that waits for a person is a warning: it stays where it is until somebody looks.
+pub(super) fn stands(entry: &Entry) {
+    let Entry { id, state, reason, code, .. } = entry;
+    let code = code.map(|code| Code(code).to_string()).unwrap_or_default();
     counter!("postroom_outgoing_total", "state" => state.as_str()).increment(1);
     crate::events::came(String::new(), "outgoing", state.as_str());
+    if *state == MailState::Held && entry.hold == Some(Hold::Rule) {
+        tracing::warn!(event = "mail.held", message_id = %id, state = state.as_str(), code, "Outgoing mail {id} is held: {reason}");
+        return;
+    }
     tracing::info!(event = "mail.outgoing", message_id = %id, state = state.as_str(), "Outgoing mail {id} is {state}: {reason}");
 }
 

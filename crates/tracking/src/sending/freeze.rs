@@ -57,7 +57,7 @@ impl Sending {
         after.body = Some(body.hash);
         after.message_id = mime::normal_message_id(&rendered.draft.message_id);
         (after.reverse_path, after.recipients) = (rendered.reverse_path, rendered.recipients);
-        after.subject = rendered.draft.subject;
+        (after.subject, after.receipt) = (rendered.draft.subject, activity.delivery_receipt);
         if let Some(now) = leaves {
             after = begun(after, now);
         }

@@ -19,7 +19,7 @@ pub(super) const COMPLETED: i64 = 1;
 pub(super) const PENDING: i64 = 6;
 pub(super) const SENDING: i64 = 7;
 
-const EMAIL: [&str; 14] = [
+const EMAIL: [&str; 15] = [
     "versionnumber",
     "trackingtoken",
     "subject",
@@ -32,6 +32,7 @@ const EMAIL: [&str; 14] = [
     "ownerid",
     "isworkflowcreated",
     "readreceiptrequested",
+    "deliveryreceiptrequested",
     "prioritycode",
     "createdon",
 ];
@@ -89,6 +90,7 @@ pub(super) struct Activity {
     pub parent: Option<Parent>,
     pub by_workflow: bool,
     pub read_receipt: bool,
+    pub delivery_receipt: bool,
     pub priority: Option<i64>,
 }
 
@@ -186,6 +188,7 @@ impl Sending {
             parent: parent.and_then(|parent| beside.parents.get(&parent.id).cloned()),
             by_workflow: flag("isworkflowcreated"),
             read_receipt: flag("readreceiptrequested"),
+            delivery_receipt: flag("deliveryreceiptrequested"),
             priority: email.int("prioritycode"),
         })
     }

@@ -2,6 +2,7 @@
 
 use postroom_core::{Code, address};
 use postroom_formats::compose::wire_address;
+use sha2::{Digest, Sha256};
 
 use super::Options;
 use super::gather::Activity;
@@ -22,6 +23,8 @@ pub(super) enum Stop {
 pub(super) struct Rates {
     /// About the same record, in an hour.
     pub record: u64,
+    /// In the same thread, in an hour, for one that is about no record.
+    pub thread: u64,
     /// To the recipient who had the most, in an hour.
     pub recipient: u64,
 }
@@ -91,19 +94,32 @@ fn opted_out(activity: &Activity) -> Option<Stop> {
     Some(Stop::Fail(Code::OUT_OPT_OUT, format!("{who} does not allow e-mails.")))
 }
 
-fn sender_allowed(activity: &Activity, rules: &Rules, options: &Options) -> Option<Stop> {
-    let from = address::normal(&activity.sender()?.address.address);
+/// Whether somebody else serves its sender. Asked before anything is written to the CRM, for that would take the mail from
+/// whoever does. One without a sender is nobody's, and is told so.
+pub(super) fn is_foreign(activity: &Activity, rules: &Rules, options: &Options) -> bool {
+    let Some(sender) = activity.sender() else { return false };
+    let from = address::normal(&sender.address.address);
     let domain = address::domain(&from).unwrap_or_default();
     let listed = |allowed: &String| *allowed == from || allowed.trim_start_matches('@') == domain;
     let ours = rules.mailboxes.iter().any(|mailbox| mailbox.addresses.contains(&from));
-    match ours || options.senders.iter().any(listed) {
-        true => None,
-        false => Some(Stop::Hold(
-            Code::OUT_FROM,
-            "Its From is neither a tracked mailbox nor among the allowed senders.".into(),
-        )),
-    }
+    !ours && !options.senders.iter().any(listed)
 }
+
+/// All that [`is_foreign`] goes by, in one word: another word, another answer.
+pub(super) fn senders_mark(rules: &Rules, options: &Options) -> String {
+    let addresses = rules.mailboxes.iter().flat_map(|mailbox| &mailbox.addresses);
+    let mut all: Vec<&str> = addresses.chain(&options.senders).map(String::as_str).collect();
+    all.sort_unstable();
+    all.dedup();
+    Sha256::digest(all.join("\n")).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Only one that was taken before its sender was struck off comes here.
+fn sender_allowed(activity: &Activity, rules: &Rules, options: &Options) -> Option<Stop> {
+    is_foreign(activity, rules, options).then(|| Stop::Hold(Code::OUT_FROM, NOT_OURS.into()))
+}
+
+const NOT_OURS: &str = "Its From is neither a tracked mailbox nor among the allowed senders.";
 
 /// A reply address of ours is answered by us alone: the mail would come straight back.
 fn to_ourselves(activity: &Activity, signer: &Signer) -> Option<Stop> {
@@ -130,6 +146,9 @@ fn would_loop(activity: &Activity, options: &Options, rates: Rates) -> Option<St
     }
     if rates.record >= options.per_record {
         return hold(format!("{} mails about its record left within an hour.", rates.record));
+    }
+    if rates.thread >= options.per_record {
+        return hold(format!("{} mails of its thread left within an hour.", rates.thread));
     }
     if rates.recipient >= options.per_recipient {
         return hold(format!("{} mails to one of its recipients left within an hour.", rates.recipient));

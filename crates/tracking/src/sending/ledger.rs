@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::entry::{Entry, Hold, Recipient, Role, Standing};
 
-const COLUMNS: [&str; 22] = [
+const COLUMNS: [&str; 24] = [
     "id",
     "activity_id",
     "state",
@@ -31,6 +31,8 @@ const COLUMNS: [&str; 22] = [
     "told",
     "told_tries",
     "copied",
+    "noted",
+    "receipt",
 ];
 
 /// A select over outgoing mails, to be narrowed by the caller.
@@ -45,7 +47,7 @@ pub(super) async fn load(tx: &mut Tx, select: &SelectStatement) -> Result<Vec<En
     for some in entries.chunks_mut(200) {
         let ids = padded(some.iter().map(|entry| entry.id.0).collect());
         let select = Query::select()
-            .columns(["outgoing", "address", "role", "state", "code", "status", "text", "at"])
+            .columns(["outgoing", "address", "role", "state", "code", "status", "text", "at", "hard"])
             .from("outgoing_recipient")
             .and_where(Expr::col("outgoing").is_in(ids))
             .order_by("outgoing", Order::Asc)
@@ -102,6 +104,8 @@ fn entry(row: &Row) -> Result<Entry, Error> {
         finished_at: row.at(18)?,
         told: told.map(|status| (status, told_tries.unwrap_or_default())),
         copied: row.at::<i64>(21)? != 0,
+        noted: row.at(22)?,
+        receipt: row.at(23)?,
         recipients: Vec::new(),
     })
 }
@@ -116,6 +120,7 @@ fn recipient(row: &Row) -> Result<Recipient, Error> {
         status: row.at(5)?,
         text: row.at(6)?,
         at: row.at(7)?,
+        hard: row.at(8)?,
     })
 }
 
@@ -243,6 +248,8 @@ fn values(entry: &Entry) -> Vec<(&'static str, Value)> {
         ("told", entry.told.map(|(status, _)| status).into()),
         ("told_tries", entry.told.map(|(_, tries)| tries).into()),
         ("copied", i64::from(entry.copied).into()),
+        ("noted", i64::from(entry.noted).into()),
+        ("receipt", entry.receipt.into()),
     ]
 }
 
@@ -263,10 +270,11 @@ async fn put_recipients(tx: &mut Tx, puts: &[Put<'_>]) -> Result<(), Error> {
                 recipient.status.clone().into(),
                 recipient.text.clone().into(),
                 recipient.at.as_microsecond().into(),
+                recipient.hard.into(),
             ]);
         }
     }
-    let columns = ["outgoing", "place", "address", "role", "state", "code", "status", "text", "at"];
+    let columns = ["outgoing", "place", "address", "role", "state", "code", "status", "text", "at", "hard"];
     upsert(tx, "outgoing_recipient", &columns, 2, rows).await
 }
 

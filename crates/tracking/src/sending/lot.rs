@@ -164,7 +164,7 @@ impl Sending {
     fn noted(&self, mut item: Item, work: &Work, left: &mut Left) -> Option<Item> {
         let after = &work.after;
         if work.before.state != after.state {
-            events::stands(after.id, after.state, &after.reason);
+            events::stands(after);
         }
         if work.then != Then::Stay {
             left.end(&work.claim, Ok(Done::Finished));

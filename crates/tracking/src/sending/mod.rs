@@ -4,7 +4,8 @@
 //!
 //! 1. [`scan`]: asks the CRM for e-mails to send and claims each with a row of ours under a unique index, which holds the
 //!    job to send it ([`KIND`]) in the same unit.
-//! 2. [`prepare`]: a lot of jobs reads its activities ([`gather`]), sets them to *Sending*, passes the [`guard`]s, renders each
+//! 2. [`prepare`]: a lot of jobs reads its activities ([`gather`]), leaves those of senders that others serve ([`foreign`]), sets
+//!    the rest to *Sending*, passes the [`guard`]s, renders each
 //!    once ([`render`]) and freezes the bytes with their Message-ID and recipients ([`freeze`]), in one unit with the first
 //!    intent to hand them over.
 //! 3. [`attempt`]: each intent is durable before the wire is touched, the answer after, even if it must wait for the
@@ -25,6 +26,7 @@ mod attempt;
 mod doubt;
 mod entry;
 mod events;
+mod foreign;
 mod freeze;
 mod gather;
 mod guard;
@@ -39,6 +41,7 @@ pub mod reports;
 pub mod scan;
 mod schedule;
 pub(crate) mod schema;
+mod tally;
 mod tell;
 pub mod verbs;
 mod worker;
@@ -54,6 +57,7 @@ pub(crate) use entry::lane;
 pub use entry::{Entry, Hold, Recipient, Role, Standing};
 pub use options::Options;
 pub use scan::Scan;
+pub use tally::{Tally, tally};
 
 use crate::rules::Rules;
 use crate::token::Signer;

@@ -28,7 +28,7 @@ pub struct Options {
     /// A mail of unknown fate is sent again, same Message-ID, after this long without evidence; `None`: a person decides.
     /// Too short, and a copy in a Sent folder has no time to be seen.
     pub resend_after: Option<SignedDuration>,
-    /// Mails about one record in an hour; more are held.
+    /// Mails about one record, or in one thread without a record, in an hour; more are held.
     pub per_record: u64,
     /// Mails to one address in an hour; more are held.
     pub per_recipient: u64,

@@ -20,6 +20,10 @@ const ROOM: i64 = 48 * 1024 * 1024;
 /// An e-mail that somebody changes under our feet is read again so often before its job waits.
 const OVERTAKEN: u32 = 5;
 
+/// Why a mail of another sender's stays as it is in the CRM.
+const LEFT_ALONE: &str = "Its From is neither a tracked mailbox nor among the allowed senders: it stays in Pending Send for whoever serves \
+     that sender.";
+
 /// A mail that is ours to send, with its e-mail.
 pub(super) struct Candidate {
     item: Item,
@@ -49,6 +53,10 @@ impl Sending {
             match found.remove(&item.entry.activity) {
                 None => left.items.push(item), // its files had no room beside the others
                 Some(Err(fault)) => left.end(&item.claim, Err(fault)),
+                Some(Ok(Found::Wanted(activity))) if self.is_others(&item.entry, &activity) => {
+                    let after = item.entry.clone().held(Hold::Foreign, Some(Code::OUT_FROM), LEFT_ALONE);
+                    gone.push(Change::new(item, after).then(Then::Finish));
+                }
                 Some(Ok(Found::Wanted(activity))) if is_free(&item.entry, &activity) => {
                     wanted.push((item, *activity));
                 }
@@ -66,6 +74,12 @@ impl Sending {
         self.hold(gone, left).await;
         let candidates = self.take(wanted, left).await;
         self.make(candidates, left).await;
+    }
+
+    /// Whether it is left to whoever serves its sender. What we have taken already nobody else sends.
+    fn is_others(&self, entry: &Entry, activity: &Activity) -> bool {
+        let is_taken = entry.told.is_some() || activity.status != Some(PENDING);
+        !is_taken && guard::is_foreign(activity, &self.rules, &self.options)
     }
 
     /// Sets the e-mails to Sending in the CRM, each only if it is still as it was read: of two that would send it, one does.

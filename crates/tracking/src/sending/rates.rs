@@ -1,4 +1,5 @@
-//! How many mails went lately about a record and to an address: the counts that the loop guard judges by.
+//! How many mails went lately about a record, in a thread without one, and to an address: the counts that the loop guard judges
+//! by.
 
 use std::collections::HashMap;
 
@@ -24,6 +25,8 @@ const ASKED: usize = 500;
 #[derive(Default)]
 pub(super) struct Counts {
     records: HashMap<Uuid, u64>,
+    /// By the Message-ID that a thread began with.
+    threads: HashMap<String, u64>,
     addresses: HashMap<String, u64>,
 }
 
@@ -42,6 +45,7 @@ pub(super) async fn count(sending: &Sending, candidates: &[Candidate]) -> Result
     records.dedup();
     addresses.sort_unstable();
     addresses.dedup();
+    let threads: Vec<String> = activities().filter_map(thread).map(str::to_owned).collect();
     let read = sending.store.read(move |tx| {
         async move {
             let mut counts = Counts::default();
@@ -57,6 +61,20 @@ pub(super) async fn count(sending: &Sending, candidates: &[Candidate]) -> Result
                     .to_owned();
                 for row in tx.query(&select).await? {
                     counts.records.insert(row.at(0)?, row.at(1)?);
+                }
+            }
+            for some in threads.chunks(ASKED) {
+                let select = Query::select()
+                    .column(("message_ref", "ref"))
+                    .expr(Func::count_distinct(Expr::col(("message_ref", "message"))))
+                    .from("message_ref")
+                    .inner_join("outgoing", Expr::col(("outgoing", "id")).equals(("message_ref", "message")))
+                    .and_where(Expr::col(("message_ref", "ref")).is_in(some.iter().cloned()))
+                    .and_where(Expr::col(("outgoing", "first_at")).gt(since))
+                    .group_by_col(("message_ref", "ref"))
+                    .to_owned();
+                for row in tx.query(&select).await? {
+                    counts.threads.insert(row.at(0)?, row.at(1)?);
                 }
             }
             for some in addresses.chunks(ASKED) {
@@ -84,7 +102,12 @@ impl Counts {
     pub(super) fn of(&self, activity: &Activity) -> Rates {
         let record = activity.regarding.as_ref().and_then(|record| self.records.get(&record.id));
         let recipient = addresses(activity).filter_map(|address| self.addresses.get(&address)).max().copied();
-        Rates { record: record.copied().unwrap_or_default(), recipient: recipient.unwrap_or_default() }
+        let thread = thread(activity).and_then(|thread| self.threads.get(thread));
+        Rates {
+            record: record.copied().unwrap_or_default(),
+            thread: thread.copied().unwrap_or_default(),
+            recipient: recipient.unwrap_or_default(),
+        }
     }
 
     /// A mail of this lot will go.
@@ -92,10 +115,19 @@ impl Counts {
         if let Some(record) = &activity.regarding {
             *self.records.entry(record.id).or_default() += 1;
         }
+        if let Some(thread) = thread(activity) {
+            *self.threads.entry(thread.to_owned()).or_default() += 1;
+        }
         for address in addresses(activity) {
             *self.addresses.entry(address).or_default() += 1;
         }
     }
+}
+
+/// What the thread of an answer without a record began with; with one, the record is what is counted.
+fn thread(activity: &Activity) -> Option<&str> {
+    let parent = activity.parent.as_ref().filter(|_| activity.regarding.is_none())?;
+    Some(parent.references.first().unwrap_or(&parent.message_id))
 }
 
 fn addresses(activity: &Activity) -> impl Iterator<Item = String> {

@@ -6,17 +6,16 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use jiff::Timestamp;
 use postroom_core::query::Comparison;
-use postroom_core::{Fault, Filter, Ids, MailId, MailState, Query as CrmQuery, Record, Value};
+use postroom_core::{Code, CrmPage, Fault, Filter, Ids, MailId, MailState, Query as CrmQuery, Record, Value};
 use postroom_jobs as jobs;
 use postroom_store::sql::{Expr, ExprTrait, Query};
 use postroom_store::{Error, Tx};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::Sending;
 use super::entry::{Entry, Hold};
 use super::gather::{COMPLETED, PENDING};
-use super::ledger;
+use super::{Sending, foreign, ledger};
 
 /// E-mails asked for at once. What was claimed stays Pending Send until its job has run, so this is also what is claimed
 /// between two looks.
@@ -62,28 +61,48 @@ impl Sending {
     /// Looks once; answers how many e-mails were newly claimed.
     pub async fn scan(&self) -> Result<u64, Fault> {
         if !self.is_safe_mode().await? {
-            self.free().await?;
+            self.free(Hold::SafeMode, "Safe mode is over.").await?;
         }
-        let mut total = 0;
+        foreign::reconsider(self).await?;
+        let (mut total, mut ours) = (0, 0);
+        let (mut pending, mut next) = (HashSet::new(), None);
         loop {
-            let found = self.crm.query(&pending(self.clock.now())).await?;
-            let (count, full) = (found.len(), found.len() as u64 == BATCH);
-            if count == 0 {
-                return Ok(total);
+            let page: CrmPage = self.pending(next.as_deref()).await?;
+            let known = self.known(&page.records).await?;
+            ours += page.records.len() as u64 - known.foreign.len() as u64;
+            pending.extend(page.records.iter().map(|email| email.at.id));
+            total += self.claim(page.records, known).await?;
+            next = page.next;
+            match next {
+                None => break,
+                // What was claimed before is still Pending Send until its job has run. What is left to others stands there for
+                // as long as they like, and must not hide what is ours.
+                Some(_) if ours >= BATCH => return Ok(total),
+                Some(_) => {}
             }
-            let claimed = self.claim(found).await?;
-            total += claimed;
-            // What was claimed before is still Pending Send until its job has run.
-            if !full || claimed == 0 {
-                return Ok(total);
+        }
+        foreign::forget(self, pending).await?;
+        Ok(total)
+    }
+
+    async fn pending(&self, after: Option<&str>) -> Result<CrmPage, Fault> {
+        let size = BATCH as u32;
+        match self.crm.page(&pending(Some(self.clock.now())), size, after).await {
+            // Dynamics CRM 2011 to 2015 cannot send later, and do not have the column.
+            Err(fault) if fault.code == Code::CRM_UNKNOWN_COLUMN => {
+                self.crm.page(&pending(None), size, after).await
             }
+            page => page,
         }
     }
 
-    async fn claim(&self, found: Vec<Record>) -> Result<u64, Fault> {
+    async fn known(&self, found: &[Record]) -> Result<Known, Fault> {
         let asked: Vec<Uuid> = found.iter().map(|email| email.at.id).collect();
         let known = self.store.read(move |tx| async move { known(tx, &asked).await }.boxed());
-        let known: Known = known.await.map_err(|error: Error| Fault::from(error))?;
+        known.await.map_err(|error: Error| Fault::from(error))
+    }
+
+    async fn claim(&self, found: Vec<Record>, known: Known) -> Result<u64, Fault> {
         let fresh = found.into_iter().filter(|email| !known.claimed.contains(&email.at.id));
         let fresh: Vec<Record> = fresh.collect();
         if fresh.is_empty() && known.untold.is_empty() {
@@ -109,15 +128,9 @@ impl Sending {
         Ok(claimed)
     }
 
-    /// What safe mode held goes on now that it is over.
-    async fn free(&self) -> Result<(), Fault> {
-        let mut select = ledger::select();
-        select
-            .and_where(Expr::col("state").eq(MailState::Held.as_str()))
-            .and_where(Expr::col("hold").eq(Hold::SafeMode.as_str()));
-        let held: Result<Vec<Entry>, Error> =
-            self.store.read(move |tx| async move { ledger::load(tx, &select).await }.boxed()).await;
-        let held = held?;
+    /// What was held for this reason goes on now that it is over.
+    pub(super) async fn free(&self, hold: Hold, why: &'static str) -> Result<(), Fault> {
+        let held = foreign::held(self, hold).await?;
         if held.is_empty() {
             return Ok(());
         }
@@ -125,7 +138,7 @@ impl Sending {
         let unit = self.store.write("mail.freed", move |tx| {
             async move {
                 for entry in held {
-                    let mut after = entry.clone().to(MailState::Queued, "Safe mode is over.");
+                    let mut after = entry.clone().to(MailState::Queued, why);
                     (after.hold, after.code) = (None, None);
                     ledger::put(tx, &entry, &after, &[MailState::Held]).await?;
                     jobs::enqueue(tx, &ids, now, vec![entry.job()]).await?;
@@ -141,23 +154,20 @@ impl Sending {
     }
 }
 
-fn pending(now: Timestamp) -> CrmQuery {
+/// E-mails to be sent, oldest first; with a time, only those that are due by then.
+fn pending(due: Option<Timestamp>) -> CrmQuery {
     let later = "delayedemailsendtime";
-    let due = Filter::Any(vec![
-        Filter::Null(later.into()),
-        Filter::Compare(later.into(), Comparison::Le, Value::Time(now)),
-    ]);
-    let wanted = vec![
+    let due = due.map(|now| {
+        let by_then = Filter::Compare(later.into(), Comparison::Le, Value::Time(now));
+        Filter::Any(vec![Filter::Null(later.into()), by_then])
+    });
+    let mut wanted = vec![
         Filter::eq("statuscode", PENDING),
         Filter::eq("statecode", COMPLETED),
         Filter::eq("directioncode", true),
-        due,
     ];
-    CrmQuery::of("email")
-        .select(&["subject"])
-        .filter(Filter::All(wanted))
-        .order_by("createdon", false)
-        .top(BATCH)
+    wanted.extend(due);
+    CrmQuery::of("email").select(&["subject"]).filter(Filter::All(wanted)).order_by("createdon", false)
 }
 
 /// What is known of e-mails that are pending.
@@ -165,6 +175,8 @@ fn pending(now: Timestamp) -> CrmQuery {
 struct Known {
     /// Their activities are claimed.
     claimed: HashSet<Uuid>,
+    /// Of these, those that are left to others.
+    foreign: HashSet<Uuid>,
     /// Those of whom the CRM was told the end, and says now that it was not.
     untold: Vec<MailId>,
 }
@@ -174,12 +186,14 @@ async fn known(tx: &mut Tx, activities: &[Uuid]) -> Result<Known, Error> {
     let mut known = Known::default();
     for some in activities.chunks(ASKED) {
         let select = Query::select()
-            .columns(["claim", "id", "state", "told"])
+            .columns(["claim", "id", "state", "told", "hold"])
             .from("outgoing")
             .and_where(Expr::col("claim").is_in(ledger::padded(some.to_vec())))
             .to_owned();
         for row in tx.query(&select).await? {
-            known.claimed.insert(row.at(0)?);
+            let (activity, hold): (Uuid, Option<String>) = (row.at(0)?, row.at(4)?);
+            known.claimed.insert(activity);
+            known.foreign.extend((hold.as_deref() == Some(Hold::Foreign.as_str())).then_some(activity));
             let (state, told): (String, Option<i64>) = (row.at(2)?, row.at(3)?);
             let is_over = [MailState::Sent, MailState::Bounced].iter().any(|over| over.as_str() == state);
             known.untold.extend((is_over && told.is_some()).then_some(MailId(row.at(1)?)));

@@ -41,6 +41,18 @@ pub(crate) fn history() -> Vec<Ddl> {
     ]
 }
 
+/// What comes back: whether for good, how many of those the CRM's notes tell, and whether a receipt is wanted.
+pub(crate) fn returns() -> Vec<Ddl> {
+    let add = |table: &'static str, column: &mut ColumnDef| {
+        Ddl::AlterTable(Table::alter().table(table).add_column(column.to_owned()).to_owned())
+    };
+    vec![
+        add("outgoing_recipient", ColumnDef::new("hard").boolean()),
+        add("outgoing", ColumnDef::new("noted").big_integer().not_null().default(0)),
+        add("outgoing", ColumnDef::new("receipt").boolean().not_null().default(false)),
+    ]
+}
+
 fn outgoing() -> TableCreateStatement {
     let mut table = Table::create();
     table

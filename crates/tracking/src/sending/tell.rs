@@ -8,8 +8,9 @@ use postroom_core::{
     Change as CrmChange, ChangeSet, Fault, JobId, MailState, Record, RecordRef, Value, Verdict,
 };
 use postroom_jobs::Done;
+use uuid::Uuid;
 
-use super::entry::{Entry, Standing};
+use super::entry::{Entry, Recipient, Standing};
 use super::gather::{COMPLETED, SENDING};
 use super::lot::{Change, Item, Left, Then};
 use super::{Sending, events};
@@ -44,12 +45,9 @@ impl Sending {
 
     /// Those of whom the CRM knows everything, and those that are to be noted as told.
     async fn told(&self, items: Vec<Item>, left: &mut Left) -> (Vec<Item>, Vec<Change>) {
-        let known = |item: &Item| item.entry.told == Some(due(&item.entry));
+        let known = |item: &Item| is_told(&item.entry) && is_noted(&item.entry);
         let (known, news): (Vec<Item>, Vec<Item>) = items.into_iter().partition(known);
-        let sets = news.iter().map(|item| {
-            let note = self.note(&item.entry).map(CrmChange::Create);
-            [CrmChange::Update(self.standing(&item.entry))].into_iter().chain(note).collect()
-        });
+        let sets = news.iter().map(|item| self.news(&item.entry));
         let answers = self.apply(sets.collect()).await;
         let mut told = Vec::with_capacity(news.len());
         for (item, answer) in news.into_iter().zip(answers) {
@@ -61,7 +59,8 @@ impl Sending {
                 }
                 Err(fault) => events::untold(item.entry.id, &fault),
             }
-            let after = Entry { told: Some(due(&item.entry)), ..item.entry.clone() };
+            let (due, noted) = (due(&item.entry), item.entry.noted.max(item.entry.bounced()));
+            let after = Entry { told: Some(due), noted, ..item.entry.clone() };
             told.push(Change::new(item, after));
         }
         (known, told)
@@ -88,6 +87,20 @@ impl Sending {
         let none = || Err(Fault::bug("a change set was given and none answered"));
         let answers = answers.into_iter().map(|answer| answer.map(drop));
         answers.chain(std::iter::repeat_with(none)).take(count).collect()
+    }
+
+    /// What the CRM does not know yet. A mail that comes back later than its end is in the same state as before: only a note
+    /// tells of it.
+    fn news(&self, entry: &Entry) -> Vec<CrmChange> {
+        let mut news = Vec::new();
+        if !is_told(entry) {
+            news.push(CrmChange::Update(self.standing(entry)));
+            news.extend(self.note(entry).map(CrmChange::Create));
+        }
+        if !is_noted(entry) {
+            news.push(CrmChange::Create(self.came_back(entry)));
+        }
+        news
     }
 
     /// `senton` is the server's to set.
@@ -125,11 +138,25 @@ impl Sending {
             text.push_str(&format!("\n{}: {}", one.address, one.text));
         }
         let id = derived(self.rules.installation, what, entry.id.0.as_bytes());
-        let note = Record::new(RecordRef::new("annotation", id))
-            .with("objectid", Value::lookup("email", entry.activity))
-            .with("subject", title)
-            .with("notetext", cut(&text, NOTE));
-        Some(note)
+        Some(written(entry, id, title, &text))
+    }
+
+    /// A note about those it came back from since the last such note.
+    fn came_back(&self, entry: &Entry) -> Record {
+        let (from, to) = (entry.noted, entry.bounced());
+        let mut back: Vec<&Recipient> =
+            entry.recipients.iter().filter(|one| one.state == Standing::Bounced).collect();
+        back.sort_by_key(|one| one.at);
+        let mut text = entry.reason.clone();
+        for one in back.into_iter().skip(from as usize) {
+            let worth =
+                if one.hard == Some(true) { "sending again is of no use" } else { "it may be sent again" };
+            text.push_str(&format!("\n{}: {} ({worth})", one.address, one.text));
+        }
+        // Which of them it tells of is part of what it says.
+        let said = [entry.id.0.as_bytes(), &from.to_be_bytes()[..], &to.to_be_bytes()[..]].concat();
+        let id = derived(self.rules.installation, "bounced", &said);
+        written(entry, id, "The e-mail came back", &text)
     }
 
     fn is_late(&self, entry: &Entry) -> bool {
@@ -169,6 +196,21 @@ impl Sending {
         let change = Change::new(item, after).then(Then::Finish);
         self.change("mail.copied", vec![change], left).await;
     }
+}
+
+fn written(entry: &Entry, id: Uuid, title: &str, text: &str) -> Record {
+    Record::new(RecordRef::new("annotation", id))
+        .with("objectid", Value::lookup("email", entry.activity))
+        .with("subject", title)
+        .with("notetext", cut(text, NOTE))
+}
+
+fn is_told(entry: &Entry) -> bool {
+    entry.told == Some(due(entry))
+}
+
+fn is_noted(entry: &Entry) -> bool {
+    entry.noted >= entry.bounced()
 }
 
 /// What the CRM is to be told of a mail: its status, and the number of tries.

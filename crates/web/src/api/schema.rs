@@ -371,7 +371,27 @@ pub struct Today {
     shelf: u64,
     review: u64,
     waiting: u64,
+    outgoing: OutgoingTally,
+    /// Names of mailboxes on servers that are not read now, though they should be.
+    unread: Vec<String>,
     safe_mode: bool,
+}
+
+/// The outgoing mails that are not at their end, and those that ended badly within a day.
+#[derive(ToSchema)]
+pub struct OutgoingTally {
+    queued: u64,
+    /// Until a person releases them, or safe mode ends.
+    held: u64,
+    /// Left to whoever serves their senders.
+    foreign: u64,
+    sending: u64,
+    /// Whether they arrived is not known.
+    unknown: u64,
+    /// Within a day.
+    failed: u64,
+    /// Within a day after they were sent: every recipient bounced.
+    bounced: u64,
 }
 
 /// Whether the books balance.

@@ -103,7 +103,7 @@ pub(super) async fn show(
     let taken = mail
         .recipients
         .iter()
-        .filter(|one| matches!(one.state, "accepted" | "delayed" | "bounced" | "delivered"));
+        .filter(|one| matches!(one.state, "accepted" | "delayed" | "bounced" | "delivered" | "read"));
     let can = |states: &[MailState]| states.contains(&mail.state);
     let values = json!({
         "here": "outgoing",
@@ -115,7 +115,7 @@ pub(super) async fn show(
         "has_message": mail.message_id.is_some(),
         "can_hold": can(&[MailState::Queued, MailState::Unknown]),
         "can_release": can(&[MailState::Held, MailState::Unknown, MailState::Queued]),
-        "can_fail": can(&[MailState::Queued, MailState::Held, MailState::Unknown]),
+        "can_fail": can(&[MailState::Queued, MailState::Held, MailState::Unknown]) && mail.hold != Some("foreign"),
         "mail": mail,
     });
     page(&app, &session, "outgoing_mail.html", values)

@@ -21,6 +21,7 @@ mod people;
 mod readers;
 mod roles;
 mod security;
+mod stamping;
 mod takeback;
 mod wire;
 mod writing;

@@ -22,6 +22,7 @@ pub fn outgoing(to: &[&str]) -> Outgoing {
         from: "anna@client.example".to_owned(),
         to: to.iter().map(|&to| to.to_owned()).collect(),
         envelope_id: Some("out.7".to_owned()),
+        receipt: false,
         raw: Bytes::from_static(MAIL.as_bytes()),
     }
 }

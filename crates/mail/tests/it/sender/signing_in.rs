@@ -1,10 +1,13 @@
 //! TLS and AUTH: what is believed, what is refused, and that nothing secret crosses the wire in the clear.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use postroom_core::{MailSender, Secret, Verdict};
+use postroom_mail::oauth::Tokens;
 use postroom_mail::sender::{Auth, Fingerprint, Mechanism, Options, Security, SmtpSender};
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
@@ -53,7 +56,7 @@ fn known(_: usize, command: &str) -> Act {
 }
 
 fn auth(mechanism: Mechanism, secret: &str) -> Option<Auth> {
-    Some(Auth { user: "crm".to_owned(), secret: Secret::new(secret), mechanism })
+    Some(Auth::fixed("crm", Secret::new(secret), mechanism))
 }
 
 fn secure(server: &Server, security: Security, certificate: &Certificate) -> Options {
@@ -82,6 +85,51 @@ async fn both_kinds_of_tls_and_every_mechanism() {
             assert_eq!(try_with(wrong).await, Err("hold 4002".to_owned()), "{security:?} {mechanism:?}");
         }
     }
+}
+
+/// Tokens of which each is good until the server refuses it.
+#[derive(Debug)]
+struct Renewed {
+    refused: AtomicUsize,
+    /// How many there are.
+    all: usize,
+}
+
+impl Renewed {
+    fn new(all: usize) -> Arc<Renewed> {
+        Arc::new(Renewed { refused: AtomicUsize::new(0), all })
+    }
+}
+
+#[async_trait]
+impl Tokens for Renewed {
+    async fn token(&self) -> Result<Secret, postroom_mail::oauth::Error> {
+        Ok(Secret::new(["old", "older still", "se cret"][self.refused.load(Ordering::SeqCst)]))
+    }
+
+    async fn refused(&self, _: &Secret) -> bool {
+        self.refused.fetch_add(1, Ordering::SeqCst) + 1 < self.all
+    }
+}
+
+/// A token that ended while the process ran: the next one is asked for, once.
+#[tokio::test]
+async fn a_refused_token_is_renewed_once() {
+    let certificate = certificate("localhost");
+    let server = server(&certificate, true).await;
+    let with = |tokens: &Arc<Renewed>| Options {
+        auth: Some(Auth { user: "crm".into(), secret: tokens.clone(), mechanism: Mechanism::XOAuth2 }),
+        ..secure(&server, Security::Implicit, &certificate)
+    };
+    let tokens = Renewed::new(3);
+    tokens.refused.store(1, Ordering::SeqCst);
+    assert_eq!(try_with(with(&tokens)).await, Ok(vec![250]), "the second is good");
+    let tokens = Renewed::new(3);
+    assert_eq!(try_with(with(&tokens)).await, Err("hold 4002".to_owned()), "a third is not tried");
+    assert_eq!(tokens.refused.load(Ordering::SeqCst), 2);
+    let tokens = Renewed::new(1);
+    assert_eq!(try_with(with(&tokens)).await, Err("hold 4002".to_owned()), "there is no other");
+    assert_eq!(tokens.refused.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test]

@@ -18,6 +18,7 @@ use postroom_core::{
 };
 use postroom_embedded::Embedded;
 use postroom_jobs::{self as jobs, Runner, Worker};
+use postroom_testkit::database;
 use postroom_tracking::intake::Intake;
 use postroom_tracking::sending::reports::{About, Report, Reported, reported};
 use postroom_tracking::sending::{self, Entry, Scan, Sending, SentCopy, verbs};
@@ -26,7 +27,7 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::bench::{self, Draft, SHY};
+use super::bench::{self, Draft, On, SHY};
 use super::server::answer;
 use super::tls;
 use crate::load::{Database, House, PATIENCE, is_killed};
@@ -37,6 +38,8 @@ const POINT: &str = "POSTROOM_TEST_SENDING_POINT";
 const FOLDER: &str = "POSTROOM_TEST_FOLDER";
 /// A CRM outside, for the process that is killed; without it the CRM is its own.
 const CRM: &str = "POSTROOM_TEST_SENDING_CRM";
+/// A database on PostgreSQL, for the process that is killed; without it a file in its folder.
+const DATABASE: &str = "POSTROOM_TEST_SENDING_DATABASE";
 
 /// Drills that run side by side: each waits for a lease of a dead process most of the time.
 const ABREAST: usize = 4;
@@ -107,21 +110,26 @@ pub fn steps() -> impl Iterator<Item = &'static str> {
 
 #[test]
 fn killed_at_every_step_the_mail_comes_to_its_end() {
-    sweep(Make::Embedded);
+    sweep(Make::Embedded, On::Sqlite);
+}
+
+#[test]
+fn killed_at_every_step_on_postgresql() {
+    sweep(Make::Embedded, On::Postgres);
 }
 
 #[test]
 fn killed_at_every_step_over_the_web_api() {
-    sweep(Make::WebApi);
+    sweep(Make::WebApi, On::Sqlite);
 }
 
 /// The steps of a mail that nothing happens to: the others differ by what the mail server says, not by the CRM's make.
 #[test]
 fn killed_at_the_steps_of_a_plain_mail_over_soap() {
-    sweep(Make::Soap);
+    sweep(Make::Soap, On::Sqlite);
 }
 
-fn sweep(make: Make) {
+fn sweep(make: Make, on: On) {
     let steps = STEPS.iter().chain(&[(FREED, Story::SafeMode)]);
     let steps = steps.filter(|(_, story)| make != Make::Soap || *story == Story::Plain);
     let drills: Vec<(String, Story)> = steps
@@ -133,7 +141,7 @@ fn sweep(make: Make) {
         for some in drills.chunks(drills.len().div_ceil(ABREAST)) {
             scope.spawn(move || {
                 // Each has a CRM of its own: a connector takes whatever is pending in its own.
-                let drill = Drill::over(make);
+                let drill = Drill::over(make, on);
                 some.iter().for_each(|(point, story)| drill.with_book(point, *story));
             });
         }
@@ -142,26 +150,28 @@ fn sweep(make: Make) {
 
 /// A database with the people in it, copied for each drill, and the mail server, unless it is the drill's own.
 pub struct Drill {
-    template: TempDir,
+    /// The file that is copied; on PostgreSQL each drill gets a database of its own.
+    template: Option<TempDir>,
     server: Option<String>,
     /// The postroom that keeps the CRM, and the way to its doors as the other process reads it.
     crm: Option<(House, String)>,
 }
 
 impl Drill {
-    pub fn new() -> Drill {
-        Drill::over(Make::Embedded)
+    pub fn new(on: On) -> Drill {
+        Drill::over(Make::Embedded, on)
     }
 
     /// With a CRM of this make.
-    fn over(make: Make) -> Drill {
+    fn over(make: Make, on: On) -> Drill {
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        let template = tempfile::tempdir().unwrap();
-        runtime.block_on(async {
-            let store = bench::open(&url(template.path())).await;
-            let crm = Embedded::open(store.clone(), Clock::system()).await.unwrap();
-            bench::furnish(&crm).await;
-            store.backup(template.path().join("template.db")).await.unwrap();
+        let template = matches!(on, On::Sqlite).then(|| {
+            let template = tempfile::tempdir().unwrap();
+            runtime.block_on(async {
+                let store = furnished(&file(template.path())).await;
+                store.backup(template.path().join("template.db")).await.unwrap();
+            });
+            template
         });
         let crm = make.is_outside().then(|| {
             let mut house = House::new(Database::Sqlite);
@@ -181,14 +191,16 @@ impl Drill {
     /// Kills a process of the story at the point, and lets the next one bring the mail to its end.
     pub fn kill(&self, point: &str, story: Story) -> TempDir {
         let folder = tempfile::tempdir().unwrap();
-        fs::copy(self.template.path().join("template.db"), folder.path().join("out.db")).unwrap();
+        let database = self.database(folder.path());
+        let url = database.as_ref().map(|database| database.url.as_str());
         let word = word(story);
         if story == Story::Gone {
-            assert!(is_killed(self.process(folder.path(), word, None)), "it dies with the mail in its hands");
+            let ended = self.process(folder.path(), url, word, None);
+            assert!(is_killed(ended), "it dies with the mail in its hands");
         }
-        let ended = self.process(folder.path(), word, Some(point));
+        let ended = self.process(folder.path(), url, word, Some(point));
         assert!(is_killed(ended), "{word} does not pass {point}: {ended}");
-        let ended = self.process(folder.path(), word, None);
+        let ended = self.process(folder.path(), url, word, None);
         assert!(ended.success(), "{word} killed at {point} does not end well: {ended}");
         folder
     }
@@ -204,11 +216,26 @@ impl Drill {
         assert!(mails.len() <= 1, "{word} at {point}: the same mail each time, not {mails:?}");
     }
 
-    fn process(&self, folder: &Path, story: &str, point: Option<&str>) -> ExitStatus {
+    /// The database of one drill: a file in its folder, or one that is answered.
+    fn database(&self, folder: &Path) -> Option<database::Database> {
+        if let Some(template) = &self.template {
+            fs::copy(template.path().join("template.db"), folder.join("out.db")).unwrap();
+            return None;
+        }
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        Some(runtime.block_on(async {
+            let database = bench::installed(On::Postgres).await;
+            furnished(&database.url).await;
+            database
+        }))
+    }
+
+    fn process(&self, folder: &Path, url: Option<&str>, story: &str, point: Option<&str>) -> ExitStatus {
         let mut command = Command::new(std::env::current_exe().expect("a test program knows itself"));
         command.args(["sending::crash::one_story", "--exact"]).env(STORY, story).env(FOLDER, folder);
         command.envs(self.server.as_ref().map(|server| (tls::SERVER, server)));
         command.envs(self.crm.as_ref().map(|(_, place)| (CRM, place)));
+        command.envs(url.map(|url| (DATABASE, url)));
         command.envs(point.map(|point| (POINT, point))).stdin(Stdio::null()).stdout(Stdio::null());
         command.status().expect("the test program starts again")
     }
@@ -239,12 +266,21 @@ fn die() -> ! {
     std::process::abort()
 }
 
-fn url(folder: &Path) -> String {
+fn file(folder: &Path) -> String {
     format!("sqlite://{}", folder.join("out.db").display())
 }
 
+/// The database with the people in it.
+async fn furnished(url: &str) -> postroom_store::Store {
+    let store = bench::open(url).await;
+    let crm = Embedded::open(store.clone(), Clock::system()).await.unwrap();
+    bench::furnish(&crm).await;
+    store
+}
+
 async fn open(folder: &Path, clock: &Clock) -> (postroom_store::Store, Arc<dyn Crm>) {
-    let store = bench::open(&url(folder)).await;
+    let url = std::env::var(DATABASE).unwrap_or_else(|_| file(folder));
+    let store = bench::open(&url).await;
     let crm: Arc<dyn Crm> = match std::env::var(CRM) {
         Ok(text) => {
             let (make, place) = Place::read(&text);
@@ -356,15 +392,16 @@ async fn step_in(story: Story, sending: &Sending, entry: &Entry, folder: &Path) 
             intake.accept(bench::seen(raw, Direction::Outgoing, now)).await.unwrap();
         }
         (Story::Bounced, MailState::Sent) => {
-            let about = About { envelope_id: Some(entry.id.0.simple().to_string()), message_id: None };
+            let about = About { envelope_id: Some(entry.id.0.simple().to_string()), ..About::default() };
             let one = Reported {
                 address: entry.recipients[0].address.clone(),
                 what: Report::Failed,
                 code: Some(550),
                 status: None,
+                hard: true,
                 text: "userunknown".into(),
             };
-            reported(store, about, vec![one], now).await.unwrap();
+            reported(store, &ids, about, vec![one], now).await.unwrap();
         }
         _ => {}
     }

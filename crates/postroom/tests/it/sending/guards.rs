@@ -1,10 +1,10 @@
 //! What is kept out.
 
-use postroom_core::{Change, Code, MailState, Record, RecordRef};
+use postroom_core::{Change, Code, MailState, Record, RecordRef, Value};
 use postroom_tracking::sending::{Hold, Options, verbs};
 use postroom_tracking::settings;
 
-use super::bench::{ANNA, BEN, Bench, CASE, Draft, EVA, SHY};
+use super::bench::{ANNA, BEN, Bench, CASE, Draft, SHY};
 
 async fn check_held(bench: &Bench, draft: Draft, code: Code) -> uuid::Uuid {
     let id = bench.send(draft).await;
@@ -57,17 +57,6 @@ async fn a_mail_without_parties_fails() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_foreign_sender_is_held_until_allowed() {
-    let bench = Bench::new().await;
-    check_held(&bench, Draft::to_anna("Hello").from("systemuser", EVA), Code::OUT_FROM).await;
-    for allowed in ["eva@crm.example", "crm.example", "@crm.example"] {
-        let bench = Bench::with(Options { senders: vec![allowed.into()], ..Options::default() }).await;
-        let id = bench.send(Draft::to_anna("Hello").from("systemuser", EVA)).await;
-        assert_eq!(bench.state(id).await, MailState::Sent, "{allowed}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn header_injection_is_held_until_the_column_is_mended() {
     let bench = Bench::new().await;
     let id = check_held(&bench, Draft::to_anna("Hi\r\nBcc: thief@x.example"), Code::OUT_INJECTION).await;
@@ -112,6 +101,32 @@ async fn too_many_about_one_record_in_an_hour_are_a_loop() {
     bench.later(jiff::SignedDuration::from_hours(2)).await;
     let id = bench.send(Draft::to_anna("Hello")).await;
     assert_eq!(bench.state(id).await, MailState::Sent);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn too_many_in_one_thread_without_a_record_are_a_loop() {
+    let bench = Bench::with(Options { per_record: 2, ..Options::default() }).await;
+    let parents = ["first", "other"].map(|name| {
+        Record::new(RecordRef::new("email", bench.ids.next()))
+            .with("subject", "Question")
+            .with("messageid", format!("<{name}@customer.example>"))
+            .with("directioncode", false)
+    });
+    bench.apply(parents.iter().cloned().map(Change::Create).collect()).await;
+    let answer = |parent: &Record| {
+        let draft = Draft::to_anna("Re: Question").with("regardingobjectid", Value::Null);
+        draft.with("parentactivityid", Value::lookup("email", parent.at.id))
+    };
+    let [first, other] = &parents;
+    for (parent, state) in [
+        (first, MailState::Sent),
+        (first, MailState::Sent),
+        (first, MailState::Held),
+        (other, MailState::Sent),
+    ] {
+        let id = bench.send(answer(parent)).await;
+        assert_eq!(bench.state(id).await, state, "{}", bench.entry(id).await.reason);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use bytes::Bytes;
 use postroom_core::{
-    AddressHit, Change, ChangeSet, Content, Crm, Fault, MailState, Outcome, Query, Record, RecordRef,
+    AddressHit, Change, ChangeSet, Code, Content, Crm, Fault, MailState, Outcome, Query, Record, RecordRef,
 };
 use postroom_embedded::Embedded;
 use postroom_tracking::sending::{Options, Sending};
@@ -25,12 +25,14 @@ struct Door {
     together: Option<Arc<Barrier>>,
     /// Done once, right before the first write.
     first: Option<Change>,
+    /// A column that it does not have.
+    without: Option<&'static str>,
 }
 
 impl Door {
     fn of(crm: &Embedded) -> Door {
         let (calls, sets) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Door { crm: crm.clone(), calls, sets, together: None, first: None }
+        Door { crm: crm.clone(), calls, sets, together: None, first: None, without: None }
     }
 }
 
@@ -45,6 +47,11 @@ impl Crm for Door {
     }
 
     async fn query(&self, query: &Query) -> Result<Vec<Record>, Fault> {
+        if let Some(column) = self.without
+            && format!("{:?}", query.filter).contains(column)
+        {
+            return Err(Fault::reject(Code::CRM_UNKNOWN_COLUMN, format!("email has no column {column}")));
+        }
         self.crm.query(query).await
     }
 
@@ -108,6 +115,16 @@ async fn one_that_is_refused_leaves_its_neighbours_alone() {
     let book = bench.server.book();
     assert_eq!(book.len(), 2);
     assert!(bench.entry(last).await.subject.starts_with("Changed"), "what was read last is what leaves");
+}
+
+/// Dynamics CRM 2011 to 2015 cannot send later.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crm_that_cannot_send_later_sends_at_once() {
+    let bench = Bench::new().await;
+    let id = bench::put(&bench.crm, Draft::to_anna("Order 12")).await;
+    let door = Door { without: Some("delayedemailsendtime"), ..Door::of(&bench.crm) };
+    bench::turn(&Sending { crm: Arc::new(door), ..bench.sending.clone() }).await;
+    assert_eq!((bench.state(id).await, bench.status(id).await), (MailState::Sent, (1, 3)));
 }
 
 /// Without the condition both take it, and both send.

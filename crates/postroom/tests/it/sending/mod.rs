@@ -5,11 +5,13 @@
 pub mod bench;
 pub mod crash;
 mod doubt;
+mod foreign;
 mod guards;
 mod history;
 mod letter;
 mod lots;
 mod people;
+mod returns;
 mod server;
 pub mod tls;
 mod way;

@@ -1,4 +1,4 @@
-//! What people do with outgoing mail, and what comes back about it.
+//! What people do with outgoing mail.
 
 use std::sync::{Arc, Mutex};
 
@@ -6,11 +6,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::SignedDuration;
 use postroom_core::{Change, Code, Fault, MailState, Record, RecordRef};
-use postroom_tracking::sending::reports::{About, Report, Reported, reported};
 use postroom_tracking::sending::verbs::{self, Answer, Wanted};
-use postroom_tracking::sending::{Options, SentCopy, Standing};
+use postroom_tracking::sending::{Options, SentCopy};
 
-use super::bench::{BEN, Bench, Draft, SALES, read};
+use super::bench::{Bench, Draft, SALES};
 
 async fn queued() -> (Bench, uuid::Uuid) {
     let bench = Bench::new().await;
@@ -94,35 +93,6 @@ async fn a_status_that_the_crm_lost_is_told_again_and_nothing_is_sent_twice() {
     bench.apply(vec![Change::Update(lost)]).await;
     bench.turn().await;
     assert_eq!((bench.status(id).await, bench.server.book().len()), ((1, 3), 1));
-}
-
-fn bounce(address: &str, what: Report) -> Reported {
-    let (code, status) = (Some(550), Some("5.1.1".to_owned()));
-    Reported { address: address.into(), what, code, status, text: "userunknown".into() }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_report_is_put_to_the_recipient_it_is_about() {
-    let bench = Bench::new().await;
-    let id = bench.send(Draft::to_anna("Order 12").to(2, BEN)).await;
-    let mail = read(&bench.server.book()[0]).message_id.clone();
-    let about = About { message_id: mail, ..About::default() };
-    let say = |about: &About, reports| reported(&bench.store, about.clone(), reports, bench.clock.now());
-    let found = say(&about, vec![bounce("Ben@Customer.example", Report::Failed)]).await.unwrap();
-    let entry = bench.entry(id).await;
-    assert_eq!(found, Some(entry.id));
-    let states: Vec<_> = entry.recipients.iter().map(|one| one.state).collect();
-    assert_eq!((entry.state, &states[..]), (MailState::Sent, &[Standing::Accepted, Standing::Bounced][..]));
-    let by_envelope = About { envelope_id: Some(entry.id.0.simple().to_string()), ..About::default() };
-    say(&by_envelope, vec![bounce("anna@customer.example", Report::Delayed)]).await.unwrap();
-    assert_eq!(bench.entry(id).await.recipients[0].state, Standing::Delayed);
-    say(&by_envelope, vec![bounce("anna@customer.example", Report::Failed)]).await.unwrap();
-    assert_eq!(bench.state(id).await, MailState::Bounced);
-    assert_eq!(say(&about, vec![bounce("else@x.example", Report::Failed)]).await.unwrap(), None);
-    let forged = About { message_id: Some("other@x.example".into()), ..About::default() };
-    assert_eq!(say(&forged, vec![bounce("anna@customer.example", Report::Failed)]).await.unwrap(), None);
-    bench.turn().await;
-    assert_eq!(bench.status(id).await, (1, 3));
 }
 
 /// A Sent folder that fails as often as it was told to.

@@ -10,6 +10,7 @@ use postroom_sandbox::catcher::Catcher;
 use postroom_testkit::peers::{Certificate, Postfix, Route, Shape};
 use postroom_testkit::poll;
 
+use super::bench::On;
 use super::crash::{Drill, Story};
 use crate::load::PATIENCE;
 
@@ -21,6 +22,15 @@ const STEPS: [&str; 4] = ["mail.claimed", "mail.rendered", "mail.answered", "mai
 
 #[test]
 fn killed_at_every_step_with_starttls_to_postfix() {
+    sweep(On::Sqlite);
+}
+
+#[test]
+fn killed_at_every_step_with_starttls_on_postgresql() {
+    sweep(On::Postgres);
+}
+
+fn sweep(on: On) {
     let (world, certificate) = (Catcher::start(), Certificate::local());
     let pin = Fingerprint::of(&certificate.der);
     let shape = Shape {
@@ -30,7 +40,7 @@ fn killed_at_every_step_with_starttls_to_postfix() {
     };
     let postfix = Postfix::with(Route::Smtp(world.address()), shape);
     let server = format!("{} {pin}", postfix.address);
-    let drill = Drill::new().at_server(&server);
+    let drill = Drill::new(on).at_server(&server);
     for step in STEPS {
         for moment in ["before_commit", "after_commit"] {
             let point = format!("{step}.{moment}");

@@ -111,7 +111,7 @@ pub struct Outgoing {
     reason: String,
     #[schema(required)]
     code: Option<String>,
-    /// `rule`, `safe_mode`, `person`.
+    /// `rule`, `safe_mode`, `person`; `foreign` when its sender is none of ours and it is left to others.
     #[schema(required)]
     hold: Option<String>,
     #[schema(required)]
@@ -168,7 +168,7 @@ pub struct Recipient {
     address: String,
     /// `to`, `cc`, `bcc`.
     role: String,
-    /// `waiting`, `later`, `accepted`, `refused`, `expired`, `delayed`, `bounced`, `delivered`.
+    /// `waiting`, `later`, `accepted`, `refused`, `expired`, `delayed`, `bounced`, `delivered`, `read`.
     state: String,
     /// SMTP reply code.
     #[schema(required)]
@@ -176,6 +176,10 @@ pub struct Recipient {
     /// RFC 3463.
     #[schema(required)]
     status: Option<String>,
+    /// Of one that came back: whether sending again is of no use.
+    #[schema(required)]
+    hard: Option<bool>,
+    /// What the mail server said; of one that came back, why in a word before it.
     text: String,
     at: String,
 }
