@@ -68,6 +68,6 @@ async fn leads_to(app: &App, id: Uuid) -> Result<(Option<String>, Value), CliErr
     .await?;
     Ok(match known.follow(id) {
         Lead::Record { record, note, .. } => (Some(record.to_string()), json!(note)),
-        Lead::Nothing(note) => (None, json!(note)),
+        Lead::Nothing(note) | Lead::Gone(note) => (None, json!(note)),
     })
 }

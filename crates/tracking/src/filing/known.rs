@@ -87,7 +87,8 @@ pub async fn gather(
     addresses.extend(rules.mailboxes.iter().flat_map(|mailbox| mailbox.addresses.clone()));
     // Whom no configuration names the CRM may know as a queue: is an answer to it a forward to another one?
     let parents = known.parents.values().chain(known.conversations.values()).flatten();
-    let unnamed = parents.filter(|parent| rules.mailbox_named(&parent.mailbox).is_none());
+    let unnamed =
+        parents.filter(|parent| !parent.mailbox.is_empty() && rules.mailbox_named(&parent.mailbox).is_none());
     addresses.extend(unnamed.flat_map(|parent| parent.parties.iter().cloned()));
     addresses.retain(|address| address.contains('@'));
     addresses.sort_unstable();

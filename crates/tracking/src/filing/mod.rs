@@ -241,7 +241,6 @@ impl Filing {
             let unchanged = stored.state == ruling.state
                 && stored.method == ruling.method
                 && stored.record == record
-                && parties.is_none()
                 && !written.refused.contains_key(&id); // the reason may be another one
             results.push(Settled {
                 id,

@@ -61,6 +61,9 @@ pub async fn store(tx: &mut Tx, outcome: Outcome, ids: &Ids, now: Timestamp) -> 
         if settled.moved {
             parents.extend(settled.header_id.clone());
         }
+        if let Some(parties) = &settled.parties {
+            tx.execute(&renamed(settled.id, parties)).await?;
+        }
         if settled.unchanged {
             continue;
         }
@@ -106,11 +109,7 @@ pub struct StoredDecision {
 fn update(settled: &Settled, state: MailState, now: Timestamp) -> UpdateStatement {
     let decision = &settled.decision;
     let record = settled.record.as_ref();
-    let mut update = Query::update();
-    if let Some(parties) = &settled.parties {
-        update.value("parties", parties.clone());
-    }
-    update
+    Query::update()
         .table("message")
         .value("class", settled.class.as_str())
         .value("automatic", settled.automatic)
@@ -126,6 +125,16 @@ fn update(settled: &Settled, state: MailState, now: Timestamp) -> UpdateStatemen
         .value("decided_at", now.as_microsecond())
         .and_where(Expr::col("id").eq(settled.id.0))
         // Erased while it was decided: it stays as it is.
+        .and_where(Expr::col("erased_at").is_null())
+        .to_owned()
+}
+
+/// Who is in its headers by a name only is found by the address that a directory knew.
+fn renamed(id: MailId, parties: &str) -> UpdateStatement {
+    Query::update()
+        .table("message")
+        .value("parties", parties)
+        .and_where(Expr::col("id").eq(id.0))
         .and_where(Expr::col("erased_at").is_null())
         .to_owned()
 }

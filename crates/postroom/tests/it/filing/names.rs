@@ -51,7 +51,8 @@ async fn mail_that_a_person_attaches_has_its_parties_by_address(bench: Bench) {
 }
 
 async fn a_mail_to_a_notes_name_is_stamped(bench: Bench) {
-    let stamping = Stamping { filing: with_directory(bench).filing, patience: Duration::from_secs(60) };
+    let bench = with_directory(bench);
+    let stamping = Stamping { filing: bench.filing.clone(), patience: Duration::from_secs(60) };
     let ask = StampAsk {
         subject: "Offer".into(),
         from: "ines@ours.example".into(),
