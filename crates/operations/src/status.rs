@@ -61,7 +61,10 @@ impl Trouble<'_> {
         }
         match (outgoing.unknown, waiting) {
             (1.., _) => {
-                let text = format!("Outgoing mails of which it is not known whether they arrived: {}.", outgoing.unknown);
+                let text = format!(
+                    "Outgoing mails of which it is not known whether they arrived: {}.",
+                    outgoing.unknown
+                );
                 ("catching_up", text)
             }
             (_, 1..) => ("catching_up", format!("Stored and being filed: {waiting}.")),
@@ -92,8 +95,7 @@ impl Operations {
         let safe_mode = self.safe_mode().await?;
         let outgoing = self.outgoing_tally().await?;
         let unread: Vec<String> = self.unread().await?.into_iter().map(|mailbox| mailbox.name).collect();
-        let trouble =
-            Trouble { shelf, review, waiting, outgoing: &outgoing, unread: &unread, safe_mode };
+        let trouble = Trouble { shelf, review, waiting, outgoing: &outgoing, unread: &unread, safe_mode };
         let (state, sentence) = trouble.sentence();
         Ok(Today { state, sentence, counts, shelf, review, waiting, outgoing, unread, safe_mode })
     }
@@ -126,14 +128,8 @@ mod tests {
 
     #[track_caller]
     fn check(change: impl FnOnce(&mut Trouble<'_>), outgoing: Tally, state: &str, sentence: &str) {
-        let mut trouble = Trouble {
-            shelf: 0,
-            review: 0,
-            waiting: 0,
-            outgoing: &outgoing,
-            unread: &[],
-            safe_mode: false,
-        };
+        let mut trouble =
+            Trouble { shelf: 0, review: 0, waiting: 0, outgoing: &outgoing, unread: &[], safe_mode: false };
         change(&mut trouble);
         let found = trouble.sentence();
         assert!(found.0 == state && found.1.contains(sentence), "{found:?}");

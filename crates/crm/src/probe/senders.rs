@@ -54,7 +54,8 @@ impl Mailboxes {
         let addresses = self.read.iter().chain(&self.senders);
         let addresses = addresses.map(|address| Value::text(address.as_str())).collect::<Vec<_>>();
         // In a pattern a low line stands for any letter; one more is found, and looked at again below.
-        let domains = self.domains.iter().map(|domain| Filter::Like(column.to_owned(), format!("%@{domain}")));
+        let domains =
+            self.domains.iter().map(|domain| Filter::Like(column.to_owned(), format!("%@{domain}")));
         let named = Filter::In(column.to_owned(), addresses);
         Filter::Any([named].into_iter().chain(domains).collect())
     }
@@ -178,7 +179,8 @@ mod tests {
     fn served(mailboxes: &Mailboxes, address: &str, expected: &[&str]) {
         let sss = Some("server-side synchronisation");
         let step = judged(&[(address.to_owned(), Service { reads: sss, sends: sss })], 1, mailboxes);
-        let said: Vec<&str> = ["files", "sends"].into_iter().filter(|word| step.text.contains(*word)).collect();
+        let said: Vec<&str> =
+            ["files", "sends"].into_iter().filter(|word| step.text.contains(*word)).collect();
         match expected {
             [] => assert_eq!(step.state, State::Well, "{address}: {}", step.text),
             expected => assert_eq!((step.state, &said[..]), (State::Failed, expected), "{address}"),

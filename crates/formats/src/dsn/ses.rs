@@ -127,13 +127,16 @@ impl Notification {
         if let Some(complaint) = &self.complaint {
             let about = &complaint.complained_recipients;
             let kind = &complaint.complaint_feedback_type;
-            let one = |one: &Complained| plain(ReportKind::Feedback, one.email_address.clone(), "feedback", kind.clone());
+            let one = |one: &Complained| {
+                plain(ReportKind::Feedback, one.email_address.clone(), "feedback", kind.clone())
+            };
             return Some((ReportKind::Feedback, about.iter().map(one).collect()));
         }
         let delivery = self.delivery.as_ref()?;
         let one = |address: &String| {
             let found = codes(delivery.smtp_response.as_deref().unwrap_or_default());
-            let recipient = plain(ReportKind::Success, address.clone(), "delivered", delivery.smtp_response.clone());
+            let recipient =
+                plain(ReportKind::Success, address.clone(), "delivered", delivery.smtp_response.clone());
             Recipient { status: found.status, code: found.code, ..recipient }
         };
         Some((ReportKind::Success, delivery.recipients.iter().map(one).collect()))

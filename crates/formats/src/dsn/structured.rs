@@ -23,7 +23,8 @@ pub(super) fn feedback(letter: &Letter) -> Option<Report> {
         addresses = original.to.clone();
     }
     let kind = groups.iter().find_map(|group| group.get("feedback-type")).unwrap_or("abuse").to_lowercase();
-    let recipients = distinct(addresses).map(|address| plain(ReportKind::Feedback, address, "feedback", Some(kind.clone())));
+    let recipients = distinct(addresses)
+        .map(|address| plain(ReportKind::Feedback, address, "feedback", Some(kind.clone())));
     Some(Report {
         kind: ReportKind::Feedback,
         original_message_id: original.message_id,
@@ -71,7 +72,10 @@ pub(super) fn receipt(letter: &Letter) -> Option<Report> {
         original_message_id: named.or(original.message_id),
         original_subject: original.subject,
         original_envelope_id: first(&groups, "original-envelope-id"),
-        recipients: address.map(|address| plain(ReportKind::Receipt, address, &word, Some(disposition))).into_iter().collect(),
+        recipients: address
+            .map(|address| plain(ReportKind::Receipt, address, &word, Some(disposition)))
+            .into_iter()
+            .collect(),
     })
 }
 
@@ -97,8 +101,7 @@ pub(super) fn delivery(letter: &Letter) -> Option<Report> {
     let mut recipients: Vec<Recipient> = Vec::new();
     for group in &about {
         let read = recipient(letter, &words, group, about.len() == 1);
-        if let Some(read) =
-            read.filter(|read| !recipients.iter().any(|known| known.address == read.address))
+        if let Some(read) = read.filter(|read| !recipients.iter().any(|known| known.address == read.address))
         {
             recipients.push(read);
         }
@@ -234,10 +237,24 @@ fn distinct(addresses: Vec<String>) -> impl Iterator<Item = String> {
     addresses.into_iter().filter(move |address| seen.insert(address.to_lowercase()))
 }
 
-pub(super) fn plain(kind: ReportKind, address: String, reason: &str, diagnostic: Option<String>) -> Recipient {
+pub(super) fn plain(
+    kind: ReportKind,
+    address: String,
+    reason: &str,
+    diagnostic: Option<String>,
+) -> Recipient {
     let reason = reason.to_owned();
     let diagnostic = diagnostic.map(short);
-    Recipient { kind, address, original_address: None, hard: false, status: None, code: None, reason, diagnostic }
+    Recipient {
+        kind,
+        address,
+        original_address: None,
+        hard: false,
+        status: None,
+        code: None,
+        reason,
+        diagnostic,
+    }
 }
 
 /// White space folded, at most 2000 characters.

@@ -178,7 +178,8 @@ impl Connection {
         let Some(mechanism) = self.offers.mechanism(auth.mechanism) else {
             return Err(Error::NoMechanism { server });
         };
-        let secret = auth.secret.token().await.map_err(|source| Error::Token { server: server.clone(), source })?;
+        let secret =
+            auth.secret.token().await.map_err(|source| Error::Token { server: server.clone(), source })?;
         let mut reply = match mechanism {
             Mechanism::Login => self.login(&auth.user, &secret).await?,
             Mechanism::XOAuth2 => {

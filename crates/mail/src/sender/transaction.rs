@@ -149,7 +149,7 @@ impl Connection {
             true => {
                 let (server, answer) = (self.options.server(), reply.answer());
                 Err(Error::SignIn { server, step, answer, renewed: false })
-            },
+            }
             false => Ok(()),
         }
     }

@@ -182,7 +182,10 @@ pub async fn doctor(app: &App, out: &mut Output) -> Result<Exit, CliError> {
     tried.push(Tried::of("shelf", finding(today.shelf, "lies on the shelf", "postroom shelf list")));
     let (out, queue) = (today.outgoing, |state: &str| format!("postroom queue list --state {state}"));
     tried.push(Tried::of("held mail", finding(out.held, "waits for a release", &queue("held"))));
-    tried.push(Tried::of("unknown mail", finding(out.unknown, "may or may not have arrived", &queue("unknown"))));
+    tried.push(Tried::of(
+        "unknown mail",
+        finding(out.unknown, "may or may not have arrived", &queue("unknown")),
+    ));
     tried.push(Tried::of("failed mail", finding(out.failed, "failed within a day", &queue("failed"))));
     let unread = match today.unread.as_slice() {
         [] => Ok("each is read".into()),

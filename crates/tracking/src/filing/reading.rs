@@ -264,10 +264,9 @@ impl Reading {
         let ids = ids.chain(returned.map(|id| ("returned Message-ID".to_owned(), id)));
         let found = ids.map(|(place, id)| (place, signer.verify(&id), id)).collect::<Vec<_>>();
         let addresses = self.recipients().into_iter();
-        let found = found.into_iter().chain(
-            addresses
-                .map(|address| (ADDRESSED.to_owned(), signer.verify_address(&address), address)),
-        );
+        let found = found
+            .into_iter()
+            .chain(addresses.map(|address| (ADDRESSED.to_owned(), signer.verify_address(&address), address)));
         for (place, verification, text) in found {
             match verification {
                 Verification::Valid { kind, id, .. } => self.signed.push((place, text, kind, id)),

@@ -44,8 +44,7 @@ fn signed(reading: &Reading, known: &Known, found: &mut Vec<Found>) {
         if *kind == Kind::Bounce {
             continue;
         }
-        let signal =
-            if place == ADDRESSED { SignalKind::SignedAddress } else { SignalKind::SignedId };
+        let signal = if place == ADDRESSED { SignalKind::SignedAddress } else { SignalKind::SignedId };
         push(found, signal, text, place, known.follow(*id));
     }
 }

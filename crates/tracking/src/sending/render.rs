@@ -89,7 +89,16 @@ fn recipients(activity: &Activity, now: Timestamp) -> Vec<Recipient> {
             let Some(address) = wire(&party.address.address) else { continue };
             if !all.iter().any(|known| same(&known.address, &address)) {
                 let (state, text) = (Standing::Waiting, String::new());
-                all.push(Recipient { address, role: word, state, code: None, status: None, text, hard: None, at: now });
+                all.push(Recipient {
+                    address,
+                    role: word,
+                    state,
+                    code: None,
+                    status: None,
+                    text,
+                    hard: None,
+                    at: now,
+                });
             }
         }
     }

@@ -116,8 +116,7 @@ fn meant<'r>(recipients: &'r mut [Recipient], address: &str) -> Option<&'r mut R
     let wanted = address::normal(address);
     let alone = recipients.len() == 1;
     let is_meant = |one: &&mut Recipient| {
-        !one.address.is_empty()
-            && (address::normal(&one.address) == wanted || alone && wanted.is_empty())
+        !one.address.is_empty() && (address::normal(&one.address) == wanted || alone && wanted.is_empty())
     };
     recipients.iter_mut().find(is_meant)
 }

@@ -6,9 +6,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use jiff::Timestamp;
 use postroom_core::query::Comparison;
-use postroom_core::{
-    Code, CrmPage, Fault, Filter, Ids, MailId, MailState, Query as CrmQuery, Record, Value,
-};
+use postroom_core::{Code, CrmPage, Fault, Filter, Ids, MailId, MailState, Query as CrmQuery, Record, Value};
 use postroom_jobs as jobs;
 use postroom_store::sql::{Expr, ExprTrait, Query};
 use postroom_store::{Error, Tx};

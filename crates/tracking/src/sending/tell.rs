@@ -149,7 +149,8 @@ impl Sending {
         back.sort_by_key(|one| one.at);
         let mut text = entry.reason.clone();
         for one in back.into_iter().skip(from as usize) {
-            let worth = if one.hard == Some(true) { "sending again is of no use" } else { "it may be sent again" };
+            let worth =
+                if one.hard == Some(true) { "sending again is of no use" } else { "it may be sent again" };
             text.push_str(&format!("\n{}: {} ({worth})", one.address, one.text));
         }
         // Which of them it tells of is part of what it says.

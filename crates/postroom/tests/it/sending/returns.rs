@@ -26,7 +26,9 @@ async fn a_report_is_put_to_the_recipient_it_is_about() {
     let id = bench.send(Draft::to_anna("Order 12").to(2, BEN)).await;
     let mail = read(&bench.server.book()[0]).message_id.clone();
     let about = About { message_id: mail, ..About::default() };
-    let say = |about: &About, reports| reported(&bench.store, &bench.ids, about.clone(), reports, bench.clock.now());
+    let say = |about: &About, reports| {
+        reported(&bench.store, &bench.ids, about.clone(), reports, bench.clock.now())
+    };
     let found = say(&about, vec![bounce("Ben@Customer.example", Report::Failed)]).await.unwrap();
     let entry = bench.entry(id).await;
     assert_eq!(found, Some(entry.id));
@@ -125,8 +127,7 @@ async fn each_recipient_of_a_report_has_its_own_end() {
     bench.turn().await;
     let entry = bench.entry(id).await;
     let ends: Vec<_> = entry.recipients.iter().map(|one| (one.state, one.hard)).collect();
-    let expected =
-        [(Standing::Delivered, None), (Standing::Bounced, Some(true)), (Standing::Delayed, None)];
+    let expected = [(Standing::Delivered, None), (Standing::Bounced, Some(true)), (Standing::Delayed, None)];
     assert_eq!((entry.state, &ends[..]), (MailState::Sent, &expected[..]));
     let notes = bench.notes(id).await;
     assert!(notes.len() == 1 && notes[0].contains("550 5.1.1 no such user here"), "{notes:?}");
