@@ -185,8 +185,8 @@ codes! {
         "The server refused this machine before any mail was named.",
         "Allow this machine to relay on the server, or correct host and port";
     OUT_FROM = 4101, MailAdmin, false, "A sender that may not be used",
-        "The From of a CRM e-mail is neither one of the tracked mailboxes nor an allowed address or domain. It is held.",
-        "Add the address to the allowed senders, or correct the e-mail; then run: postroom queue release ID";
+        "The From of a CRM e-mail is neither one of the tracked mailboxes nor an allowed address or domain. It stays in Pending Send for whoever serves that sender.",
+        "If postroom is to send it, add the address to the allowed senders and start again: what is pending is then looked at anew";
     OUT_OPT_OUT = 4102, CrmAdmin, false, "A recipient who wants no e-mail",
         "The contact, lead or account is marked as not allowing e-mails. The mail was not sent.",
         "Remove the recipient, or clear the mark if the person agreed, and send again from the CRM";

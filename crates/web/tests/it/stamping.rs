@@ -7,7 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use postroom_core::{
-    AddressHit, ChangeSet, Code, Content, Crm, Fault, Outcome, Query, Record, StampAsk, Stamper, Verdict,
+    AddressHit, ChangeSet, Clock, Code, Content, Crm, Fault, Ids, Outcome, Query, Record, StampAsk, Stamper,
+    Verdict,
 };
 use postroom_tracking::filing::Filing;
 use postroom_tracking::rules::{Mailbox, Rules};
@@ -64,9 +65,9 @@ async fn check(crm: Away, reason: &str) {
     let addresses = vec!["support@demo.example".into()];
     rules.mailboxes = vec![Mailbox { name: "support".into(), addresses, ..Mailbox::default() }];
     let filing = Filing {
-        store: house.store.clone(),
-        clock: house.clock.clone(),
-        ids: house.ids.clone(),
+        store: house.store().clone(),
+        clock: Clock::system(),
+        ids: Ids::random(),
         crm: Arc::new(crm),
         rules: Arc::new(rules),
         signer: None,
