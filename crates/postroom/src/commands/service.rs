@@ -182,13 +182,13 @@ pub async fn doctor(app: &App, out: &mut Output) -> Result<Exit, CliError> {
     };
     tried.push(Tried::of("review", finding(today.review, "waits in review", "postroom message review list")));
     tried.push(Tried::of("shelf", finding(today.shelf, "lies on the shelf", "postroom shelf list")));
-    let (out, queue) = (today.outgoing, |state: &str| format!("postroom queue list --state {state}"));
-    tried.push(Tried::of("held mail", finding(out.held, "waits for a release", &queue("held"))));
+    let (mail, queue) = (today.outgoing, |state: &str| format!("postroom queue list --state {state}"));
+    tried.push(Tried::of("held mail", finding(mail.held, "waits for a release", &queue("held"))));
     tried.push(Tried::of(
         "unknown mail",
-        finding(out.unknown, "may or may not have arrived", &queue("unknown")),
+        finding(mail.unknown, "may or may not have arrived", &queue("unknown")),
     ));
-    tried.push(Tried::of("failed mail", finding(out.failed, "failed within a day", &queue("failed"))));
+    tried.push(Tried::of("failed mail", finding(mail.failed, "failed within a day", &queue("failed"))));
     let unread = match today.unread.as_slice() {
         [] => Ok("each is read".into()),
         names => Err((format!("not read now: {}", names.join(", ")), "postroom mailbox list".into())),
