@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use postroom_core::{Change, ChangeSet};
+use postroom_core::{Change, ChangeSet, Value};
 use postroom_store::{Error, Tx};
 
 use super::{Key, Lot, Phase, Scope, load};
@@ -15,7 +15,6 @@ use crate::rules::attachments::{Limits, SETTINGS};
 use crate::rules::defaults::{RECEIVED, SENT, size_of};
 use crate::schema::{Schema, Table};
 use crate::seed;
-use postroom_core::Value;
 
 const ATTACHMENT: &str = "activitymimeattachment";
 /// `notifications`: some attachments were not saved.

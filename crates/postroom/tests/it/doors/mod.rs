@@ -191,15 +191,16 @@ fn curl_reaches_the_doors_over_tls_with_a_private_authority() {
     assert!(!strange.status.success(), "a client without the authority does not trust us");
 }
 
+fn described(house: &House) -> String {
+    let request = get("/XRMServices/2011/Organization.svc?wsdl=wsdl0");
+    request.to(house.http.expect("it listens")).answers(200).text()
+}
+
 #[test]
 fn the_soap_description_says_how_to_sign_in() {
     let house = House::open(
         "[crm]\nsoap_deployment = \"federation\"\nsoap_issuer = \"http://sts.example.org/adfs/services/trust\"\n",
     );
-    let described = |house: &House| {
-        let request = get("/XRMServices/2011/Organization.svc?wsdl=wsdl0".to_owned());
-        request.to(house.http.expect("it listens")).answers(200).text().to_owned()
-    };
     let text = described(&house);
     for said in ["Authentication>Federation<", "Identifier>http://sts.example.org/adfs/services/trust<"] {
         assert!(text.contains(said), "{said} is not in {text}");
