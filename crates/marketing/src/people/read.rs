@@ -199,7 +199,17 @@ async fn kept(tx: &mut Tx, table: &str, people: &[Person]) -> Result<HashMap<Uui
     let mut kept = HashMap::new();
     for some in people.chunks(256) {
         let select = Query::select()
-            .columns(["record", "digest", "gone", "seen", "flags", "flagged", "flagged_by", "master", "modified"])
+            .columns([
+                "record",
+                "digest",
+                "gone",
+                "seen",
+                "flags",
+                "flagged",
+                "flagged_by",
+                "master",
+                "modified",
+            ])
             .from("person")
             .and_where(Expr::col("record_table").eq(table))
             .and_where(Expr::col("record").is_in(some.iter().map(|person| person.record)))
