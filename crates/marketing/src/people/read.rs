@@ -199,7 +199,17 @@ async fn kept(tx: &mut Tx, table: &str, people: &[Person]) -> Result<HashMap<Uui
     let mut kept = HashMap::new();
     for some in people.chunks(256) {
         let select = Query::select()
-            .columns(["record", "digest", "gone", "seen", "flags", "flagged", "flagged_by", "master"])
+            .columns([
+                "record",
+                "digest",
+                "gone",
+                "seen",
+                "flags",
+                "flagged",
+                "flagged_by",
+                "master",
+                "modified",
+            ])
             .from("person")
             .and_where(Expr::col("record_table").eq(table))
             .and_where(Expr::col("record").is_in(some.iter().map(|person| person.record)))
@@ -210,7 +220,8 @@ async fn kept(tx: &mut Tx, table: &str, people: &[Person]) -> Result<HashMap<Uui
                 gone: row.at(2)?,
                 seen: row.at(3)?,
                 flags: Flags::of_bits(row.at(4)?),
-                flagged: (row.at(5)?, row.at(6)?),
+                // What was written before that was kept is of the last change that was seen.
+                flagged: (row.at::<Option<i64>>(5)?.or(row.at(8)?), row.at(6)?),
                 master: row.at(7)?,
             };
             kept.insert(row.at(0)?, before);

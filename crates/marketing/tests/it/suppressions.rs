@@ -26,6 +26,7 @@ on_every!(
     a_flag_taken_back_lifts_nothing,
     very_many_are_asked_about,
     a_dry_run_writes_nothing,
+    very_many_marks_are_asked_about,
     a_row_made_by_a_user,
     a_row_made_active_again,
     a_no_said_meanwhile_is_not_overwritten,
@@ -181,6 +182,28 @@ async fn a_dry_run_writes_nothing(on: On) {
     assert_ne!(counts, Counts::default());
     assert!(!yes(&lab.record(&anna).await.unwrap(), "donotbulkemail"));
     assert!(lab.rows("esc_emailsupression").await.is_empty());
+}
+
+async fn very_many_marks_are_asked_about(on: On) {
+    let lab = Lab::new(on).await;
+    let mut people = Vec::new();
+    for number in 0..25 {
+        let address = format!("p{number}@x.example");
+        people.push(lab.contact(number, &address).await);
+        lab.person(&address).await;
+    }
+    lab.done().await;
+    for number in 0..25 {
+        lab.world.act(1, &format!("p{number}@x.example"), None, Act::Unsubscribe).unwrap();
+    }
+    let held = lab.run(SyncType::Suppressions).await;
+    assert_eq!(held.state, RunState::Held, "{held:?}");
+    assert!(held.reason.unwrap().starts_with("25 of 26 would be marked in the CRM"));
+    assert!(!yes(&lab.record(&people[3]).await.unwrap(), "donotbulkemail"));
+    assert!(lab.is_out("p3@x.example").await, "nobody is mailed meanwhile");
+    lab.engine.confirm(held.id, "anna").await.unwrap().unwrap();
+    lab.work().await;
+    assert!(yes(&lab.record(&people[3]).await.unwrap(), "donotbulkemail"));
 }
 
 /// A row as a user makes it.
