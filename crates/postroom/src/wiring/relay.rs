@@ -69,7 +69,7 @@ pub async fn next_hop(relay: &config::Relay) -> Result<SmtpSender, CliError> {
     next.pin = pin(relay.next_tls_pin.as_ref())?;
     if let Some((user, password)) = relay.next_username.as_ref().zip(relay.next_password.as_ref()) {
         let secret = secret(password).await?;
-        next.auth = Some(Auth { user: user.clone(), secret, mechanism: Mechanism::Password });
+        next.auth = Some(Auth::fixed(user.clone(), secret, Mechanism::Password));
     }
     next.limits = SenderLimits { answer: ANSWER, max_connections: CONNECTIONS, ..SenderLimits::default() };
     SmtpSender::new(next).map_err(|error| CliError::new(Code::CONFIG_INVALID, error.to_string()))
