@@ -139,6 +139,8 @@ impl Operations {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use super::*;
 
     #[track_caller]
@@ -154,13 +156,13 @@ mod tests {
     fn all_is_well_only_when_it_is() {
         let none = Tally::default();
         let held = Tally { held: 2, unknown: 1, ..none };
-        let sales = ["sales".to_owned()];
+        static SALES: LazyLock<[String; 1]> = LazyLock::new(|| ["sales".to_owned()]);
         check(|_| {}, none, "healthy", "has its place");
         check(|_| {}, Tally { foreign: 3, queued: 1, sending: 1, ..none }, "healthy", "has its place");
         check(|_| {}, held, "needs_you", "wait for a release: 2");
         check(|_| {}, Tally { failed: 1, ..none }, "needs_you", "failed within a day: 1");
         check(|_| {}, Tally { unknown: 1, ..none }, "catching_up", "whether they arrived: 1");
-        check(|all| all.unread = &sales, held, "needs_you", "cannot be read: sales");
+        check(|all| all.unread = &*SALES, held, "needs_you", "cannot be read: sales");
         check(|all| all.waiting = 4, none, "catching_up", "being filed: 4");
         check(|all| all.review = 4, held, "needs_you", "wait for a release: 2");
         check(|all| (all.safe_mode, all.shelf) = (true, 1), held, "needs_you", "Safe mode");

@@ -14,6 +14,8 @@ use postroom_marketing::suppressions::rows::{self, Origin, SaidOut};
 use postroom_marketing::sync::{RunState, SyncType};
 use postroom_marketing::unsubscribes;
 use postroom_sandbox::dotdigital::Act;
+use postroom_store::Insert;
+use uuid::Uuid;
 
 use crate::bench::{On, on_all};
 use crate::lab::{ACCOUNT, Lab};
@@ -45,7 +47,7 @@ impl Lab {
         assert_eq!((run.state, run.counts.balances()), (RunState::Done, true), "{run:?}");
     }
 
-    pub async fn known_of(&self, address: &str, list: Option<i64>) -> Known {
+    pub async fn known_of(&self, address: &str, list: Option<Uuid>) -> Known {
         let asked = vec![Asked { address: address.to_owned(), member: None }];
         let read = self
             .engine
@@ -103,7 +105,7 @@ async fn every_kind_follows_a_changed_address(on: On) {
     lab.engine.read_people().await.unwrap();
     lab.world.act(1, "anna@x.example", None, Act::Unsubscribe).unwrap();
     lab.exchange().await;
-    let (ids, now) = (lab.engine.ids.clone(), lab.clock.now());
+    let (ids, now, list) = (lab.engine.ids.clone(), lab.clock.now(), Uuid::from_u128(0x11));
     let unit = lab.engine.store.write("test.said", move |tx| {
         Box::pin(async move {
             let out = SaidOut {
@@ -115,6 +117,22 @@ async fn every_kind_follows_a_changed_address(on: On) {
                 actor: String::new(),
             };
             unsubscribes::rows::take(tx, &ids, now, (ACCOUNT, LIST), Origin::Here, &[out]).await?;
+            let ids_of = ["account", "list", "service"];
+            let words = ["name", "visibility", "member_table", "state", "fingerprint"];
+            let mut link = Insert::into("list_link", &[&ids_of[..], &words, &["made_here", "told"]].concat());
+            link.row([
+                ACCOUNT.into(),
+                list.into(),
+                LIST.into(),
+                "News".into(),
+                "Private".into(),
+                "contact".into(),
+                "linked".into(),
+                "".into(),
+                true.into(),
+                Vec::<u8>::new().into(),
+            ]);
+            tx.insert(&link).await?;
             let no = SaidChoice {
                 address: "anna@x.example".to_owned(),
                 chosen: false,
@@ -129,7 +147,7 @@ async fn every_kind_follows_a_changed_address(on: On) {
     written.unwrap();
     lab.write(Record::new(anna).with("emailaddress1", "new@x.example")).await;
     lab.engine.read_people().await.unwrap();
-    let known = lab.known_of("new@x.example", Some(LIST)).await;
+    let known = lab.known_of("new@x.example", Some(list)).await;
     assert!(known.suppression.is_some() && known.left_list.is_some(), "{known:?}");
     let scopes: Vec<_> = lab.entries("new@x.example").await.into_iter().map(|one| one.entry.scope).collect();
     assert_eq!(scopes.len(), 3, "{scopes:?}");

@@ -4,16 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use postroom_core::marketing::{CampaignId, PreferenceId, Status};
+use postroom_core::marketing::Status;
 use postroom_core::{Record, RecordRef};
 use postroom_jobs::{Options as Jobs, Runner};
 use postroom_marketing::preferences::choices::{self, SaidChoice};
-use postroom_marketing::preferences::ties::{self, Tied};
 use postroom_marketing::sends::{Decision, SingleSender};
 use postroom_marketing::solution::options::Set;
 use postroom_marketing::suppressions::rows::{self, Origin, SaidOut};
 use postroom_marketing::sync::{RunState, SyncType};
 use postroom_sandbox::dotdigital::{Act, Arrangement, Fault, ProgramStatus, Switch};
+use postroom_store::Insert;
 use postroom_testkit::poll;
 use uuid::Uuid;
 
@@ -258,10 +258,12 @@ async fn a_campaigns_preference_counts(on: On) {
     let lab = Lab::new(on).await;
     let (tied, free) = (lab.triggered("Golf").await, lab.triggered("Quote").await);
     let anna = lab.contact(1, "anna@x.example").await;
-    let (ids, now, id) = (lab.engine.ids.clone(), lab.clock.now(), CampaignId(tied.id));
+    let (ids, now, id) = (lab.engine.ids.clone(), lab.clock.now(), tied.id.to_string());
     let unit = lab.engine.store.write("test.declined", move |tx| {
         Box::pin(async move {
-            ties::tie(tx, ACCOUNT, &Tied::Campaign(id), Some(&PreferenceId(7))).await?;
+            let mut tie = Insert::into("preference_tie", &["account", "kind", "id", "preference"]);
+            tie.row([ACCOUNT.into(), "campaign".into(), id.into(), 7.into()]);
+            tx.insert(&tie).await?;
             let no = SaidChoice {
                 address: "anna@x.example".to_owned(),
                 chosen: false,
