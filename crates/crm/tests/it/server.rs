@@ -331,15 +331,7 @@ async fn answer(State(here): State<Arc<Here>>, request: Request) -> Response {
             let text = "The attachment is either not a valid type or is too large. It cannot be uploaded or downloaded.";
             return denied(in_soap, StatusCode::BAD_REQUEST, 0x8004_3e09, text);
         }
-        Mood::Limits(nth) if hit(nth) => {
-            let mut response = refused(
-                StatusCode::TOO_MANY_REQUESTS,
-                &format!("{:#x}", PROTECTION[call % 3]),
-                "Number of requests exceeded",
-            );
-            response.headers_mut().insert("retry-after", "0".parse().unwrap());
-            return response;
-        }
+        Mood::Limits(nth) if hit(nth) => return limited_web(call),
         Mood::Away(nth) if hit(nth) => return refused(StatusCode::SERVICE_UNAVAILABLE, "", "away"),
         _ => {}
     }
@@ -371,6 +363,14 @@ async fn answer(State(here): State<Arc<Here>>, request: Request) -> Response {
         }
         _ => response.body(Body::from(reply.body)).unwrap(),
     }
+}
+
+/// Too many requests, in the Web API's words.
+fn limited_web(call: usize) -> Response {
+    let code = format!("{:#x}", PROTECTION[call % 3]);
+    let mut response = refused(StatusCode::TOO_MANY_REQUESTS, &code, "Number of requests exceeded");
+    response.headers_mut().insert("retry-after", "0".parse().unwrap());
+    response
 }
 
 /// How a call is counted: `POST $batch`, or the SOAP message's name.

@@ -330,7 +330,9 @@ pub(super) fn nobody() -> Fault {
 
 /// What v2 alone cannot.
 pub(super) fn needs_v3(what: &str) -> Fault {
-    let text = format!("the account is spoken to by Dotdigital's v2 only, which has no {what}");
+    let text = format!(
+        "the account is spoken to by Dotdigital's v2 only, which has no {what}; set api = \"rest\" for it"
+    );
     Fault::reject(Code::MARKETING_FEATURE, text)
 }
 

@@ -98,7 +98,7 @@ async fn stay_out(turn: &mut Turn, out: Vec<SaidOut>) -> Result<(), Error> {
         return Ok(());
     }
     let (ids, now, account) = (turn.engine.ids.clone(), turn.now(), turn.account.name.clone());
-    let stored = turn.page("marketing.opted_out", move |tx, _| {
+    let stored = turn.page("marketing.stayed_out", move |tx, _| {
         async move { rows::take(tx, &ids, now, &account, Origin::Crm, &out).await.map(drop) }.boxed()
     });
     stored.await

@@ -60,6 +60,7 @@ mod plan;
 mod points;
 mod preferences;
 mod queue;
+mod requests;
 mod sends;
 mod singles;
 mod soap;

@@ -155,8 +155,7 @@ pub(super) const HELP: &[Help] = &[
         &[
             "postroom message import inbox.mbox",
             "postroom message import ~/Maildir --mailbox support",
-            "postroom message import old.mbox --mbox-quoting mboxo",
-            "postroom message import a.eml b.eml --dry-run",
+            "postroom message import old.mbox --mbox-quoting mboxo --dry-run",
             "postroom message import -",
         ],
         &[Exit::NotFound, Exit::Unreachable, Exit::PartlyDone, Exit::Interrupted],

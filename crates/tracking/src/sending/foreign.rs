@@ -39,7 +39,7 @@ pub(super) async fn forget(sending: &Sending, pending: HashSet<Uuid>) -> Result<
     if gone.is_empty() {
         return Ok(());
     }
-    let unit = sending.store.write("mail.freed", move |tx| {
+    let unit = sending.store.write("mail.foreign_gone", move |tx| {
         async move {
             for some in gone.chunks(256) {
                 let delete = Query::delete()

@@ -129,6 +129,9 @@ const A_DAY: &str = include_str!("../../../../marketing/tests/data/points.txt");
 /// Steps of the marketing half that no drill kills by name: a day does not pass them. Their flows are cut at every call to the
 /// service (`sweep.rs` there) or step by step (`sends.rs`).
 const CUT_ELSEWHERE: &[&str] = &[
+    // A row that says why a mail is left alone goes when the CRM no longer wants the mail sent; the next look does it again.
+    "mail.foreign_gone",
+    "marketing.stayed_out",
     "marketing.campaign_read",
     // Only the gate is asked and the audit written; a test mail leaves behind it, and nothing is to be recovered.
     "operations.campaign_tested",
