@@ -63,9 +63,7 @@ impl Mailboxes {
     fn are_ours(&self, address: &str) -> bool {
         let address = address::normal(address);
         let domain = address::domain(&address).unwrap_or_default();
-        self.read.contains(&address)
-            || self.senders.contains(&address)
-            || self.domains.iter().any(|ours| *ours == domain)
+        self.read.contains(&address) || self.senders.contains(&address) || self.domains.contains(&domain)
     }
 }
 

@@ -101,10 +101,9 @@ impl Engine {
         };
         if let Err(Halt::Fault(fault)) = &ended
             && matches!(fault.verdict, Verdict::Hold)
+            && let Err(fault) = self.note_trouble(account, fault).await
         {
-            if let Err(fault) = self.note_trouble(account, fault).await {
-                return (turn.counts, Err(fault.into()));
-            }
+            return (turn.counts, Err(fault.into()));
         }
         if ended.is_ok() && !run.dry && run.sync_type == SyncType::Contacts {
             self.note_synchronised(&turn.connected).await;

@@ -7,7 +7,6 @@ use postroom_formats::solution::{self as format, Solution};
 use postroom_marketing::solution::definition::Definition;
 use postroom_marketing::solution::install::{Done, Order, install, uninstall};
 use postroom_marketing::solution::look::{Standing, State, look};
-use postroom_marketing::solution::mark::Connector;
 use postroom_marketing::solution::plan::beside;
 use postroom_marketing::solution::{BESIDE_NAME, Era, definitions, package};
 use postroom_store::{Options, Store};
@@ -66,7 +65,7 @@ async fn imported(crm: &dyn Crm, solution: &Solution) {
 
 fn order(take_over: bool) -> Order {
     Order {
-        connector: Connector { id: "one".to_owned(), name: "https://one.example".to_owned() },
+        connector: lab::connector(),
         now: "2026-11-02T08:00:00Z".parse().unwrap(),
         job: Uuid::from_u128(if take_over { 2 } else { 3 }),
         take_over,
@@ -154,7 +153,7 @@ async fn a_connector_that_works_there_is_asked_to_stop(on: On) {
     assert_eq!(solutions(crm).await, [THEIRS], "nothing was written");
     assert_eq!(install(crm, &seen(crm, on).await, &order(true)).await.unwrap(), Done::Adopted);
     let mark = seen(crm, on).await.mark.unwrap();
-    assert_eq!(mark.connector.id, "one");
+    assert_eq!(mark.connector, lab::connector());
     // And once more, by nobody's leave.
     assert_eq!(install(crm, &seen(crm, on).await, &order(false)).await.unwrap(), Done::Unchanged);
 }

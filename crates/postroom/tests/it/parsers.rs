@@ -6,9 +6,11 @@ mod rules;
 
 use std::path::Path;
 
+/// What the fuzzer calls with its bytes.
+type Entry = fn(&[u8]);
+
 /// The targets by name: how a corpus folder finds its function.
-const TARGETS: &[(&str, fn(&[u8]))] =
-    &[("smtp", rules::smtp), ("imap", rules::imap), ("token", rules::token)];
+const TARGETS: &[(&str, Entry)] = &[("smtp", rules::smtp), ("imap", rules::imap), ("token", rules::token)];
 
 #[test]
 fn every_corpus_is_read_without_a_panic() {

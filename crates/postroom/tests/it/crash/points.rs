@@ -196,7 +196,6 @@ const CUT_ELSEWHERE: &[&str] = &[
     "marketing.send_list_deleted",
     "marketing.send_looked",
     "marketing.send_mailed_there",
-    "marketing.send_opt_outs",
     "marketing.send_polled",
     "marketing.send_refused",
     "marketing.send_rests",
