@@ -125,6 +125,11 @@ impl Operations {
         Ok(beat.filter(|beat| Some(*beat) > stopped).map(|beat| clock.now().duration_since(beat)))
     }
 
+    /// Says of a copy of a database that nothing works on it, whatever worked on what it was copied from.
+    pub async fn leave_quiet(copy: &Store, clock: &Clock) -> Result<(), Fault> {
+        settings::set(copy, STOPPED, clock.now().to_string()).await.map_err(Fault::from)
+    }
+
     async fn last_heartbeat(&self) -> Result<Option<Timestamp>, Fault> {
         let kept = settings::get(&self.0.store, HEARTBEAT).await.map_err(Fault::from)?;
         Ok(kept.and_then(|at| at.parse().ok()))

@@ -172,6 +172,7 @@ async fn stage(from: &Path, part: &Path, whole: &Path, kind: CrmKind) -> Result<
         return Err(no_backup(from, "it holds no installation of postroom"));
     }
     settings::set(&copy, SAFE_MODE, "on".into()).await.map_err(Fault::from)?;
+    Operations::leave_quiet(&copy, &postroom_core::Clock::system()).await?;
     let books = postroom_tracking::messages::counts(&copy).await.map_err(Fault::from)?;
     copy.backup(whole.to_owned()).await.map_err(Fault::from)?; // one file without a log beside it
     Ok(books.iter().map(|(_, count)| count).sum())

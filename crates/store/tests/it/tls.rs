@@ -17,12 +17,13 @@ struct Authority {
 }
 
 fn authority(folder: &tempfile::TempDir, name: &str) -> Authority {
-    let key = KeyPair::generate().unwrap();
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    let key = KeyPair::generate().expect("a certificate can be made");
+    let mut params = CertificateParams::new(Vec::new()).expect("a certificate can be made");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.distinguished_name.push(DnType::CommonName, name);
     let file = folder.path().join(format!("{name}.pem"));
-    fs::write(&file, params.self_signed(&key).unwrap().pem()).unwrap();
+    fs::write(&file, params.self_signed(&key).expect("a certificate can be made").pem())
+        .expect("a certificate can be made");
     Authority { params, key, file }
 }
 

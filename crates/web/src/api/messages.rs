@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
 use postroom_core::{Envelope, MailId, MailState, RecordRef};
-use postroom_operations::{Actor, Bulk, Detail, Posted, Replay, Wanted, Why};
+use postroom_operations::{Actor, Bulk, Detail, Permission, Posted, Replay, Wanted, Why};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
@@ -261,6 +261,7 @@ pub(super) async fn place(
     request_body = Option<RejectRequest>,
     responses((status = 200, body = schema::Bulk), (status = "4XX", body = ProblemView)))]
 pub(super) async fn reject(order: Order, body: Result<Bytes, BytesRejection>) -> Result<Json<Bulk>, Problem> {
+    order.actor.needs(Permission::Decide)?;
     let body = body.map_err(|error| Problem::input(error.to_string()))?;
     let given = match body.is_empty() {
         true => RejectRequest::default(),

@@ -281,7 +281,7 @@ async fn a_token_acts_as_its_user() {
     let answer = sign_in(&house, "/common/oauth2/token", &form).send().await;
     assert_eq!((answer.status, &answer.json()["error_codes"]), (400, &json!([50_057])));
     let life = std::time::Duration::from_secs(3600);
-    for (scope, user) in [(Scope::Crm, "Nobody At All"), (Scope::Api, ines.as_str())] {
+    for (scope, user) in [(Scope::Crm, "Nobody At All"), (Scope::Agent, ines.as_str())] {
         let order = TokenOrder { scope, name: "", user: Some(user), life };
         assert!(house.operations.create_token(&Actor::console(), order).await.is_err(), "{user}");
     }

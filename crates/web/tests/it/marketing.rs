@@ -203,7 +203,8 @@ async fn an_opt_out_is_entered_looked_up_and_lifted_only_with_newer_proof() {
 
     let lift =
         |fields: &str| house.submit(&operator, "/suppressions/lift", &format!("address={odd}&{fields}"));
-    let no_proof = lift("proof=").send().await;
+    let said = house.clock.now().strftime("%Y-%m-%dT%H%%3A%M%%3A%S%.6f").to_string();
+    let no_proof = lift(&format!("proof=&at={said}")).send().await;
     assert!(no_proof.status == 422 && no_proof.page().contains("say what shows"), "{}", no_proof.page());
     let older = lift("proof=ticket+1&at=2020-01-01").send().await;
     assert!(older.status == 422 && older.page().contains("it stands"), "{}", older.page());

@@ -139,7 +139,7 @@ fn check_says_how_each_part_is() {
     assert!(said("storage").contains("durable"));
     assert!(said("http").contains("free"));
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let listen = format!("http.listen=\"{}\"", taken.local_addr().expect("it has one"));
+    let listen = format!("http.listen={}", taken.local_addr().expect("it has one"));
     let line = house.one(&["check", "http", "--set", &listen]);
     assert!(text(&line["said"]).contains("in use"), "{line}");
 }

@@ -31,8 +31,6 @@ const REQUIRED: &[&str] = &[
     "postroom_sync_runs_total{type=\"suppressions\",result=\"done\"}",
     "postroom_sync_rows_total{type=\"suppressions\",state=\"new\"}",
     "postroom_sync_last_success_timestamp_seconds{type=\"suppressions\"}",
-    "postroom_outbox_pending{",
-    "postroom_outbox_oldest_seconds{",
     "postroom_safe_mode 0",
 ];
 

@@ -15,6 +15,9 @@ pub fn with_crm(make: Make, config: &str) -> (House, House) {
     let crm = quiet("").started();
     let section = crm.place().section(make, &crm.path("."));
     let house = House::quiet(&format!("{section}{config}"));
+    // The organisation was marked by the one that keeps it.
+    let taken = house.run(&["solution", "install", "--take-over"]);
+    assert_eq!(taken.exit, 0, "{}", taken.err);
     (crm, house)
 }
 
