@@ -324,8 +324,8 @@ pub(super) const CORRECTIONS: &[Correction] = &[
     fix(
         "organization",
         &["maxuploadfilesize"],
-        Fix::Number(5_242_880),
-        "the platform's value: five megabytes",
+        Fix::Number(131_072_000),
+        "the most that the platform takes, not its five megabytes: a CRM of one's own keeps what came",
     ),
     // administration
     fix("mailbox", &["statuscode"], Fix::States(&[(1, 0), (2, 1)]), "the file leaves the states out"),
