@@ -313,14 +313,12 @@ each! {
     story by told_once {
         web_api: Wire::WebApi,
         crm_2011: Wire::Soap(Generation::Crm2011),
-        crm_2011_rollup_12: Wire::Soap(Generation::Crm2011Ur12),
         dataverse: Wire::Soap(Generation::Dataverse),
     }
-    // The one between is read like the first.
+    // Later servers are read over SOAP as the first are.
     run by run_once {
         web_api: Wire::WebApi,
         crm_2011: Wire::Soap(Generation::Crm2011),
-        dataverse: Wire::Soap(Generation::Dataverse),
     }
     => {
         limited_and_told_when => Wrong::Limited(Some("0")),
