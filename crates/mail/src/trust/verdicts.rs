@@ -70,10 +70,10 @@ impl Verdicts {
     /// The word for [`Incoming`](postroom_core::Incoming).
     ///
     /// * `Pass`: DMARC passes; or the domain in From publishes no DMARC record, and SPF or DKIM passes for it.
-    /// * `Fail`: DMARC fails, and no sealer that we were told to believe (ARC) vouches for how the mail looked before a list
-    ///   changed it. What the domain asks for does not matter, `p=none` included: our answer is a look by a person, no loss
-    ///   of the mail, and the same failure in a server's Authentication-Results counts the same.
-    /// * `Unknown`: all else: DNS trouble, no From or two of them.
+    /// * `Fail`: DMARC fails, the domain asks for quarantine or reject, and no sealer that we were told to believe (ARC)
+    ///   vouches for how the mail looked before a list changed it.
+    /// * `Unknown`: all else: a domain that publishes `p=none` (it does not stand by the result), DNS trouble, no From or
+    ///   two of them.
     pub fn authentication(&self) -> Authentication {
         if self.from_domain.is_none() {
             return Authentication::Unknown;
@@ -81,7 +81,7 @@ impl Verdicts {
         match self.dmarc {
             Outcome::Pass => Authentication::Pass,
             Outcome::None if self.aligned => Authentication::Pass,
-            Outcome::Fail if !self.sealed => Authentication::Fail,
+            Outcome::Fail if self.policy != Policy::None && !self.sealed => Authentication::Fail,
             _ => Authentication::Unknown,
         }
     }
@@ -129,8 +129,7 @@ mod tests {
         check(Outcome::Pass, Policy::None, true, false, A::Pass);
         check(Outcome::None, Policy::None, true, false, A::Pass);
         check(Outcome::None, Policy::None, false, false, A::Unknown);
-        check(Outcome::Fail, Policy::None, false, false, A::Fail);
-        check(Outcome::Fail, Policy::None, false, true, A::Unknown);
+        check(Outcome::Fail, Policy::None, false, false, A::Unknown);
         check(Outcome::Fail, Policy::Quarantine, false, false, A::Fail);
         check(Outcome::Fail, Policy::Reject, false, false, A::Fail);
         check(Outcome::Fail, Policy::Reject, false, true, A::Unknown);

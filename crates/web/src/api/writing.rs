@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{StatusCode, header};
 use postroom_core::RecordRef;
-use postroom_operations::{About, Actor, Letter, NewFile, Unwritten};
+use postroom_operations::{About, Actor, Letter, NewFile, Permission, Unwritten};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -80,6 +80,7 @@ async fn written(
     mail: NewMail,
     dry_run: bool,
 ) -> Result<Response, Problem> {
+    actor.needs(Permission::WriteRecords)?;
     let done = app.operations.write_mail(actor, about, mail.letter()?, dry_run).await;
     let done = done.map_err(|error| match error {
         Unwritten::Fault(fault) => Problem::from(fault),
