@@ -141,6 +141,7 @@ pub(in crate::pages) async fn add(State(app): State<App>, sent: Sent) -> Result<
 
 /// Lifts a suppression. Proof and day are needed; the operation judges both.
 pub(in crate::pages) async fn lift(State(app): State<App>, sent: Sent) -> Result<Response, Problem> {
+    app.operations.needs_duty(sent.actor(), Duty::Suppress).await?;
     let address = sent.field("address").to_owned();
     let lifted = match moment(sent.field("at"), app.clock.now()) {
         Ok(at) => {
