@@ -76,6 +76,37 @@ pub struct TableInfo {
     pub privileges: Vec<PrivilegeInfo>,
 }
 
+impl TableInfo {
+    /// A table of which only the schema name is known. Its primary column is called as the platform calls it, and no set is named.
+    pub fn named(schema_name: &str) -> Self {
+        let logical_name = schema_name.to_ascii_lowercase();
+        TableInfo {
+            id: Uuid::nil(),
+            schema_name: schema_name.to_owned(),
+            entity_set: String::new(),
+            type_code: 0,
+            label: Label::default(),
+            collection_label: Label::default(),
+            description: Label::default(),
+            primary_id: format!("{logical_name}id"),
+            primary_name: None,
+            ownership: OwnershipType::None,
+            is_activity: false,
+            is_activity_party: false,
+            has_activities: false,
+            has_notes: false,
+            is_custom: false,
+            is_intersect: false,
+            is_managed: false,
+            change_tracking: false,
+            columns: Vec::new(),
+            keys: Vec::new(),
+            privileges: Vec::new(),
+            logical_name,
+        }
+    }
+}
+
 words! {
     /// Who owns rows: `OwnershipType`.
     OwnershipType {

@@ -57,9 +57,15 @@ impl Mandate {
         if young {
             return Ok(());
         }
-        let found = mark::read(crm).await?;
-        self.connector.may_work(found.as_ref())?;
-        mark::write(crm, &self.connector, now, false).await?;
+        match mark::read(crm).await? {
+            Some(mark) => {
+                self.connector.may_work(Some(&mark))?;
+                if mark.heartbeat.is_none_or(|beat| now.duration_since(beat) >= LOOK) {
+                    mark::beat(crm, now).await?;
+                }
+            }
+            None => mark::write(crm, &self.connector, now, false).await?,
+        }
         *self.seen.lock().expect("nothing panics while it is held") = Some(now);
         Ok(())
     }

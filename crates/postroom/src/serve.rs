@@ -216,7 +216,7 @@ async fn go_on_with_jobs(crm: Embedded, stop: CancellationToken) {
     };
     if let Err(failure) = resumed {
         let fault = Fault::from(failure);
-        tracing::warn!(event = "crm.bulk_delete_failed", code = %fault.code, "A bulk deletion or bulk mail waits for the next start: {fault}");
+        tracing::warn!(event = "crm.job_failed", code = %fault.code, "A bulk deletion or bulk mail waits for the next start: {fault}");
     }
 }
 

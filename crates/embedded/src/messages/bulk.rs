@@ -10,15 +10,15 @@ use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use postroom_core::metadata::CascadeType;
 use postroom_core::query::Comparison;
-use postroom_core::{Change, ChangeSet, Content, Crm, Fault, Filter, Query, Record, RecordRef, Value};
+use postroom_core::{Change, ChangeSet, Fault, Filter, Query, Record, RecordRef, Value};
 use postroom_formats::fetchxml::{self, Fetch};
-use postroom_store::Error;
 
 use super::ask::{Ask, table};
+use super::system_job::{self, Order};
 use super::{Parameter, Prepared, codes, refuse};
 use crate::Embedded;
 use crate::failure::Failure;
-use crate::lot::{self, Kin, Tie, Writer};
+use crate::lot::{Kin, Tie};
 use crate::rules::Refusal;
 use crate::session::{Session, Start, Window};
 
@@ -28,9 +28,6 @@ const INLINE: usize = 5000;
 const LOT: u64 = 500;
 /// `operationtype` of a bulk deletion.
 const OPERATION: i64 = 13;
-pub(super) const IN_PROGRESS: (i64, i64) = (2, 20);
-pub(super) const SUCCEEDED: (i64, i64) = (3, 30);
-pub(super) const FAILED: (i64, i64) = (3, 31);
 
 /// One job.
 #[derive(Clone)]
@@ -65,23 +62,16 @@ pub(super) async fn delete(ask: &Ask<'_>) -> Result<Prepared, Failure> {
         return Err(refuse(codes::NOT_SUPPORTED, text));
     }
     let queries = queries(ask, now).await?;
-    let at = RecordRef::new("asyncoperation", ask.ids.next());
     let texts: Result<Vec<String>, _> =
         queries.iter().map(|query| fetchxml::write(&Fetch::of(query.clone()))).collect();
     let texts = texts.map_err(|error| refuse(codes::INVALID_ARGUMENT, error.to_string()))?;
-    let row = Record::new(at.clone())
-        .with("name", name.chars().take(250).collect::<String>())
-        .with("operationtype", OPERATION)
-        .with("primaryentitytype", queries[0].table.as_str())
-        .with("startedon", now)
-        .with("data", serde_json::to_string(&texts).expect("texts have a JSON form"))
-        .with("statecode", IN_PROGRESS.0)
-        .with("statuscode", IN_PROGRESS.1);
-    put(ask.session, Change::CreateNew(ask.fitting(row).await?)).await?;
+    let data = serde_json::to_string(&texts).expect("texts have a JSON form");
+    let order = Order { name, operation: OPERATION, table: &queries[0].table, data };
+    let at = system_job::begin(ask, order).await?;
     let job = Job { session: ask.session.clone(), at: at.clone(), queries };
     let mut tally = Tally::default();
     match job.step(&mut tally, INLINE).await {
-        Ok(false) => behind(job, tally),
+        Ok(false) => system_job::behind(&at, job.rest(tally)),
         done => job.close(&tally, done).await?,
     }
     Ok(Prepared::answer(vec![("JobId", Parameter::Guid(at.id))]))
@@ -117,18 +107,13 @@ async fn queries(ask: &Ask<'_>, now: Timestamp) -> Result<Vec<Query>, Failure> {
     if queries.is_empty() { Err(wrong()) } else { Ok(queries) }
 }
 
-/// Goes on after the answer. What it found out stands in the job's row.
-fn behind(job: Job, mut tally: Tally) {
-    tokio::spawn(async move {
-        let done = job.step(&mut tally, usize::MAX).await;
-        if let Err(error) = job.close(&tally, done).await {
-            let fault = Fault::from(error);
-            tracing::error!(event = "crm.bulk_delete_failed", job = %job.at.id, error = %fault, "A bulk deletion could not be closed: {fault}");
-        }
-    });
-}
-
 impl Job {
+    /// Everything that is left, and the end.
+    async fn rest(self, mut tally: Tally) -> Result<(), Failure> {
+        let done = self.step(&mut tally, usize::MAX).await;
+        self.close(&tally, done).await
+    }
+
     /// Deletes at most `most` rows more; true when none are left.
     async fn step(&self, tally: &mut Tally, most: usize) -> Result<bool, Failure> {
         let mut left = most;
@@ -212,17 +197,11 @@ impl Job {
             Ok(_) => tally.why.clone(),
             Err(error) => Some(Fault::from(error).message),
         };
-        let (state, status) = if why.is_none() { SUCCEEDED } else { FAILED };
         let text = match &why {
             None => format!("{} rows deleted.", tally.deleted),
             Some(why) => format!("{} rows deleted, {} not: {why}", tally.deleted, tally.refused),
         };
-        let row = Record::new(self.at.clone())
-            .with("statecode", state)
-            .with("statuscode", status)
-            .with("completedon", self.session.now())
-            .with("message", text.chars().take(2000).collect::<String>());
-        put(&self.session, Change::Update(row)).await
+        system_job::end(&self.session, &self.at, &text, why.as_deref()).await
     }
 }
 
@@ -230,62 +209,26 @@ fn deletion(row: &Record) -> ChangeSet {
     ChangeSet { changes: vec![Change::Delete(row.at.clone())] }
 }
 
-/// The job's row is the system's own: its writing asks for no privilege.
-pub(super) async fn put(session: &Session, change: Change) -> Result<(), Failure> {
-    let cache = session.crm().cache.clone();
-    let writer = Writer { acting: session.user(), now: session.now() };
-    let unit = session.crm().change(move |tx| {
-        async move {
-            let schema = cache.current(tx).await?;
-            let set = ChangeSet { changes: vec![change] };
-            let mut answers = lot::apply(tx, schema, writer, None, vec![set]).await?;
-            Ok(answers.pop().expect("one set gives one answer").map(drop))
-        }
-        .boxed()
-    });
-    let done: Result<Result<(), Failure>, Error> = unit.await;
-    done?
-}
-
 /// Takes up the jobs that an ended process left behind; answers how many there were.
 pub(super) async fn resume(crm: &Embedded) -> Result<usize, Failure> {
-    let rows = left_behind(crm, OPERATION).await?;
-    for row in &rows {
-        let owner = row.lookup("ownerid").map_or(crm.acting, |owner| owner.id);
-        let queries = stored(crm, row.get("data")).await;
+    let jobs = system_job::left_behind(crm, OPERATION).await?;
+    let count = jobs.len();
+    for (session, at, data) in jobs {
+        let queries = data.and_then(|text| stored(&text));
         let broken = queries.is_none();
-        let job =
-            Job { session: crm.session(owner), at: row.at.clone(), queries: queries.unwrap_or_default() };
-        let mut tally = Tally::default();
-        let done = match broken {
-            true => Err(refuse(codes::INVALID_ARGUMENT, "the queries of the job cannot be read")),
-            false => job.step(&mut tally, usize::MAX).await,
-        };
-        job.close(&tally, done).await?;
+        let job = Job { session, at, queries: queries.unwrap_or_default() };
+        match broken {
+            true => {
+                let error = refuse(codes::INVALID_ARGUMENT, "the queries of the job cannot be read");
+                job.close(&Tally::default(), Err(error)).await?;
+            }
+            false => job.rest(Tally::default()).await?,
+        }
     }
-    Ok(rows.len())
+    Ok(count)
 }
 
-/// The jobs of a kind that are in progress.
-pub(super) async fn left_behind(crm: &Embedded, operation: i64) -> Result<Vec<Record>, Failure> {
-    let filter =
-        Filter::All(vec![Filter::eq("operationtype", operation), Filter::eq("statecode", IN_PROGRESS.0)]);
-    let query = Query::of("asyncoperation").select(&["data", "ownerid"]).filter(filter);
-    Ok(Crm::query(crm, &query).await?)
-}
-
-/// What a job's row holds for it.
-pub(super) async fn stored_text(crm: &Embedded, data: Option<&Value>) -> Option<String> {
-    match data? {
-        Value::Text(text) => Some(text.clone()),
-        Value::Content(Content::Bytes(bytes)) => String::from_utf8(bytes.to_vec()).ok(),
-        Value::Content(content) => String::from_utf8(Crm::read(crm, content).await.ok()?.to_vec()).ok(),
-        _ => None,
-    }
-}
-
-async fn stored(crm: &Embedded, data: Option<&Value>) -> Option<Vec<Query>> {
-    let text = stored_text(crm, data).await?;
-    let texts: Vec<String> = serde_json::from_str(&text).ok()?;
+fn stored(text: &str) -> Option<Vec<Query>> {
+    let texts: Vec<String> = serde_json::from_str(text).ok()?;
     texts.iter().map(|xml| Some(fetchxml::parse(xml).ok()?.query)).collect()
 }

@@ -12,7 +12,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::ask::{Ask, table};
-use super::bulk::{FAILED, IN_PROGRESS, SUCCEEDED, left_behind, put, stored_text};
+use super::system_job::{self, Order};
 use super::{Message, Parameter, Prepared, codes, mail, refuse, template, tracking};
 use crate::Embedded;
 use crate::failure::Failure;
@@ -160,52 +160,29 @@ pub(super) async fn to_many(ask: &Ask<'_>) -> Result<Prepared, Failure> {
         distinct: false,
         ..(**query).clone()
     };
-    let job = Job {
-        session: ask.session.clone(),
-        at: RecordRef::new("asyncoperation", ask.ids.next()),
-        mailing,
-        query,
-    };
-    let row = Record::new(job.at.clone())
-        .with("name", "Bulk E-mail")
-        .with("operationtype", OPERATION)
-        .with("primaryentitytype", job.query.table.as_str())
-        .with("startedon", ask.session.now())
-        .with("data", job.written()?)
-        .with("statecode", IN_PROGRESS.0)
-        .with("statuscode", IN_PROGRESS.1);
-    put(ask.session, Change::CreateNew(ask.fitting(row).await?)).await?;
+    let data = written(&mailing, &query)?;
+    let order = Order { name: "Bulk E-mail", operation: OPERATION, table: &query.table, data };
+    let at = system_job::begin(ask, order).await?;
+    let job = Job { session: ask.session.clone(), at: at.clone(), mailing, query };
     let mut tally = Tally::default();
     match job.step(&mut tally, INLINE).await {
-        Ok(false) => behind(job, tally),
+        Ok(false) => system_job::behind(&at, job.rest(tally)),
         done => job.close(&tally, done).await?,
     }
     Ok(Prepared::default())
 }
 
-/// Goes on after the answer. What it found out stands in the job's row.
-fn behind(job: Job, mut tally: Tally) {
-    tokio::spawn(async move {
-        let done = job.step(&mut tally, usize::MAX).await;
-        if let Err(error) = job.close(&tally, done).await {
-            let fault = Fault::from(error);
-            tracing::error!(event = "crm.bulk_mail_failed", job = %job.at.id, error = %fault, "A bulk mail could not be closed: {fault}");
-        }
-    });
+/// What a process that takes a job up needs.
+fn written(mailing: &Mailing, query: &Query) -> Result<String, Failure> {
+    let xml = fetchxml::write(&Fetch::of(query.clone()));
+    let xml = xml.map_err(|error| refuse(codes::INVALID_ARGUMENT, error.to_string()))?;
+    let named = |at: &RecordRef| json!([at.table, at.id]);
+    Ok(json!({"query": xml, "template": mailing.template.id, "sender": named(&mailing.sender),
+        "regarding": mailing.regarding.as_ref().map(named)})
+    .to_string())
 }
 
 impl Job {
-    /// What a process that takes it up needs.
-    fn written(&self) -> Result<String, Failure> {
-        let xml = fetchxml::write(&Fetch::of(self.query.clone()));
-        let xml = xml.map_err(|error| refuse(codes::INVALID_ARGUMENT, error.to_string()))?;
-        let named = |at: &RecordRef| json!([at.table, at.id]);
-        let mailing = &self.mailing;
-        Ok(json!({"query": xml, "template": mailing.template.id, "sender": named(&mailing.sender),
-            "regarding": mailing.regarding.as_ref().map(named)})
-        .to_string())
-    }
-
     fn read(session: Session, at: RecordRef, text: &str) -> Option<Self> {
         let json: serde_json::Value = serde_json::from_str(text).ok()?;
         let named = |value: &serde_json::Value| {
@@ -218,6 +195,12 @@ impl Job {
         };
         let query = fetchxml::parse(json["query"].as_str()?).ok()?.query;
         Some(Job { session, at, mailing, query })
+    }
+
+    /// Everything that is left, and the end.
+    async fn rest(self, mut tally: Tally) -> Result<(), Failure> {
+        let done = self.step(&mut tally, usize::MAX).await;
+        self.close(&tally, done).await
     }
 
     /// Looks at about `most` recipients more; true when none are left.
@@ -273,7 +256,6 @@ impl Job {
             Ok(_) => tally.why.clone(),
             Err(error) => Some(Fault::from(error).message),
         };
-        let (state, status) = if why.is_none() { SUCCEEDED } else { FAILED };
         let mut text = format!(
             "{} e-mails wait to be sent; {} recipients have no address or want none.",
             tally.made, tally.left_out
@@ -281,12 +263,7 @@ impl Job {
         if let Some(why) = &why {
             text.push_str(&format!(" {} could not be made: {why}", tally.refused));
         }
-        let row = Record::new(self.at.clone())
-            .with("statecode", state)
-            .with("statuscode", status)
-            .with("completedon", self.session.now())
-            .with("message", text.chars().take(2000).collect::<String>());
-        put(&self.session, Change::Update(row)).await
+        system_job::end(&self.session, &self.at, &text, why.as_deref()).await
     }
 }
 
@@ -306,19 +283,16 @@ fn wants(row: &Record) -> bool {
 
 /// Takes up the jobs that an ended process left behind; answers how many there were.
 pub(super) async fn resume(crm: &Embedded) -> Result<usize, Failure> {
-    let rows = left_behind(crm, OPERATION).await?;
-    for row in &rows {
-        let owner = row.lookup("ownerid").map_or(crm.acting, |owner| owner.id);
-        let session = crm.session(owner);
-        let text = stored_text(crm, row.get("data")).await.unwrap_or_default();
-        let Some(job) = Job::read(session.clone(), row.at.clone(), &text) else {
-            let failed = Record::new(row.at.clone()).with("statecode", FAILED.0).with("statuscode", FAILED.1);
-            put(&session, Change::Update(failed.with("message", "the job cannot be read"))).await?;
-            continue;
-        };
-        let mut tally = Tally::default();
-        let done = job.step(&mut tally, usize::MAX).await;
-        job.close(&tally, done).await?;
+    let jobs = system_job::left_behind(crm, OPERATION).await?;
+    let count = jobs.len();
+    for (session, at, data) in jobs {
+        match data.and_then(|text| Job::read(session.clone(), at.clone(), &text)) {
+            Some(job) => job.rest(Tally::default()).await?,
+            None => {
+                let why = "the job cannot be read";
+                system_job::end(&session, &at, why, Some(why)).await?;
+            }
+        }
     }
-    Ok(rows.len())
+    Ok(count)
 }

@@ -19,6 +19,7 @@ mod rights;
 mod sales;
 mod solutions;
 mod system;
+mod system_job;
 mod template;
 mod tracking;
 

@@ -14,14 +14,13 @@ use postroom_formats::solution::Package;
 use uuid::Uuid;
 
 use super::ask::Ask;
-use super::{Parameter, Prepared, bulk};
+use super::system_job::{self, FAILED, SUCCEEDED};
+use super::{Parameter, Prepared};
 use crate::failure::Failure;
 use crate::solutions::{self, Import};
 
 /// `operationtype`: *Execute Async Request*.
 const OPERATION: i64 = 54;
-const SUCCEEDED: (i64, i64) = (3, 30);
-const FAILED: (i64, i64) = (3, 31);
 
 pub(super) async fn import(ask: &Ask<'_>) -> Result<Prepared, Failure> {
     run(ask, "CustomizationFile", false).await?;
@@ -71,7 +70,7 @@ fn staged(ask: &Ask<'_>) -> Result<Option<Uuid>, Failure> {
 async fn kept(ask: &Ask<'_>, job: Uuid, parameter: &str) -> Result<Bytes, Failure> {
     let row = ask.row(&RecordRef::new("asyncoperation", job), &["data", "operationtype"]).await?;
     let text = match row.int("operationtype") {
-        Some(OPERATION) => bulk::stored_text(ask.session.crm(), row.get("data")).await,
+        Some(OPERATION) => system_job::stored(ask.session.crm(), row.get("data")).await,
         _ => None,
     };
     let file = text.and_then(|text| BASE64.decode(text).ok()).filter(|file| !file.is_empty());

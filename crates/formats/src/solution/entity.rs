@@ -152,7 +152,7 @@ pub(super) fn read(element: &Element) -> Result<Entity, Error> {
     let table = match element.child("EntityInfo").and_then(|info| info.child("entity")) {
         Some(info) => read_info(element, info, &name)?,
         // Only forms or views of it are in the solution.
-        None => bare(&name),
+        None => TableInfo::named(&name),
     };
     Ok(Entity {
         forms: parts::read_forms(element, &name)?,
@@ -162,41 +162,13 @@ pub(super) fn read(element: &Element) -> Result<Entity, Error> {
     })
 }
 
-fn bare(name: &str) -> TableInfo {
-    let logical_name = name.to_ascii_lowercase();
-    TableInfo {
-        id: Uuid::nil(),
-        schema_name: name.to_owned(),
-        entity_set: String::new(),
-        type_code: 0,
-        label: Default::default(),
-        collection_label: Default::default(),
-        description: Default::default(),
-        primary_id: format!("{logical_name}id"),
-        primary_name: None,
-        ownership: OwnershipType::None,
-        is_activity: false,
-        is_activity_party: false,
-        has_activities: false,
-        has_notes: false,
-        is_custom: false,
-        is_intersect: false,
-        is_managed: false,
-        change_tracking: false,
-        columns: Vec::new(),
-        keys: Vec::new(),
-        privileges: Vec::new(),
-        logical_name,
-    }
-}
-
 fn read_info(element: &Element, info: &Element, name: &str) -> Result<TableInfo, Error> {
     let of = format!("the table {name}");
     let schema_name = info.get("Name").unwrap_or(name);
     if !schema_name.eq_ignore_ascii_case(name) {
         return Err(wrong(&of, "Name", schema_name));
     }
-    let mut table = bare(schema_name);
+    let mut table = TableInfo::named(schema_name);
     let columns = info.child("attributes").into_iter().flat_map(|list| list.each("attribute"));
     table.columns = columns.map(|column| attribute::read(name, column)).collect::<Result<_, _>>()?;
     for (place, column) in table.columns.iter_mut().enumerate() {

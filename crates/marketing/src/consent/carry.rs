@@ -11,13 +11,15 @@ use postroom_core::address::normal;
 use postroom_core::marketing::{ContactId, Status};
 use postroom_core::{Ids, RecordRef};
 use postroom_store::{Error, Tx};
+use uuid::Uuid;
 
 use super::reason::{Meaning, meaning};
 use crate::people;
 use crate::people::links;
 use crate::preferences::choices::{self, SaidChoice};
+use crate::preferences::scoped;
 use crate::suppressions::rows::{self, Origin, SaidOut};
-use crate::unsubscribes;
+use crate::unsubscribes::{self, unlinked};
 
 /// One person under two addresses (in normal form).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +89,30 @@ pub async fn carry(tx: &mut Tx, ids: &Ids, now: Timestamp, moves: &[Move]) -> Re
     }
     for ((account, preference), said) in preferences {
         choices::write(tx, ids, now, (&account, preference), Origin::Crm, &said).await?;
+    }
+    carry_of_lists(tx, now, &from, to).await
+}
+
+/// What is kept apart: of lists that the service has none for, and of preferences for one list.
+async fn carry_of_lists<'m, I: Iterator<Item = &'m Move>>(
+    tx: &mut Tx,
+    now: Timestamp,
+    from: &[String],
+    to: impl Fn(&str) -> I,
+) -> Result<(), Error> {
+    let mut unlinked_lists: BTreeMap<(String, Uuid), Vec<SaidOut>> = BTreeMap::new();
+    for left in unlinked::standing_of(tx, from).await?.iter().filter(|left| follows(&left.said.status)) {
+        let said = to(&left.said.address).map(|one| said_out(one, &left.said.status, left.said.at));
+        unlinked_lists.entry((left.account.clone(), left.list)).or_default().extend(said);
+    }
+    for ((account, list), said) in unlinked_lists {
+        unlinked::keep(tx, (&account, list), Origin::Crm, &said).await?;
+    }
+    for no in scoped::declined_by(tx, from).await? {
+        let said: Vec<SaidChoice> = to(&no.said.address)
+            .map(|one| SaidChoice { address: one.to.clone(), source: source(&one.record), ..no.said.clone() })
+            .collect();
+        scoped::take(tx, now, (&no.account, no.preference), &no.list, &said).await?;
     }
     Ok(())
 }
@@ -173,8 +199,6 @@ pub(crate) async fn said_elsewhere(
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
 
     #[test]

@@ -1,5 +1,6 @@
 //! People who are opted out here and subscribed there: somebody subscribed again. With consent that is newer, dated and shown,
-//! the opt-out is lifted; without, it stays, and the run says so. Whom the service waited for is let in when it waits no more. What the service has not been told yet says nothing.
+//! the opt-out is lifted; without, it stays, and the run says so. Whom the service waited for is let in when it waits no more.
+//! What the service has not been told yet says nothing.
 
 use futures_util::FutureExt;
 use jiff::Timestamp;

@@ -187,18 +187,27 @@ async fn load(
     preference: i64,
     addresses: &[String],
 ) -> Result<HashMap<String, Choice>, Error> {
-    let mut rows = HashMap::new();
+    let own = Expr::col("account").eq(account).and(Expr::col("preference").eq(preference));
+    let rows = narrowed(tx, addresses, own).await?;
+    Ok(rows.into_iter().map(|row| (row.address.clone(), row)).collect())
+}
+
+/// The preferences that these addresses said no to, of every account.
+pub(crate) async fn declined_by(tx: &mut Tx, addresses: &[String]) -> Result<Vec<Choice>, Error> {
+    narrowed(tx, addresses, Expr::col("chosen").eq(false)).await
+}
+
+async fn narrowed(tx: &mut Tx, addresses: &[String], condition: Expr) -> Result<Vec<Choice>, Error> {
+    let mut rows = Vec::new();
     for some in addresses.chunks(ASKED) {
         let select = Query::select()
             .columns(COLUMNS)
             .from("preference_choice")
-            .and_where(Expr::col("account").eq(account))
-            .and_where(Expr::col("preference").eq(preference))
+            .and_where(condition.clone())
             .and_where(Expr::col("address").is_in(some.iter().map(String::as_str)))
             .to_owned();
         for cells in tx.query(&select).await? {
-            let row = read(&cells)?;
-            rows.insert(row.address.clone(), row);
+            rows.push(read(&cells)?);
         }
     }
     Ok(rows)
@@ -246,23 +255,6 @@ async fn put(tx: &mut Tx, account: &str, preference: i64, rows: Vec<Choice>) -> 
         ]);
     }
     tx.insert(&insert).await.map(drop)
-}
-
-/// The preferences that these addresses said no to, of every account.
-pub(crate) async fn declined_by(tx: &mut Tx, addresses: &[String]) -> Result<Vec<Choice>, Error> {
-    let mut rows = Vec::new();
-    for some in addresses.chunks(ASKED) {
-        let select = Query::select()
-            .columns(COLUMNS)
-            .from("preference_choice")
-            .and_where(Expr::col("chosen").eq(false))
-            .and_where(Expr::col("address").is_in(some.iter().map(String::as_str)))
-            .to_owned();
-        for cells in tx.query(&select).await? {
-            rows.push(read(&cells)?);
-        }
-    }
-    Ok(rows)
 }
 
 /// Of what people said, what is to be taken: every no, and each yes of those whom an activated list knows. The second is the number

@@ -23,6 +23,14 @@ struct Kept {
     version: i64,
 }
 
+/// Somebody's no to a preference for one list.
+pub struct Declined {
+    pub account: String,
+    pub preference: i64,
+    pub list: ListId,
+    pub said: SaidChoice,
+}
+
 /// Takes choices of a preference for one list: the newest word counts, of two at the same moment the opt-out.
 pub async fn take(
     tx: &mut Tx,
@@ -96,4 +104,29 @@ async fn load(
         }
     }
     Ok(known)
+}
+
+/// What these addresses said no to, of every account.
+pub async fn declined_by(tx: &mut Tx, addresses: &[String]) -> Result<Vec<Declined>, Error> {
+    let mut declined = Vec::new();
+    for some in addresses.chunks(ASKED) {
+        let select = Query::select()
+            .columns(["account", "preference", "list", "address", "at"])
+            .from(TABLE)
+            .and_where(Expr::col("chosen").eq(false))
+            .and_where(Expr::col("address").is_in(some.iter().map(String::as_str)))
+            .to_owned();
+        for row in tx.query(&select).await? {
+            let said = SaidChoice {
+                address: row.at(3)?,
+                chosen: false,
+                at: row.at(4)?,
+                source: String::new(),
+                actor: String::new(),
+            };
+            let list = ListId(row.at(2)?);
+            declined.push(Declined { account: row.at(0)?, preference: row.at(1)?, list, said });
+        }
+    }
+    Ok(declined)
 }

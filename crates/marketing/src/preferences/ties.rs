@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use jiff::Timestamp;
 use postroom_core::marketing::{CampaignId, ListId, PreferenceId};
 use postroom_core::query::Link;
-use postroom_core::{Fault, Filter, Query as CrmQuery, Record};
+use postroom_core::{Code, Fault, Filter, Query as CrmQuery, Record};
 use postroom_store::sql::{Expr, ExprTrait, Query};
 use postroom_store::{Error, Insert, Tx};
 use uuid::Uuid;
@@ -75,7 +75,11 @@ async fn read(
         .select(columns)
         .filter(Filter::eq("esc_emailaccountid", turn.connected.row()))
         .link(preference);
-    let rows = turn.engine.crm.query(&query).await?;
+    let rows = match turn.engine.crm.query(&query).await {
+        // A solution from before these lookups ties nothing.
+        Err(fault) if fault.code == Code::CRM_UNKNOWN_COLUMN => return Ok(()),
+        rows => rows?,
+    };
     let tied: BTreeMap<String, i64> = rows
         .iter()
         .filter_map(|row| Some((id(row)?, row.int("preference.esc_servicepreferenceid")?)))
@@ -139,16 +143,13 @@ pub async fn declined(
     service: Option<&ListId>,
     addresses: &[String],
 ) -> Result<HashMap<String, Timestamp>, Error> {
+    let everywhere = ("preference_choice", None);
+    let of_list = service.map(|list| ("preference_list_choice", Some(list.0)));
     let mut declined: HashMap<String, Timestamp> = HashMap::new();
     for tied in what {
         let Some(PreferenceId(preference)) = of(tx, account, tied).await? else { continue };
-        for some in addresses.chunks(ASKED) {
-            for (table, list) in
-                [("preference_choice", None), ("preference_list_choice", service.map(|list| list.0))]
-            {
-                if table == "preference_list_choice" && list.is_none() {
-                    continue;
-                }
+        for (table, list) in std::iter::once(everywhere).chain(of_list) {
+            for some in addresses.chunks(ASKED) {
                 let mut select = Query::select();
                 select
                     .columns(["address", "at"])
@@ -157,9 +158,7 @@ pub async fn declined(
                     .and_where(Expr::col("preference").eq(preference))
                     .and_where(Expr::col("chosen").eq(false))
                     .and_where(Expr::col("address").is_in(some.iter().map(String::as_str)));
-                if let Some(list) = list {
-                    select.and_where(Expr::col("list").eq(list));
-                }
+                list.map(|list| select.and_where(Expr::col("list").eq(list)));
                 for row in tx.query(&select).await? {
                     declined.insert(row.at(0)?, row.at(1)?);
                 }

@@ -101,27 +101,8 @@ fn extended_info(extension: &extended::Extension, era: Era) -> TableInfo {
 fn bare(name: &str) -> TableInfo {
     TableInfo {
         id: id(&format!("table:{name}")),
-        logical_name: name.to_owned(),
-        schema_name: name.to_owned(),
-        entity_set: String::new(),
-        type_code: 0,
-        label: Label::default(),
-        collection_label: Label::default(),
-        description: Label::default(),
-        primary_id: format!("{name}id"),
-        primary_name: None,
         ownership: OwnershipType::UserOwned,
-        is_activity: false,
-        is_activity_party: false,
-        has_activities: false,
-        has_notes: false,
-        is_custom: false,
-        is_intersect: false,
-        is_managed: false,
-        change_tracking: false,
-        columns: Vec::new(),
-        keys: Vec::new(),
-        privileges: Vec::new(),
+        ..TableInfo::named(name)
     }
 }
 

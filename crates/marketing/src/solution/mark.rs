@@ -134,6 +134,14 @@ pub async fn write(
     one(crm, Change::Update(said(Record::new(row())))).await
 }
 
+/// Says in this connector's own row that it works. What it installed is not touched.
+///
+/// # Errors
+/// Those of the CRM.
+pub async fn beat(crm: &dyn Crm, now: Timestamp) -> Result<(), Fault> {
+    one(crm, Change::Update(Record::new(row()).with("esc_heartbeaton", now))).await
+}
+
 async fn one(crm: &dyn Crm, change: Change) -> Result<(), Fault> {
     let answers = crm.apply(vec![ChangeSet { changes: vec![change] }]).await;
     answers.into_iter().next().expect("one set gives one answer").map(drop)

@@ -240,30 +240,22 @@ fn weight(status: &Status) -> u8 {
 
 /// The rows of these addresses, by address.
 pub async fn load(tx: &mut Tx, account: &str, addresses: &[String]) -> Result<HashMap<String, Row>, Error> {
-    let mut rows = HashMap::new();
-    for some in addresses.chunks(ASKED) {
-        let select = Query::select()
-            .columns(COLUMNS)
-            .from("suppression")
-            .and_where(Expr::col("account").eq(account))
-            .and_where(Expr::col("address").is_in(some.iter().map(String::as_str)))
-            .to_owned();
-        for cells in tx.query(&select).await? {
-            let row = read(&cells)?;
-            rows.insert(row.address.clone(), row);
-        }
-    }
-    Ok(rows)
+    let rows = narrowed(tx, addresses, Expr::col("account").eq(account)).await?;
+    Ok(rows.into_iter().map(|row| (row.address.clone(), row)).collect())
 }
 
 /// The rows of these addresses that stand, of every account.
 pub(crate) async fn standing_of(tx: &mut Tx, addresses: &[String]) -> Result<Vec<Row>, Error> {
+    narrowed(tx, addresses, Expr::col("active").eq(true)).await
+}
+
+async fn narrowed(tx: &mut Tx, addresses: &[String], condition: Expr) -> Result<Vec<Row>, Error> {
     let mut rows = Vec::new();
     for some in addresses.chunks(ASKED) {
         let select = Query::select()
             .columns(COLUMNS)
             .from("suppression")
-            .and_where(Expr::col("active").eq(true))
+            .and_where(condition.clone())
             .and_where(Expr::col("address").is_in(some.iter().map(String::as_str)))
             .to_owned();
         for cells in tx.query(&select).await? {

@@ -149,18 +149,27 @@ async fn load(
     (account, list): (&str, i64),
     addresses: &[String],
 ) -> Result<HashMap<String, Row>, Error> {
-    let mut rows = HashMap::new();
+    let own = Expr::col("account").eq(account).and(Expr::col("list").eq(list));
+    let rows = narrowed(tx, addresses, own).await?;
+    Ok(rows.into_iter().map(|found| (found.row.address.clone(), found.row)).collect())
+}
+
+/// Who of these addresses is off which list, of every account.
+pub(crate) async fn standing_of(tx: &mut Tx, addresses: &[String]) -> Result<Vec<Departure>, Error> {
+    narrowed(tx, addresses, Expr::col("active").eq(true)).await
+}
+
+async fn narrowed(tx: &mut Tx, addresses: &[String], condition: Expr) -> Result<Vec<Departure>, Error> {
+    let mut rows = Vec::new();
     for some in addresses.chunks(ASKED) {
         let select = Query::select()
             .columns(COLUMNS)
             .from("list_opt_out")
-            .and_where(Expr::col("account").eq(account))
-            .and_where(Expr::col("list").eq(list))
+            .and_where(condition.clone())
             .and_where(Expr::col("address").is_in(some.iter().map(String::as_str)))
             .to_owned();
         for cells in tx.query(&select).await? {
-            let found = read(&cells)?;
-            rows.insert(found.row.address.clone(), found.row);
+            rows.push(read(&cells)?);
         }
     }
     Ok(rows)
@@ -212,23 +221,6 @@ async fn put(tx: &mut Tx, (account, list): (&str, i64), rows: Vec<Row>) -> Resul
         ]);
     }
     tx.insert(&insert).await.map(drop)
-}
-
-/// Who of these addresses is off which list, of every account.
-pub(crate) async fn standing_of(tx: &mut Tx, addresses: &[String]) -> Result<Vec<Departure>, Error> {
-    let mut rows = Vec::new();
-    for some in addresses.chunks(ASKED) {
-        let select = Query::select()
-            .columns(COLUMNS)
-            .from("list_opt_out")
-            .and_where(Expr::col("active").eq(true))
-            .and_where(Expr::col("address").is_in(some.iter().map(String::as_str)))
-            .to_owned();
-        for cells in tx.query(&select).await? {
-            rows.push(read(&cells)?);
-        }
-    }
-    Ok(rows)
 }
 
 /// Rows of which a side has yet to hear, behind a list and address.

@@ -20,6 +20,13 @@ const TABLE: &str = "list_opt_out_unlinked";
 const COLUMNS: [&str; 9] =
     ["account", "list", "address", "status", "at", "contact", "origin", "source", "actor"];
 
+/// Who left a list that is not linked.
+pub(crate) struct Left {
+    pub account: String,
+    pub list: Uuid,
+    pub said: SaidOut,
+}
+
 /// Takes departures from a list of the CRM: those from a linked one by its id at the service, the others to be kept.
 pub async fn take(
     tx: &mut Tx,
@@ -35,8 +42,8 @@ pub async fn take(
     }
 }
 
-/// Of one address the newest word is kept.
-async fn keep(
+/// Keeps departures from a list that is not linked; of one address the newest word.
+pub(crate) async fn keep(
     tx: &mut Tx,
     (account, list): (&str, Uuid),
     origin: Origin,
@@ -110,6 +117,23 @@ pub async fn standing(
             .to_owned();
         for row in tx.query(&select).await? {
             left.insert(row.at(0)?, row.at(1)?);
+        }
+    }
+    Ok(left)
+}
+
+/// Which unlinked lists these addresses left, of every account.
+pub(crate) async fn standing_of(tx: &mut Tx, addresses: &[String]) -> Result<Vec<Left>, Error> {
+    let mut left = Vec::new();
+    for some in addresses.chunks(ASKED) {
+        let select = Query::select()
+            .columns(COLUMNS)
+            .from(TABLE)
+            .and_where(Expr::col("address").is_in(some.iter().map(String::as_str)))
+            .to_owned();
+        for cells in tx.query(&select).await? {
+            let (_, said) = read(&cells)?;
+            left.push(Left { account: cells.at(0)?, list: cells.at(1)?, said });
         }
     }
     Ok(left)

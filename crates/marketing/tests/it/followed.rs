@@ -1,7 +1,7 @@
 //! Opt-outs follow people: to another address, through a merge, and when a record leaves before anybody heard it.
 
 use jiff::SignedDuration;
-use postroom_core::marketing::{FieldValue, Status};
+use postroom_core::marketing::{FieldValue, ListId, Status};
 use postroom_core::{Record, RecordRef, Value};
 use postroom_embedded::messages::Parameter;
 use postroom_marketing::consent::gate::{self, Asked};
@@ -9,10 +9,11 @@ use postroom_marketing::consent::ledger::{self, Noted};
 use postroom_marketing::consent::standing::{Block, Known, Purpose, blocks};
 use postroom_marketing::engine::{Scope, Settings};
 use postroom_marketing::preferences::choices::{self, SaidChoice};
+use postroom_marketing::preferences::scoped;
 use postroom_marketing::suppressions::OnSuppress;
 use postroom_marketing::suppressions::rows::{self, Origin, SaidOut};
 use postroom_marketing::sync::{RunState, SyncType};
-use postroom_marketing::unsubscribes;
+use postroom_marketing::unsubscribes::{self, unlinked};
 use postroom_sandbox::dotdigital::Act;
 use postroom_store::Insert;
 use uuid::Uuid;
@@ -23,6 +24,7 @@ use crate::lab::{ACCOUNT, Lab};
 on_all!(
     an_opt_out_of_the_address_before,
     every_kind_follows_a_changed_address,
+    what_is_kept_of_one_list_follows_a_changed_address,
     a_bounce_stays_with_its_mailbox,
     a_no_follows_a_merge,
     a_no_of_who_left_is_heard,
@@ -151,6 +153,44 @@ async fn every_kind_follows_a_changed_address(on: On) {
     assert!(known.suppression.is_some() && known.left_list.is_some(), "{known:?}");
     let scopes: Vec<_> = lab.entries("new@x.example").await.into_iter().map(|one| one.entry.scope).collect();
     assert_eq!(scopes.len(), 3, "{scopes:?}");
+}
+
+async fn what_is_kept_of_one_list_follows_a_changed_address(on: On) {
+    let lab = lab(on).await;
+    let anna = lab.contact(1, "anna@x.example").await;
+    lab.engine.read_people().await.unwrap();
+    let (ids, now, list) = (lab.engine.ids.clone(), lab.clock.now(), Uuid::from_u128(0x12));
+    let unit = lab.engine.store.write("test.said", move |tx| {
+        Box::pin(async move {
+            let (address, source, actor) = ("anna@x.example".to_owned(), "test".to_owned(), String::new());
+            let no = SaidChoice {
+                address: address.clone(),
+                chosen: false,
+                at: now,
+                source: source.clone(),
+                actor: actor.clone(),
+            };
+            scoped::take(tx, now, (ACCOUNT, PREFERENCE), &ListId(LIST), &[no]).await?;
+            let out =
+                SaidOut { address, status: Status::Unsubscribed, at: now, contact: None, source, actor };
+            // The list has none at the service.
+            unlinked::take(tx, &ids, now, (ACCOUNT, list), Origin::Here, &[out]).await.map(drop)
+        })
+    });
+    let written: Result<_, postroom_store::Error> = unit.await;
+    written.unwrap();
+    lab.write(Record::new(anna).with("emailaddress1", "new@x.example")).await;
+    lab.engine.read_people().await.unwrap();
+    let known = lab.known_of("new@x.example", Some(list)).await;
+    assert!(known.left_list.is_some(), "{known:?}");
+    let scope: Vec<_> = lab.entries("new@x.example").await.into_iter().map(|one| one.entry.scope).collect();
+    assert!(scope.is_empty(), "only what the service has is in the ledger: {scope:?}");
+    let read = lab
+        .engine
+        .store
+        .read(|tx| Box::pin(async move { scoped::declined_by(tx, &["new@x.example".to_owned()]).await }));
+    let declined: Result<Vec<_>, postroom_store::Error> = read.await;
+    assert_eq!(declined.unwrap().len(), 1);
 }
 
 async fn a_bounce_stays_with_its_mailbox(on: On) {

@@ -1,8 +1,6 @@
 //! What of a row is written, by what the definitions say of its columns.
 
-use postroom_core::metadata::{
-    ColumnInfo, ColumnKind, Label, Metadata, OwnershipType, RequiredLevel, TableInfo,
-};
+use postroom_core::metadata::{ColumnInfo, ColumnKind, Label, Metadata, RequiredLevel, TableInfo};
 use postroom_core::{Change, ChangeSet, Code, Fault, Record, RecordRef, Value};
 use uuid::Uuid;
 
@@ -42,30 +40,8 @@ fn metadata() -> Metadata {
         column("company", lookup, (false, false)),
         column("statuscode", ColumnKind::BigInt, (true, false)),
     ];
-    let table = TableInfo {
-        id: Uuid::nil(),
-        logical_name: "contact".into(),
-        schema_name: "Contact".into(),
-        entity_set: "contacts".into(),
-        type_code: 2,
-        label: Label::default(),
-        collection_label: Label::default(),
-        description: Label::default(),
-        primary_id: "contactid".into(),
-        primary_name: None,
-        ownership: OwnershipType::UserOwned,
-        is_activity: false,
-        is_activity_party: false,
-        has_activities: false,
-        has_notes: false,
-        is_custom: false,
-        is_intersect: false,
-        is_managed: false,
-        change_tracking: false,
-        columns,
-        keys: Vec::new(),
-        privileges: Vec::new(),
-    };
+    let table =
+        TableInfo { entity_set: "contacts".into(), type_code: 2, columns, ..TableInfo::named("Contact") };
     Metadata { tables: vec![table], ..Metadata::default() }
 }
 

@@ -56,24 +56,10 @@ pub async fn things(on: On) -> DoorBench {
     let text = || ColumnKind::String { max_length: 100, format: "Text".into() };
     let number = ColumnKind::Integer { min: i32::MIN, max: i32::MAX, format: "None".into() };
     let table = TableInfo {
-        id: Uuid::nil(),
-        logical_name: String::new(),
-        schema_name: "new_Thing".into(),
-        entity_set: String::new(),
-        type_code: 0,
         label: Label::english("Thing"),
         collection_label: Label::english("Things"),
-        description: Label::default(),
-        primary_id: String::new(),
-        primary_name: None,
         ownership: OwnershipType::UserOwned,
-        is_activity: false,
-        is_activity_party: false,
-        has_activities: false,
-        has_notes: false,
         is_custom: true,
-        is_intersect: false,
-        is_managed: false,
         change_tracking: true,
         columns: vec![
             column("new_Name", text()),
@@ -81,8 +67,7 @@ pub async fn things(on: On) -> DoorBench {
             column("new_A", text()),
             column("new_N", number),
         ],
-        keys: Vec::new(),
-        privileges: Vec::new(),
+        ..TableInfo::named("new_Thing")
     };
     let crm = &door.bench.crm;
     crm.create_tables(vec![table]).await.unwrap();

@@ -82,28 +82,15 @@ fn table(name: &str, set: &str, columns: &str, keys: &[&[&str]]) -> TableInfo {
         status: KeyStatus::Active,
     };
     TableInfo {
-        id: Uuid::nil(),
-        logical_name: name.into(),
         schema_name: name.into(),
         entity_set: set.into(),
         type_code: 1,
-        label: Label::default(),
-        collection_label: Label::default(),
-        description: Label::default(),
         primary_id: columns[0].logical_name.clone(),
-        primary_name: None,
         ownership: OwnershipType::UserOwned,
-        is_activity: false,
-        is_activity_party: false,
-        has_activities: false,
-        has_notes: false,
-        is_custom: false,
-        is_intersect: false,
-        is_managed: false,
         change_tracking: true,
         columns,
         keys: keys.iter().map(key).collect(),
-        privileges: Vec::new(),
+        ..TableInfo::named(name)
     }
 }
 

@@ -37,28 +37,16 @@ impl Model {
         let table = Table::of(name).unwrap();
         let columns = table.columns.iter().enumerate();
         TableInfo {
-            id: Uuid::nil(),
-            logical_name: name.to_owned(),
-            schema_name: name.to_owned(),
             entity_set: format!("{name}s"),
-            type_code: 0,
             label: Label::english(name),
             collection_label: Label::english(name),
-            description: Label::default(),
             primary_id: table.columns[0].0.to_owned(),
-            primary_name: None,
             ownership: OwnershipType::UserOwned,
             is_activity: name == "email",
-            is_activity_party: false,
-            has_activities: false,
-            has_notes: false,
-            is_custom: false,
-            is_intersect: false,
             is_managed: true,
             change_tracking: true,
             columns: columns.map(|(number, (name, kind))| self.column_info(number, name, *kind)).collect(),
-            keys: Vec::new(),
-            privileges: Vec::new(),
+            ..TableInfo::named(name)
         }
     }
 
