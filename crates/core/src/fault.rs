@@ -33,11 +33,38 @@ pub struct Fault {
     pub message: String,
     /// The error underneath, for the log.
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    /// What the other side answered, for whoever mends the item.
+    pub answer: Option<PeerAnswer>,
+}
+
+/// The other side's own words, as far as [`PeerAnswer::MOST`]. They repeat values of people, so no log has them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PeerAnswer(Box<str>);
+
+impl PeerAnswer {
+    /// The longest that is kept, in characters.
+    pub const MOST: usize = 4096;
+
+    /// Of bytes as they came.
+    pub fn of(body: &[u8]) -> Self {
+        let most = &body[..body.len().min(4 * Self::MOST)];
+        PeerAnswer(String::from_utf8_lossy(most).chars().take(Self::MOST).collect())
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for PeerAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PeerAnswer of {} bytes", self.0.len())
+    }
 }
 
 impl Fault {
     pub fn new(verdict: Verdict, code: Code, message: impl Into<String>) -> Self {
-        Fault { verdict, code, message: message.into(), source: None }
+        Fault { verdict, code, message: message.into(), source: None, answer: None }
     }
 
     /// Try again when the machinery sees fit.
@@ -57,6 +84,11 @@ impl Fault {
 
     pub fn with_source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());
+        self
+    }
+
+    pub fn with_answer(mut self, answer: PeerAnswer) -> Self {
+        self.answer = Some(answer);
         self
     }
 }

@@ -50,7 +50,7 @@ pub use decision::{Decision, Signal, SignalKind};
 pub use deliver::{Delivered, Delivery, Importance, IncomingMail, ReasonCode};
 pub use directory::Directory;
 pub use door::{CrmDoors, DoorKind, DoorRefusal, DoorReply, DoorRequest};
-pub use fault::{Fault, Verdict};
+pub use fault::{Fault, PeerAnswer, Verdict};
 pub use fingerprint::{Fingerprint, NotAFingerprint};
 pub use id::{DecisionId, JobId, MailId, RunId, SightingId, TokenId};
 pub use inbox::{Accepted, Inbox};

@@ -3,7 +3,7 @@
 //! One table of codes for both makes; each reads its own wire into a [`Refusal`].
 
 use jiff::SignedDuration;
-use postroom_core::{Code, Fault, Verdict};
+use postroom_core::{Code, Fault, PeerAnswer, Verdict};
 
 /// The platform's numbers that decide something here.
 pub(crate) mod codes {
@@ -76,6 +76,8 @@ pub(crate) struct Refusal {
     pub message: String,
     /// Of many messages together: which of them, from 0.
     pub step: Option<usize>,
+    /// The answer itself.
+    pub answer: PeerAnswer,
 }
 
 impl Refusal {
@@ -117,7 +119,7 @@ impl Refusal {
             true => format!("the CRM answered {}", self.status),
             false => format!("the CRM answered {}: {}", self.status, self.message),
         };
-        Fault::new(self.verdict(), self.documented(), text)
+        Fault::new(self.verdict(), self.documented(), text).with_answer(self.answer.clone())
     }
 
     fn verdict(&self) -> Verdict {

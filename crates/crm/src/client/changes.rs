@@ -6,7 +6,7 @@
 
 use std::sync::PoisonError;
 
-use postroom_core::{ChangesAsk, Clock, CrmChanges, Fault, Query};
+use postroom_core::{ChangesAsk, Clock, CrmChanges, Fault, PeerAnswer, Query};
 use serde::{Deserialize, Serialize};
 
 use super::line::Trouble;
@@ -88,7 +88,8 @@ pub(crate) fn went_back(before: &str, now: &str) -> Result<(), Trouble> {
     match (version(before), version(now)) {
         (Some(before), Some(now)) if now < before => {
             let message = format!("its account of changes went back from {before} to {now}");
-            Err(Trouble::Refused(Refusal { status: 400, code: codes::EXPIRED, message, step: None }))
+            let answer = PeerAnswer::of(message.as_bytes());
+            Err(Trouble::Refused(Refusal { status: 400, code: codes::EXPIRED, message, step: None, answer }))
         }
         _ => Ok(()),
     }

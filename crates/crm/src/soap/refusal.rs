@@ -1,6 +1,7 @@
 //! What the service says against a message: a fault in SOAP as a [`Refusal`] (dataverse.md E6).
 
 use http::StatusCode;
+use postroom_core::PeerAnswer;
 use postroom_formats::soap::fault::Fault;
 
 use crate::refusal::{Refusal, codes};
@@ -37,7 +38,8 @@ pub(super) fn of(fault: &Fault, status: StatusCode) -> Refusal {
         _ => 400,
     };
     let step = fault.faulted_request.and_then(|step| usize::try_from(step).ok());
-    Refusal { status, code, message: fault.message.chars().take(500).collect(), step }
+    let answer = PeerAnswer::of(format!("0x{code:08x} {}", fault.message).as_bytes());
+    Refusal { status, code, message: fault.message.chars().take(500).collect(), step, answer }
 }
 
 /// The server does not know the message that was sent.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Request, Response, StatusCode};
-use postroom_core::{Code, Fault, Verdict};
+use postroom_core::{Code, Fault, PeerAnswer, Verdict};
 use postroom_formats::soap::envelope::{Envelope, Headers, Soap};
 use postroom_formats::soap::fault;
 use postroom_formats::soap::operation::Operation;
@@ -134,7 +134,13 @@ impl Service {
             }
             _ => "",
         };
-        let refusal = Refusal { status: status.as_u16(), code: 0, message: text.to_owned(), step: None };
+        let refusal = Refusal {
+            status: status.as_u16(),
+            code: 0,
+            message: text.to_owned(),
+            step: None,
+            answer: PeerAnswer::of(b""),
+        };
         match status.is_server_error() {
             // Nobody says here which message is not known.
             true => Line::broken(refusal, retry_after(headers), repeatable),

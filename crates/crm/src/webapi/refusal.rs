@@ -1,6 +1,7 @@
 //! What the Web API says against a request: an error in JSON, or whatever a proxy says instead (dataverse.md A3).
 
 use http::StatusCode;
+use postroom_core::PeerAnswer;
 use serde::Deserialize;
 
 pub(crate) use crate::refusal::{Refusal, codes};
@@ -55,7 +56,13 @@ impl Refusal {
             }
             Err(_) => (0, String::from_utf8_lossy(body).lines().next().unwrap_or_default().trim().to_owned()),
         };
-        Refusal { status: status.as_u16(), code, message: message.chars().take(500).collect(), step: None }
+        Refusal {
+            status: status.as_u16(),
+            code,
+            message: message.chars().take(500).collect(),
+            step: None,
+            answer: PeerAnswer::of(body),
+        }
     }
 }
 

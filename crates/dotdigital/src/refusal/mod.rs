@@ -1,13 +1,14 @@
 //! What the service says against a request, as a [`Fault`]. The one table of constants is [`table`].
 //!
 //! v2 writes `{"message":"text. ERROR_CODE"}` or `{"message":"Error: ERROR_CODE"}`; v3 writes `{"errorCode":"area:reason"}`.
-//! Texts are not handed on: they repeat values of people. Kept are the constant, the names of members, and our sentence.
+//! Our sentence has the constant and the names of members, and no text of theirs: texts repeat values of people. What was
+//! answered goes along apart ([`PeerAnswer`]).
 
 mod table;
 
 use http::StatusCode;
 use jiff::SignedDuration;
-use postroom_core::{Code, Fault, Verdict};
+use postroom_core::{Code, Fault, PeerAnswer, Verdict};
 use postroom_formats::soap::fault as soap;
 
 use crate::wire::Row;
@@ -21,6 +22,8 @@ pub(crate) struct Refusal {
     pub constant: String,
     /// Names of members that it complained about.
     pub about: Vec<String>,
+    /// The answer itself.
+    pub answer: PeerAnswer,
 }
 
 impl Refusal {
@@ -35,6 +38,7 @@ impl Refusal {
             status: status.as_u16(),
             constant: constant.or_else(|| constant_in(&text)).unwrap_or_default(),
             about: about.take(5).collect(),
+            answer: PeerAnswer::of(body),
         }
     }
 
@@ -51,18 +55,19 @@ impl Refusal {
             ("", _) if fault.receiver => 500,
             _ => 400,
         };
-        Refusal { status, constant, about: Vec::new() }
+        Refusal { status, constant, about: Vec::new(), answer: PeerAnswer::of(fault.message.as_bytes()) }
     }
 
     /// An answer that holds nothing where one row must stand: what was asked for is not there.
     pub(crate) fn nothing() -> Refusal {
-        Refusal { status: 404, constant: String::new(), about: Vec::new() }
+        Refusal { status: 404, constant: String::new(), about: Vec::new(), answer: PeerAnswer::of(b"") }
     }
 
     /// A failure of one mail or row inside an answer that is a success.
     pub(crate) fn inside(constant: &str) -> Refusal {
+        let answer = PeerAnswer::of(constant.as_bytes());
         let constant = constant_in(constant).or_else(|| named(constant).then(|| constant.to_owned()));
-        Refusal { status: 200, constant: constant.unwrap_or_default(), about: Vec::new() }
+        Refusal { status: 200, constant: constant.unwrap_or_default(), about: Vec::new(), answer }
     }
 
     fn act(&self) -> Option<Act> {
@@ -153,7 +158,7 @@ impl Refusal {
         let advice = table::find(&self.constant).map_or("", |row| row.advice);
         let text =
             if advice.is_empty() { format!("{what}{about}") } else { format!("{what}{about}: {advice}") };
-        Fault::new(self.verdict(), self.code(), text)
+        Fault::new(self.verdict(), self.code(), text).with_answer(self.answer.clone())
     }
 }
 

@@ -41,7 +41,7 @@ pub(super) fn not_handed_on(fault: Fault) -> Fault {
         Verdict::Reject | Verdict::Bug => (Enhanced(4, 3, 0), "Not passed on, try again later"),
     };
     let said = Said::new(451, enhanced, format!("{text} ({})", fault.code));
-    Fault { verdict: fault.verdict, code: fault.code, message: fault.message, source: None }.with_source(said)
+    Fault::new(fault.verdict, fault.code, fault.message).with_source(said)
 }
 
 /// What the answers come to, when `have` others had the mail before. `Ok` when everybody has it.

@@ -7,6 +7,7 @@ use postroom_core::{Change, ChangeSet, Filter, Query, Record, RecordRef, Value, 
 use uuid::Uuid;
 
 use super::tell::TABLE;
+use crate::sync::turn::{rejected, written};
 use crate::sync::{Halt, Turn};
 
 /// A column of the standard campaign, and the one of the e-mail campaign that it sums.
@@ -69,16 +70,16 @@ async fn write(
             differs.then(|| sum.iter().fold(record, |record, (column, number)| record.with(*column, *number)))
         })
         .collect();
-    let names: Vec<String> = changed.iter().map(|row| row.at.to_string()).collect();
+    let sent: Vec<(String, String)> = changed.iter().map(|row| (row.at.to_string(), written(row))).collect();
     let sets = changed.into_iter().map(|row| ChangeSet { changes: vec![Change::Update(row)] }).collect();
     let mut rejects = Vec::new();
-    for (name, answer) in names.into_iter().zip(turn.engine.crm.apply(sets).await) {
+    for ((name, sent), answer) in sent.into_iter().zip(turn.engine.crm.apply(sets).await) {
         turn.counts.to_crm.sent += 1;
         match answer {
             Ok(_) => turn.counts.to_crm.changed += 1,
             Err(fault) if fault.verdict == Verdict::Reject => {
                 turn.counts.to_crm.rejected += 1;
-                rejects.push(crate::sync::turn::rejected(name, &fault, String::new()));
+                rejects.push(rejected(name, &fault, sent));
             }
             Err(fault) => return Err(fault.into()),
         }

@@ -86,7 +86,8 @@ async fn one(turn: &mut Turn, row: Row) -> Result<(), Halt> {
             let known = [postroom_core::Code::MARKETING_STATE, postroom_core::Code::MARKETING_NOT_FOUND];
             if !known.contains(&fault.code) {
                 let subject = format!("campaign {id}");
-                let reject: Reject = crate::sync::turn::rejected(subject, &fault, String::new());
+                let reject: Reject =
+                    crate::sync::turn::rejected(subject, &fault, format!("its summary, campaign {id}"));
                 turn.reject(vec![reject]).await?;
             }
             None

@@ -14,6 +14,7 @@ use crate::mapping::book::{self, Book};
 use crate::people::TABLES;
 use crate::solution::options::Set;
 use crate::sync::run::Reject;
+use crate::sync::turn::{rejected, written};
 use crate::sync::{Halt, Turn};
 use crate::undo::written::{self, Kind, Write};
 
@@ -59,8 +60,7 @@ pub(crate) async fn write(turn: &mut Turn, records: Vec<Record>) -> Result<Vec<R
         match answer {
             Ok(_) => taken.push(record.at),
             Err(fault) if fault.verdict == Verdict::Reject => {
-                let sent = serde_json::to_string(&record).unwrap_or_default();
-                rejects.push(crate::sync::turn::rejected(record.at.to_string(), &fault, sent));
+                rejects.push(rejected(record.at.to_string(), &fault, written(&record)));
             }
             Err(fault) => stop = Some(fault),
         }

@@ -10,6 +10,7 @@ use postroom_core::{Change, ChangeSet, Record, RecordRef, Verdict};
 use crate::people;
 use crate::sync::cursor::{self, Cursor};
 use crate::sync::since::Since;
+use crate::sync::turn::{rejected, written};
 use crate::sync::{Halt, Turn};
 
 /// The flow.
@@ -92,8 +93,7 @@ async fn write(turn: &mut Turn, records: Vec<Record>) -> Result<(), Halt> {
             Ok(_) => turn.counts.to_crm.changed += 1,
             Err(fault) if fault.verdict == Verdict::Reject => {
                 turn.counts.to_crm.rejected += 1;
-                let sent = serde_json::to_string(record).unwrap_or_default();
-                rejects.push(crate::sync::turn::rejected(record.at.to_string(), &fault, sent));
+                rejects.push(rejected(record.at.to_string(), &fault, written(record)));
             }
             Err(fault) => return Err(fault.into()),
         }

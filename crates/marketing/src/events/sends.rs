@@ -18,6 +18,7 @@ use uuid::Uuid;
 use super::facts::{Event, Facts};
 use crate::keys;
 use crate::solution::options::Set;
+use crate::sync::turn::{rejected, written};
 use crate::sync::{Halt, Turn};
 
 pub const TABLE: &str = "esc_emailsend";
@@ -143,7 +144,7 @@ pub async fn tell(turn: &mut Turn) -> Result<(), Halt> {
                 Ok(_) => {}
                 Err(fault) if fault.verdict == Verdict::Reject => {
                     let subject = format!("send of campaign {} at {}", send.campaign, send.at);
-                    rejects.push(crate::sync::turn::rejected(subject, &fault, String::new()));
+                    rejects.push(rejected(subject, &fault, written(&row(turn, send))));
                 }
                 Err(fault) => return Err(fault.into()),
             }

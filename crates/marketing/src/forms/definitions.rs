@@ -16,6 +16,7 @@ use super::questions::{Question, Questions};
 use crate::events::record::number;
 use crate::sends::cut;
 use crate::solution::options::Set;
+use crate::sync::turn::{rejected, written};
 use crate::sync::{Halt, Turn};
 
 pub const FORM: &str = "esc_form";
@@ -167,17 +168,17 @@ pub async fn upsert(turn: &mut Turn, rows: Vec<Record>) -> Result<(), Halt> {
         turn.counts.to_crm.changed += rows.len() as u64;
         return Ok(());
     }
-    let names: Vec<String> = rows.iter().map(|row| row.at.to_string()).collect();
+    let sent: Vec<(String, String)> = rows.iter().map(|row| (row.at.to_string(), written(row))).collect();
     let sets = rows.into_iter().map(|row| ChangeSet { changes: vec![Change::Upsert(row)] }).collect();
     let answers = turn.engine.crm.apply(sets).await;
     let (mut rejects, mut stop) = (Vec::new(), None);
-    for (name, answer) in names.into_iter().zip(answers) {
+    for ((name, sent), answer) in sent.into_iter().zip(answers) {
         let side = &mut turn.counts.to_crm;
         match answer {
             Ok(outcomes) => side.applied(&outcomes),
             Err(fault) if fault.verdict == Verdict::Reject => {
                 side.refused();
-                rejects.push(crate::sync::turn::rejected(name, &fault, String::new()));
+                rejects.push(rejected(name, &fault, sent));
             }
             Err(fault) => stop = Some(fault),
         }

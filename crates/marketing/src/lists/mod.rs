@@ -27,7 +27,7 @@ pub mod look;
 pub mod read_here;
 pub mod read_there;
 pub mod reconcile;
-mod renamed;
+pub(crate) mod renamed;
 pub mod requests;
 
 use futures_util::FutureExt;

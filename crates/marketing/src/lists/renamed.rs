@@ -1,4 +1,4 @@
-//! People who join a list under an address that the service does not know them by yet: lists may run before contacts.
+//! People who join a list, a send's own too, under an address that the service does not know them by yet: lists may run before contacts.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ use crate::sync::{Halt, Turn};
 
 /// Somebody whom the service knows by another address joins as who they are, and gets the new address by that; else a second,
 /// subscribed person would be made. Not when another record has the old address, nor when somebody has the new one there.
-pub(super) async fn settle(turn: &mut Turn, rows: &mut [imports::Row]) -> Result<(), Halt> {
+pub(crate) async fn settle(turn: &mut Turn, rows: &mut [imports::Row]) -> Result<(), Halt> {
     if turn.dry {
         return Ok(());
     }

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use futures_util::FutureExt;
 use jiff::Timestamp;
 use postroom_core::marketing::{ListId, Status};
-use postroom_core::{ChangesAsk, Code, Fault, Query, Record, RecordRef, Value, Verdict};
+use postroom_core::{ChangesAsk, Query, Record, RecordRef, Value, Verdict};
 use postroom_store::{Error, Tx};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -238,10 +238,8 @@ async fn join(turn: &mut Turn, link: &Link, people: &[RecordRef]) -> Result<(), 
         // A dynamic or locked list takes nobody.
         Err(fault) if fault.verdict == Verdict::Reject => {
             turn.counts.to_crm.rejected += number;
-            let refused = |person: &RecordRef| {
-                let fault = Fault::reject(Code::CRM_REFUSED, fault.message.clone());
-                crate::sync::turn::rejected(person.to_string(), &fault, at.to_string())
-            };
+            let refused =
+                |person: &RecordRef| crate::sync::turn::rejected(person.to_string(), &fault, at.to_string());
             let rejects = of_kind.iter().map(refused).collect();
             turn.reject(rejects).await?;
         }

@@ -18,6 +18,7 @@ use super::snapshot::Judge;
 use super::state::Event;
 use crate::contacts::first;
 use crate::imports::{self, Outcome, Purpose};
+use crate::lists::renamed;
 use crate::sync::{Halt, Turn};
 
 /// Questions about one removal before another look is left to later.
@@ -79,6 +80,7 @@ pub(super) async fn import(turn: &mut Turn, mut send: CampaignSend) -> Result<Ca
     let id = send.id;
     let people = turn.read(move |tx| async move { row::recipients(tx, id, Place::In).await }.boxed()).await?;
     let mut rows: Vec<imports::Row> = people.iter().map(|person| imported(person, &list)).collect();
+    renamed::settle(turn, &mut rows).await?;
     first::fill(turn, &mut rows).await?;
     let outcomes = imports::write(turn, &purpose, rows).await?;
     let mut refused: BTreeMap<String, Vec<String>> = BTreeMap::new();

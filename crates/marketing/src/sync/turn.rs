@@ -3,7 +3,7 @@
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
-use postroom_core::{Fault, RunId};
+use postroom_core::{Fault, Record, RunId};
 use postroom_store::{Error, Tx};
 
 use super::run::{self, Counts, Reject};
@@ -102,13 +102,23 @@ where
     Ok((answer, counts))
 }
 
+/// A record as it was to be written.
+pub fn written(record: &Record) -> String {
+    serde_json::to_string(record).unwrap_or_default()
+}
+
 /// A fault of one row that the others do not share.
 pub fn rejected(subject: impl Into<String>, fault: &Fault, sent: impl Into<String>) -> Reject {
+    let received = match &fault.answer {
+        Some(answer) => answer.as_str().to_owned(),
+        // Not over a wire: the fault is the answer.
+        None => serde_json::json!({ "code": fault.code.to_string(), "message": fault.message }).to_string(),
+    };
     Reject {
         subject: subject.into(),
         code: Some(fault.code),
         reason: fault.message.clone(),
         sent: sent.into(),
-        received: String::new(),
+        received,
     }
 }

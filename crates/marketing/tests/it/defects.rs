@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use jiff::SignedDuration;
-use postroom_core::{Code, Record};
+use postroom_core::{Code, Record, RecordRef};
 use postroom_marketing::engine::{Scope, Settings};
 use postroom_marketing::sync::look::{Refusals, refusals};
 use postroom_marketing::sync::{RunState, SyncType};
 use postroom_sandbox::dotdigital::{Fault, ImportEnd, Switch};
+use uuid::Uuid;
 
 use crate::bench::{On, on_every};
 use crate::lab::Lab;
@@ -109,4 +110,45 @@ async fn a_crm_that_was_put_back_is_read_anew(on: On) {
     let run = lab.run(SyncType::Suppressions).await;
     assert_eq!(run.state, RunState::Done, "{run:?}");
     assert_eq!(run.counts.to_service.new, 1, "{run:?}");
+}
+
+/// A send that ran before contacts told of a new address made a second, subscribed person.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_send_makes_no_second_person_of_a_new_address() {
+    let lab = Lab::new(On::Sqlite).await;
+    lab.run(SyncType::Labels).await;
+    let list = lab.people(&["anna@x.example", "bert@x.example"]).await;
+    let first = lab.campaign("Spring").await;
+    lab.request(1, &first, &list, 2).await;
+    lab.minutes(4).await;
+    assert_eq!(lab.mailed(first.id), ["anna@x.example", "bert@x.example"]);
+    let id = lab.world.person(1, "anna@x.example").unwrap().id;
+    let anna = RecordRef::new("contact", Uuid::from_u128(0xc000_0001));
+    lab.write(Record::new(anna).with("emailaddress1", ODD)).await;
+    let second = lab.campaign("Summer").await;
+    lab.request(2, &second, &list, 2).await;
+    lab.minutes(4).await;
+    assert_eq!(lab.mailed(second.id), ["bert@x.example", ODD]);
+    assert_eq!(lab.world.person(1, ODD).unwrap().id, id, "the same person");
+    assert!(lab.world.person(1, "anna@x.example").is_none(), "and no second one");
+}
+
+/// Rows that were refused one by one were kept without what the service had against them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_refused_row_keeps_what_was_answered() {
+    let lab = Lab::with(On::Sqlite, Settings { scope: Scope::Everybody, ..Settings::default() }).await;
+    let anna = lab.contact(1, "anna@x.example").await;
+    lab.run(SyncType::Suppressions).await;
+    lab.write(Record::new(anna).with("donotbulkemail", true)).await;
+    let no = Fault::Refuse { status: 400, code: "ERROR_PARAMETER_INVALID".to_owned() };
+    lab.world.fault(Switch::once(no, "POST", "/unsubscribe"));
+    let run = lab.run(SyncType::Suppressions).await;
+    assert_eq!(run.counts.to_service.rejected, 1, "{run:?}");
+    let shown = lab.engine.store.read(|tx| {
+        Box::pin(async move { refusals(tx, &Refusals { open: true, limit: 9, ..Refusals::default() }).await })
+    });
+    let shown: Result<Vec<_>, postroom_store::Error> = shown.await;
+    let reject = &shown.unwrap()[0].reject;
+    assert!(reject.sent.contains("Unsubscribed"), "{reject:?}");
+    assert!(reject.received.contains(r#""message":"#) && reject.received.contains("ERROR_PARAMETER_INVALID"));
 }
