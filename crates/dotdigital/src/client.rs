@@ -6,6 +6,7 @@
 //! * A limit is waited for as long as the settings' patience; a longer wait is handed on.
 //! * 401 stops all calls of the API user for a while. 403 without a reason asks once where the account lives.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -66,6 +67,7 @@ pub(crate) struct Client {
     limits: Limits,
     lanes: Semaphore,
     ids: Ids,
+    calls: AtomicU64,
     endpoint: Mutex<Option<String>>,
     /// Where the account lives is asked by one task at a time.
     turn: Turn<()>,
@@ -87,6 +89,7 @@ impl Client {
             turn: Turn::default(),
             http,
             ids,
+            calls: AtomicU64::new(0),
             settings,
         }
     }
@@ -106,6 +109,11 @@ impl Client {
                 answer => return answer,
             }
         }
+    }
+
+    /// Requests that have gone out.
+    pub(crate) fn calls(&self) -> u64 {
+        self.calls.load(Ordering::Relaxed)
     }
 
     /// A whole answer and its status.
@@ -223,6 +231,7 @@ impl Client {
             Err(fault) => return Try::Stop(Trouble::Fault(fault)),
         };
         let _lane = self.lanes.acquire().await.expect("the semaphore is never closed");
+        self.calls.fetch_add(1, Ordering::Relaxed);
         let began = Instant::now();
         let executed = self.http.execute(request).await;
         measured(ask, executed.as_ref().ok().map(reqwest::Response::status), began.elapsed());

@@ -70,4 +70,7 @@ pub trait Accounts: Send + Sync {
 
     /// Proves that the account can be reached and signed in to; the text says as which account, and where.
     async fn check(&self) -> Result<String, Fault>;
+
+    /// Requests that have gone out since the start, repeats among them.
+    fn calls(&self) -> u64;
 }

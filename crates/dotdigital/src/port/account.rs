@@ -87,6 +87,10 @@ impl Accounts for Dotdigital {
         let clock = self.server_time().await?;
         Ok(format!("account {} ({}) at {}, clock {clock:.0}", account.id, account.name, account.endpoint))
     }
+
+    fn calls(&self) -> u64 {
+        self.client.calls()
+    }
 }
 
 /// Whether the answer to a probe says that the account does not have it.

@@ -15,7 +15,7 @@ use crate::people::TABLES;
 use crate::solution::options::Set;
 use crate::sync::run::Reject;
 use crate::sync::turn::{rejected, written};
-use crate::sync::{Halt, Turn};
+use crate::sync::{Act, Halt, Turn};
 use crate::undo::written::{self, Kind, Write};
 
 pub(super) async fn make(turn: &mut Turn, book: &Book, unknown: Vec<Contact>) -> Result<(), Halt> {
@@ -49,6 +49,7 @@ pub(super) async fn make(turn: &mut Turn, book: &Book, unknown: Vec<Contact>) ->
 /// none and answers all.
 pub(crate) async fn write(turn: &mut Turn, records: Vec<Record>) -> Result<Vec<RecordRef>, Halt> {
     if turn.dry {
+        turn.foresee_records(Act::Create, records.iter().map(|record| (record, None)));
         return Ok(records.into_iter().map(|record| record.at).collect());
     }
     let made = records.iter().map(|record| Write::of(Kind::Made, record.at.clone())).collect();

@@ -16,7 +16,7 @@ use postroom_store::{Error, Tx};
 use super::outgoing::{Leaving, leave, touch};
 use super::who::{self, Person};
 use crate::people::links::{self, Link};
-use crate::sync::{Halt, Turn};
+use crate::sync::{Act, Halt, Sample, To, Turn};
 
 /// Links of one look, and people of one removal.
 const PAGE: u64 = 500;
@@ -225,9 +225,33 @@ async fn spare(turn: &mut Turn) -> Result<(), Halt> {
     Ok(spared?)
 }
 
+/// Some of those who wait to be deleted.
+async fn some_leaving(turn: &Turn) -> Result<Vec<String>, Error> {
+    let account = turn.account.name.clone();
+    let read = turn.read(move |tx| {
+        async move {
+            let select = Query::select()
+                .column("address")
+                .from("contact_leaving")
+                .and_where(Expr::col("account").eq(account))
+                .order_by("contact", Order::Asc)
+                .limit(5)
+                .to_owned();
+            tx.query(&select).await?.iter().map(|row| row.at(0)).collect()
+        }
+        .boxed()
+    });
+    read.await
+}
+
 async fn delete(turn: &mut Turn) -> Result<(), Halt> {
     if turn.dry {
-        turn.counts.removed += waiting(turn).await?;
+        let waiting = waiting(turn).await?;
+        turn.counts.removed += waiting;
+        let some = some_leaving(turn).await?;
+        turn.foresee(some.into_iter().map(|address| Sample::of(To::Service, Act::Delete, address)));
+        // They are deleted by pages, and the service is asked whether each is done.
+        turn.foresee_calls(2 * waiting.div_ceil(PAGE));
         return Ok(());
     }
     spare(turn).await?;

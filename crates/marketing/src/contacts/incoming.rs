@@ -25,7 +25,7 @@ use crate::people::{
 use crate::sync::cursor::{self, Cursor};
 use crate::sync::run::Reject;
 use crate::sync::since::Since;
-use crate::sync::{Halt, Turn};
+use crate::sync::{Act, Halt, Turn};
 use crate::undo::written::{self, Columns, Write};
 
 /// People of a page that are looked at together: what is known of them all is in memory.
@@ -292,9 +292,10 @@ fn after(
 /// Writes the CRM; a record that is refused leaves its neighbours alone, and its link as it was.
 async fn write(turn: &mut Turn, found: &mut Found) -> Result<(), Halt> {
     let updates = std::mem::take(&mut found.updates);
-    let side = &mut turn.counts.to_crm;
     if turn.dry {
+        turn.foresee_records(Act::Change, updates.iter().map(|update| (&update.record, Some(&update.was))));
         let number = updates.len() as u64;
+        let side = &mut turn.counts.to_crm;
         (side.sent, side.changed) = (side.sent + number, side.changed + number);
         return Ok(());
     }

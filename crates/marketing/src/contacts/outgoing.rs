@@ -29,7 +29,7 @@ use crate::mapping::book::{self, Book, Names, Problem};
 use crate::people::links::{self, Link};
 use crate::sync::cursor::{self, Cursor};
 use crate::sync::run::Reject;
-use crate::sync::{Halt, Turn};
+use crate::sync::{Act, Cell, FieldChange, Halt, Sample, To, Turn};
 
 /// People of one look, and of one lot when nothing of it is to be sent.
 const PAGE: u64 = 1000;
@@ -70,6 +70,8 @@ pub(super) struct Plan {
     pub leaving: Vec<Leaving>,
     rejects: Vec<Reject>,
     skipped: BTreeMap<&'static str, u64>,
+    /// Of a dry run.
+    samples: Vec<Sample>,
 }
 
 impl Plan {
@@ -120,6 +122,7 @@ struct Way<'b> {
     /// Records whose identifier is somebody's who has yet to leave.
     named_elsewhere: HashSet<RecordRef>,
     cursor: Cursor<Place>,
+    dry: bool,
 }
 
 pub(super) async fn run(
@@ -153,6 +156,7 @@ pub(super) async fn run(
         lot: Lot::default(),
         named_elsewhere,
         cursor,
+        dry: turn.dry,
     };
     way.go(turn).await
 }
@@ -187,6 +191,7 @@ impl Way<'_> {
     async fn page(&mut self, turn: &mut Turn, people: Vec<Person>, last: i64) -> Result<(), Halt> {
         (self.lot.read, self.lot.seq) = (self.lot.read + people.len() as u64, last);
         let mut plan = self.look(turn, people).await?;
+        turn.foresee(std::mem::take(&mut plan.samples));
         rename::settle(turn, self.identity, &mut plan).await?;
         let departed = self.flight.departed();
         let (first, behind) = plan.rows();
@@ -323,6 +328,9 @@ impl Way<'_> {
                 plan.renamed.push((plan.rows.len(), link.clone()));
             }
         }
+        if self.dry {
+            plan.samples.push(example(speaking, contact.is_some(), link, &out, before.as_ref()));
+        }
         let base = base::write(&agreed(fields, &out, before));
         plan.rows.push(Row {
             record: speaking.at.clone(),
@@ -409,6 +417,29 @@ pub(super) fn outward(
         }
     }
     out.into_iter().collect()
+}
+
+/// What a dry run shows of a row: the fields that differ from what both sides agreed on, and a new address.
+fn example(
+    person: &Person,
+    there: bool,
+    link: Option<&Link>,
+    out: &BTreeMap<String, FieldValue>,
+    before: Option<&BTreeMap<String, Field>>,
+) -> Sample {
+    let known = |label: &str| before.and_then(|before| before.get(label));
+    let differ = out
+        .iter()
+        .filter(|(label, value)| known(label).is_none_or(|field| FieldValue::from(field) != **value));
+    let fields = differ.map(|(label, value)| FieldChange::label(label, known(label), value));
+    let (address, word) = (person.address(), |text: &str| Some(Cell::Word(text.to_owned())));
+    let moved = link.filter(|link| link.address != address).map(|link| FieldChange {
+        name: "address".to_owned(),
+        before: word(&link.address),
+        after: word(&address),
+    });
+    let act = if there { Act::Change } else { Act::Create };
+    Sample::of(To::Service, act, format!("{} {address}", person.at)).with(moved).with(fields)
 }
 
 /// What both sides have once the row was taken.

@@ -11,7 +11,7 @@ use crate::people;
 use crate::sync::cursor::{self, Cursor};
 use crate::sync::since::Since;
 use crate::sync::turn::{rejected, written};
-use crate::sync::{Halt, Turn};
+use crate::sync::{Act, Halt, Turn};
 
 /// The flow.
 ///
@@ -80,6 +80,7 @@ fn record(at: RecordRef, score: &Score) -> Record {
 
 async fn write(turn: &mut Turn, records: Vec<Record>) -> Result<(), Halt> {
     if turn.dry || records.is_empty() {
+        turn.foresee_records(Act::Change, records.iter().map(|record| (record, None)));
         let number = records.len() as u64;
         turn.counts.to_crm.sent += number;
         turn.counts.to_crm.changed += number;

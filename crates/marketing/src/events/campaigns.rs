@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::Flow;
 use crate::solution::options::Set;
 use crate::sync::cursor::{self, Cursor};
-use crate::sync::{Halt, Turn};
+use crate::sync::{Act, Halt, Turn};
 
 const TABLE: &str = "esc_emailcampaign";
 /// Campaigns of one question to the CRM.
@@ -218,7 +218,12 @@ async fn enabled(turn: &mut Turn, all: Vec<Due>) -> Result<Vec<Due>, Halt> {
 }
 
 async fn make(turn: &mut Turn, missing: Vec<Due>) -> Result<Vec<Due>, Halt> {
-    if missing.is_empty() || turn.dry {
+    if missing.is_empty() {
+        return Ok(missing);
+    }
+    if turn.dry {
+        let rows: Vec<Record> = missing.iter().map(|due| row(turn, due)).collect();
+        turn.foresee_records(Act::Create, rows.iter().map(|row| (row, None)));
         return Ok(missing);
     }
     let sets = missing.iter().map(|due| ChangeSet { changes: vec![Change::Create(row(turn, due))] });

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::facts::{Event, Facts};
 use super::settings::{Kind, Settings};
 use crate::schema::among;
+use crate::sync::{Act, Sample, To};
 
 /// The counter that orders what the CRM is told.
 const SEQ: &str = "marketing.event";
@@ -51,6 +52,15 @@ pub struct Stored {
     pub in_crm: bool,
     pub replies_due: bool,
     pub version: i64,
+}
+
+impl Stored {
+    /// What a dry run shows of telling the CRM.
+    pub(crate) fn sample(&self) -> Sample {
+        let event = &self.event;
+        Sample::of(To::Crm, Act::Create, format!("{} of {}", event.facts.kind().as_str(), event.address))
+            .word("at", event.at.to_string())
+    }
 }
 
 /// What taking events in came to.
@@ -126,7 +136,7 @@ pub fn is_older(at: Timestamp, kept: Option<jiff::SignedDuration>, now: Timestam
     kept.is_some_and(|kept| now.duration_since(at) > kept)
 }
 
-async fn by_key(tx: &mut Tx, account: &str, keys: &[String]) -> Result<Vec<Stored>, Error> {
+pub(crate) async fn by_key(tx: &mut Tx, account: &str, keys: &[String]) -> Result<Vec<Stored>, Error> {
     let mut known = Vec::new();
     for some in keys.chunks(ASKED) {
         let mut by_key = select(account);
@@ -239,6 +249,18 @@ pub async fn untold(tx: &mut Tx, account: &str, kinds: &[Kind], limit: u64) -> R
         .order_by("seq", Order::Asc)
         .limit(limit);
     load(tx, &untold).await
+}
+
+/// How many events of these kinds the CRM has yet to hear of.
+pub async fn waiting(tx: &mut Tx, account: &str, kinds: &[Kind]) -> Result<u64, Error> {
+    let number = Query::select()
+        .expr(Expr::col("seq").count())
+        .from("event")
+        .and_where(Expr::col("account").eq(account))
+        .and_where(Expr::col("told_crm").eq(false))
+        .and_where(Expr::col("kind").is_in(kinds.iter().map(|kind| kind.as_str())))
+        .to_owned();
+    tx.query_one(&number).await?.map_or(Ok(0), |row| row.at(0))
 }
 
 /// What became of telling one.

@@ -17,6 +17,7 @@ use super::settings::{Kind, Settings};
 use crate::keys;
 use crate::person::erased;
 use crate::sync::cursor::{self, Cursor};
+use crate::sync::forecast::Foretold;
 use crate::sync::run::Reject;
 use crate::sync::since::Since;
 use crate::sync::{Halt, Turn};
@@ -150,21 +151,29 @@ async fn store(
     let (dry, sends) = (turn.dry, sends.clone());
     let Page { events, rejects, read, .. } = page;
     let refused = rejects.len() as u64;
+    let before = turn.counts.clone();
     let stored = turn.page("marketing.events_read", move |tx, counts| {
         async move {
+            let mut foretold = Foretold::default();
+            let keys: Vec<String> = events.iter().map(|event| event.key.clone()).collect();
             counts.read += read;
             counts.skip("no moment or nobody", refused);
             let (written, forgotten) = intake.take(tx, events, &sends).await?;
             counts.skip("known already", written.same);
             counts.skip("erased or too old", forgotten);
-            if !dry {
-                cursor.write(tx).await?;
+            match dry {
+                false => cursor.write(tx).await?,
+                true => {
+                    let rows = rows::by_key(tx, &intake.account, &keys).await?;
+                    foretold.count(counts, rows.iter().filter(|row| !row.told_crm).map(rows::Stored::sample));
+                }
             }
-            Ok(cursor)
+            Ok((cursor, foretold))
         }
         .boxed()
     });
-    let cursor = stored.await?;
+    let (cursor, foretold) = stored.await?;
+    turn.foresee_told(foretold, &before);
     turn.reject(rejects).await?;
     Ok(cursor)
 }

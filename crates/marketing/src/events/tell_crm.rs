@@ -34,7 +34,10 @@ pub async fn run(turn: &mut Turn, kinds: &'static [Kind]) -> Result<(), Halt> {
         }
         if turn.dry {
             // Nothing is noted, so the next lot would be the same one.
-            let number = lot.len() as u64;
+            let account = turn.account.name.clone();
+            let number = turn.read(move |tx| async move { rows::waiting(tx, &account, kinds).await }.boxed());
+            let number = number.await?;
+            turn.foresee(lot.iter().map(Stored::sample));
             turn.counts.to_crm.sent += number;
             turn.counts.to_crm.changed += number;
             return Ok(());

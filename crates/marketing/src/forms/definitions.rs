@@ -17,7 +17,7 @@ use crate::events::record::number;
 use crate::sends::cut;
 use crate::solution::options::Set;
 use crate::sync::turn::{rejected, written};
-use crate::sync::{Halt, Turn};
+use crate::sync::{Act, Halt, Turn};
 
 pub const FORM: &str = "esc_form";
 pub const QUESTION: &str = "esc_formquestion";
@@ -164,6 +164,7 @@ pub async fn upsert(turn: &mut Turn, rows: Vec<Record>) -> Result<(), Halt> {
         return Ok(());
     }
     if turn.dry {
+        turn.foresee_records(Act::Change, rows.iter().map(|row| (row, None)));
         turn.counts.to_crm.sent += rows.len() as u64;
         turn.counts.to_crm.changed += rows.len() as u64;
         return Ok(());

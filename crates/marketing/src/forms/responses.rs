@@ -17,6 +17,7 @@ use crate::person::erased;
 use crate::suppressions::lift::{self, Lifted, Yes};
 use crate::suppressions::rows::Origin;
 use crate::sync::cursor::{self, Cursor};
+use crate::sync::forecast::Foretold;
 use crate::sync::since::Since;
 use crate::sync::{Halt, Turn};
 
@@ -50,8 +51,10 @@ async fn store(
 ) -> Result<Cursor<Since>, Error> {
     let (account, ids, now, dry) = (turn.account.name.clone(), turn.engine.ids.clone(), turn.now(), turn.dry);
     let (settings, questions) = (turn.account.settings.forms.clone(), questions.clone());
+    let before = turn.counts.clone();
     let stored = turn.page("marketing.responses_read", move |tx, counts| {
         async move {
+            let mut foretold = Foretold::default();
             let read = page.len() as u64;
             let rows: Vec<Stored> =
                 page.into_iter().map(|response| Stored::of(form, response, now)).collect();
@@ -65,14 +68,17 @@ async fn store(
             ledger::add(tx, &ids, &said).await?;
             let back = let_back(tx, &ids, now, &account, &said).await?;
             counts.skip("opted out before, and let back", back);
-            if !dry {
-                cursor.write(tx).await?;
+            match dry {
+                false => cursor.write(tx).await?,
+                true => foretold.count(counts, taken.iter().filter(|row| !row.told_crm).map(Stored::sample)),
             }
-            Ok(cursor)
+            Ok((cursor, foretold))
         }
         .boxed()
     });
-    stored.await
+    let (cursor, foretold) = stored.await?;
+    turn.foresee_told(foretold, &before);
+    Ok(cursor)
 }
 
 /// Without those of people who were erased.

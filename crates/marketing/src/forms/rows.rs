@@ -9,6 +9,8 @@ use postroom_store::{Error, Insert, Row as Cells, Tx};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::sync::{Act, Sample, To};
+
 /// Ids of one statement.
 const ASKED: usize = 256;
 
@@ -64,6 +66,12 @@ pub struct Stored {
 }
 
 impl Stored {
+    /// What a dry run shows of telling the CRM.
+    pub(crate) fn sample(&self) -> Sample {
+        let who = if self.address.is_empty() { "somebody without an address" } else { &self.address };
+        Sample::of(To::Crm, Act::Create, format!("response {} of {who}", self.response))
+    }
+
     /// A response as it came. Without any moment it happened when it was seen.
     pub fn of(form: i64, response: Response, seen: Timestamp) -> Self {
         let at = response.completed.or(response.started).unwrap_or(seen);
@@ -185,6 +193,18 @@ pub async fn untold(tx: &mut Tx, account: &str, form: i64, limit: u64) -> Result
         .order_by("response", Order::Asc)
         .limit(limit);
     load(tx, &untold).await
+}
+
+/// How many responses to a form the CRM has yet to hear of.
+pub async fn waiting(tx: &mut Tx, account: &str, form: i64) -> Result<u64, Error> {
+    let number = Query::select()
+        .expr(Expr::col("response").count())
+        .from("form_response")
+        .and_where(Expr::col("account").eq(account))
+        .and_where(Expr::col("form").eq(form))
+        .and_where(Expr::col("told_crm").eq(false))
+        .to_owned();
+    tx.query_one(&number).await?.map_or(Ok(0), |row| row.at(0))
 }
 
 /// Notes what the CRM was told, of rows that are still as they were then.

@@ -37,9 +37,13 @@ pub async fn run(turn: &mut Turn, due: &Due, questions: &Questions) -> Result<()
             return Ok(());
         }
         if turn.dry {
-            let number = lot.len() as u64;
+            // Nothing is noted, so the next lot would be the same one.
+            let (account, form) = (turn.account.name.clone(), due.form.id);
+            let number = turn.read(move |tx| async move { rows::waiting(tx, &account, form).await }.boxed());
+            let number = number.await?;
             turn.counts.to_crm.sent += number;
             turn.counts.to_crm.changed += number;
+            turn.foresee(lot.iter().map(Stored::sample));
             return Ok(());
         }
         if wishes.is_none() {

@@ -39,6 +39,8 @@ pub(crate) struct Flight {
     /// The number of the next row.
     next: usize,
     departed: usize,
+    /// Of a dry run, people who would be packed.
+    foretold: usize,
 }
 
 struct Packing {
@@ -63,7 +65,14 @@ struct Numbers {
 
 impl Flight {
     pub(crate) fn new(purpose: &Purpose) -> Self {
-        Flight { purpose: purpose.clone(), packing: None, away: VecDeque::new(), next: 0, departed: 0 }
+        Flight {
+            purpose: purpose.clone(),
+            packing: None,
+            away: VecDeque::new(),
+            next: 0,
+            departed: 0,
+            foretold: 0,
+        }
     }
 
     /// Adds rows, which get the next numbers; an address that comes twice among them is sent once, with the first row's fields.
@@ -91,6 +100,7 @@ impl Flight {
         let nameless = lot.nameless.iter();
         landed.extend(nameless.map(|(place, reason)| (first + place, Outcome::Rejected(reason.clone()))));
         if turn.dry {
+            self.foretold += lot.groups.len();
             for (place, outcome) in lot.foretold() {
                 count(&mut turn.counts, &outcome);
                 landed.push((first + place, outcome));
@@ -179,6 +189,8 @@ impl Flight {
     /// # Errors
     /// As for [`super::write()`].
     pub(crate) async fn land(&mut self, turn: &mut Turn) -> Result<Landed, Halt> {
+        let imports = std::mem::take(&mut self.foretold).div_ceil(PEOPLE);
+        (0..imports).for_each(|_| turn.foresee_import());
         let mut landed = Box::pin(self.depart(turn)).await?;
         while !self.away.is_empty() {
             landed.extend(Box::pin(self.land_one(turn)).await?);

@@ -20,7 +20,7 @@ use crate::imports::{self, Outcome, Purpose};
 use crate::mapping::book::Book;
 use crate::people;
 use crate::people::links::{self, Link};
-use crate::sync::{Halt, Turn};
+use crate::sync::{Act, Halt, Sample, To, Turn};
 use crate::undo::written::{self, Kind, Write};
 
 /// People who are packed together, and of one lot for the service and for the CRM.
@@ -114,6 +114,10 @@ impl Joining {
             let contact = ContactRow { names, lists: vec![pair.service.clone()], ..ContactRow::default() };
             rows.push(imports::Row { record, address: one.address, contact, digest: None, base: None });
         }
+        let joins = |row: &imports::Row| {
+            Sample::of(To::Service, Act::Join, &row.address).word("list", pair.list.name.as_str())
+        };
+        turn.foresee(rows.iter().map(joins));
         renamed::settle(turn, &mut rows).await?;
         let landed = self.flight.add(turn, rows).await?;
         self.note(turn, landed, done).await
@@ -180,6 +184,11 @@ async fn drop_there(turn: &mut Turn, pair: &Pair<'_>, lot: Vec<Doing>, done: &mu
     turn.counts.removed += number;
     done.moved += number;
     if turn.dry {
+        turn.foresee(lot.iter().map(|one| {
+            Sample::of(To::Service, Act::Leave, &one.address).word("list", pair.list.name.as_str())
+        }));
+        // They are taken off, and the service is asked whether it is done.
+        turn.foresee_calls(2);
         return Ok(());
     }
     let contacts = numbers(turn, &lot).await?;
@@ -263,6 +272,11 @@ async fn leave(turn: &mut Turn, pair: &Pair<'_>, lot: Vec<Doing>, done: &mut Don
     turn.counts.removed += gone.len() as u64;
     done.moved += gone.len() as u64;
     if turn.dry {
+        turn.foresee(
+            gone.iter().map(|address| {
+                Sample::of(To::Crm, Act::Leave, address).word("list", pair.list.name.as_str())
+            }),
+        );
         return Ok(());
     }
     let (account, list, asked) = (turn.account.name.clone(), pair.list.at.id, gone.clone());
@@ -363,6 +377,11 @@ async fn members(
     turn.counts.to_crm.sent += number;
     turn.counts.to_crm.new += number;
     if turn.dry {
+        turn.foresee(
+            addresses
+                .iter()
+                .map(|address| Sample::of(To::Crm, Act::Join, address).word("list", pair.list.name.as_str())),
+        );
         return Ok(());
     }
     let joined = Kind::Joined(pair.list.at.id);

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::here::CrmList;
 use super::links::{self, Link, State};
-use crate::sync::{Halt, Turn};
+use crate::sync::{Act, Halt, Sample, To, Turn};
 use crate::unsubscribes::unlinked;
 
 /// Names that the service keeps to itself.
@@ -131,6 +131,10 @@ async fn rename(
     let (name, visibility) = (list.name.clone(), list.visibility.as_str().to_owned());
     if link.name != name || link.visibility != visibility {
         if turn.dry {
+            turn.foresee([
+                Sample::of(To::Service, Act::Change, format!("list {:?}", link.name)).word("name", name)
+            ]);
+            turn.foresee_calls(1);
             return Ok(Linked::Yes { words: words(&link), link });
         }
         match turn.account.service.change_list(&found.id, &name, &list.visibility).await {
@@ -193,17 +197,19 @@ async fn make(
             return Ok(duplicate(link, &list.name));
         }
         let ours = link.state == State::Creating;
-        if !ours && same.contacts > 0 && !turn.confirmed && !turn.dry {
-            return Err(Halt::Asks(format!(
+        if !ours && same.contacts > 0 && !turn.confirmed {
+            turn.asks(format!(
                 "the list {:?} would be linked with the service's list of the same name, on which {} people are; confirm this run, \
                  or rename one of the two",
                 list.name, same.contacts
-            )));
+            ))?;
         }
         (link.made_here, link.state) = (ours, State::Linked);
         return linked(turn, list, link, same.id).await;
     }
     if turn.dry {
+        turn.foresee([Sample::of(To::Service, Act::Create, format!("list {:?}", list.name))]);
+        turn.foresee_calls(1);
         return Ok(Linked::Would(link));
     }
     link.state = State::Creating;
@@ -277,16 +283,18 @@ pub async fn bury(
     for link in absent.into_iter().filter(|link| !stay.contains(&link.list)) {
         let found = link.service.as_ref().and_then(|id| there.get(id)).filter(|_| link.made_here);
         if let Some(list) = found {
-            if list.contacts > 0 && !turn.confirmed && !turn.dry {
+            if list.contacts > 0 && !turn.confirmed {
                 questions.push(format!(
                     "the list {:?} is gone from the CRM; its list at the service, with {} people, would be deleted",
                     link.name, list.contacts
                 ));
                 continue;
             }
-            if !turn.dry {
-                turn.account.service.delete_list(&list.id).await?;
+            match turn.dry {
+                true => turn.foresee([Sample::of(To::Service, Act::Delete, format!("list {:?}", link.name))]),
+                false => turn.account.service.delete_list(&list.id).await?,
             }
+            turn.foresee_calls(1);
         }
         let forgotten = turn.page("marketing.list_buried", move |tx, _| {
             async move { links::forget(tx, &link.account, link.list).await }.boxed()

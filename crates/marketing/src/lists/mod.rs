@@ -253,10 +253,10 @@ fn note(turn: &mut Turn, found: &Found) {
 }
 
 /// Whoever gets no mail goes without asking.
-fn admit(turn: &Turn, list: &CrmList, found: &Found) -> Result<(), Halt> {
+fn admit(turn: &mut Turn, list: &CrmList, found: &Found) -> Result<(), Halt> {
     turn.admit(found.of(Todo::Drop), found.there, "taken off the service's list")?;
-    if list.dynamic && found.here == 0 && found.of(Todo::Drop) > 0 && !turn.confirmed && !turn.dry {
-        return Err(Halt::Asks("the query of the list finds nobody; nobody was removed".to_owned()));
+    if list.dynamic && found.here == 0 && found.of(Todo::Drop) > 0 && !turn.confirmed {
+        turn.asks("the query of the list finds nobody; nobody was removed".to_owned())?;
     }
     turn.admit(found.of(Todo::Leave), found.here, "taken off the list in the CRM")
 }

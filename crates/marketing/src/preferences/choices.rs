@@ -13,6 +13,8 @@ use crate::consent::history::{Entry, Said, Scope};
 use crate::consent::ledger::{self, Noted};
 use crate::schema::among;
 use crate::suppressions::rows::{Origin, Told, Written};
+use crate::sync::forecast::Foretold;
+use crate::sync::{Act, Counts, Sample, To};
 
 const ASKED: usize = 256;
 const COLUMNS: [&str; 10] = [
@@ -45,6 +47,14 @@ pub struct Choice {
     pub told_crm: bool,
     pub told_service: bool,
     pub version: i64,
+}
+
+impl Choice {
+    /// What a dry run shows of telling a side.
+    pub(crate) fn sample(&self, to: To) -> Sample {
+        let word = if self.chosen { "yes" } else { "no" };
+        Sample::of(to, Act::Change, &self.address).word(&format!("preference {}", self.preference), word)
+    }
 }
 
 /// A choice as one side says it.
@@ -81,6 +91,22 @@ pub async fn take(
         write(tx, ids, now, (account, preference), Origin::Crm, &more).await?;
     }
     Ok(written)
+}
+
+/// Of a dry run: what either side would be told of these people, after [`take`].
+pub(crate) async fn foretell(
+    tx: &mut Tx,
+    (account, preference): (&str, i64),
+    said: &[SaidChoice],
+    counts: &mut Counts,
+    foretold: &mut Foretold,
+) -> Result<(), Error> {
+    let addresses: Vec<String> = said.iter().map(|said| said.address.clone()).collect();
+    for row in load(tx, account, preference, &addresses).await?.values() {
+        let sides = [(To::Crm, row.told_crm), (To::Service, row.told_service)];
+        foretold.count(counts, sides.into_iter().filter(|(_, told)| !told).map(|(to, _)| row.sample(to)));
+    }
+    Ok(())
 }
 
 /// The same for these addresses alone.

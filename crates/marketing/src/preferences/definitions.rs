@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::keys;
 use crate::sync::cursor::{self, Cursor};
-use crate::sync::{Halt, Turn};
+use crate::sync::{Act, Halt, Turn};
 
 pub const TABLE: &str = "esc_marketingpreference";
 
@@ -68,7 +68,10 @@ pub async fn run(turn: &mut Turn) -> Result<Tree, Halt> {
     let ids: Vec<i64> = flat.iter().map(|one| one.id.0).collect();
     let gone: Vec<i64> = cursor.place.ids.iter().copied().filter(|id| !ids.contains(id)).collect();
     let rows = flat.iter().map(|one| row(turn, one)).chain(gone.iter().map(|id| deleted(turn, *id)));
-    let sets: Vec<ChangeSet> = rows.map(|row| ChangeSet { changes: vec![Change::Upsert(row)] }).collect();
+    let rows: Vec<Record> = rows.collect();
+    turn.foresee_records(Act::Change, rows.iter().map(|row| (row, None)));
+    let sets: Vec<ChangeSet> =
+        rows.into_iter().map(|row| ChangeSet { changes: vec![Change::Upsert(row)] }).collect();
     let number = sets.len() as u64;
     if !turn.dry {
         for answer in turn.engine.crm.apply(sets).await {

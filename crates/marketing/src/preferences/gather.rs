@@ -11,6 +11,7 @@ use super::definitions::Tree;
 use crate::people;
 use crate::suppressions::rows::Origin;
 use crate::sync::cursor::{self, Cursor};
+use crate::sync::forecast::Foretold;
 use crate::sync::{Halt, Turn};
 
 pub const TABLE: &str = "esc_marketingpreferencesubscription";
@@ -92,8 +93,10 @@ async fn take(
     mut cursor: Cursor<Token>,
 ) -> Result<Cursor<Token>, Error> {
     let (ids, now, account, dry) = (turn.engine.ids.clone(), turn.now(), turn.account.name.clone(), turn.dry);
+    let before = turn.counts.clone();
     let stored = turn.page("marketing.preferences_chosen", move |tx, counts| {
         async move {
+            let mut foretold = Foretold::default();
             counts.read += read;
             for one in said {
                 let mut all = Vec::new();
@@ -108,13 +111,18 @@ async fn take(
                 let place = (account.as_str(), one.preference);
                 let written = choices::take(tx, &ids, now, place, Origin::Crm, &all).await?;
                 counts.skip("known already", written.same);
+                if dry {
+                    choices::foretell(tx, place, &all, counts, &mut foretold).await?;
+                }
             }
             if !dry {
                 cursor.write(tx).await?;
             }
-            Ok(cursor)
+            Ok((cursor, foretold))
         }
         .boxed()
     });
-    stored.await
+    let (cursor, foretold) = stored.await?;
+    turn.foresee_told(foretold, &before);
+    Ok(cursor)
 }

@@ -18,7 +18,7 @@ use crate::lists::links::{self, Link};
 use crate::people;
 use crate::suppressions::rows::{self as suppressions, Origin, SaidOut};
 use crate::sync::cursor::{self, Cursor};
-use crate::sync::{Halt, Turn};
+use crate::sync::{Act, Halt, Sample, To, Turn};
 use crate::unsubscribes::linked;
 use crate::unsubscribes::rows::{self, SaidIn};
 use crate::unsubscribes::unlinked;
@@ -228,6 +228,11 @@ async fn join(turn: &mut Turn, link: &Link, people: &[RecordRef]) -> Result<(), 
     }
     turn.counts.to_crm.sent += number;
     if turn.dry {
+        turn.foresee(
+            of_kind
+                .iter()
+                .map(|person| Sample::of(To::Crm, Act::Join, person).word("list", link.name.as_str())),
+        );
         turn.counts.to_crm.new += number;
         return Ok(());
     }

@@ -13,6 +13,7 @@ use super::choices::{self, SaidChoice, UNDATED};
 use super::scoped;
 use crate::suppressions::rows::Origin;
 use crate::sync::cursor::{self, Cursor};
+use crate::sync::forecast::Foretold;
 use crate::sync::{Halt, Turn};
 
 /// How far a preference has been read.
@@ -61,8 +62,10 @@ async fn store(
 ) -> Result<Cursor<Place>, Error> {
     let (ids, now, account, dry) = (turn.engine.ids.clone(), turn.now(), turn.account.name.clone(), turn.dry);
     let preference = preference.clone();
+    let before = turn.counts.clone();
     let stored = turn.page("marketing.preferences_read", move |tx, counts| {
         async move {
+            let mut foretold = Foretold::default();
             // A person's other preferences come along.
             let own =
                 |row: &&OptInChange| row.preference == preference && row.at.is_none_or(|at| at >= since);
@@ -84,14 +87,17 @@ async fn store(
             counts.skip("on no list", others);
             let written = choices::take(tx, &ids, now, place, Origin::Service, &said).await?;
             counts.skip("known already", written.same);
-            if !dry {
-                cursor.write(tx).await?;
+            match dry {
+                false => cursor.write(tx).await?,
+                true => choices::foretell(tx, place, &said, counts, &mut foretold).await?,
             }
-            Ok(cursor)
+            Ok((cursor, foretold))
         }
         .boxed()
     });
-    stored.await
+    let (cursor, foretold) = stored.await?;
+    turn.foresee_told(foretold, &before);
+    Ok(cursor)
 }
 
 /// A no without a moment counts from now on; a yes without one is older than everything else that was said.

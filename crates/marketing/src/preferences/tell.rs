@@ -16,7 +16,7 @@ use crate::solution::options::Set;
 use crate::suppressions::rows::{Origin, Told};
 use crate::sync::run::Reject;
 use crate::sync::turn::rejected;
-use crate::sync::{Halt, Turn};
+use crate::sync::{Halt, To, Turn};
 
 /// Rows of one lot.
 const LOT: u64 = 200;
@@ -68,6 +68,7 @@ async fn tell_crm(turn: &mut Turn, tree: &Tree, rows: Vec<Choice>, gone: Vec<Cho
         .collect();
     let sizes: Vec<usize> = sets.iter().map(Vec::len).collect();
     if turn.dry {
+        turn.foresee(rows.iter().map(|row| row.sample(To::Crm)));
         turn.counts.to_crm.sent += rows.len() as u64;
         turn.counts.to_crm.changed += rows.len() as u64;
         return Ok(());
@@ -183,6 +184,8 @@ async fn tell_service(turn: &mut Turn, people: Vec<Vec<Choice>>) -> Result<(), H
         let who = Person::Email(rows[0].address.clone());
         let chosen: Vec<(PreferenceId, bool)> =
             rows.iter().map(|row| (PreferenceId(row.preference), row.chosen)).collect();
+        turn.foresee(rows.iter().map(|row| row.sample(To::Service)));
+        turn.foresee_calls(1);
         let said = match turn.dry {
             true => Ok(()),
             false => turn.account.service.set_preferences(&who, &chosen).await,

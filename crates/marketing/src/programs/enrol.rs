@@ -15,7 +15,7 @@ use super::row::{self as calls, Enrolment, State as Call};
 use crate::sends::single::gate::{self, Fresh};
 use crate::sends::single::request;
 use crate::sends::single::row::{self, Kind, Single, State};
-use crate::sync::{Halt, SyncType, Turn};
+use crate::sync::{Act, Halt, Sample, SyncType, To, Turn};
 
 /// Calls that an account may make in an hour; one is left for people at the service.
 const CALLS: u64 = 19;
@@ -28,7 +28,7 @@ const MOST: u64 = 1000;
 /// Those of both sides and of the store. What the service refuses stands in the rows.
 pub async fn run(turn: &mut Turn) -> Result<(), Halt> {
     if turn.dry {
-        return Ok(());
+        return foresee(turn).await;
     }
     follow::run(turn).await?;
     let waiting = waiting(turn).await?;
@@ -46,6 +46,20 @@ pub async fn run(turn: &mut Turn) -> Result<(), Halt> {
     for (program, people) in programs {
         one(turn, program, people).await?;
     }
+    Ok(())
+}
+
+/// Who would be put into which program, as far as that was asked for; the gate may keep some of them out.
+async fn foresee(turn: &mut Turn) -> Result<(), Halt> {
+    let waiting = read(turn, waiting(turn).await?).await?;
+    let number = waiting.len() as u64;
+    let side = &mut turn.counts.to_service;
+    (side.sent, side.new) = (side.sent + number, side.new + number);
+    turn.foresee(waiting.iter().map(|one| {
+        let program = one.details.target.unwrap_or_default();
+        Sample::of(To::Service, Act::Join, &one.person).word("program", program.to_string())
+    }));
+    turn.foresee_calls(number.div_ceil(MOST));
     Ok(())
 }
 

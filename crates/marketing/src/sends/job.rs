@@ -20,6 +20,7 @@ use super::state::{Event, State};
 use super::{follow, latest, mailed, newcomers, request, snapshot, tell};
 use crate::accounts::Connected;
 use crate::engine::{Account, Engine};
+use crate::sync::forecast::Forecast;
 use crate::sync::{Counts, Halt, SyncType, Turn};
 
 /// The kind of job.
@@ -121,6 +122,7 @@ impl Engine {
             dry: false,
             confirmed: true,
             counts: Counts::default(),
+            forecast: Forecast::default(),
         }
     }
 }

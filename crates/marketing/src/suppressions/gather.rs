@@ -14,6 +14,7 @@ use super::rows::{self, Origin, SaidOut};
 use crate::people::{self, Flags};
 use crate::solution::options::Set;
 use crate::sync::cursor::{self, Cursor};
+use crate::sync::forecast::Foretold;
 use crate::sync::{Halt, Turn};
 
 const TABLE: &str = "esc_emailsupression";
@@ -144,19 +145,27 @@ async fn take<P: Serialize + Send + 'static>(
     mut cursor: Cursor<P>,
 ) -> Result<Cursor<P>, Error> {
     let (ids, now, account, dry) = (turn.engine.ids.clone(), turn.now(), turn.account.name.clone(), turn.dry);
+    let before = turn.counts.clone();
     let stored = turn.page("marketing.opted_out", move |tx, counts| {
         async move {
+            let mut foretold = Foretold::default();
             counts.read += read;
             let written = rows::take(tx, &ids, now, &account, Origin::Crm, &said).await?;
             counts.skip("known already", written.same);
-            if !dry {
-                cursor.write(tx).await?;
+            match dry {
+                false => cursor.write(tx).await?,
+                true => {
+                    let rows = rows::load(tx, &account, &rows::addresses(&said)).await?;
+                    foretold.count(counts, rows.values().flat_map(rows::Row::untold));
+                }
             }
-            Ok(cursor)
+            Ok((cursor, foretold))
         }
         .boxed()
     });
-    stored.await
+    let (cursor, foretold) = stored.await?;
+    turn.foresee_told(foretold, &before);
+    Ok(cursor)
 }
 
 /// Records that changed since the last look: those that want no marketing mail say so for all their addresses, and those that

@@ -8,8 +8,10 @@ use postroom_store::Error;
 
 use super::rows::{self, Origin, SaidOut};
 use crate::sync::cursor::{self, Cursor};
+use crate::sync::forecast::Foretold;
 use crate::sync::since::Since;
 use crate::sync::{Halt, Turn};
+use crate::unsubscribes::rows as departures;
 
 /// Who was suppressed in the account; answers the service's time at which that was asked.
 pub async fn read(turn: &mut Turn) -> Result<Timestamp, Halt> {
@@ -50,8 +52,10 @@ async fn store(
     mut cursor: Cursor<Since>,
 ) -> Result<Cursor<Since>, Error> {
     let (ids, now, account, dry) = (turn.engine.ids.clone(), turn.now(), turn.account.name.clone(), turn.dry);
+    let before = turn.counts.clone();
     let stored = turn.page("marketing.suppressed", move |tx, counts| {
         async move {
+            let mut foretold = Foretold::default();
             let source = match list {
                 None => "suppression list of the service",
                 Some(_) => "unsubscribed list of the service",
@@ -63,18 +67,27 @@ async fn store(
                 None => rows::take(tx, &ids, now, &account, Origin::Service, &said).await?,
                 Some(list) => {
                     let place = (account.as_str(), list.0);
-                    crate::unsubscribes::rows::take(tx, &ids, now, place, Origin::Service, &said).await?
+                    departures::take(tx, &ids, now, place, Origin::Service, &said).await?
                 }
             };
             counts.skip("known already", written.same);
-            if !dry {
-                cursor.write(tx).await?;
+            match (dry, &list) {
+                (false, _) => cursor.write(tx).await?,
+                (true, None) => {
+                    let rows = rows::load(tx, &account, &rows::addresses(&said)).await?;
+                    foretold.count(counts, rows.values().flat_map(rows::Row::untold));
+                }
+                (true, Some(list)) => {
+                    departures::foretell(tx, (&account, list.0), &said, counts, &mut foretold).await?
+                }
             }
-            Ok(cursor)
+            Ok((cursor, foretold))
         }
         .boxed()
     });
-    stored.await
+    let (cursor, foretold) = stored.await?;
+    turn.foresee_told(foretold, &before);
+    Ok(cursor)
 }
 
 /// A row without a moment counts from now on.

@@ -14,6 +14,7 @@ use crate::consent::history::{Entry, Said, Scope};
 use crate::consent::ledger::{self, Noted};
 use crate::consent::reason::{Meaning, meaning};
 use crate::consent::standing::Suppression;
+use crate::sync::{Act, Sample, To};
 
 /// Addresses of one statement.
 const ASKED: usize = 256;
@@ -79,6 +80,20 @@ pub struct Row {
     pub version: i64,
 }
 
+impl Row {
+    /// What a dry run shows of telling a side.
+    pub(crate) fn sample(&self, to: To) -> Sample {
+        let act = if self.active { Act::OptOut } else { Act::LetBack };
+        Sample::of(to, act, &self.address).word("status", self.status.to_string())
+    }
+
+    /// What a dry run shows of telling whom it is to be told.
+    pub(crate) fn untold(&self) -> impl Iterator<Item = Sample> + '_ {
+        let sides = [(To::Crm, self.told_crm), (To::Service, self.told_service)];
+        sides.into_iter().filter(|(_, told)| !told).map(|(to, _)| self.sample(to))
+    }
+}
+
 pub const COLUMNS: [&str; 11] = [
     "account",
     "address",
@@ -135,6 +150,11 @@ pub(crate) async fn write(
     let (written, changed) = fold(account, origin, now, said, &mut rows);
     put(tx, changed).await?;
     Ok(written)
+}
+
+/// The addresses of what was said, in normal form.
+pub(crate) fn addresses(said: &[SaidOut]) -> Vec<String> {
+    said.iter().map(|said| normal(&said.address)).collect()
 }
 
 /// What opt-outs make of the rows that are there, by address: the counts, and the rows that are to be written.

@@ -19,7 +19,7 @@ use crate::consent::reason::{Meaning, meaning};
 use crate::people::TABLES;
 use crate::solution::options::Set;
 use crate::sync::run::Reject;
-use crate::sync::{Halt, Turn};
+use crate::sync::{Halt, To, Turn};
 
 const TABLE: &str = "esc_emailsupression";
 /// Rows of one lot.
@@ -30,6 +30,8 @@ pub async fn run(turn: &mut Turn, first: bool) -> Result<(), Halt> {
     let account = turn.account.name.clone();
     let extent = turn.read(move |tx| async move { rows::extent(tx, &account, Told::Crm).await }.boxed());
     let (going, people) = extent.await?;
+    // In a dry run nothing that was read is stored.
+    let going = if turn.dry { going + turn.counts.to_crm.sent } else { going };
     if !first {
         turn.admit(going, Ord::max(people, going + 1), "marked in the CRM")?;
     }
@@ -60,6 +62,7 @@ async fn tell(turn: &mut Turn, rows: Vec<Row>) -> Result<(), Halt> {
     stay_out(turn, out).await?;
     let changes: Vec<Vec<Change>> = rows.iter().map(|row| changes(turn, row, of(row), &back)).collect();
     if turn.dry {
+        turn.foresee(rows.iter().map(|row| row.sample(To::Crm)));
         let number = rows.len() as u64;
         (turn.counts.to_crm.sent, turn.counts.to_crm.changed) =
             (turn.counts.to_crm.sent + number, turn.counts.to_crm.changed + number);

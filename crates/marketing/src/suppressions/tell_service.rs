@@ -10,7 +10,7 @@ use postroom_store::Error;
 use super::incoming;
 use super::rows::{self, Origin, Row, SaidOut, Told};
 use crate::sync::run::Reject;
-use crate::sync::{Halt, Turn};
+use crate::sync::{Halt, To, Turn};
 
 /// Rows of one lot, and how many are told at once.
 const LOT: u64 = 100;
@@ -20,6 +20,8 @@ pub async fn run(turn: &mut Turn) -> Result<(), Halt> {
     let account = turn.account.name.clone();
     let extent = turn.read(move |tx| async move { rows::extent(tx, &account, Told::Service).await }.boxed());
     let (going, people) = extent.await?;
+    // In a dry run nothing that was read is stored.
+    let going = if turn.dry { going + turn.counts.to_service.sent } else { going };
     // That everybody opts out is nothing odd where there are few.
     turn.admit(going, Ord::max(people, going + 1), "suppressed at the service")?;
     let mut after = String::new();
@@ -38,6 +40,8 @@ pub async fn run(turn: &mut Turn) -> Result<(), Halt> {
 
 async fn tell(turn: &mut Turn, rows: Vec<Row>) -> Result<(), Halt> {
     if turn.dry {
+        turn.foresee(rows.iter().map(|row| row.sample(To::Service)));
+        turn.foresee_calls(rows.len() as u64);
         let number = rows.len() as u64;
         (turn.counts.to_service.sent, turn.counts.to_service.new) =
             (turn.counts.to_service.sent + number, turn.counts.to_service.new + number);

@@ -9,12 +9,14 @@
 //!   the [`cursor`] are one unit, so a run that is cut goes on where it was.
 //! * [`since`] reads a stream of the service on from its mark.
 //! * [`run`] is the ledger: counts that add up, and every row that was rejected, with both payloads.
+//! * [`forecast`] is what a dry run shows beside its counts.
 //! * [`look`] is the same ledger as people look at it, [`replay`] gives rejected rows another try.
 //! * A flow ends well, with a [`Halt::Fault`] (tried again if that helps, else the run has failed and the next one tries), or
 //!   with [`Halt::Asks`]: it would change more than is done without a person's word. Nothing was changed then; the same run
 //!   confirmed goes on.
 
 pub mod cursor;
+pub mod forecast;
 pub mod look;
 pub mod plan;
 pub mod replay;
@@ -28,6 +30,7 @@ pub mod worker;
 use postroom_core::Fault;
 use postroom_store::Error;
 
+pub use forecast::{Act, Cell, FieldChange, Sample, To, Trial};
 pub use run::{Counts, Reject, Run, RunState, Side};
 pub use turn::Turn;
 pub use types::SyncType;

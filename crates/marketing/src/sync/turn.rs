@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use postroom_core::{Fault, Record, RunId};
 use postroom_store::{Error, Tx};
 
+use super::forecast::Forecast;
 use super::run::{self, Counts, Reject};
 use super::{Halt, SyncType};
 use crate::accounts::Connected;
@@ -24,6 +25,8 @@ pub struct Turn {
     /// A person said yes to what the run before asked.
     pub confirmed: bool,
     pub counts: Counts,
+    /// What a dry run shows besides.
+    pub forecast: Forecast,
 }
 
 impl Turn {
@@ -78,17 +81,31 @@ impl Turn {
     /// Stops unless so much may change without a person's word. `what` ends the sentence "… of … would be".
     ///
     /// # Errors
-    /// [`Halt::Asks`]; a dry run only counts.
-    pub fn admit(&self, going: u64, of: u64, what: &str) -> Result<(), Halt> {
-        if self.confirmed || self.dry {
+    /// [`Halt::Asks`]; a dry run notes the question and goes on.
+    pub fn admit(&mut self, going: u64, of: u64, what: &str) -> Result<(), Halt> {
+        if self.confirmed {
             return Ok(());
         }
         match self.engine.rules.guard.admit(going, of) {
             Ok(()) => Ok(()),
-            Err(many) => Err(Halt::Asks(format!(
-                "{} of {} would be {what}, which is more than is done without asking; look at the dry run, then confirm this run or correct the cause",
-                many.going, many.members
-            ))),
+            Err(many) => {
+                let question = format!(
+                    "{} of {} would be {what}, which is more than is done without asking; look at the dry run, then confirm this run or correct the cause",
+                    many.going, many.members
+                );
+                self.asks(question)
+            }
+        }
+    }
+
+    /// What a real run stops with, a dry one only notes.
+    pub fn asks(&mut self, question: String) -> Result<(), Halt> {
+        match self.dry {
+            true => {
+                self.forecast.question.get_or_insert(question);
+                Ok(())
+            }
+            false => Err(Halt::Asks(question)),
         }
     }
 }

@@ -7,6 +7,7 @@ use postroom_jobs::{Claim, Done, Worker, finish};
 use postroom_store::Error;
 use serde::Deserialize;
 
+use super::forecast::{Forecast, Trial};
 use super::run::{self, Counts, Ending, Run, RunState};
 use super::{Halt, SyncType, Turn};
 use crate::accounts::Connected;
@@ -127,6 +128,7 @@ impl Engine {
             dry: run.dry,
             confirmed: run.confirmed,
             counts: run.counts.clone(),
+            forecast: Forecast::default(),
         }
     }
 
@@ -155,21 +157,20 @@ impl Engine {
         Ok(self.turn(account, &run, connected))
     }
 
-    /// Computes what a run would do, and writes nothing: the counts, and the question that it would ask.
+    /// Computes what a run would do, and writes nothing.
     ///
     /// # Errors
     /// What keeps the flow from looking.
-    pub async fn dry_run(
-        &self,
-        account: &str,
-        sync_type: SyncType,
-    ) -> Result<(Counts, Option<String>), Fault> {
+    pub async fn dry_run(&self, account: &str, sync_type: SyncType) -> Result<Trial, Fault> {
+        let before = self.named(account)?.service.calls();
         let mut turn = self.trial(account, sync_type).await?;
-        match flow(&mut turn).await {
-            Ok(()) => Ok((turn.counts, None)),
-            Err(Halt::Asks(question)) => Ok((turn.counts, Some(question))),
-            Err(Halt::Fault(fault)) => Err(fault),
-        }
+        let question = match flow(&mut turn).await {
+            Ok(()) => None,
+            Err(Halt::Asks(question)) => Some(question),
+            Err(Halt::Fault(fault)) => return Err(fault),
+        };
+        let read = turn.account.service.calls().saturating_sub(before);
+        Ok(turn.told(read, question))
     }
 }
 

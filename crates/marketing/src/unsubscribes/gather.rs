@@ -14,6 +14,7 @@ use crate::people;
 use crate::solution::options::Set;
 use crate::suppressions::rows::{Origin, SaidOut};
 use crate::sync::cursor::{self, Cursor};
+use crate::sync::forecast::Foretold;
 use crate::sync::{Halt, Turn};
 
 const TABLE: &str = "esc_listunsubscriber";
@@ -108,8 +109,10 @@ async fn take(
     mut cursor: Cursor<Token>,
 ) -> Result<Cursor<Token>, Error> {
     let (ids, now, account, dry) = (turn.engine.ids.clone(), turn.now(), turn.account.name.clone(), turn.dry);
+    let before = turn.counts.clone();
     let stored = turn.page("marketing.list_opted_out", move |tx, counts| {
         async move {
+            let mut foretold = Foretold::default();
             counts.read += read;
             for one in said {
                 let (list, service) = (one.list, one.service);
@@ -124,15 +127,20 @@ async fn take(
                     (None, None) => continue,
                 };
                 counts.skip("known already", written.same);
+                if let Some(service) = service.filter(|_| dry) {
+                    rows::foretell(tx, (&account, service), &all, counts, &mut foretold).await?;
+                }
             }
             if !dry {
                 cursor.write(tx).await?;
             }
-            Ok(cursor)
+            Ok((cursor, foretold))
         }
         .boxed()
     });
-    stored.await
+    let (cursor, foretold) = stored.await?;
+    turn.foresee_told(foretold, &before);
+    Ok(cursor)
 }
 
 /// The address of a row, or those of its records.

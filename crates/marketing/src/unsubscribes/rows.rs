@@ -12,7 +12,9 @@ use postroom_store::{Error, Insert, Row as Cells, Tx};
 use crate::consent::carry;
 use crate::consent::history::{self, Entry, Said, Scope};
 use crate::consent::ledger::{self, Noted};
-use crate::suppressions::rows::{Origin, Row, SaidOut, Told, Written, fold, noted};
+use crate::suppressions::rows::{Origin, Row, SaidOut, Told, Written, addresses, fold, noted};
+use crate::sync::forecast::Foretold;
+use crate::sync::{Act, Counts, Sample, To};
 
 const ASKED: usize = 256;
 const COLUMNS: [&str; 12] = [
@@ -35,6 +37,14 @@ const COLUMNS: [&str; 12] = [
 pub struct Departure {
     pub list: i64,
     pub row: Row,
+}
+
+impl Departure {
+    /// What a dry run shows of telling a side.
+    pub(crate) fn sample(&self, to: To) -> Sample {
+        let act = if self.row.active { Act::Leave } else { Act::LetBack };
+        Sample { act, ..self.row.sample(to) }.word("list", self.list.to_string())
+    }
 }
 
 /// Takes departures from one list (of this account, by its id at the service) into the ledger and the table. `origin` has said it
@@ -72,6 +82,23 @@ pub(crate) async fn write(
     let (written, changed) = fold(account, origin, now, said, &mut rows);
     put(tx, (account, list), changed).await?;
     Ok(written)
+}
+
+/// Of a dry run: what either side would be told of these people, after [`take`].
+pub(crate) async fn foretell(
+    tx: &mut Tx,
+    (account, list): (&str, i64),
+    said: &[SaidOut],
+    counts: &mut Counts,
+    foretold: &mut Foretold,
+) -> Result<(), Error> {
+    let rows = load(tx, (account, list), &addresses(said)).await?;
+    for row in rows.into_values() {
+        let sides: Vec<To> = row.untold().map(|sample| sample.to).collect();
+        let one = Departure { list, row };
+        foretold.count(counts, sides.into_iter().map(|to| one.sample(to)));
+    }
+    Ok(())
 }
 
 /// Explicit, dated consent to one list.

@@ -16,7 +16,7 @@ use crate::solution::options::Set;
 use crate::suppressions::rows::{Origin, Told};
 use crate::sync::run::Reject;
 use crate::sync::turn::rejected;
-use crate::sync::{Halt, Turn};
+use crate::sync::{Halt, To, Turn};
 
 const TABLE: &str = "esc_listunsubscriber";
 /// Rows of one lot.
@@ -43,6 +43,7 @@ async fn tell(turn: &mut Turn, links: &[Link], lists: &[CrmList], rows: Vec<Depa
     let addresses: Vec<String> = rows.iter().map(|one| one.row.address.clone()).collect();
     let holders = turn.read(move |tx| async move { people::holders(tx, &addresses).await }.boxed()).await?;
     if turn.dry {
+        turn.foresee(rows.iter().map(|one| one.sample(To::Crm)));
         let number = rows.len() as u64;
         turn.counts.to_crm.sent += number;
         turn.counts.to_crm.changed += number;

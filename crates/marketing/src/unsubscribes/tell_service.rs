@@ -10,7 +10,7 @@ use super::rows::{self, Departure};
 use crate::suppressions::rows::{Origin, SaidOut, Told};
 use crate::sync::run::Reject;
 use crate::sync::turn::rejected;
-use crate::sync::{Halt, Turn};
+use crate::sync::{Halt, To, Turn};
 
 /// Rows of one lot.
 const LOT: u64 = 100;
@@ -35,6 +35,8 @@ pub async fn run(turn: &mut Turn) -> Result<(), Halt> {
 }
 
 async fn tell(turn: &mut Turn, rows: Vec<Departure>) -> Result<(), Halt> {
+    turn.foresee(rows.iter().map(|one| one.sample(To::Service)));
+    turn.foresee_calls(rows.len() as u64);
     let (mut told, mut rejects, mut kept) = (Vec::new(), Vec::new(), Vec::new());
     for one in rows {
         if turn.dry {

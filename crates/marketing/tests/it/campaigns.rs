@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use postroom_core::{Record, RecordRef, Value};
 use postroom_marketing::solution::options::Set;
-use postroom_marketing::sync::{RunState, SyncType};
+use postroom_marketing::sync::{RunState, SyncType, Trial};
 use postroom_sandbox::dotdigital::{Act, Fault, Switch};
 use uuid::Uuid;
 
@@ -95,7 +95,7 @@ async fn nothing_changed_is_few_calls(on: On) {
 async fn a_dry_run_counts_and_writes_nothing(on: On) {
     let lab = Lab::new(on).await;
     lab.draft("Spring").await;
-    let (counts, question) = lab.engine.dry_run(ACCOUNT, SyncType::Campaigns).await.unwrap();
+    let Trial { counts, question, .. } = lab.engine.dry_run(ACCOUNT, SyncType::Campaigns).await.unwrap();
     assert_eq!((counts.read, question), (1, None));
     assert!(lab.rows("esc_emailcampaign").await.is_empty());
 }

@@ -8,7 +8,7 @@ use postroom_core::{Record, RecordRef, Value};
 use postroom_marketing::engine::{Scope, Settings};
 use postroom_marketing::fields::Field;
 use postroom_marketing::solution::options::Set;
-use postroom_marketing::sync::{Run, RunState, SyncType};
+use postroom_marketing::sync::{self, Run, RunState, SyncType, To, Trial};
 use postroom_sandbox::dotdigital::{Act, Arrangement, Fault, Person, Switch};
 use uuid::Uuid;
 
@@ -37,6 +37,7 @@ on_all!(
     lost_answers_double_nobody,
     a_run_that_is_cut_goes_on,
     a_dry_run_writes_nothing,
+    a_dry_run_shows_what_would_change,
     a_changed_mapping_sends_everybody,
     labels_go_both_ways,
     a_mapping_that_cannot_be_used_says_why,
@@ -463,13 +464,41 @@ async fn a_dry_run_writes_nothing(on: On) {
     lab.contact(1, ODD).await;
     done(&lab.run(SyncType::Labels).await);
     lab.world.forget_calls();
-    let (counts, question) = lab.engine.dry_run(ACCOUNT, SyncType::Contacts).await.unwrap();
-    assert_eq!((counts.to_service.new, question), (1, None), "{counts:?}");
+    let trial = lab.engine.dry_run(ACCOUNT, SyncType::Contacts).await.unwrap();
+    assert_eq!((trial.counts.to_service.new, trial.question), (1, None), "{:?}", trial.counts);
+    let [sample] = &trial.samples[..] else { panic!("{:?}", trial.samples) };
+    assert!(
+        sample.subject.ends_with(ODD) && (sample.to, sample.act) == (To::Service, sync::Act::Create),
+        "{sample:?}"
+    );
+    assert!(sample.fields.iter().any(|field| field.name == "LASTNAME"), "{sample:?}");
     assert_eq!((lab.world.contacts(1), lab.called("PUT") + lab.called("POST")), (0, 0));
+    lab.world.forget_calls();
     lab.contacts_done().await;
     assert_eq!(lab.world.contacts(1), 1);
-    let (counts, _) = lab.engine.dry_run(ACCOUNT, SyncType::Labels).await.unwrap();
+    let made = lab.world.calls().values().sum::<u64>();
+    assert!(trial.calls.abs_diff(made) <= 2, "{} foretold, {made} made", trial.calls);
+    let Trial { counts, .. } = lab.engine.dry_run(ACCOUNT, SyncType::Labels).await.unwrap();
     assert_eq!(counts.to_crm.sent, 0, "{counts:?}");
+}
+
+async fn a_dry_run_shows_what_would_change(on: On) {
+    let lab = lab(on).await;
+    let odd = lab.contact(1, ODD).await;
+    lab.first().await;
+    lab.write(Record::new(odd.clone()).with("lastname", "New")).await;
+    let trial = lab.engine.dry_run(ACCOUNT, SyncType::Contacts).await.unwrap();
+    let [sample] = &trial.samples[..] else { panic!("{:?}", trial.samples) };
+    assert_eq!(sample.act, sync::Act::Change);
+    let [name, full] = &sample.fields[..] else { panic!("{sample:?}") };
+    assert_eq!((name.name.as_str(), full.name.as_str()), ("FULLNAME", "LASTNAME"));
+    let label = |text: &str| Some(sync::Cell::Label(text.into()));
+    assert_eq!((&full.after, full.before.is_some()), (&label("New"), true), "{sample:?}");
+    lab.patch(ODD, |row| drop(row.fields.insert("FIRSTNAME".into(), "There".into()))).await;
+    lab.direct("contact", "FIRSTNAME", "Two-way").await;
+    let trial = lab.engine.dry_run(ACCOUNT, SyncType::Contacts).await.unwrap();
+    let to_crm = trial.samples.iter().find(|sample| sample.to == To::Crm);
+    assert_eq!(to_crm.map(|sample| sample.subject.clone()), Some(odd.to_string()), "{:?}", trial.samples);
 }
 
 async fn a_changed_mapping_sends_everybody(on: On) {

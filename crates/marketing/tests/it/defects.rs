@@ -140,7 +140,7 @@ async fn a_refused_row_keeps_what_was_answered() {
     let anna = lab.contact(1, "anna@x.example").await;
     lab.run(SyncType::Suppressions).await;
     lab.write(Record::new(anna).with("donotbulkemail", true)).await;
-    let no = Fault::Refuse { status: 400, code: "ERROR_PARAMETER_INVALID".to_owned() };
+    let no = Fault::Refuse { status: 400, code: "ERROR_CONTACT_NOT_FOUND".to_owned() };
     lab.world.fault(Switch::once(no, "POST", "/unsubscribe"));
     let run = lab.run(SyncType::Suppressions).await;
     assert_eq!(run.counts.to_service.rejected, 1, "{run:?}");
@@ -150,5 +150,5 @@ async fn a_refused_row_keeps_what_was_answered() {
     let shown: Result<Vec<_>, postroom_store::Error> = shown.await;
     let reject = &shown.unwrap()[0].reject;
     assert!(reject.sent.contains("Unsubscribed"), "{reject:?}");
-    assert!(reject.received.contains(r#""message":"#) && reject.received.contains("ERROR_PARAMETER_INVALID"));
+    assert!(reject.received.contains(r#""message":"#) && reject.received.contains("ERROR_CONTACT_NOT_FOUND"));
 }

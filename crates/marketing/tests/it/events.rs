@@ -10,7 +10,7 @@ use postroom_marketing::events::report::{self, Report};
 use postroom_marketing::events::{Ip, Kind, rows};
 use postroom_marketing::keys;
 use postroom_marketing::people::links::{self, Link};
-use postroom_marketing::sync::{Run, RunState, SyncType};
+use postroom_marketing::sync::{Run, RunState, SyncType, Trial};
 use postroom_sandbox::dotdigital::{Act, Fault, Switch};
 use postroom_store::sql::{Expr, ExprTrait};
 use serde_json::json;
@@ -313,8 +313,10 @@ async fn a_dry_run_writes_nothing(on: On) {
     lab.contact(1, ODD).await;
     let campaign = lab.sent_to(&[ODD]).await;
     lab.click(campaign, ODD, "https://x.example/a");
-    let (counts, question) = lab.engine.dry_run(ACCOUNT, SyncType::Events).await.unwrap();
-    assert_eq!((counts.read, question), (2, None));
+    let Trial { counts, question, samples, .. } =
+        lab.engine.dry_run(ACCOUNT, SyncType::Events).await.unwrap();
+    assert_eq!((counts.read, counts.to_crm.sent, question), (2, 2, None), "{counts:?}");
+    assert!(samples.iter().any(|sample| sample.subject == format!("click of {ODD}")), "{samples:?}");
     for table in [SUMMARY, CLICK, "esc_emailsend", "esc_emailcampaign"] {
         assert!(lab.rows(table).await.is_empty(), "{table}");
     }

@@ -9,7 +9,7 @@ use postroom_marketing::consent::ledger;
 use postroom_marketing::engine::{Account, Settings};
 use postroom_marketing::forms::ConsentQuestion;
 use postroom_marketing::solution::options::Set;
-use postroom_marketing::sync::{Run, RunState, SyncType};
+use postroom_marketing::sync::{Run, RunState, SyncType, Trial};
 use postroom_sandbox::dotdigital::{
     Act, Arrangement, Form as TheirForm, FormAnswer, FormPage as TheirPage, Question,
 };
@@ -296,7 +296,7 @@ async fn a_dry_run_of_forms_writes_nothing(on: On) {
     let lab = Lab::new(on).await;
     let form = lab.form();
     lab.answer(form, ODD, vec![given(1, None, json!("x"))], true);
-    let (counts, question) = lab.engine.dry_run(ACCOUNT, SyncType::Forms).await.unwrap();
+    let Trial { counts, question, .. } = lab.engine.dry_run(ACCOUNT, SyncType::Forms).await.unwrap();
     assert!(counts.read == 2 && question.is_none(), "{counts:?}");
     for table in ["esc_form", "esc_formquestion", "esc_response", "esc_formanswer"] {
         assert!(lab.rows(table).await.is_empty(), "{table}");

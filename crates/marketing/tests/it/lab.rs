@@ -20,6 +20,7 @@ use postroom_marketing::solution::Era;
 use postroom_marketing::solution::install::{Done, Order, install};
 use postroom_marketing::solution::look::look;
 use postroom_marketing::solution::mark::Connector;
+use postroom_marketing::sync::forecast::Forecast;
 use postroom_marketing::sync::{Counts, Run, RunState, SyncType, Turn, run};
 use postroom_sandbox::dotdigital::{Dotdigital as StandIn, Options as Service, Region};
 use postroom_store::{Options, Store};
@@ -204,6 +205,7 @@ impl Lab {
             dry: false,
             confirmed: false,
             counts: Counts::default(),
+            forecast: Forecast::default(),
         }
     }
 

@@ -10,7 +10,7 @@ use postroom_core::{Change, ChangeSet, Crm, Filter, Query, Record, RecordRef, Va
 use postroom_marketing::engine::Settings;
 use postroom_marketing::lists::reconcile::Guard;
 use postroom_marketing::solution::options::Set;
-use postroom_marketing::sync::{RunState, SyncType};
+use postroom_marketing::sync::{RunState, SyncType, Trial};
 use postroom_sandbox::dotdigital::{Act, Fault, Switch};
 use uuid::Uuid;
 
@@ -394,7 +394,7 @@ async fn a_dry_run_says_who_would_go_where(on: On) {
     let lab = Lab::new(on).await;
     let list = lab.news(1, "News").await;
     lab.some_people(&list, 3).await;
-    let (counts, question) = lab.engine.dry_run(ACCOUNT, SyncType::Lists).await.unwrap();
+    let Trial { counts, question, .. } = lab.engine.dry_run(ACCOUNT, SyncType::Lists).await.unwrap();
     assert_eq!((counts.to_service.sent, question), (3, None));
     assert_eq!((lab.list_there("News").await, lab.world.contacts(1)), (None, 0));
     assert_eq!(lab.record(&list).await.unwrap().int("esc_syncstatus"), None);
@@ -402,7 +402,7 @@ async fn a_dry_run_says_who_would_go_where(on: On) {
     let people = lab.here(&list).await.into_iter().collect::<Vec<_>>();
     lab.crm.disassociate("listcontact_association", &list, &people[..1]).await.unwrap();
     for _ in 0..2 {
-        let (counts, _) = lab.engine.dry_run(ACCOUNT, SyncType::Lists).await.unwrap();
+        let Trial { counts, .. } = lab.engine.dry_run(ACCOUNT, SyncType::Lists).await.unwrap();
         assert_eq!((counts.removed, counts.to_service.sent), (1, 0), "{counts:?}");
         assert_eq!(lab.there("News").await.len(), 3);
     }

@@ -6,7 +6,7 @@ use postroom_core::{Record, RecordRef, Value};
 use postroom_marketing::consent::gate::{self, Asked};
 use postroom_marketing::preferences::choices::SaidChoice;
 use postroom_marketing::preferences::scoped;
-use postroom_marketing::sync::{RunState, SyncType};
+use postroom_marketing::sync::{RunState, SyncType, Trial};
 use postroom_sandbox::dotdigital::Act;
 use uuid::Uuid;
 
@@ -394,7 +394,7 @@ async fn a_dry_run_writes_nothing(on: On) {
     lab.preferences().await;
     lab.chooses(ODD, &golf, true).await;
     lab.writes_choice(1, &people[0], &golf, true).await;
-    let (counts, _) = lab.engine.dry_run(ACCOUNT, SyncType::Preferences).await.unwrap();
+    let Trial { counts, .. } = lab.engine.dry_run(ACCOUNT, SyncType::Preferences).await.unwrap();
     assert!(counts.read > 2, "{counts:?}");
     assert_eq!(lab.chosen("p0@x.example", &golf), None);
     assert_eq!(lab.rows(TABLE).await.len(), 1);

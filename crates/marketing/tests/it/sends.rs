@@ -12,7 +12,7 @@ use postroom_marketing::sends::state::State;
 use postroom_marketing::sends::{CrmRoles, Decision, Permits};
 use postroom_marketing::solution::options::Set;
 use postroom_marketing::solution::roles::Duty;
-use postroom_marketing::sync::SyncType;
+use postroom_marketing::sync::{SyncType, Trial};
 use postroom_sandbox::dotdigital::{Act, Fault, Switch};
 use uuid::Uuid;
 
@@ -525,7 +525,7 @@ async fn a_dry_run_of_the_scan_writes_nothing(on: On) {
     let lab = Lab::new(on).await;
     let (campaign, list) = lab.three().await;
     let send = lab.request(1, &campaign, &list, 3).await;
-    let (counts, question) = lab.engine.dry_run(ACCOUNT, SyncType::Sends).await.unwrap();
+    let Trial { counts, question, .. } = lab.engine.dry_run(ACCOUNT, SyncType::Sends).await.unwrap();
     assert_eq!((counts.read, question), (1, None));
     assert_eq!(lab.engine.campaign_send(send).await.unwrap(), None);
     assert_eq!(lab.shown(send).await.0, "Requested");

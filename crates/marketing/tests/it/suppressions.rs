@@ -7,7 +7,7 @@ use postroom_marketing::solution::options::Set;
 use postroom_marketing::suppressions::hand::{self, Consent, Lifted};
 use postroom_marketing::suppressions::{tell_crm, tell_service};
 use postroom_marketing::sync::run::Reject;
-use postroom_marketing::sync::{self, Counts, RunState, SyncType};
+use postroom_marketing::sync::{self, RunState, SyncType, To, Trial};
 use postroom_sandbox::dotdigital::{Act, Fault, Switch};
 use uuid::Uuid;
 
@@ -26,6 +26,7 @@ on_every!(
     a_flag_taken_back_lifts_nothing,
     very_many_are_asked_about,
     a_dry_run_writes_nothing,
+    a_dry_run_asks_what_the_run_would_ask,
     very_many_marks_are_asked_about,
     a_row_made_by_a_user,
     a_row_made_active_again,
@@ -176,12 +177,30 @@ async fn a_dry_run_writes_nothing(on: On) {
     let anna = lab.contact(1, "anna@x.example").await;
     lab.person("anna@x.example").await;
     lab.world.act(1, "anna@x.example", None, Act::Unsubscribe).unwrap();
-    let (counts, question) = lab.engine.dry_run("main", SyncType::Suppressions).await.unwrap();
+    let Trial { counts, question, samples, .. } =
+        lab.engine.dry_run("main", SyncType::Suppressions).await.unwrap();
     // The suppression, and the contact in whose flags there is nothing.
     assert_eq!((counts.read, question), (2, None));
-    assert_ne!(counts, Counts::default());
+    assert_eq!((counts.to_crm.sent, counts.to_service.sent), (1, 0), "{counts:?}");
+    let [sample] = &samples[..] else { panic!("{samples:?}") };
+    assert_eq!((sample.to, sample.act), (To::Crm, sync::Act::OptOut));
     assert!(!yes(&lab.record(&anna).await.unwrap(), "donotbulkemail"));
     assert!(lab.rows("esc_emailsupression").await.is_empty());
+}
+
+async fn a_dry_run_asks_what_the_run_would_ask(on: On) {
+    let lab = Lab::new(on).await;
+    lab.done().await;
+    for number in 0..25 {
+        let at = lab.contact(number, &format!("p{number}@x.example")).await;
+        lab.write(Record::new(at).with("donotbulkemail", true)).await;
+    }
+    let trial = lab.engine.dry_run("main", SyncType::Suppressions).await.unwrap();
+    assert!(trial.question.unwrap().starts_with("25 of 26 would be suppressed"));
+    assert_eq!(trial.counts.to_service.sent, 25, "{:?}", trial.counts);
+    let out = trial.samples.iter().filter(|sample| sample.to == To::Service).count();
+    assert_eq!((out, trial.calls >= 25), (5, true), "the first few, and a call for each: {}", trial.calls);
+    assert_eq!(lab.run(SyncType::Suppressions).await.state, RunState::Held);
 }
 
 async fn very_many_marks_are_asked_about(on: On) {
@@ -234,7 +253,7 @@ impl Lab {
         assert!(matches!(lifted.unwrap(), Lifted::Done(_)));
     }
 
-    async fn done(&self) -> Counts {
+    async fn done(&self) -> sync::Counts {
         let run = self.run(SyncType::Suppressions).await;
         assert_eq!((run.state, run.counts.balances()), (RunState::Done, true), "{run:?}");
         run.counts

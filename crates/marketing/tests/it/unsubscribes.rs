@@ -6,7 +6,7 @@ use postroom_core::{Record, RecordRef};
 use postroom_marketing::consent::history::Scope;
 use postroom_marketing::consent::ledger;
 use postroom_marketing::solution::options::Set;
-use postroom_marketing::sync::{RunState, SyncType};
+use postroom_marketing::sync::{RunState, SyncType, Trial};
 use postroom_sandbox::dotdigital::Act;
 use uuid::Uuid;
 
@@ -170,7 +170,7 @@ async fn a_dry_run_writes_nothing(on: On) {
     let (list, id, people) = lab.linked().await;
     lab.leaves(&id, ODD);
     lab.says_left(1, &list, &people[0], Some("p0@x.example")).await;
-    let (counts, question) = lab.engine.dry_run(ACCOUNT, SyncType::Unsubscribes).await.unwrap();
+    let Trial { counts, question, .. } = lab.engine.dry_run(ACCOUNT, SyncType::Unsubscribes).await.unwrap();
     assert_eq!((counts.read, question), (2, None));
     assert_eq!((lab.here(&list).await.len(), lab.left(&id).await.len()), (4, 1));
     let rows = lab.rows("esc_listunsubscriber").await;

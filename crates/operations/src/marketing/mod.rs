@@ -60,8 +60,8 @@ pub use suppress::{Asking, LiftReport, Lifting, SuppressReport, SuppressionsWant
 pub use sync::{RejectedWanted, RunsWanted};
 pub use undo::{LeftWrite, UndoReport};
 pub use views::{
-    AccountOrder, AccountView, Checked, CountsView, DryRun, EntryView, Reason, RefusedLine, RejectedView,
-    Replayed, RunView, SideView, Skipped, SuppressionView, SyncOrder, SyncView,
+    AccountOrder, AccountView, Checked, CountsView, DryRun, EntryView, FieldChangeView, ForeseenView, Reason,
+    RefusedLine, RejectedView, Replayed, RunView, SideView, Skipped, SuppressionView, SyncOrder, SyncView,
 };
 
 use postroom_store::{Error, Tx};

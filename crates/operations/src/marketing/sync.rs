@@ -12,7 +12,7 @@ use postroom_store::{Error, Tx};
 use uuid::Uuid;
 
 use super::Duty;
-use super::views::{CountsView, DryRun, RejectedView, Replayed, RunView, SyncOrder, SyncView};
+use super::views::{CountsView, DryRun, ForeseenView, RejectedView, Replayed, RunView, SyncOrder, SyncView};
 use crate::{Actor, Operations, audit};
 
 pub use look::{Refusals as RejectedWanted, Runs as RunsWanted};
@@ -76,9 +76,16 @@ impl Operations {
         sync_type: SyncType,
     ) -> Result<DryRun, Fault> {
         self.needs_duty(actor, Duty::Sync).await?;
-        let (counts, question) = self.of_account(account)?.dry_run(account, sync_type).await?;
-        let counts = CountsView::from(&counts);
-        Ok(DryRun { account: account.to_owned(), sync_type: sync_type.as_str(), counts, question })
+        let trial = self.of_account(account)?.dry_run(account, sync_type).await?;
+        Ok(DryRun {
+            account: account.to_owned(),
+            sync_type: sync_type.as_str(),
+            counts: CountsView::from(&trial.counts),
+            question: trial.question,
+            samples: trial.samples.into_iter().map(ForeseenView::from).collect(),
+            calls: trial.calls,
+            minutes: trial.seconds.div_ceil(60),
+        })
     }
 
     /// Runs, newest first.

@@ -4,9 +4,11 @@ use jiff::Timestamp;
 use postroom_core::RunId;
 use postroom_marketing::suppressions::rows::Row;
 use postroom_marketing::sync::run::Rejected;
-use postroom_marketing::sync::{Counts, Run, RunState, Side};
+use postroom_marketing::sync::{Cell, Counts, Run, RunState, Sample, Side, To};
 use serde::Serialize;
 use uuid::Uuid;
+
+use super::mapping::{shown, text};
 
 /// An account of the marketing service.
 #[derive(Debug, Clone, Serialize)]
@@ -119,6 +121,54 @@ pub struct DryRun {
     pub counts: CountsView,
     /// What the run would ask before it goes on.
     pub question: Option<String>,
+    /// The first few rows of each kind that would be written.
+    pub samples: Vec<ForeseenView>,
+    /// Calls of the service that the run would take, those that read among them.
+    pub calls: u64,
+    /// How long the run would take at least, while no limit of the service is reached.
+    pub minutes: u64,
+}
+
+/// A row that a run would write.
+#[derive(Debug, Clone, Serialize)]
+pub struct ForeseenView {
+    /// `crm` or `service`.
+    pub to: &'static str,
+    /// `create`, `change`, `delete`, `join`, `leave`, `opt_out`, `let_back`.
+    pub act: &'static str,
+    pub subject: String,
+    pub fields: Vec<FieldChangeView>,
+}
+
+/// A field that a run would write; nothing is shown of an empty one.
+#[derive(Debug, Clone, Serialize)]
+pub struct FieldChangeView {
+    pub name: String,
+    pub before: Option<String>,
+    pub after: Option<String>,
+}
+
+impl From<Sample> for ForeseenView {
+    fn from(sample: Sample) -> Self {
+        let to = match sample.to {
+            To::Crm => "crm",
+            To::Service => "service",
+        };
+        let fields = sample.fields.into_iter().map(|field| FieldChangeView {
+            name: field.name,
+            before: field.before.as_ref().and_then(cell),
+            after: field.after.as_ref().and_then(cell),
+        });
+        ForeseenView { to, act: sample.act.as_str(), subject: sample.subject, fields: fields.collect() }
+    }
+}
+
+fn cell(cell: &Cell) -> Option<String> {
+    match cell {
+        Cell::Column(value) => Some(shown(value)).filter(|text| !text.is_empty()),
+        Cell::Label(value) => text(value),
+        Cell::Word(word) => Some(word.clone()).filter(|word| !word.is_empty()),
+    }
 }
 
 /// A run that was asked for, or would be.

@@ -78,6 +78,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/sync/accounts/{name}/pause", post(marketing::sync::pause))
         .route("/sync/accounts/{name}/resume", post(marketing::sync::resume))
         .route("/sync/accounts/{account}/{type}/run", post(marketing::sync::run_now))
+        .route("/sync/accounts/{account}/{type}/dry-run", get(marketing::sync::trial))
         .route("/campaigns", get(marketing::campaigns::list))
         .route("/campaigns/{account}/{id}", get(marketing::campaigns::show))
         .route("/campaigns/{account}/{id}/audience", get(marketing::campaigns::audience))

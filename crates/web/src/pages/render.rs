@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::problem::Problem;
 
 /// All templates, inside the binary.
-pub(crate) const TEMPLATES: [(&str, &str); 37] = [
+pub(crate) const TEMPLATES: [(&str, &str); 38] = [
     ("base.html", include_str!("../../templates/base.html")),
     ("parts.html", include_str!("../../templates/parts.html")),
     ("today.html", include_str!("../../templates/today.html")),
@@ -35,6 +35,7 @@ pub(crate) const TEMPLATES: [(&str, &str); 37] = [
     ("sync.html", include_str!("../../templates/sync.html")),
     ("sync_runs.html", include_str!("../../templates/sync_runs.html")),
     ("sync_run.html", include_str!("../../templates/sync_run.html")),
+    ("sync_trial.html", include_str!("../../templates/sync_trial.html")),
     ("sync_undo.html", include_str!("../../templates/sync_undo.html")),
     ("mappings.html", include_str!("../../templates/mappings.html")),
     ("lists.html", include_str!("../../templates/lists.html")),

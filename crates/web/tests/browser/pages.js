@@ -259,6 +259,7 @@ try {
   await examine("sync-runs", "/sync/runs");
   await examine("sync-runs-none", "/sync/runs?state=failed");
   await examine("sync-run", `/sync/runs/${fact("PARTLY")}`);
+  await examine("sync-trial", "/sync/accounts/main/suppressions/dry-run");
   await examine("sync-held", `/sync/runs/${fact("HELD")}`);
   await examine("mappings", "/mappings");
   await examine("mappings-sample", `/mappings?record=contact/${fact("PERSON")}`);

@@ -209,6 +209,34 @@ pub struct SyncDryRun {
     counts: RunCounts,
     #[schema(required)]
     question: Option<String>,
+    /// The first few rows of each kind that would be written.
+    samples: Vec<SyncSample>,
+    /// Calls of the service that the run would take, those that read among them.
+    calls: u64,
+    /// How long the run would take at least, while no limit of the service is reached.
+    minutes: u64,
+}
+
+/// A row that a run would write.
+#[derive(ToSchema)]
+pub struct SyncSample {
+    /// `crm` or `service`.
+    to: String,
+    /// `create`, `change`, `delete`, `join`, `leave`, `opt_out`, `let_back`.
+    act: String,
+    /// A record, an address, or a list.
+    subject: String,
+    fields: Vec<FieldChange>,
+}
+
+/// A field that a run would write; null where it is empty, or where it is not known what stands there.
+#[derive(ToSchema)]
+pub struct FieldChange {
+    name: String,
+    #[schema(required)]
+    before: Option<String>,
+    #[schema(required)]
+    after: Option<String>,
 }
 
 /// A run that was asked for.

@@ -199,6 +199,17 @@ pub(in crate::pages) async fn run_now(
     Ok(back("/sync", "asked"))
 }
 
+/// What a run would do. Both sides are read; nothing is written.
+pub(in crate::pages) async fn trial(
+    State(app): State<App>,
+    SignedIn(session): SignedIn,
+    Path((account, kind)): Path<(String, String)>,
+) -> Result<Html<String>, Problem> {
+    let trial = app.operations.sync_trial(&session.actor, &account, sync_type(&kind)?).await?;
+    let path = format!("{}/{}", account_path(&account), trial.sync_type);
+    page(&app, &session, "sync_trial.html", json!({ "here": "sync", "trial": trial, "path": path }))
+}
+
 pub(in crate::pages) async fn pause(
     State(app): State<App>,
     Path(name): Path<String>,
