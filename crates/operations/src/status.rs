@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use postroom_core::{Code, Fault, MailState};
+use postroom_marketing::sends::AskedAfterRestore;
 use postroom_tracking::messages;
 use postroom_tracking::sending::{self, Tally};
 use postroom_tracking::settings::{self, SAFE_MODE};
@@ -125,15 +126,20 @@ impl Operations {
         actor.needs(Permission::Administer)
     }
 
-    /// Ends safe mode.
-    pub async fn confirm_reconciliation(&self, actor: &Actor) -> Result<(), Fault> {
+    /// Ends safe mode. What the marketing half believes to be unsent asks first; answers how much that is.
+    pub async fn confirm_reconciliation(&self, actor: &Actor) -> Result<AskedAfterRestore, Fault> {
         actor.needs(Permission::Administer)?;
         if !self.safe_mode().await? {
             return Err(Fault::reject(Code::API_CONFLICT, "this database is not in safe mode"));
         }
+        let asked = match &self.0.marketing {
+            Some(engine) => engine.ask_after_restore().await?,
+            None => AskedAfterRestore::default(),
+        };
         settings::set(&self.0.store, SAFE_MODE, "off".into()).await.map_err(Fault::from)?;
         let entry = audit::Entry::new(actor, self.0.clock.now(), "safe_mode.end", "database", "");
-        self.record_audit(entry).await
+        self.record_audit(entry).await?;
+        Ok(asked)
     }
 }
 

@@ -21,6 +21,7 @@
 //!   mail a person, by address or record, unless the campaign allows it.
 //! * A request of the type *New Member* watches its lists ([`newcomers`](self)): whoever joins them since gets the campaign, each
 //!   lot by a send of its own with all of the above.
+//! * What a database from a backup believes to be unsent may have gone out since: it asks first (`restored`).
 //! * The request row is told how it stands, and what a user wishes on it is taken (`tell`).
 
 mod ask;
@@ -38,6 +39,7 @@ mod permit;
 mod preview;
 mod release;
 pub(crate) mod request;
+mod restored;
 pub mod row;
 mod scan;
 pub mod single;
@@ -52,6 +54,7 @@ pub use job::Sender;
 pub use permit::{CrmRoles, Permits};
 pub use preview::Preview;
 pub(crate) use release::is_fresh;
+pub use restored::Asked as AskedAfterRestore;
 pub use row::CampaignSend;
 pub(crate) use scan::account_of;
 pub use single::SingleSender;

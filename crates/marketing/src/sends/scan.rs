@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::job;
 use super::request::TABLE;
+use super::restored;
 use super::row::{self, CampaignSend, Details};
 use super::state::State;
 use super::tell::{self, Looked};
@@ -42,23 +43,24 @@ async fn requests(turn: &mut Turn) -> Result<(), Halt> {
         .link(campaign);
     let rows = turn.engine.crm.query(&query).await?;
     let ours = turn.connected.row().id;
-    let ids: Vec<Uuid> =
-        rows.iter().filter(|row| account_of(row).is_none_or(|id| id == ours)).map(|row| row.at.id).collect();
-    if ids.is_empty() {
+    let rows: Vec<Record> =
+        rows.into_iter().filter(|row| account_of(row).is_none_or(|id| id == ours)).collect();
+    if rows.is_empty() {
         return Ok(());
     }
     let (tokens, now, account, dry) =
         (turn.engine.ids.clone(), turn.now(), turn.account.name.clone(), turn.dry);
     let stored = turn.page("marketing.send_requested", move |tx, counts| {
         async move {
-            counts.read += ids.len() as u64;
+            counts.read += rows.len() as u64;
             if dry {
                 return Ok(());
             }
-            let sends: Vec<CampaignSend> = ids
-                .iter()
-                .map(|id| CampaignSend {
-                    id: *id,
+            let restored = restored::when(tx, &account).await?;
+            let fresh = |row: &Record| {
+                let details = Details { token: tokens.next(), asked: Some(now), ..Details::default() };
+                let mut send = CampaignSend {
+                    id: row.at.id,
                     account: account.clone(),
                     campaign: None,
                     state: State::Requested,
@@ -66,11 +68,16 @@ async fn requests(turn: &mut Turn) -> Result<(), Halt> {
                     told: 0,
                     wake: Some(now),
                     list: None,
-                    details: Details { token: tokens.next(), asked: Some(now), ..Details::default() },
-                })
-                .collect();
+                    details,
+                };
+                if restored.is_after(row) {
+                    restored::ask(&mut send);
+                }
+                send
+            };
+            let sends: Vec<CampaignSend> = rows.iter().map(fresh).collect();
             let new = row::add(tx, &sends).await?;
-            counts.skip("known already", ids.len() as u64 - new);
+            counts.skip("known already", rows.len() as u64 - new);
             Ok(())
         }
         .boxed()

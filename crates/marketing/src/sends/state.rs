@@ -75,6 +75,8 @@ pub enum Event {
     SaidCancelled,
     SaidFailed,
     Cancel,
+    /// The database came back from a backup: it may have gone out since.
+    Restored,
 }
 
 impl State {
@@ -110,6 +112,7 @@ impl State {
             (S::Due, E::Released) => Some(S::Intent),
             (S::Snapshot | S::Importing | S::Imported | S::Due, E::AudienceChanged) => Some(S::Validated),
             (before, E::Refused) if before.is_harmless() => Some(S::Failed),
+            (before, E::Restored) if before.is_harmless() => Some(S::Requested),
             (before, E::Cancel) if before.is_harmless() => Some(S::Cancelled),
             (S::Intent, E::Answered) | (S::Unknown, E::Found) => Some(S::Submitted),
             (S::Intent, E::RefusedByService) | (S::Unknown, E::DeclaredUnsent) => Some(S::Failed),
@@ -187,7 +190,8 @@ impl State {
 mod tests {
     use super::*;
 
-    const EVENTS: [Event; 20] = [
+    const EVENTS: [Event; 21] = [
+        Event::Restored,
         Event::Fit,
         Event::Watches,
         Event::Counted,

@@ -118,8 +118,8 @@ impl FieldChange {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Forecast {
     pub samples: Vec<Sample>,
-    /// The first thing that a real run would ask.
-    pub question: Option<String>,
+    /// What a real run would ask; it stops at each.
+    pub questions: Vec<String>,
     pub calls: u64,
     /// Imports for which the run would wait.
     pub imports: u64,
@@ -216,7 +216,10 @@ impl Turn {
         let calls = read + self.forecast.calls;
         Trial {
             counts: self.counts,
-            question: self.forecast.question.or(question),
+            question: Some(
+                self.forecast.questions.into_iter().chain(question).collect::<Vec<_>>().join("; "),
+            )
+            .filter(|text| !text.is_empty()),
             samples: self.forecast.samples,
             calls,
             seconds: calls.div_ceil(CALLS_IN_A_SECOND) + self.forecast.imports * wait,

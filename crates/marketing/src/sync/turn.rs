@@ -102,7 +102,7 @@ impl Turn {
     pub fn asks(&mut self, question: String) -> Result<(), Halt> {
         match self.dry {
             true => {
-                self.forecast.question.get_or_insert(question);
+                self.forecast.questions.push(question);
                 Ok(())
             }
             false => Err(Halt::Asks(question)),

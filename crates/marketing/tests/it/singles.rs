@@ -29,6 +29,7 @@ on_all!(
     it_waits_for_its_time,
     people_are_put_into_a_program_in_one_call,
     a_lost_answer_of_a_program_is_looked_for,
+    after_a_restore_a_person_says_what_became_of_it,
     a_campaigns_preference_counts,
     nothing_leaves_before_the_first_exchange,
     who_opts_out_between_two_calls,
@@ -117,6 +118,25 @@ async fn a_campaign_that_is_not_triggered_goes_to_one_person(on: On) {
     }
     assert_eq!(lab.single_shown(lost).await.0, "Needs attention");
     assert_eq!(lab.mailed(campaign.id), [ODD, ODD], "asked for twice, by two rows");
+}
+
+async fn after_a_restore_a_person_says_what_became_of_it(on: On) {
+    let lab = Lab::new(on).await;
+    let campaign = lab.triggered("Invoice").await;
+    let odd = lab.contact(1, ODD).await;
+    let row = |row: Record| row.with("esc_emailcampaignid", campaign.row.clone());
+    let old = lab.single(1, &odd, row).await;
+    lab.engine.ask_after_restore().await.unwrap();
+    for _ in 0..3 {
+        lab.singles_minute().await;
+    }
+    assert_eq!(lab.single_shown(old).await.0, "Needs attention");
+    assert!(lab.mailed(campaign.id).is_empty());
+    let new = lab.single(2, &odd, row).await;
+    for _ in 0..3 {
+        lab.singles_minute().await;
+    }
+    assert_eq!((lab.single_shown(new).await.0, lab.mailed(campaign.id).len()), ("Sent".to_owned(), 1));
 }
 
 async fn opt_outs_stop_marketing_and_not_what_was_asked_for(on: On) {

@@ -220,8 +220,14 @@ pub async fn reconcile(
     }
     arguments.yes.check_count(books.messages)?;
     arguments.yes.confirm("Leave safe mode: mail may be sent and retried again?", globals)?;
-    app.operations.confirm_reconciliation(&actor()).await?;
+    let asked = app.operations.confirm_reconciliation(&actor()).await?;
     out.note("safe mode is off")?;
+    if asked.sends + asked.singles > 0 {
+        out.note(&format!(
+            "{} sends of campaigns and {} to single people wait for your word: see postroom marketing campaign sends and singles",
+            asked.sends, asked.singles
+        ))?;
+    }
     Ok(Exit::Done)
 }
 

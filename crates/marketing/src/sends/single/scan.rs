@@ -9,6 +9,7 @@ use super::request::{TABLE, person};
 use super::row::{self, Kind, Single};
 use super::{job, tell};
 use crate::sends::request::yes;
+use crate::sends::restored;
 use crate::solution::options::Set;
 use crate::sync::{Halt, Turn};
 
@@ -40,25 +41,29 @@ async fn requests(turn: &mut Turn) -> Result<(), Halt> {
     let rows = turn.engine.crm.query(&query).await?;
     let ours = turn.connected.row().id;
     let (now, account, dry) = (turn.now(), turn.account.name.clone(), turn.dry);
-    let new: Vec<Single> = rows
-        .iter()
-        .filter(|row| crate::sends::account_of(row).is_none_or(|id| id == ours))
-        .map(|row| {
-            let mut single = Single::new(row.at.id, &account, kind(row), now);
-            single.details.record = person(row);
-            single
-        })
-        .collect();
-    if new.is_empty() {
+    let rows: Vec<Record> =
+        rows.into_iter().filter(|row| crate::sends::account_of(row).is_none_or(|id| id == ours)).collect();
+    if rows.is_empty() {
         return Ok(());
     }
     let stored = turn.page("marketing.single_requested", move |tx, counts| {
         async move {
-            counts.read += new.len() as u64;
-            if !dry {
-                let added = row::add(tx, &new).await?;
-                counts.skip("known already", new.len() as u64 - added);
+            counts.read += rows.len() as u64;
+            if dry {
+                return Ok(());
             }
+            let restored = restored::when(tx, &account).await?;
+            let fresh = |row: &Record| {
+                let mut single = Single::new(row.at.id, &account, kind(row), now);
+                single.details.record = person(row);
+                if restored.is_after(row) {
+                    restored::unknown(&mut single);
+                }
+                single
+            };
+            let new: Vec<Single> = rows.iter().map(fresh).collect();
+            let added = row::add(tx, &new).await?;
+            counts.skip("known already", new.len() as u64 - added);
             Ok(())
         }
         .boxed()

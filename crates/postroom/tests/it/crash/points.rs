@@ -172,6 +172,7 @@ const CUT_ELSEWHERE: &[&str] = &[
     "marketing.replies_read",
     "marketing.responses_read",
     "marketing.responses_told",
+    "marketing.restored",
     "marketing.send_answered",
     "marketing.send_asks",
     "marketing.send_decided",
