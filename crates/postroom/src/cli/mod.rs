@@ -4,6 +4,8 @@
 //! `help.rs`; a test parses every example.
 
 pub mod completion;
+#[cfg(test)]
+mod faces;
 mod globals;
 mod help;
 mod mail;
@@ -28,7 +30,7 @@ pub use mail::{
 pub use mailbox::{AddMailboxArgs, MailboxCommand, Protection, RemoveMailboxArgs, TestMailboxArgs};
 pub use marketing::{
     AccountCommand, AddAccountArgs, AddSuppressionArgs, Answer, AudienceArgs, CampaignCommand, CancelArgs,
-    CheckAccountArgs, CheckSuppressionArgs, CompareListArgs, ConfirmArgs, DecideArgs, ExportArgs, ExportForm,
+    CheckAccountArgs, CheckSuppressionArgs, CompareListArgs, ConfirmArgs, DecideArgs, ExportArgs,
     FormCommand, ImportSuppressionsArgs, InTheNameOf, LiftArgs, ListCommand, ListSuppressionsArgs,
     MapCommand, MarketingCommand, RejectedArgs, RemoveMappingArgs, ReplayRejectedArgs, ReportArgs, RunArgs,
     RunsArgs, SampleArgs, SendArgs, SendOrderArgs, SendsArgs, SetMappingArgs, ShowFormArgs, SinglesArgs,
@@ -39,8 +41,8 @@ pub use person::{ErasePersonArgs, MergePeopleArgs, PersonCommand, ProveArgs};
 pub use queue::{FailArgs, ListQueueArgs, QueueCommand, ReleaseArgs};
 pub use record::{ImportRecordsArgs, ListRecordsArgs, RecordCommand};
 pub use service::{
-    BackupArgs, CheckArgs, ConfigCommand, ConfigShowArgs, DemoArgs, ExplainArgs, InitArgs, Part,
-    ReconcileArgs, RestoreArgs,
+    BackupArgs, CheckArgs, ConfigCommand, ConfigShowArgs, DemoArgs, ExplainArgs, InitArgs, ReconcileArgs,
+    RestoreArgs,
 };
 pub use solution::{ExportSolutionArgs, InstallSolutionArgs, SolutionCommand, UninstallSolutionArgs};
 pub use work::{

@@ -3,6 +3,7 @@
 mod apitoken;
 mod backup;
 pub mod candidates;
+mod check;
 mod crm;
 mod mailbox;
 mod marketing;
@@ -30,6 +31,8 @@ use crate::cli::{Cli, Command, Globals, SolutionCommand};
 use crate::config::{self, Config};
 use crate::report::{CliError, Exit, Output};
 use crate::{demo, explain, serve};
+
+pub use trial::Bench;
 
 /// Runs the command that was typed.
 pub fn run(cli: &Cli, out: &mut Output) -> Result<Exit, CliError> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use clap_complete::engine::ArgValueCandidates;
 use jiff::Timestamp;
+use postroom_operations::marketing::ExportForm as Form;
 
 use crate::cli::globals::{DryRun, Limit, Yes};
 use crate::cli::mailbox::moment;
@@ -127,4 +128,13 @@ pub enum ExportForm {
     Csv,
     /// One JSON object a line
     Jsonl,
+}
+
+impl From<ExportForm> for Form {
+    fn from(form: ExportForm) -> Form {
+        match form {
+            ExportForm::Csv => Form::Csv,
+            ExportForm::Jsonl => Form::Jsonl,
+        }
+    }
 }

@@ -4,12 +4,14 @@ use std::io::Read;
 use std::path::Path;
 
 use postroom_core::Code;
-use postroom_operations::marketing::{Asking, LiftReport, Lifting, SuppressReport, SuppressionsWanted, file};
+use postroom_operations::marketing::{
+    Asking, ExportForm as Form, LiftReport, Lifting, SuppressReport, SuppressionsWanted,
+};
 
 use crate::app::App;
 use crate::cli::{
-    AddSuppressionArgs, CheckSuppressionArgs, ExportArgs, ExportForm, Globals, ImportSuppressionsArgs,
-    LiftArgs, ListSuppressionsArgs, SuppressCommand,
+    AddSuppressionArgs, CheckSuppressionArgs, ExportArgs, Globals, ImportSuppressionsArgs, LiftArgs,
+    ListSuppressionsArgs, SuppressCommand,
 };
 use crate::commands::actor;
 use crate::report::{CliError, Column, Exit, Output};
@@ -182,27 +184,12 @@ async fn export(app: &App, arguments: &ExportArgs, out: &mut Output) -> Result<E
         limit: PAGE,
         ..SuppressionsWanted::default()
     };
-    if arguments.format == ExportForm::Csv {
-        out.bytes(file::head().as_bytes())?;
+    let form: Form = arguments.format.into();
+    out.bytes(form.head().as_bytes())?;
+    while let Some((lines, last)) = app.operations.export_suppressions(&actor(), wanted.clone(), form).await?
+    {
+        out.bytes(lines.as_bytes())?;
+        wanted.after = Some(last);
     }
-    loop {
-        let after = match arguments.format {
-            ExportForm::Csv => {
-                let page = app.operations.export_suppressions(&actor(), wanted.clone()).await?;
-                let Some((lines, last)) = page else { return Ok(Exit::Done) };
-                out.bytes(lines.as_bytes())?;
-                last
-            }
-            ExportForm::Jsonl => {
-                let page = app.operations.suppressions(&actor(), wanted.clone()).await?;
-                for row in &page {
-                    let line = serde_json::to_string(row).map_err(std::io::Error::from)?;
-                    out.bytes(format!("{line}\n").as_bytes())?;
-                }
-                let Some(last) = page.last() else { return Ok(Exit::Done) };
-                (last.address.clone(), last.account.clone())
-            }
-        };
-        wanted.after = Some(after);
-    }
+    Ok(Exit::Done)
 }
