@@ -7,6 +7,7 @@ use clap_complete::engine::ArgValueCandidates;
 use jiff::Timestamp;
 use postroom_operations::marketing::ExportForm as Form;
 
+use super::InTheNameOf;
 use crate::cli::globals::{DryRun, Limit, Yes};
 use crate::cli::mailbox::moment;
 use crate::commands::candidates;
@@ -59,6 +60,8 @@ pub struct AddSuppressionArgs {
     pub address: String,
     #[command(flatten)]
     pub of: OfAccount,
+    #[command(flatten)]
+    pub name: InTheNameOf,
     /// Why, in the service's words [default: Unsubscribed]
     #[arg(long, value_name = "WORD")]
     pub reason: Option<String>,
@@ -80,6 +83,8 @@ pub struct LiftArgs {
     pub at: Timestamp,
     #[command(flatten)]
     pub of: OfAccount,
+    #[command(flatten)]
+    pub name: InTheNameOf,
     #[command(flatten)]
     pub dry_run: DryRun,
     #[command(flatten)]
@@ -104,6 +109,8 @@ pub struct ImportSuppressionsArgs {
     pub file: PathBuf,
     #[command(flatten)]
     pub of: OfAccount,
+    #[command(flatten)]
+    pub name: InTheNameOf,
     #[command(flatten)]
     pub dry_run: DryRun,
 }

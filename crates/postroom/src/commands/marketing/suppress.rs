@@ -8,6 +8,7 @@ use postroom_operations::marketing::{
     Asking, ExportForm as Form, LiftReport, Lifting, SuppressReport, SuppressionsWanted,
 };
 
+use super::campaign::in_the_name_of;
 use crate::app::App;
 use crate::cli::{
     AddSuppressionArgs, CheckSuppressionArgs, ExportArgs, Globals, ImportSuppressionsArgs, LiftArgs,
@@ -62,7 +63,8 @@ async fn add(app: &App, arguments: &AddSuppressionArgs, out: &mut Output) -> Res
         account: arguments.of.account.clone(),
         reason: arguments.reason.clone(),
     };
-    let done = app.operations.suppress(&actor(), &asking, arguments.dry_run.dry_run).await?;
+    let actor = in_the_name_of(app, &arguments.name).await?;
+    let done = app.operations.suppress(&actor, &asking, arguments.dry_run.dry_run).await?;
     written(&done, out)?;
     Ok(Exit::Done)
 }
@@ -101,13 +103,14 @@ async fn lift(
         proof: arguments.proof.clone(),
         at: arguments.at,
     };
-    let mut done = app.operations.lift_suppression(&actor(), &lifting, true).await?;
+    let actor = in_the_name_of(app, &arguments.name).await?;
+    let mut done = app.operations.lift_suppression(&actor, &lifting, true).await?;
     if !arguments.dry_run.dry_run {
         arguments.yes.check_count(done.lifted.len() as u64)?;
         let question =
             format!("Send marketing mail to {} again, from {}?", done.address, done.lifted.join(", "));
         arguments.yes.confirm(&question, globals)?;
-        done = app.operations.lift_suppression(&actor(), &lifting, false).await?;
+        done = app.operations.lift_suppression(&actor, &lifting, false).await?;
     }
     lifted(&done, out)?;
     Ok(Exit::Done)
@@ -157,7 +160,8 @@ async fn import(app: &App, arguments: &ImportSuppressionsArgs, out: &mut Output)
     let (bytes, name) = read(&arguments.file)?;
     let account = arguments.of.account.as_deref();
     let dry_run = arguments.dry_run.dry_run;
-    let done = app.operations.import_suppressions(&actor(), &bytes, &name, account, dry_run).await?;
+    let actor = in_the_name_of(app, &arguments.name).await?;
+    let done = app.operations.import_suppressions(&actor, &bytes, &name, account, dry_run).await?;
     written(&done, out)?;
     Ok(if done.rejected.is_empty() { Exit::Done } else { Exit::PartlyDone })
 }
