@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use postroom_core::{Code, Fault};
 use serde::Serialize;
 
-use crate::{Actor, Operations, Permission, audit};
+use crate::{Actor, Credential, Operations, Permission, audit};
 
 /// Hears what is asked next, before it may take long.
 pub type Told<'t> = &'t mut (dyn FnMut(&str) + Send);
@@ -172,6 +172,9 @@ pub trait Trials: Send + Sync {
         round_trip: bool,
         told: Told<'_>,
     ) -> Result<Vec<MailboxTest>, Fault>;
+
+    /// What is in use and ends, with its end.
+    async fn credentials(&self) -> Vec<Credential>;
 }
 
 impl Operations {
@@ -253,6 +256,7 @@ impl Operations {
             },
         ];
         found.extend(self.0.room.as_ref().map(crate::Room::look));
+        found.push(self.look_at_credentials().await);
         let books = self.verify(actor).await?;
         found.push(match books.balance() {
             true => Tried::well("books", format!("{} messages balance", books.messages)),

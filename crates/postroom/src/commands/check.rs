@@ -4,9 +4,12 @@ use std::net::{SocketAddr, TcpListener};
 
 use async_trait::async_trait;
 use postroom_core::{Code, Fault};
-use postroom_operations::{CheckPart as Part, CheckWanted, MailboxTest, Told, TrialStep, Trials, Tried};
+use postroom_operations::{
+    CheckPart as Part, CheckWanted, Credential, MailboxTest, Told, TrialStep, Trials, Tried,
+};
 use postroom_tracking::settings;
 
+use super::credentials;
 use super::trial::{self, Bench};
 
 #[async_trait]
@@ -69,6 +72,10 @@ impl Trials for Bench {
             tested.push(MailboxTest { name: known.clone(), address, ok, steps, fix });
         }
         Ok(tested)
+    }
+
+    async fn credentials(&self) -> Vec<Credential> {
+        credentials::of(&self.config).await
     }
 }
 

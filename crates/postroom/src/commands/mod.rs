@@ -4,6 +4,7 @@ mod apitoken;
 mod backup;
 pub mod candidates;
 mod check;
+mod credentials;
 mod crm;
 mod mailbox;
 mod marketing;

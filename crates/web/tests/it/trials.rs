@@ -1,8 +1,11 @@
 //! Trials over REST: the configuration, mailboxes, what needs a person; and forgetting a mailbox.
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use postroom_core::{Code, Fault};
-use postroom_operations::{Actor, CheckWanted, MailboxTest, Role, Scope, Told, TrialStep, Trials, Tried};
+use postroom_operations::{
+    Actor, CheckWanted, Credential, MailboxTest, Role, Scope, Told, TrialStep, Trials, Tried,
+};
 use serde_json::json;
 
 use crate::house::House;
@@ -41,6 +44,10 @@ impl Trials for Stub {
             [] => Err(Fault::reject(Code::API_NOT_FOUND, "no such mailbox is configured")),
             _ => Ok(all),
         }
+    }
+
+    async fn credentials(&self) -> Vec<Credential> {
+        vec![Credential { connection: "http", key: "http.tls_cert", ends: Ok(Timestamp::MAX) }]
     }
 }
 
@@ -88,6 +95,12 @@ async fn the_doctor_says_over_rest_what_needs_a_person() {
     let document = document();
     let well = house.post("/api/v1/doctor").bearer(&api).send().await.json();
     assert_eq!(well["ok"], true, "{well}");
+    let said = |part: &str| {
+        let items = well["items"].as_array().unwrap();
+        items.iter().find(|item| item["part"] == part).unwrap_or_else(|| panic!("{part}: {well}"))["said"]
+            .clone()
+    };
+    assert_eq!(said("credentials"), "http.tls_cert is good until 9999-12-30");
     check(&document, &document["components"]["schemas"]["Findings"], &well, "doctor");
     house.review().await;
     let found = house.post("/api/v1/doctor").bearer(&api).send().await.json();
