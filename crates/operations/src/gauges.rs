@@ -1,5 +1,5 @@
 //! The gauges that need a look at the store: backlog, review, shelf, outgoing mail, mailboxes, safe mode, readiness, what waits and
-//! for how long.
+//! for how long; and which certificates end when.
 
 use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
@@ -16,7 +16,8 @@ use crate::Operations;
 #[derive(Debug, Default)]
 pub struct Gauges {
     jobs: counts::Gauges,
-    sends: Option<Timestamp>,
+    /// When what is shown more rarely was read.
+    rarely: Option<Timestamp>,
 }
 
 /// Stages of a message's way, each with the states that it waits in.
@@ -26,8 +27,8 @@ const STAGES: [(&str, &[MailState]); 4] = [
     ("shelf", &[MailState::Shelf]),
     ("sending", &[MailState::Queued, MailState::Held, MailState::Sending, MailState::Unknown]),
 ];
-/// Sends are counted whole, so less often.
-const SENDS_EVERY: SignedDuration = SignedDuration::from_mins(1);
+/// Sends are counted whole and certificates are read from their files, so less often.
+const RARELY: SignedDuration = SignedDuration::from_mins(1);
 /// States that a send does not leave: their numbers only grow.
 const ENDED: [&str; 5] = ["sent", "done", "failed", "cancelled", "blocked"];
 const UNKNOWN: &str = "unknown";
@@ -61,9 +62,10 @@ impl Operations {
             let age = oldest.map_or(0.0, |since| now.duration_since(since).as_secs_f64().max(0.0));
             gauge!("postroom_oldest_item_seconds", "stage" => stage).set(age);
         }
-        if gauges.sends.is_none_or(|then| now.duration_since(then).abs() >= SENDS_EVERY) {
+        if gauges.rarely.is_none_or(|then| now.duration_since(then).abs() >= RARELY) {
             self.publish_sends().await?;
-            gauges.sends = Some(now);
+            self.publish_credentials().await;
+            gauges.rarely = Some(now);
         }
         gauge!("postroom_safe_mode").set(f64::from(u8::from(self.safe_mode().await?)));
         gauge!("postroom_ready").set(f64::from(u8::from(self.health().await.ready)));

@@ -14,6 +14,7 @@ mod access;
 mod audit;
 mod bodies;
 mod compose;
+mod credentials;
 mod delivery;
 mod doors;
 mod find;
@@ -37,6 +38,8 @@ mod stamp;
 mod status;
 mod timeline;
 mod tokens;
+mod tracking_tokens;
+mod trials;
 mod write;
 
 use std::collections::BTreeSet;
@@ -51,6 +54,7 @@ use postroom_tracking::rules::Rules;
 pub use access::{Actor, Door, Permission, Role, Scope};
 pub use audit::Entry;
 pub use compose::{Composed, Draft, FieldError, NewMail, Sender, Writing};
+pub use credentials::Credential;
 pub use doors::{Access, DoorSettings, DoorUser, Grant, Limits, NoAccess, Stranger};
 pub use find::Named;
 pub use gauges::Gauges;
@@ -59,6 +63,7 @@ pub use messages::{Bulk, Hop, Posted};
 pub use openings::Opening;
 pub use outgoing::{AnswerView, AttemptView, OutgoingChange, OutgoingView, RecipientView};
 pub use postroom_core::{Stamp, StampAsk};
+pub use postroom_marketing::solution::Era;
 pub use postroom_tracking::display::{FileView, MailView};
 pub use postroom_tracking::messages::{Detail, Message, Sighting, Wanted};
 pub use postroom_tracking::privacy::erasing::Receipt;
@@ -75,10 +80,12 @@ pub use room::Room;
 pub use schema::MIGRATIONS;
 pub use sessions::Session;
 pub use shelf::ShelfItem;
-pub use solution::{SolutionAsk, SolutionView};
+pub use solution::{SolutionAsk, SolutionFile, SolutionView};
 pub use status::{Health, Today};
 pub use timeline::{Activity, Attachment, PartyView};
 pub use tokens::{NewToken, TokenOrder, TokenView};
+pub use tracking_tokens::{FoundToken, TokensFound, TrackingToken};
+pub use trials::{CheckPart, CheckWanted, MailboxTest, Told, TrialStep, Trials, Tried};
 pub use write::{About, Letter, Unwritten, Written};
 
 /// Everything an operation works on. Cheap to clone.
@@ -109,6 +116,10 @@ struct Parts {
     marketing: Option<postroom_marketing::Engine>,
     /// Without it mail is taken until the disk is full.
     room: Option<Room>,
+    /// Without them neither the configuration nor a mailbox is tried.
+    trials: Option<Arc<dyn Trials>>,
+    /// What people call this installation.
+    called: Arc<str>,
 }
 
 impl Operations {
@@ -117,7 +128,8 @@ impl Operations {
         let (store, clock) = (filing.store.clone(), filing.clock.clone());
         let (ids, crm) = (filing.ids.clone(), filing.crm.clone());
         let (stamper, watched, writing, privacy) = (None, BTreeSet::new(), Writing::default(), None);
-        let (doors, marketing, room) = (None, None, None);
+        let (doors, marketing, room, trials) = (None, None, None, None);
+        let called = Arc::from(filing.rules.installation.to_string());
         Operations(Arc::new(Parts {
             store,
             clock,
@@ -133,6 +145,8 @@ impl Operations {
             doors,
             marketing,
             room,
+            trials,
+            called,
         }))
     }
 
@@ -140,6 +154,12 @@ impl Operations {
     pub fn with_stamper(self, stamper: Arc<dyn Stamper>) -> Self {
         let parts = Arc::unwrap_or_clone(self.0);
         Operations(Arc::new(Parts { stamper: Some(stamper), ..parts }))
+    }
+
+    /// What people call this installation, for instance the address of its pages: shown where another one would take its place.
+    pub fn with_called(self, called: &str) -> Self {
+        let parts = Arc::unwrap_or_clone(self.0);
+        Operations(Arc::new(Parts { called: called.into(), ..parts }))
     }
 
     /// Says by name which mailboxes are watched on their servers: only those can be paused or read again.

@@ -193,12 +193,6 @@ impl Operations {
         }
         Ok(())
     }
-
-    /// What the CRM says of itself, or why it cannot be reached.
-    pub async fn check_crm(&self, actor: &Actor) -> Result<String, Fault> {
-        actor.needs(Permission::Read)?;
-        self.0.crm.check().await
-    }
 }
 
 /// The table of the files that belong to an activity.

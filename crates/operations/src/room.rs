@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use postroom_core::{Code, Fault};
 
-use crate::Operations;
+use crate::{Operations, Tried};
 
 /// The free bytes where mail is kept, and how many of them stay free.
 #[derive(Clone)]
@@ -17,6 +17,21 @@ pub struct Room {
 impl Room {
     pub fn new(reserve: u64, free: impl Fn() -> io::Result<u64> + Send + Sync + 'static) -> Self {
         Room { free: Arc::new(free), reserve }
+    }
+
+    /// The part of the doctor's findings that is about the disk: it wants room for as much again as stays free.
+    pub(crate) fn look(&self) -> Tried {
+        match (self.free)() {
+            Ok(free) if free > self.reserve.saturating_mul(2) => {
+                Tried::well("disk", format!("{} MiB free", free >> 20))
+            }
+            Ok(free) => Tried::failed(
+                "disk",
+                format!("only {} MiB free", free >> 20),
+                "free space: mail is refused below storage.disk_reserve",
+            ),
+            Err(error) => Tried::failed("disk", error.to_string(), "check the data folder"),
+        }
     }
 
     /// [`Code::STORE_FULL`] unless so many bytes more leave the reserve as it is.
@@ -56,6 +71,13 @@ mod tests {
         let free = free.map_err(|error| error.kind());
         let room = Room::new(1000, move || free.map_err(io::Error::from));
         assert_eq!(room.takes(size).is_ok(), expected, "{size}");
+    }
+
+    #[test]
+    fn the_doctor_warns_before_mail_is_refused() {
+        let look = |free: u64| Room::new(1000, move || Ok(free)).look().ok;
+        assert_eq!((look(2001), look(2000)), (true, false));
+        assert!(!Room::new(1000, || Err(io::ErrorKind::NotFound.into())).look().ok);
     }
 
     #[test]

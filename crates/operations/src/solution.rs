@@ -10,7 +10,7 @@ use postroom_marketing::solution::install::{self, Done, Order};
 use postroom_marketing::solution::look::{Registered, Standing, State, look};
 use postroom_marketing::solution::mark::{Connector, Mark};
 use postroom_marketing::solution::plan::Clash;
-use postroom_marketing::solution::{Era, VERSION};
+use postroom_marketing::solution::{Era, VERSION, package};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -25,10 +25,8 @@ const PATIENCE: u32 = 1800;
 const REPLACED: &[&str] = &["security roles", "forms", "views", "buttons", "navigation", "app"];
 
 /// What is wanted.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct SolutionAsk {
-    /// What people call this connector: the address of its pages.
-    pub called: String,
     /// The generation that the solution is for; the server's own when it is not said.
     pub era: Option<Era>,
     /// Puts this connector in the place of another one.
@@ -95,7 +93,37 @@ impl SolutionView {
     }
 }
 
+/// The solution as a file that a CRM imports.
+#[derive(Debug, Clone)]
+pub struct SolutionFile {
+    /// The name that the CRM would give it.
+    pub name: String,
+    pub bytes: Vec<u8>,
+    pub era: Era,
+    pub managed: bool,
+}
+
+impl SolutionFile {
+    /// For the newest generation when none is named.
+    pub fn of(era: Option<Era>, managed: bool) -> Self {
+        let era = era.unwrap_or(Era::Dynamics365);
+        let (name, bytes) = (package::file_name(era, managed), package::file(era, managed));
+        SolutionFile { name, bytes, era, managed }
+    }
+}
+
 impl Operations {
+    /// The solution as a file. It holds nothing of this CRM.
+    pub fn solution_file(
+        &self,
+        actor: &Actor,
+        era: Option<Era>,
+        managed: bool,
+    ) -> Result<SolutionFile, Fault> {
+        actor.needs(Permission::Read)?;
+        Ok(SolutionFile::of(era, managed))
+    }
+
     /// How the solution stands in the CRM.
     ///
     /// # Errors
@@ -103,7 +131,7 @@ impl Operations {
     pub async fn solution_status(&self, actor: &Actor, ask: &SolutionAsk) -> Result<SolutionView, Fault> {
         actor.needs(Permission::Read)?;
         let standing = look(&*self.0.crm, ask.era).await?;
-        Ok(SolutionView::of(&standing, &self.connector(ask), ask.take_over))
+        Ok(SolutionView::of(&standing, &self.connector(), ask.take_over))
     }
 
     /// Installs the solution, or brings it up to date; data stays. `told` hears how many percent of the import are done. A run
@@ -119,7 +147,7 @@ impl Operations {
     ) -> Result<SolutionView, Fault> {
         actor.needs(Permission::Administer)?;
         let crm = &*self.0.crm;
-        let connector = self.connector(ask);
+        let connector = self.connector();
         let standing = look(crm, ask.era).await?;
         if ask.dry_run {
             let view = SolutionView::of(&standing, &connector, ask.take_over);
@@ -148,6 +176,24 @@ impl Operations {
         Ok(SolutionView { outcome: Some(outcome), ..view })
     }
 
+    /// As [`Self::solution_install`], of a solution that is there.
+    ///
+    /// # Errors
+    /// [`Code::CRM_NOT_FOUND`] when it is not; those of installing it.
+    pub async fn solution_upgrade(
+        &self,
+        actor: &Actor,
+        ask: &SolutionAsk,
+        told: impl FnMut(f64),
+    ) -> Result<SolutionView, Fault> {
+        actor.needs(Permission::Administer)?;
+        if look(&*self.0.crm, ask.era).await?.state() == State::Absent {
+            let text = "the solution is not in this CRM, so there is nothing to upgrade: install it with postroom solution install";
+            return Err(Fault::reject(Code::CRM_NOT_FOUND, text));
+        }
+        self.solution_install(actor, ask, told).await
+    }
+
     /// Takes the solution away with all its rows; the view says how it stood before.
     ///
     /// # Errors
@@ -156,7 +202,7 @@ impl Operations {
         actor.needs(Permission::Administer)?;
         let crm = &*self.0.crm;
         let standing = look(crm, ask.era).await?;
-        let view = SolutionView::of(&standing, &self.connector(ask), ask.take_over);
+        let view = SolutionView::of(&standing, &self.connector(), ask.take_over);
         if ask.dry_run {
             return Ok(SolutionView { dry_run: true, ..view });
         }
@@ -169,13 +215,13 @@ impl Operations {
         Ok(SolutionView { outcome: Some(outcome), ..view })
     }
 
-    fn connector(&self, ask: &SolutionAsk) -> Connector {
-        Connector { id: self.rules().installation.to_string(), name: ask.called.clone() }
+    fn connector(&self) -> Connector {
+        Connector { id: self.rules().installation.to_string(), name: self.0.called.to_string() }
     }
 
     fn order(&self, ask: &SolutionAsk) -> Order {
         Order {
-            connector: self.connector(ask),
+            connector: self.connector(),
             now: self.0.clock.now(),
             job: self.0.ids.next(),
             take_over: ask.take_over,

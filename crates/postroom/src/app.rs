@@ -21,6 +21,7 @@ use postroom_tracking::settings::{self, Installation};
 use postroom_tracking::stamping::Stamping;
 use postroom_tracking::token::Signer;
 
+use crate::commands::Bench;
 use crate::config::{self, Config};
 use crate::report::CliError;
 use crate::wiring::crm::Make;
@@ -28,7 +29,7 @@ use crate::wiring::{self, outgoing};
 
 /// Everything that a command works with.
 pub struct App {
-    pub config: Config,
+    pub config: Arc<Config>,
     pub clock: Clock,
     pub ids: Ids,
     pub store: Store,
@@ -76,7 +77,8 @@ impl App {
             .with_watched(watched.map(|(name, _)| name.clone()))
             .with_stamper(Arc::new(Stamping { filing: filing.clone(), patience }))
             .with_privacy(privacy_of(&config, &crm))
-            .with_writing(writing_of(&config));
+            .with_writing(writing_of(&config))
+            .with_called(&wiring::marketing::called(&config));
         let operations = match crm.embedded() {
             Some(embedded) => {
                 let (doors, settings) = wiring::doors::open(&config, &installation, embedded, &clock, &ids);
@@ -84,8 +86,28 @@ impl App {
             }
             None => operations,
         };
+        let config = Arc::new(config);
         let app = App { config, clock, ids, store, crm, intake, filing, operations, signer, engine: None };
-        Ok(app.with_room())
+        Ok(app.with_room().with_trials())
+    }
+
+    fn with_trials(mut self) -> App {
+        let bench = self.bench();
+        self.operations = self.operations.with_trials(Arc::new(bench));
+        self
+    }
+
+    /// What the configuration is tried with.
+    pub fn bench(&self) -> Bench {
+        Bench {
+            config: self.config.clone(),
+            clock: self.clock.clone(),
+            ids: self.ids.clone(),
+            store: self.store.clone(),
+            crm: self.crm.clone(),
+            filing: self.filing.clone(),
+            signer: self.signer.clone(),
+        }
     }
 
     /// With an eye on the disk, as the listeners have it.

@@ -7,6 +7,7 @@ use metrics::{counter, histogram};
 use postroom_core::MailId;
 
 use crate::filing::decide::Ruling;
+use crate::filing::reading::PARTLY;
 
 /// A mail was decided.
 pub fn decided(id: MailId, ruling: &Ruling) {
@@ -31,6 +32,19 @@ pub fn came(mailbox: String, direction: &'static str, state: &'static str) {
 pub fn verified(good: usize, forged: usize) {
     counter!("postroom_token_verify_total", "result" => "valid").increment(good as u64);
     counter!("postroom_token_verify_total", "result" => "forged").increment(forged as u64);
+}
+
+/// A mail was read, all of it unless reasons are given why not. Each reason is counted from the start, so that its first case
+/// shows as a rise.
+pub fn partly_read(id: MailId, reasons: &[&'static str]) {
+    for code in PARTLY {
+        let count = u64::from(reasons.contains(&code));
+        counter!("postroom_parse_failures_total", "code" => code).increment(count);
+    }
+    if !reasons.is_empty() {
+        let why = reasons.join(", ");
+        tracing::info!(event = "mail.partly_read", message_id = %id, why, "Read {id} in part only: {why}");
+    }
 }
 
 /// Mails were read in a batch.

@@ -131,9 +131,11 @@ pub(crate) fn status(fault: &Fault) -> StatusCode {
         Code::API_TOKEN => StatusCode::UNAUTHORIZED,
         Code::API_DENIED => StatusCode::FORBIDDEN,
         Code::API_NOT_FOUND | Code::CRM_NOT_FOUND => StatusCode::NOT_FOUND,
-        Code::API_CONFLICT | Code::SAFE_MODE | Code::MARKETING_STATE | Code::MARKETING_AUDIENCE => {
-            StatusCode::CONFLICT
-        }
+        Code::API_CONFLICT
+        | Code::CRM_SOLUTION
+        | Code::SAFE_MODE
+        | Code::MARKETING_STATE
+        | Code::MARKETING_AUDIENCE => StatusCode::CONFLICT,
         Code::MAIL_TOO_LARGE => StatusCode::PAYLOAD_TOO_LARGE,
         Code::CRM_REFUSED | Code::CRM_REFERENCE | Code::CRM_STATE | Code::CRM_REQUIRED => {
             StatusCode::UNPROCESSABLE_ENTITY

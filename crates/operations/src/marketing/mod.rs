@@ -16,6 +16,7 @@
 
 mod accounts;
 mod campaigns;
+mod export;
 mod forms;
 mod lists;
 mod mapping;
@@ -35,11 +36,11 @@ use futures_util::future::BoxFuture;
 use postroom_core::{Code, Fault};
 use postroom_marketing::Engine;
 pub use postroom_marketing::solution::roles::Duty;
-pub use postroom_marketing::suppressions::file;
 pub use postroom_marketing::sync::{RunState, SyncType};
 
 pub use accounts::{AccountCheck, CheckStep, trial};
 pub use campaigns::{CampaignsWanted, TESTED};
+pub use export::ExportForm;
 pub use forms::{AnswerGiven, FormDetail, FormView, QuestionView, ResponseView};
 pub use lists::{ListChange, ListComparison, ListDetail, ListOrder, ListView, Listing, NAMED};
 pub use mapping::{

@@ -84,19 +84,7 @@ impl Operations {
         Ok(rows.into_iter().map(SuppressionView::from).collect())
     }
 
-    /// The next lines of a file with all suppressions, and the last row's address and account; none when there are no more.
-    pub async fn export_suppressions(
-        &self,
-        actor: &Actor,
-        wanted: SuppressionsWanted,
-    ) -> Result<Option<(String, (String, String))>, Fault> {
-        self.needs_duty(actor, Duty::View).await?;
-        let rows = self.suppression_rows(wanted).await?;
-        let last = rows.last().map(|row| (row.address.clone(), row.account.clone()));
-        Ok(last.map(|last| (rows.iter().map(file::write).collect(), last)))
-    }
-
-    async fn suppression_rows(&self, wanted: SuppressionsWanted) -> Result<Vec<rows::Row>, Fault> {
+    pub(super) async fn suppression_rows(&self, wanted: SuppressionsWanted) -> Result<Vec<rows::Row>, Fault> {
         let read =
             self.marketing()?.store.read(move |tx| async move { hand::list(tx, &wanted).await }.boxed());
         let rows: Result<_, Error> = read.await;

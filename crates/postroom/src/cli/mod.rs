@@ -4,6 +4,9 @@
 //! `help.rs`; a test parses every example.
 
 pub mod completion;
+mod crm;
+#[cfg(test)]
+mod faces;
 mod globals;
 mod help;
 mod mail;
@@ -20,6 +23,7 @@ mod writing;
 
 use clap::{Parser, Subcommand};
 
+pub use crm::{CrmCommand, DiscoverArgs};
 pub use globals::Globals;
 pub use help::command;
 pub use mail::{
@@ -28,7 +32,7 @@ pub use mail::{
 pub use mailbox::{AddMailboxArgs, MailboxCommand, Protection, RemoveMailboxArgs, TestMailboxArgs};
 pub use marketing::{
     AccountCommand, AddAccountArgs, AddSuppressionArgs, Answer, AudienceArgs, CampaignCommand, CancelArgs,
-    CheckAccountArgs, CheckSuppressionArgs, CompareListArgs, ConfirmArgs, DecideArgs, ExportArgs, ExportForm,
+    CheckAccountArgs, CheckSuppressionArgs, CompareListArgs, ConfirmArgs, DecideArgs, ExportArgs,
     FormCommand, ImportSuppressionsArgs, InTheNameOf, LiftArgs, ListCommand, ListSuppressionsArgs,
     MapCommand, MarketingCommand, RejectedArgs, RemoveMappingArgs, ReplayRejectedArgs, ReportArgs, RunArgs,
     RunsArgs, SampleArgs, SendArgs, SendOrderArgs, SendsArgs, SetMappingArgs, ShowFormArgs, SinglesArgs,
@@ -39,8 +43,8 @@ pub use person::{ErasePersonArgs, MergePeopleArgs, PersonCommand, ProveArgs};
 pub use queue::{FailArgs, ListQueueArgs, QueueCommand, ReleaseArgs};
 pub use record::{ImportRecordsArgs, ListRecordsArgs, RecordCommand};
 pub use service::{
-    BackupArgs, CheckArgs, ConfigCommand, ConfigShowArgs, DemoArgs, ExplainArgs, InitArgs, Part,
-    ReconcileArgs, RestoreArgs,
+    BackupArgs, CheckArgs, ConfigCommand, ConfigShowArgs, DemoArgs, ExplainArgs, InitArgs, ReconcileArgs,
+    RestoreArgs,
 };
 pub use solution::{ExportSolutionArgs, InstallSolutionArgs, SolutionCommand, UninstallSolutionArgs};
 pub use work::{
@@ -102,6 +106,9 @@ pub enum Command {
     /// Lists, campaigns and opt-outs, in step with the marketing service
     #[command(subcommand)]
     Marketing(MarketingCommand),
+    /// The CRM outside
+    #[command(subcommand)]
+    Crm(CrmCommand),
     /// People: show, prove consent, erase on request
     #[command(subcommand)]
     Person(PersonCommand),

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Subcommand};
 use clap_complete::engine::ArgValueCandidates;
+use postroom_operations::CheckPart;
 
 use super::globals::{DryRun, Yes};
 use crate::commands::candidates;
@@ -39,7 +41,8 @@ pub struct InitArgs {
 #[derive(Debug, Args)]
 pub struct CheckArgs {
     /// What to check; everything when left out
-    pub part: Option<Part>,
+    #[arg(value_parser = part())]
+    pub part: Option<CheckPart>,
     /// One of them by name
     #[arg(requires = "part", add = ArgValueCandidates::new(candidates::mailboxes))]
     pub name: Option<String>,
@@ -48,18 +51,8 @@ pub struct CheckArgs {
     pub round_trip: bool,
 }
 
-/// What `check` can look at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Part {
-    Config,
-    Storage,
-    Http,
-    Smtp,
-    Lmtp,
-    Crm,
-    Mailbox,
-    SmtpOut,
-    Relay,
+fn part() -> impl TypedValueParser<Value = CheckPart> {
+    PossibleValuesParser::new(CheckPart::ALL.map(CheckPart::as_str)).try_map(|text| text.parse::<CheckPart>())
 }
 
 /// `backup`

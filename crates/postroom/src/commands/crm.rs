@@ -3,37 +3,35 @@
 use postroom_core::metadata::PrivilegeKind::{Append, AppendTo, Assign, Create, Read, Write};
 use postroom_core::{address, metadata::PrivilegeKind};
 use postroom_crm::probe::{self, Mailboxes, Need, Probe, Right, State};
+use postroom_operations::TrialStep as Step;
 
-use super::trial::Step;
-use crate::app::App;
+use super::trial::Bench;
 use crate::config::{Config, OnUnmatched};
 use crate::wiring::crm::{Elsewhere, share};
 
 /// Tries a CRM outside.
-pub async fn steps(app: &App, elsewhere: &Elsewhere) -> Vec<Step> {
+pub async fn steps(bench: &Bench, elsewhere: &Elsewhere) -> Vec<Step> {
     let probe = Probe {
         crm: &*elsewhere.crm,
         connection: &elsewhere.connection,
         org_url: &elsewhere.org_url,
-        share: share(&app.config.crm),
-        needs: needs(&app.config),
-        rights: rights(&app.config),
-        mailboxes: mailboxes(&app.config),
-        now: app.clock.now(),
+        share: share(&bench.config.crm),
+        needs: needs(&bench.config),
+        rights: rights(&bench.config),
+        mailboxes: mailboxes(&bench.config),
+        now: bench.clock.now(),
     };
-    probe::probe(&probe).await.into_iter().map(Step::from).collect()
+    probe::probe(&probe).await.into_iter().map(probed).collect()
 }
 
-impl From<probe::Step> for Step {
-    fn from(step: probe::Step) -> Step {
-        let found = match step.state {
-            State::Well => Step::well(step.name, step.text),
-            State::Failed => Step::failed(step.name, step.text, ""),
-            State::Away => Step::away(step.name, step.text),
-            State::Skipped => Step::skipped(step.name, step.text),
-        };
-        found.advised(step.fix)
-    }
+fn probed(step: probe::Step) -> Step {
+    let found = match step.state {
+        State::Well => Step::well(step.name, step.text),
+        State::Failed => Step::failed(step.name, step.text, ""),
+        State::Away => Step::away(step.name, step.text),
+        State::Skipped => Step::skipped(step.name, step.text),
+    };
+    found.advised(step.fix)
 }
 
 fn mailboxes(config: &Config) -> Mailboxes {

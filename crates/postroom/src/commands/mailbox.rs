@@ -2,15 +2,13 @@
 
 mod add;
 
-use postroom_core::Code;
-use postroom_operations::MailboxOrder;
-use serde::Serialize;
+use postroom_operations::{MailboxOrder, MailboxTest, TrialStep as Step};
 
 use crate::app::App;
 use crate::cli::{Globals, MailboxCommand, RemoveMailboxArgs, TestMailboxArgs};
 use crate::commands::actor;
-use crate::commands::trial::{self, Step};
-use crate::config::{self, Mailbox, Origin};
+use crate::commands::trial;
+use crate::config::{self, Origin};
 use crate::report::{CliError, Column, Exit, Form, Output, one_line};
 
 const COLUMNS: [Column; 8] = [
@@ -82,39 +80,13 @@ fn ordered(done: &MailboxOrder, what: &str, next: &str, out: &mut Output) -> Res
     Ok(Exit::Done)
 }
 
-/// One mailbox and how its trial went.
-#[derive(Serialize)]
-struct Tested<'m> {
-    name: &'m str,
-    address: &'m str,
-    ok: bool,
-    steps: Vec<Step>,
-    /// The first thing to do.
-    #[serde(rename = "do")]
-    fix: Option<String>,
-}
-
 /// Tries one mailbox, or all, step by step.
 async fn test(app: &App, arguments: &TestMailboxArgs, out: &mut Output) -> Result<Exit, CliError> {
-    let chosen: Vec<(&String, &Mailbox)> = app
-        .config
-        .mailboxes
-        .iter()
-        .filter(|(name, _)| arguments.name.as_ref().is_none_or(|wanted| wanted == *name))
-        .collect();
-    if let (Some(name), []) = (&arguments.name, chosen.as_slice()) {
-        return Err(CliError::new(Code::API_NOT_FOUND, format!("no mailbox {name:?} is configured")));
-    }
-    let mut all = Vec::new();
-    for (name, mailbox) in chosen {
-        if mailbox.imap.is_some() {
-            out.note(&format!("testing {name} …"))?;
-        }
-        let steps = trial::mailbox(app, mailbox, arguments.round_trip).await?;
-        let failed = steps.iter().find(|step| !step.ok);
-        let (ok, fix) = (failed.is_none(), failed.and_then(|step| step.fix.clone()));
-        all.push(Tested { name, address: mailbox.address.as_ref(), ok, steps, fix });
-    }
+    let (name, round_trip) = (arguments.name.as_deref(), arguments.round_trip);
+    let mut broken = Ok(());
+    let mut asked = |text: &str| broken = out.note(text);
+    let all = app.operations.test_mailboxes(&actor(), name, round_trip, &mut asked).await?;
+    broken?;
     match out.style().form {
         Form::Human => all.iter().try_for_each(|tested| told(tested, out))?,
         Form::Plain | Form::Json => {
@@ -125,7 +97,7 @@ async fn test(app: &App, arguments: &TestMailboxArgs, out: &mut Output) -> Resul
     Ok(trial::exit(all.iter().flat_map(|tested| &tested.steps)))
 }
 
-fn told(tested: &Tested<'_>, out: &mut Output) -> Result<(), CliError> {
+fn told(tested: &MailboxTest, out: &mut Output) -> Result<(), CliError> {
     out.text(&format!("{} ({})", tested.name, tested.address))?;
     for line in tested.steps.iter().flat_map(lines) {
         out.text(&line)?;

@@ -3,7 +3,10 @@
 mod apitoken;
 mod backup;
 pub mod candidates;
+mod check;
+mod credentials;
 mod crm;
+mod discover;
 mod mailbox;
 mod marketing;
 pub mod message;
@@ -30,6 +33,8 @@ use crate::cli::{Cli, Command, Globals, SolutionCommand};
 use crate::config::{self, Config};
 use crate::report::{CliError, Exit, Output};
 use crate::{demo, explain, serve};
+
+pub use trial::Bench;
 
 /// Runs the command that was typed.
 pub fn run(cli: &Cli, out: &mut Output) -> Result<Exit, CliError> {
@@ -61,6 +66,7 @@ pub fn run(cli: &Cli, out: &mut Output) -> Result<Exit, CliError> {
             Command::Mailbox(command) => mailbox::run(&app, command, globals, out).await,
             Command::Queue(command) => queue::run(&app, command, globals, out).await,
             Command::Solution(command) => solution::run(&app, command, globals, out).await,
+            Command::Crm(command) => discover::run(&app, command, out).await,
             Command::Token(command) => token::run(&app, command, out).await,
             Command::Shelf(command) => shelf::run(&app, command, globals, out).await,
             Command::Apitoken(command) => apitoken::run(&app, command, out).await,

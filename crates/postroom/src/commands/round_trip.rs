@@ -6,11 +6,12 @@ use bytes::Bytes;
 use postroom_core::{Address, Answer, Fate, Fault, MailSender, Outgoing};
 use postroom_formats::compose::Draft;
 use postroom_mail::imap::{Account, Client, Criterion, Dialer, Error, FolderName, Patience, Tree};
+use postroom_operations::TrialStep as Step;
 use postroom_tracking::classify::{LOOP_HEADER, LoopMark};
 use tokio::time::{Instant, sleep};
 
-use super::trial::Step;
-use crate::app::{App, host_name};
+use super::trial::{Bench, fault};
+use crate::app::host_name;
 use crate::wiring::outgoing;
 
 /// How long the mail may be on its way.
@@ -19,14 +20,14 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// The steps `send` and `round_trip`.
-pub async fn of(app: &App, address: &str, account: &Account) -> Vec<Step> {
+pub async fn of(bench: &Bench, address: &str, account: &Account) -> Vec<Step> {
     let began = Instant::now();
-    let (draft, id) = draft(app, address);
+    let (draft, id) = draft(bench, address);
     let mut inbox = match Inbox::open(account).await {
         Ok(inbox) => inbox,
-        Err(error) => return vec![Step::fault("round_trip", &Fault::from(error))],
+        Err(error) => return vec![fault("round_trip", &Fault::from(error))],
     };
-    let sent = send(app, address, &draft).await;
+    let sent = send(bench, address, &draft).await;
     let is_on_its_way = sent.ok;
     let mut steps = vec![sent];
     if is_on_its_way {
@@ -37,7 +38,7 @@ pub async fn of(app: &App, address: &str, account: &Account) -> Vec<Step> {
                 format!("it has not arrived within {} s", PATIENCE.as_secs()),
                 format!("look into the mail server's log for the Message-ID <{id}>"),
             ),
-            Err(error) => Step::fault("round_trip", &Fault::from(error)),
+            Err(error) => fault("round_trip", &Fault::from(error)),
         });
     }
     inbox.client.log_out().await;
@@ -45,16 +46,16 @@ pub async fn of(app: &App, address: &str, account: &Account) -> Vec<Step> {
 }
 
 /// The mail, and its Message-ID without angle brackets.
-fn draft(app: &App, address: &str) -> (Draft, String) {
+fn draft(bench: &Bench, address: &str) -> (Draft, String) {
     let domain = address.rsplit_once('@').map_or("postroom.invalid", |(_, domain)| domain);
-    let id = format!("round-trip.{}@{domain}", app.ids.next().simple());
-    let mark = LoopMark { installation: app.operations.rules().installation, hops: 1 };
+    let id = format!("round-trip.{}@{domain}", bench.ids.next().simple());
+    let mark = LoopMark { installation: bench.filing.rules.installation, hops: 1 };
     let extra = [(LOOP_HEADER, mark.to_string()), ("Auto-Submitted", "auto-generated".to_owned())];
     let draft = Draft {
         from: Address::new("", address),
         to: vec![Address::new("", address)],
         subject: "postroom tests this mailbox".into(),
-        date: app.clock.now(),
+        date: bench.clock.now(),
         message_id: id.clone(),
         text: Some(
             "This mail was sent by postroom to test this mailbox (--round-trip). It can be deleted.".into(),
@@ -65,8 +66,8 @@ fn draft(app: &App, address: &str) -> (Draft, String) {
     (draft, id)
 }
 
-async fn send(app: &App, address: &str, draft: &Draft) -> Step {
-    let Some(smtp_out) = &app.config.smtp_out else {
+async fn send(bench: &Bench, address: &str, draft: &Draft) -> Step {
+    let Some(smtp_out) = &bench.config.smtp_out else {
         let fix = "set [smtp_out] host, port and tls";
         return Step::failed("send", "there is no way out: [smtp_out] is not configured", fix);
     };
@@ -87,7 +88,7 @@ async fn send(app: &App, address: &str, draft: &Draft) -> Step {
     };
     let said = |answer: &Answer| format!("{} {}", answer.code, answer.text);
     match sender.send(mail).await {
-        Err(fault) => Step::fault("send", &fault),
+        Err(error) => fault("send", &error),
         Ok(handed) => match handed.first() {
             Some((_, answer)) if answer.fate() == Fate::Accepted => Step::well("send", said(answer)),
             Some((_, answer)) => Step::failed(

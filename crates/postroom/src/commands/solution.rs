@@ -2,17 +2,16 @@
 
 use std::path::Path;
 
-use postroom_core::{Code, Fault};
+use postroom_core::Code;
 use postroom_marketing::solution::look::State;
-use postroom_marketing::solution::{Era, VERSION, package};
-use postroom_operations::{SolutionAsk, SolutionView};
+use postroom_marketing::solution::{Era, VERSION};
+use postroom_operations::{SolutionAsk, SolutionFile, SolutionView};
 use serde_json::json;
 
 use crate::app::App;
 use crate::cli::{ExportSolutionArgs, Globals, InstallSolutionArgs, SolutionCommand, UninstallSolutionArgs};
 use crate::commands::actor;
 use crate::report::{CliError, Exit, Output, Progress};
-use crate::wiring::marketing::called;
 
 /// Missing definitions that are named one by one.
 const NAMED: usize = 20;
@@ -28,7 +27,7 @@ pub async fn run(
         SolutionCommand::Install(arguments) => install(app, arguments, false, out).await,
         SolutionCommand::Upgrade(arguments) => install(app, arguments, true, out).await,
         SolutionCommand::Status(arguments) => {
-            let ask = ask(app, arguments.generation.generation, false, false);
+            let ask = ask(arguments.generation.generation, false, false);
             told(&app.operations.solution_status(&actor(), &ask).await?, out)
         }
         SolutionCommand::Uninstall(arguments) => uninstall(app, arguments, globals, out).await,
@@ -37,9 +36,8 @@ pub async fn run(
 
 /// Writes the file.
 pub fn export(arguments: &ExportSolutionArgs, out: &mut Output) -> Result<Exit, CliError> {
-    let era = arguments.generation.generation.unwrap_or(Era::Dynamics365);
-    let bytes = package::file(era, arguments.managed);
-    let name = package::file_name(era, arguments.managed);
+    let SolutionFile { name, bytes, era, managed } =
+        SolutionFile::of(arguments.generation.generation, arguments.managed);
     let path = arguments.output.as_deref().unwrap_or_else(|| Path::new(&name));
     if path == Path::new("-") {
         out.bytes(&bytes)?;
@@ -51,7 +49,7 @@ pub fn export(arguments: &ExportSolutionArgs, out: &mut Output) -> Result<Exit, 
     })?;
     if out.is_json() {
         out.item(&json!({
-            "file": path.display().to_string(), "bytes": bytes.len(), "version": VERSION, "managed": arguments.managed,
+            "file": path.display().to_string(), "bytes": bytes.len(), "version": VERSION, "managed": managed,
             "generation": era.to_string(),
         }))?;
     } else {
@@ -61,8 +59,8 @@ pub fn export(arguments: &ExportSolutionArgs, out: &mut Output) -> Result<Exit, 
     Ok(Exit::Done)
 }
 
-fn ask(app: &App, era: Option<Era>, take_over: bool, dry_run: bool) -> SolutionAsk {
-    SolutionAsk { called: called(&app.config), era, take_over, dry_run }
+fn ask(era: Option<Era>, take_over: bool, dry_run: bool) -> SolutionAsk {
+    SolutionAsk { era, take_over, dry_run }
 }
 
 async fn install(
@@ -71,26 +69,19 @@ async fn install(
     upgrade: bool,
     out: &mut Output,
 ) -> Result<Exit, CliError> {
-    let ask = ask(app, arguments.generation.generation, arguments.take_over, arguments.dry_run.dry_run);
-    if upgrade {
-        let standing = app.operations.solution_status(&actor(), &ask).await?;
-        if standing.state == State::Absent {
-            let text = "the solution is not in this CRM, so there is nothing to upgrade";
-            return Err(CliError::from(Fault::reject(Code::CRM_NOT_FOUND, text))
-                .with_action("Run: postroom solution install"));
-        }
-    }
+    let ask = ask(arguments.generation.generation, arguments.take_over, arguments.dry_run.dry_run);
     let mut progress = Progress::start(out.style(), "percent of the import", Some(100));
     let mut shown = 0;
-    let done = app
-        .operations
-        .solution_install(&actor(), &ask, |percent| {
-            // Between 0 and 100 by the platform's promise.
-            let percent = percent.clamp(0.0, 100.0) as u64;
-            progress.add(percent.saturating_sub(shown));
-            shown = shown.max(percent);
-        })
-        .await;
+    let moved = |percent: f64| {
+        // Between 0 and 100 by the platform's promise.
+        let percent = percent.clamp(0.0, 100.0) as u64;
+        progress.add(percent.saturating_sub(shown));
+        shown = shown.max(percent);
+    };
+    let done = match upgrade {
+        true => app.operations.solution_upgrade(&actor(), &ask, moved).await,
+        false => app.operations.solution_install(&actor(), &ask, moved).await,
+    };
     progress.finish();
     told(&done?, out)
 }
@@ -101,7 +92,7 @@ async fn uninstall(
     globals: &Globals,
     out: &mut Output,
 ) -> Result<Exit, CliError> {
-    let mut ask = ask(app, None, arguments.take_over, true);
+    let mut ask = ask(None, arguments.take_over, true);
     let before = app.operations.solution_uninstall(&actor(), &ask).await?;
     if arguments.dry_run.dry_run {
         return told(&before, out);

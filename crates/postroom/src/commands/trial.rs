@@ -1,80 +1,53 @@
 //! Tries what the configuration names, step by step: a mailbox, the way out, the relay's next hop. Each step says what was
 //! found, or what failed and what to do.
 
-use postroom_core::{Fault, MailSender};
+use std::sync::Arc;
+
+use postroom_core::{Clock, Fault, Ids, MailSender};
 use postroom_mail::imap::{self, Account, Dialer, Names, Sent, SystemNames};
-use serde::Serialize;
+use postroom_operations::TrialStep as Step;
+use postroom_store::Store;
+use postroom_tracking::filing::Filing;
+use postroom_tracking::token::Signer;
 
 use super::round_trip;
-use crate::app::{App, host_name};
-use crate::config::{Imap, Mailbox};
+use crate::app::host_name;
+use crate::config::{Config, Imap, Mailbox};
 use crate::report::{CliError, Exit};
+use crate::wiring::crm::Make;
 use crate::wiring::issuers::Issuers;
 use crate::wiring::{outgoing, relay, watched};
 
-/// One step of a trial.
-#[derive(Debug, Clone, Serialize)]
-pub struct Step {
-    pub name: String,
-    pub ok: bool,
-    /// What was found, or what failed, in a sentence.
-    pub text: String,
-    /// What to do; also beside a step that is well.
-    #[serde(rename = "do")]
-    pub fix: Option<String>,
-    /// It was not tried: a step before it failed, or there is nothing to try.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub skipped: bool,
-    /// Whether it failed because nobody answered.
-    #[serde(skip)]
-    away: bool,
+/// What trials are made with.
+#[derive(Clone)]
+pub struct Bench {
+    pub config: Arc<Config>,
+    pub clock: Clock,
+    pub ids: Ids,
+    pub store: Store,
+    pub crm: Make,
+    pub filing: Filing,
+    pub signer: Arc<Signer>,
 }
 
-impl Step {
-    pub fn well(name: &str, text: impl Into<String>) -> Step {
-        Step { name: name.into(), ok: true, text: text.into(), fix: None, skipped: false, away: false }
-    }
-
-    pub fn failed(name: &str, text: impl Into<String>, fix: impl Into<String>) -> Step {
-        Step { ok: false, fix: Some(fix.into()), ..Step::well(name, text) }
-    }
-
-    /// Nobody answered.
-    pub fn away(name: &str, text: impl Into<String>) -> Step {
-        Step { ok: false, away: true, ..Step::well(name, text) }
-    }
-
-    /// Not tried, which is no failure of its own.
-    pub fn skipped(name: &str, text: impl Into<String>) -> Step {
-        Step { skipped: true, ..Step::well(name, text) }
-    }
-
-    /// With what to do, when something is to be done.
-    pub fn advised(self, fix: Option<String>) -> Step {
-        Step { fix, ..self }
-    }
-
-    /// A failure at a port, with the documented next step.
-    pub fn fault(name: &str, fault: &Fault) -> Step {
-        let entry = postroom_core::code::entry(fault.code);
-        let fix =
-            entry.map_or_else(|| format!("postroom explain {}", fault.code), |entry| entry.action.to_owned());
-        let away = Exit::of_fault(fault) == Exit::Unreachable;
-        Step { away, ..Step::failed(name, fault.to_string(), fix) }
-    }
-
-    /// A failure of what the configuration names.
-    fn refused(name: &str, error: &CliError) -> Step {
-        let fix = error.action.clone().unwrap_or_else(|| format!("postroom explain {}", error.code));
-        Step::failed(name, error.what.clone(), fix)
-    }
+/// A failure at a port, with the documented next step.
+pub fn fault(name: &str, fault: &Fault) -> Step {
+    let entry = postroom_core::code::entry(fault.code);
+    let fix =
+        entry.map_or_else(|| format!("postroom explain {}", fault.code), |entry| entry.action.to_owned());
+    let away = Exit::of_fault(fault) == Exit::Unreachable;
+    Step { away, ..Step::failed(name, fault.to_string(), fix) }
 }
 
-impl From<imap::Step> for Step {
-    fn from(step: imap::Step) -> Step {
-        let away = !step.ok && matches!(step.name, "dns" | "tcp");
-        Step { ok: step.ok, fix: step.fix, away, ..Step::well(step.name, step.text) }
-    }
+/// A failure of what the configuration names.
+fn refused(name: &str, error: &CliError) -> Step {
+    let fix = error.action.clone().unwrap_or_else(|| format!("postroom explain {}", error.code));
+    Step::failed(name, error.what.clone(), fix)
+}
+
+fn probed(step: imap::Step) -> Step {
+    let away = !step.ok && matches!(step.name, "dns" | "tcp");
+    Step { ok: step.ok, fix: step.fix, away, ..Step::well(step.name, step.text) }
 }
 
 /// How a command ends that only tried: well, or nobody answered, or something is to be mended.
@@ -88,23 +61,23 @@ pub fn exit<'s>(steps: impl IntoIterator<Item = &'s Step>) -> Exit {
 }
 
 /// Tries one mailbox; with `round_trip` a mail is sent to it, too.
-pub async fn mailbox(app: &App, mailbox: &Mailbox, round_trip: bool) -> Result<Vec<Step>, CliError> {
+pub async fn mailbox(bench: &Bench, mailbox: &Mailbox, round_trip: bool) -> Result<Vec<Step>, Fault> {
     let mut steps = Vec::new();
     let mut account = None;
     match &mailbox.imap {
-        None => steps.push(way_in(app)),
-        Some(imap) => match watched::account(imap, &mut Issuers::new(&app.clock)).await {
-            Err(error) => steps.push(Step::refused("password", &error)),
+        None => steps.push(way_in(bench)),
+        Some(imap) => match watched::account(imap, &mut Issuers::new(&bench.clock)).await {
+            Err(error) => steps.push(refused("password", &error)),
             Ok(found) => {
-                steps.extend(probe(app, &found, sent_of(mailbox, imap)).await);
+                steps.extend(probe(bench, &found, sent_of(mailbox, imap)).await);
                 account = Some(found);
             }
         },
     }
-    steps.push(owner(app, mailbox).await?);
+    steps.push(owner(bench, mailbox).await?);
     if round_trip {
         match account.filter(|_| signed_in(&steps)) {
-            Some(account) => steps.extend(round_trip::of(app, mailbox.address.as_ref(), &account).await),
+            Some(account) => steps.extend(round_trip::of(bench, mailbox.address.as_ref(), &account).await),
             None => steps.push(Step::failed(
                 "round_trip",
                 "a mail that is sent to this mailbox cannot be looked for in it",
@@ -124,7 +97,7 @@ fn sent_of(mailbox: &Mailbox, imap: &Imap) -> Sent {
 }
 
 /// Tries a mailbox's server and sign-in.
-pub async fn probe(app: &App, account: &Account, sent: Sent) -> Vec<Step> {
+pub async fn probe(bench: &Bench, account: &Account, sent: Sent) -> Vec<Step> {
     let names = match SystemNames::new() {
         Ok(names) => names,
         Err(error) => {
@@ -132,8 +105,8 @@ pub async fn probe(app: &App, account: &Account, sent: Sent) -> Vec<Step> {
             return vec![Step::failed("dns", text, "correct /etc/resolv.conf")];
         }
     };
-    let steps = imap::probe(account, sent, &Dialer::default(), &names, app.clock.now()).await;
-    steps.into_iter().map(Step::from).collect()
+    let steps = imap::probe(account, sent, &Dialer::default(), &names, bench.clock.now()).await;
+    steps.into_iter().map(probed).collect()
 }
 
 /// Whether a probe came past the sign-in.
@@ -142,8 +115,8 @@ pub fn signed_in(steps: &[Step]) -> bool {
 }
 
 /// Mail of a mailbox without IMAP must be sent to us.
-fn way_in(app: &App) -> Step {
-    match (app.config.smtp_in.enabled, app.config.lmtp_in.enabled) {
+fn way_in(bench: &Bench) -> Step {
+    match (bench.config.smtp_in.enabled, bench.config.lmtp_in.enabled) {
         (false, false) => Step::failed(
             "way_in",
             "its mail has no way in",
@@ -155,9 +128,9 @@ fn way_in(app: &App) -> Step {
 }
 
 /// Whose mailbox it is in the CRM.
-async fn owner(app: &App, mailbox: &Mailbox) -> Result<Step, CliError> {
+async fn owner(bench: &Bench, mailbox: &Mailbox) -> Result<Step, Fault> {
     let addresses: Vec<String> = mailbox.all_addresses().map(ToString::to_string).collect();
-    let hits = app.filing.crm.find_addresses(&addresses).await?;
+    let hits = bench.filing.crm.find_addresses(&addresses).await?;
     let owner = hits.iter().find(|hit| matches!(hit.record.table.as_str(), "queue" | "systemuser"));
     Ok(match owner {
         Some(hit) => Step::well("owner", hit.record.to_string()),
@@ -170,25 +143,25 @@ async fn owner(app: &App, mailbox: &Mailbox) -> Result<Step, CliError> {
 }
 
 /// Tries the way out.
-pub async fn smtp_out(app: &App) -> Step {
-    let Some(smtp_out) = &app.config.smtp_out else {
+pub async fn smtp_out(bench: &Bench) -> Step {
+    let Some(smtp_out) = &bench.config.smtp_out else {
         return Step::well("smtp_out", "not configured, nothing is sent");
     };
     match outgoing::sender(smtp_out, &host_name()).await {
         Ok(sender) => checked("smtp_out", &sender).await,
-        Err(error) => Step::refused("smtp_out", &error),
+        Err(error) => refused("smtp_out", &error),
     }
 }
 
 /// Whether replies and bounces to signed addresses of ours find here; `None` when there are none.
-pub async fn reply_route(app: &App) -> Option<Step> {
-    let out = app.config.smtp_out.as_ref()?;
+pub async fn reply_route(bench: &Bench) -> Option<Step> {
+    let out = bench.config.smtp_out.as_ref()?;
     if !out.reply_address && !out.bounce_address {
         return None;
     }
     let names = SystemNames::new().ok()?;
-    let ours = app.config.smtp_in.hostname.as_ref().map_or_else(host_name, ToString::to_string);
-    Some(routed(app.signer.reply_domain(), &ours, &names).await)
+    let ours = bench.config.smtp_in.hostname.as_ref().map_or_else(host_name, ToString::to_string);
+    Some(routed(bench.signer.reply_domain(), &ours, &names).await)
 }
 
 /// A warning, no failure: a gateway that the MX names may hand the domain's mail on to us.
@@ -223,20 +196,20 @@ async fn routed(domain: &str, ours: &str, names: &dyn Names) -> Step {
 }
 
 /// Tries where the stamping relay hands mail on.
-pub async fn next_hop(app: &App) -> Step {
-    if !app.config.relay.enabled {
+pub async fn next_hop(bench: &Bench) -> Step {
+    if !bench.config.relay.enabled {
         return Step::well("relay", "not enabled, nothing is stamped on its way");
     }
-    match relay::next_hop(&app.config.relay).await {
+    match relay::next_hop(&bench.config.relay).await {
         Ok(sender) => checked("relay", &sender).await,
-        Err(error) => Step::refused("relay", &error),
+        Err(error) => refused("relay", &error),
     }
 }
 
 async fn checked(name: &str, sender: &dyn MailSender) -> Step {
     match sender.check().await {
         Ok(text) => Step::well(name, text),
-        Err(fault) => Step::fault(name, &fault),
+        Err(error) => fault(name, &error),
     }
 }
 

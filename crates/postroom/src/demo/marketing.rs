@@ -32,7 +32,7 @@ pub fn hurried(app: App) -> App {
 
 /// What the marketing half needs in the CRM. What is there already stays.
 pub async fn install(app: &App) -> Result<(), Fault> {
-    let ask = SolutionAsk { called: "demo".to_owned(), era: None, take_over: false, dry_run: false };
+    let ask = SolutionAsk::default();
     app.operations.solution_install(&actor(), &ask, |_| {}).await.map(drop)
 }
 

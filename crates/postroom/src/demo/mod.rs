@@ -14,6 +14,7 @@ mod world;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use postroom_core::{Code, Fault};
 use postroom_operations::{Actor, Role, Scope, TokenOrder};
@@ -37,7 +38,7 @@ pub async fn run(arguments: &DemoArgs, out: &mut Output) -> Result<Exit, CliErro
     let services = match Services::start(&app).await {
         // Another program took a port between our look and our use.
         Err(error) if error.code == Code::LISTEN_FAILED => {
-            app.config = configuration(&folder.path, &world, |_| 0)?;
+            app.config = Arc::new(configuration(&folder.path, &world, |_| 0)?);
             Services::start(&app).await?
         }
         started => started?,

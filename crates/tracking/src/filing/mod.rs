@@ -238,6 +238,7 @@ impl Filing {
             crate::events::filed(now.duration_since(stored.received_at));
             crate::events::came(mailbox.clone(), stored.direction.as_str(), ruling.state.as_str());
             crate::events::verified(reading.signed.len(), reading.forged.len());
+            crate::events::partly_read(id, &reading.partly);
             let unchanged = stored.state == ruling.state
                 && stored.method == ruling.method
                 && stored.record == record

@@ -22,6 +22,9 @@ pub const RECIPIENT: &str = "recipient address";
 pub(super) const RETURNED: &str = "returned";
 const RETURNED_TEXT: &str = "returned text";
 
+/// Why a mail can be read in part only: a limit of reading, or a container that cannot be unpacked.
+pub const PARTLY: [&str; 4] = ["depth", "parts", "header_bytes", "tnef"];
+
 /// A mail as the store knows it before it is read.
 #[derive(Debug, Clone)]
 pub struct Stored {
@@ -81,6 +84,8 @@ pub struct Reading {
     pub description: Content,
     /// Things worth a look that decide nothing.
     pub flags: Vec<String>,
+    /// Why a part of it could not be read: some of [`PARTLY`].
+    pub partly: Vec<&'static str>,
     /// Why it is of its class.
     pub class_evidence: Vec<String>,
     /// The Sensitivity field (RFC 2156).
@@ -163,6 +168,7 @@ pub fn read(stored: Stored, raw: &[u8], rules: &Rules, signer: Option<&Signer>) 
         unpacked: Vec::new(),
         description: Content::MailBody { mail: stored.body },
         flags: Vec::new(),
+        partly: Vec::new(),
         class_evidence: class.evidence,
         sensitivity: mail.header("Sensitivity"),
         importance: mail.header("Importance").map(|word| Importance::of(&word)).unwrap_or_default(),
@@ -177,6 +183,11 @@ pub fn read(stored: Stored, raw: &[u8], rules: &Rules, signer: Option<&Signer>) 
     reading.take_attachments(&mail);
     if let Some(limit) = mail.truncated {
         reading.flags.push(format!("only partly read: {limit:?}"));
+        reading.partly.push(match limit {
+            mime::Limit::Depth => "depth",
+            mime::Limit::Parts => "parts",
+            mime::Limit::HeaderBytes => "header_bytes",
+        });
     }
     reading
 }
@@ -325,7 +336,10 @@ impl Reading {
     fn unpack(&mut self, container: &[u8], mail: &mime::Mail<'_>) {
         let tnef = match tnef::decode(container, &tnef::Limits::default()) {
             Ok(tnef) => tnef,
-            Err(error) => return self.flags.push(format!("winmail.dat could not be unpacked: {error}")),
+            Err(error) => {
+                self.partly.push("tnef");
+                return self.flags.push(format!("winmail.dat could not be unpacked: {error}"));
+            }
         };
         for file in tnef.attachments {
             let body = Body::prepare(&file.data);

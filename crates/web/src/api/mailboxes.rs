@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{FromRequestParts, State};
 use http::request::Parts;
 use jiff::Timestamp;
-use postroom_operations::{Actor, MailboxDetail, MailboxOrder};
+use postroom_operations::{Actor, Forgotten, MailboxDetail, MailboxOrder};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -90,4 +90,12 @@ pub(super) async fn rescan(
     let since: Result<Timestamp, _> = since.since.parse();
     let since = since.map_err(|_| Problem::at("/since", "since is a time such as 2026-01-31T00:00:00Z"))?;
     Ok(Json(order.app.operations.rescan_mailbox(&order.actor, &order.name, since, order.dry_run).await?))
+}
+
+/// Forgets where a mailbox was read to; its messages stay. One that still stands in the configuration begins anew.
+#[utoipa::path(delete, path = "/api/v1/mailboxes/{name}", tag = "mailboxes", params(("name" = String, Path), Trial),
+    extensions(("x-permission" = json!("administer"))),
+    responses((status = 200, body = schema::MailboxForgotten), (status = "4XX", body = ProblemView)))]
+pub(super) async fn forget(order: Order) -> Result<Json<Forgotten>, Problem> {
+    Ok(Json(order.app.operations.forget_mailbox(&order.actor, &order.name, order.dry_run).await?))
 }

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
 use postroom_core::{Envelope, MailId, MailState, RecordRef};
-use postroom_operations::{Actor, Bulk, Detail, Permission, Posted, Replay, Wanted, Why};
+use postroom_operations::{Actor, Bulk, Detail, Permission, Posted, Purged, Replay, Wanted, Why};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
@@ -310,4 +310,16 @@ pub(super) async fn replay_review(
     responses((status = 200, body = schema::Bulk), (status = "4XX", body = ProblemView)))]
 pub(super) async fn undo(order: Order) -> Result<Json<Bulk>, Problem> {
     Ok(Json(order.app.operations.undo_message(&order.actor, order.id, order.dry_run).await?))
+}
+
+/// Purges the bodies of mail that is not tracked and old enough, as is done every hour.
+#[utoipa::path(post, path = "/api/v1/messages/purge", tag = "messages", params(Trial),
+    extensions(("x-permission" = json!("administer"))),
+    responses((status = 200, body = schema::Purged), (status = "4XX", body = ProblemView)))]
+pub(super) async fn purge(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Query(trial): Query<Trial>,
+) -> Result<Json<Purged>, Problem> {
+    Ok(Json(app.operations.purge(&actor, trial.dry_run).await?))
 }

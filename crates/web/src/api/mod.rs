@@ -12,8 +12,11 @@ mod records;
 mod review;
 mod schema;
 mod shelf;
+mod solution;
 mod status;
 mod tokens;
+mod tracking_tokens;
+mod trials;
 mod writing;
 
 pub(crate) use marketing::campaigns::{
@@ -88,6 +91,7 @@ fn operations(max_message: u64) -> OpenApiRouter<App> {
         .routes(routes!(messages::skip))
         .routes(routes!(messages::replay))
         .routes(routes!(messages::replay_review))
+        .routes(routes!(messages::purge))
         .routes(routes!(messages::undo))
         .routes(routes!(people::show))
         .routes(routes!(people::prove))
@@ -99,16 +103,19 @@ fn operations(max_message: u64) -> OpenApiRouter<App> {
         .routes(routes!(records::show))
         .routes(routes!(records::attachment))
         .routes(routes!(mailboxes::list))
-        .routes(routes!(mailboxes::show))
+        .routes(routes!(mailboxes::show, mailboxes::forget))
         .routes(routes!(mailboxes::pause))
         .routes(routes!(mailboxes::resume))
         .routes(routes!(mailboxes::rescan))
+        .routes(routes!(trials::test))
         .routes(routes!(outgoing::list))
         .routes(routes!(outgoing::show))
         .routes(routes!(outgoing::hold))
         .routes(routes!(outgoing::release))
         .routes(routes!(outgoing::fail))
         .routes(routes!(status::today))
+        .routes(routes!(trials::check))
+        .routes(routes!(trials::doctor))
         .routes(routes!(status::verify))
         .routes(routes!(status::reconcile))
         .routes(routes!(status::audit))
@@ -118,6 +125,8 @@ fn operations(max_message: u64) -> OpenApiRouter<App> {
         .routes(routes!(shelf::replay))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::revoke))
+        .routes(routes!(tracking_tokens::make))
+        .routes(routes!(tracking_tokens::verify))
         .merge(of_marketing())
         .layer(DefaultBodyLimit::max(JSON_BODY))
         .merge(with_mail)
@@ -166,6 +175,12 @@ fn of_marketing() -> OpenApiRouter<App> {
         .routes(routes!(marketing::suppressions::list, marketing::suppressions::add))
         .routes(routes!(marketing::suppressions::lift))
         .routes(routes!(marketing::suppressions::check))
+        .routes(routes!(marketing::suppressions::export))
+        .routes(routes!(solution::status))
+        .routes(routes!(solution::file))
+        .routes(routes!(solution::install))
+        .routes(routes!(solution::upgrade))
+        .routes(routes!(solution::uninstall))
 }
 
 /// The routes below `/api/v1`.

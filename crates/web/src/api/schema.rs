@@ -6,6 +6,7 @@ mod campaigns;
 mod mailflow;
 mod marketing;
 mod people;
+mod solution;
 mod writing;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ pub use campaigns::*;
 pub use mailflow::*;
 pub use marketing::*;
 pub use people::*;
+pub use solution::*;
 pub use writing::*;
 
 /// A row of the CRM.

@@ -38,7 +38,7 @@ async fn write(house: &House, record: Record) {
 /// The solution, the account as it was once reached, and a list with a contact who may be mailed, one who may not, and one
 /// without an address.
 async fn furnish_crm(house: &House) {
-    let ask = SolutionAsk { called: "test".into(), era: None, take_over: false, dry_run: false };
+    let ask = SolutionAsk::default();
     house.operations.solution_install(&Actor::console(), &ask, |_| {}).await.unwrap();
     let now = house.clock.now().as_microsecond();
     let store = house.store();

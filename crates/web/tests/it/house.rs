@@ -165,6 +165,7 @@ impl House {
             .with_watched(watched.iter().map(|name| (*name).to_owned()))
             .with_privacy(privacy)
             .with_writing(writing)
+            .with_trials(Arc::new(crate::trials::Stub))
             .with_marketing(engine.clone());
         let operations = match doors {
             Some((port, settings)) => operations.with_doors(port, settings),

@@ -49,7 +49,7 @@ async fn run(house: &House, sync_type: SyncType) {
 
 /// Two records of one address, mapped and told to the service; a list of two people; a form that was answered.
 pub async fn furnish(house: &House, world: &Dotdigital) -> Known {
-    let ask = SolutionAsk { called: "test".into(), era: None, take_over: false, dry_run: false };
+    let ask = SolutionAsk::default();
     house.operations.solution_install(&Actor::console(), &ask, |_| {}).await.unwrap();
     let person = RecordRef::new("contact", Uuid::from_u128(0xc0ffee));
     let twin = RecordRef::new("contact", Uuid::from_u128(0xc0ffef));

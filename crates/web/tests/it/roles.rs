@@ -18,6 +18,7 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("POST", "/api/v1/messages/{mail}/replay?dry_run=true", "OPA"),
     ("POST", "/api/v1/messages/replay?dry_run=true", "OPA"),
     ("POST", "/api/v1/messages/{mail}/undo?dry_run=true", "OPA"),
+    ("POST", "/api/v1/messages/purge?dry_run=true", "O"),
     ("GET", "/api/v1/records/contact", "OPVA"),
     ("GET", "/api/v1/records/{record}", "OPVA"),
     ("POST", "/api/v1/records/import?dry_run=true", "OPA"),
@@ -27,6 +28,8 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("POST", "/api/v1/mailboxes/support/pause", "OPA"),
     ("POST", "/api/v1/mailboxes/support/resume", "OPA"),
     ("POST", "/api/v1/mailboxes/support/rescan", "OPA"),
+    ("POST", "/api/v1/mailboxes/support/test", "OPA"),
+    ("DELETE", "/api/v1/mailboxes/support?dry_run=true", "O"),
     ("GET", "/api/v1/outgoing", "OPVA"),
     ("GET", "/api/v1/outgoing/msg_00000000000000000000000000", "OPVA"),
     ("POST", "/api/v1/outgoing/msg_00000000000000000000000000/hold", "OPA"),
@@ -51,6 +54,15 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("POST", "/api/v1/messages/{mail}/answer?dry_run=true", "OPA"),
     ("GET", "/api/v1/today", "OPVA"),
     ("POST", "/api/v1/verify", "OPVA"),
+    ("POST", "/api/v1/check", "OPA"),
+    ("POST", "/api/v1/doctor", "OPVA"),
+    ("POST", "/api/v1/tracking-tokens", "OPA"),
+    ("POST", "/api/v1/tracking-tokens/verify", "OPVA"),
+    ("GET", "/api/v1/solution", "OPVA"),
+    ("GET", "/api/v1/solution/file", "OPVA"),
+    ("POST", "/api/v1/solution/install?dry_run=true", "O"),
+    ("POST", "/api/v1/solution/upgrade?dry_run=true", "O"),
+    ("POST", "/api/v1/solution/uninstall?dry_run=true", "O"),
     ("GET", "/api/v1/audit?object=x", "OPVA"),
     ("GET", "/api/v1/marketing/accounts", "OPVA"),
     ("POST", "/api/v1/marketing/accounts/main/check", "O"),
@@ -69,6 +81,7 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("POST", "/api/v1/marketing/suppressions/lift", "OPA"),
     ("GET", "/api/v1/marketing/suppressions/check?address=a@b.example", "OPVA"),
     ("POST", "/api/v1/marketing/suppressions/import?dry_run=true", "OPA"),
+    ("GET", "/api/v1/marketing/suppressions/export", "OPVA"),
     ("GET", "/api/v1/marketing/forms", "OPVA"),
     ("GET", "/api/v1/marketing/forms/main/1", "OPVA"),
     ("GET", "/api/v1/marketing/lists", "OPVA"),
@@ -163,7 +176,8 @@ async fn ask(
     }
     let csrf = who.map(|browser| browser.csrf.clone()).unwrap_or_default();
     if method == "POST" {
-        let target = "contact/00000000-0000-0000-0000-000000000001";
+        let (record, target) =
+            ("00000000-0000-0000-0000-000000000001", "contact/00000000-0000-0000-0000-000000000001");
         call = match path {
             "/api/v1/messages" | "/api/v1/messages/why" => {
                 call.body("message/rfc822", "Subject: x\r\nMessage-ID: <r@x>\r\n\r\nx")
@@ -206,6 +220,9 @@ async fn ask(
             path if path.ends_with("/rescan") => {
                 call.body("application/json", r#"{"since":"2026-01-31T00:00:00Z"}"#)
             }
+            path if path.contains("/solution/") => call.body("application/json", "{}"),
+            "/api/v1/tracking-tokens" => call.body("application/json", format!(r#"{{"id":"{record}"}}"#)),
+            "/api/v1/tracking-tokens/verify" => call.body("application/json", r#"{"text":"x"}"#),
             path if path.starts_with("/api/") => {
                 call.body("application/json", format!(r#"{{"record":"{target}"}}"#))
             }

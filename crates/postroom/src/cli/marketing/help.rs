@@ -101,8 +101,9 @@ pub(in crate::cli) const HELP: &[Help] = &[
         &[
             "postroom marketing sync confirm run_01j8znm0000000000000000001 --dry-run",
             "postroom marketing sync confirm run_01j8znm0000000000000000001 --yes",
+            "postroom marketing sync confirm run_01j8znm0000000000000000001 --as \"Anna Adler\" --yes",
         ],
-        &[Exit::NotFound, Exit::Conflict, Exit::Unreachable, Exit::Refused],
+        &[Exit::NotAllowed, Exit::NotFound, Exit::Conflict, Exit::Unreachable, Exit::Refused],
     ),
     help(
         "marketing campaign list",
@@ -302,8 +303,9 @@ pub(in crate::cli) const HELP: &[Help] = &[
         &[
             "postroom marketing suppress add anna@customer.example",
             "postroom marketing suppress add anna@customer.example --account main --reason DirectComplaint --dry-run",
+            "postroom marketing suppress add anna@customer.example --as \"Max Baumann\"",
         ],
-        &[Exit::NotFound, Exit::Unreachable],
+        &[Exit::NotAllowed, Exit::NotFound, Exit::Unreachable],
     ),
     help(
         "marketing suppress lift",
@@ -311,7 +313,7 @@ pub(in crate::cli) const HELP: &[Help] = &[
             "postroom marketing suppress lift anna@customer.example --proof \"ticket 4711\" --at 2026-03-01 --dry-run",
             "postroom marketing suppress lift anna@customer.example --proof \"ticket 4711\" --at 2026-03-01T14:30:00Z --yes",
         ],
-        &[Exit::NotFound, Exit::Conflict, Exit::Unreachable, Exit::Refused],
+        &[Exit::NotAllowed, Exit::NotFound, Exit::Conflict, Exit::Unreachable, Exit::Refused],
     ),
     help(
         "marketing suppress check",
@@ -328,7 +330,7 @@ pub(in crate::cli) const HELP: &[Help] = &[
             "postroom marketing suppress import opt-outs.csv --account main",
             "postroom marketing suppress import -",
         ],
-        &[Exit::NotFound, Exit::Unreachable, Exit::PartlyDone],
+        &[Exit::NotAllowed, Exit::NotFound, Exit::Unreachable, Exit::PartlyDone],
     ),
     help(
         "marketing suppress export",

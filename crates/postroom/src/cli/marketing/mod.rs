@@ -21,7 +21,7 @@ pub use form::{FormCommand, ShowFormArgs};
 pub use list::{CompareListArgs, ListCommand, SyncListNowArgs};
 pub use map::{MapCommand, RemoveMappingArgs, SampleArgs, SetMappingArgs};
 pub use suppress::{
-    AddSuppressionArgs, CheckSuppressionArgs, ExportArgs, ExportForm, ImportSuppressionsArgs, LiftArgs,
+    AddSuppressionArgs, CheckSuppressionArgs, ExportArgs, ImportSuppressionsArgs, LiftArgs,
     ListSuppressionsArgs, SuppressCommand,
 };
 pub use sync::{ConfirmArgs, RejectedArgs, ReplayRejectedArgs, RunArgs, RunsArgs, SyncCommand, UndoArgs};

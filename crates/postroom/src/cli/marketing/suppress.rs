@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use clap_complete::engine::ArgValueCandidates;
 use jiff::Timestamp;
+use postroom_operations::marketing::ExportForm as Form;
 
+use super::InTheNameOf;
 use crate::cli::globals::{DryRun, Limit, Yes};
 use crate::cli::mailbox::moment;
 use crate::commands::candidates;
@@ -58,6 +60,8 @@ pub struct AddSuppressionArgs {
     pub address: String,
     #[command(flatten)]
     pub of: OfAccount,
+    #[command(flatten)]
+    pub name: InTheNameOf,
     /// Why, in the service's words [default: Unsubscribed]
     #[arg(long, value_name = "WORD")]
     pub reason: Option<String>,
@@ -79,6 +83,8 @@ pub struct LiftArgs {
     pub at: Timestamp,
     #[command(flatten)]
     pub of: OfAccount,
+    #[command(flatten)]
+    pub name: InTheNameOf,
     #[command(flatten)]
     pub dry_run: DryRun,
     #[command(flatten)]
@@ -104,6 +110,8 @@ pub struct ImportSuppressionsArgs {
     #[command(flatten)]
     pub of: OfAccount,
     #[command(flatten)]
+    pub name: InTheNameOf,
+    #[command(flatten)]
     pub dry_run: DryRun,
 }
 
@@ -127,4 +135,13 @@ pub enum ExportForm {
     Csv,
     /// One JSON object a line
     Jsonl,
+}
+
+impl From<ExportForm> for Form {
+    fn from(form: ExportForm) -> Form {
+        match form {
+            ExportForm::Csv => Form::Csv,
+            ExportForm::Jsonl => Form::Jsonl,
+        }
+    }
 }

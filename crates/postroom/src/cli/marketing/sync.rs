@@ -7,6 +7,7 @@ use postroom_core::RunId;
 use postroom_operations::marketing::{RunState, SyncType};
 use uuid::Uuid;
 
+use super::InTheNameOf;
 use crate::cli::globals::{DryRun, Limit, Yes};
 use crate::commands::candidates;
 
@@ -140,6 +141,8 @@ pub struct ReplayRejectedArgs {
 pub struct ConfirmArgs {
     /// The held run
     pub id: RunId,
+    #[command(flatten)]
+    pub name: InTheNameOf,
     #[command(flatten)]
     pub dry_run: DryRun,
     #[command(flatten)]

@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use postroom_core::{Code, Secret};
 use postroom_mail::imap::{self, Account, Auth, Candidate, SystemNames, SystemPages, Tls, TlsMode};
+use postroom_operations::TrialStep as Step;
 use serde_json::json;
 
 use super::lines;
 use crate::app::App;
 use crate::cli::{AddMailboxArgs, Globals, Protection};
-use crate::commands::trial::{self, Step};
+use crate::commands::trial;
 use crate::commands::{round_trip, section};
 use crate::config::secret::SecretRef;
 use crate::config::{Config, quoted};
@@ -56,13 +57,13 @@ pub async fn run(
         }
         return Ok(trial::exit(&steps));
     }
-    if let Some(route) = trial::reply_route(app).await.filter(|route| route.fix.is_some()) {
+    if let Some(route) = trial::reply_route(&app.bench()).await.filter(|route| route.fix.is_some()) {
         lines(&route).iter().try_for_each(|line| out.note(line))?;
     }
     let mut arrived = true;
     if arguments.round_trip && !arguments.dry_run.dry_run {
         let account = account(arguments, at, user, &password)?;
-        let way = round_trip::of(app, &arguments.address, &account).await;
+        let way = round_trip::of(&app.bench(), &arguments.address, &account).await;
         arrived = trial::exit(&way) == Exit::Done;
         steps.extend(way);
     }
@@ -173,7 +174,7 @@ async fn tested<'c>(
     for at in candidates {
         for user in users {
             let account = account(arguments, at, user, password)?;
-            let steps = trial::probe(app, &account, imap::Sent::Watched).await;
+            let steps = trial::probe(&app.bench(), &account, imap::Sent::Watched).await;
             if trial::signed_in(&steps) {
                 return Ok((at, user, steps));
             }

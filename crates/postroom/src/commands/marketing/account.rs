@@ -1,6 +1,7 @@
 //! `postroom marketing account …`
 
 use postroom_core::Code;
+use postroom_operations::TrialStep as Step;
 use postroom_operations::marketing::{self, AccountCheck, AccountOrder};
 use serde_json::json;
 
@@ -8,7 +9,7 @@ use super::step;
 use crate::app::App;
 use crate::cli::{AccountCommand, AddAccountArgs, CheckAccountArgs, Globals};
 use crate::commands::mailbox::lines;
-use crate::commands::trial::{self, Step};
+use crate::commands::trial;
 use crate::commands::{actor, section};
 use crate::config::secret::SecretRef;
 use crate::config::{Every, HttpUrl, OnSuppressWord, ScopeWord, ServiceAccount, ServiceApi, Span, quoted};

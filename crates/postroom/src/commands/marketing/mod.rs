@@ -10,9 +10,9 @@ mod suppress;
 mod sync;
 mod undo;
 
+use postroom_operations::TrialStep as Step;
 use postroom_operations::marketing::CheckStep;
 
-use super::trial::Step;
 use crate::app::App;
 use crate::cli::{Globals, MarketingCommand};
 use crate::report::{CliError, Exit, Output};

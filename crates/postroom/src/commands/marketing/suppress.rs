@@ -4,12 +4,15 @@ use std::io::Read;
 use std::path::Path;
 
 use postroom_core::Code;
-use postroom_operations::marketing::{Asking, LiftReport, Lifting, SuppressReport, SuppressionsWanted, file};
+use postroom_operations::marketing::{
+    Asking, ExportForm as Form, LiftReport, Lifting, SuppressReport, SuppressionsWanted,
+};
 
+use super::campaign::in_the_name_of;
 use crate::app::App;
 use crate::cli::{
-    AddSuppressionArgs, CheckSuppressionArgs, ExportArgs, ExportForm, Globals, ImportSuppressionsArgs,
-    LiftArgs, ListSuppressionsArgs, SuppressCommand,
+    AddSuppressionArgs, CheckSuppressionArgs, ExportArgs, Globals, ImportSuppressionsArgs, LiftArgs,
+    ListSuppressionsArgs, SuppressCommand,
 };
 use crate::commands::actor;
 use crate::report::{CliError, Column, Exit, Output};
@@ -60,7 +63,8 @@ async fn add(app: &App, arguments: &AddSuppressionArgs, out: &mut Output) -> Res
         account: arguments.of.account.clone(),
         reason: arguments.reason.clone(),
     };
-    let done = app.operations.suppress(&actor(), &asking, arguments.dry_run.dry_run).await?;
+    let actor = in_the_name_of(app, &arguments.name).await?;
+    let done = app.operations.suppress(&actor, &asking, arguments.dry_run.dry_run).await?;
     written(&done, out)?;
     Ok(Exit::Done)
 }
@@ -99,13 +103,14 @@ async fn lift(
         proof: arguments.proof.clone(),
         at: arguments.at,
     };
-    let mut done = app.operations.lift_suppression(&actor(), &lifting, true).await?;
+    let actor = in_the_name_of(app, &arguments.name).await?;
+    let mut done = app.operations.lift_suppression(&actor, &lifting, true).await?;
     if !arguments.dry_run.dry_run {
         arguments.yes.check_count(done.lifted.len() as u64)?;
         let question =
             format!("Send marketing mail to {} again, from {}?", done.address, done.lifted.join(", "));
         arguments.yes.confirm(&question, globals)?;
-        done = app.operations.lift_suppression(&actor(), &lifting, false).await?;
+        done = app.operations.lift_suppression(&actor, &lifting, false).await?;
     }
     lifted(&done, out)?;
     Ok(Exit::Done)
@@ -155,7 +160,8 @@ async fn import(app: &App, arguments: &ImportSuppressionsArgs, out: &mut Output)
     let (bytes, name) = read(&arguments.file)?;
     let account = arguments.of.account.as_deref();
     let dry_run = arguments.dry_run.dry_run;
-    let done = app.operations.import_suppressions(&actor(), &bytes, &name, account, dry_run).await?;
+    let actor = in_the_name_of(app, &arguments.name).await?;
+    let done = app.operations.import_suppressions(&actor, &bytes, &name, account, dry_run).await?;
     written(&done, out)?;
     Ok(if done.rejected.is_empty() { Exit::Done } else { Exit::PartlyDone })
 }
@@ -182,27 +188,12 @@ async fn export(app: &App, arguments: &ExportArgs, out: &mut Output) -> Result<E
         limit: PAGE,
         ..SuppressionsWanted::default()
     };
-    if arguments.format == ExportForm::Csv {
-        out.bytes(file::head().as_bytes())?;
+    let form: Form = arguments.format.into();
+    out.bytes(form.head().as_bytes())?;
+    while let Some((lines, last)) = app.operations.export_suppressions(&actor(), wanted.clone(), form).await?
+    {
+        out.bytes(lines.as_bytes())?;
+        wanted.after = Some(last);
     }
-    loop {
-        let after = match arguments.format {
-            ExportForm::Csv => {
-                let page = app.operations.export_suppressions(&actor(), wanted.clone()).await?;
-                let Some((lines, last)) = page else { return Ok(Exit::Done) };
-                out.bytes(lines.as_bytes())?;
-                last
-            }
-            ExportForm::Jsonl => {
-                let page = app.operations.suppressions(&actor(), wanted.clone()).await?;
-                for row in &page {
-                    let line = serde_json::to_string(row).map_err(std::io::Error::from)?;
-                    out.bytes(format!("{line}\n").as_bytes())?;
-                }
-                let Some(last) = page.last() else { return Ok(Exit::Done) };
-                (last.address.clone(), last.account.clone())
-            }
-        };
-        wanted.after = Some(after);
-    }
+    Ok(Exit::Done)
 }

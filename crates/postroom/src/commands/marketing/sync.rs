@@ -6,6 +6,7 @@ use postroom_core::{Fault, RunId};
 use postroom_operations::marketing::{RejectedWanted, RunView, RunsWanted, SyncType};
 use tokio_util::sync::CancellationToken;
 
+use super::campaign::in_the_name_of;
 use crate::app::App;
 use crate::cli::{ConfirmArgs, Globals, RejectedArgs, ReplayRejectedArgs, RunArgs, RunsArgs, SyncCommand};
 use crate::commands::actor;
@@ -215,13 +216,14 @@ async fn confirm(
     globals: &Globals,
     out: &mut Output,
 ) -> Result<Exit, CliError> {
-    let held = app.operations.run(&actor(), arguments.id).await?;
-    let mut done = app.operations.confirm_run(&actor(), arguments.id, true).await?;
+    let actor = in_the_name_of(app, &arguments.name).await?;
+    let mut done = app.operations.confirm_run(&actor, arguments.id, true).await?;
+    let held = app.operations.run(&actor, arguments.id).await?;
     if !arguments.dry_run.dry_run {
         arguments.yes.check_count(1)?;
         let question = held.reason.clone().unwrap_or_default();
         arguments.yes.confirm(&format!("{question}. Go on?"), globals)?;
-        done = app.operations.confirm_run(&actor(), arguments.id, false).await?;
+        done = app.operations.confirm_run(&actor, arguments.id, false).await?;
     }
     match (out.is_json(), done.run) {
         (true, _) => out.item(&done)?,

@@ -95,6 +95,34 @@ fn furnished(world: &Dotdigital) -> House {
     house
 }
 
+/// Whoever acts in the name of a user of the CRM may do what that user may, and the books name that user.
+#[test]
+fn suppressions_and_confirmations_in_the_name_of_a_user() {
+    let world = world();
+    let house = furnished(&world);
+    let file = house.write("opt-outs.csv", b"email\ndora@x.example\n");
+    let (file, run) = (file.to_string_lossy().into_owned(), "run_01j8znm0000000000000000001");
+    let carl = "carl@x.example";
+    let orders: [&[&str]; 4] = [
+        &["suppress", "add", carl],
+        &["suppress", "import", &file],
+        &["suppress", "lift", carl, "--proof", "ticket 1", "--at", "2026-01-31", "--yes"],
+        &["sync", "confirm", run, "--yes"],
+    ];
+    for order in orders {
+        for (name, exit) in [("Vera Baumann", 4), ("Nobody", 5)] {
+            let said = house.run(&[&["marketing"], order, &["--as", name]].concat());
+            assert_eq!(said.exit, exit, "{order:?} as {name}: {}", said.err);
+        }
+    }
+    assert_eq!(house.run(&["marketing", "suppress", "check", carl]).exit, 0, "nothing was written");
+    let added = house.one(&["marketing", "suppress", "add", carl, "--as", "Max Baumann"]);
+    assert_eq!(added["new"], 1, "{added}");
+    let known = house.run(&["marketing", "suppress", "check", carl]);
+    let told = String::from_utf8_lossy(&known.out);
+    assert!(known.exit == 20 && told.contains("Max Baumann"), "{told}");
+}
+
 #[test]
 fn a_send_by_commands_goes_only_to_as_many_as_expected_and_by_those_who_may() {
     let world = world();

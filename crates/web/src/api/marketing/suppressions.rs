@@ -1,12 +1,14 @@
 //! `/api/v1/marketing/suppressions`: who gets no marketing mail. Addresses stand in queries and bodies, never in paths.
 
 use axum::Json;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
+use axum::response::{IntoResponse, Response};
+use http::header;
 use jiff::Timestamp;
 use postroom_operations::marketing::{
-    Asking, Checked, LiftReport, Lifting, SuppressReport, SuppressionsWanted,
+    Asking, Checked, ExportForm, LiftReport, Lifting, SuppressReport, SuppressionsWanted,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -16,6 +18,7 @@ use crate::api::messages::{Trial, limit};
 use crate::api::schema;
 use crate::app::App;
 use crate::auth::Caller;
+use crate::download;
 use crate::input::{self, Query};
 use crate::problem::{Problem, ProblemView};
 
@@ -180,4 +183,59 @@ pub(in crate::api) async fn import(
     Ok(Json(
         app.operations.import_suppressions(&actor, text.as_bytes(), "by the API", account, dry_run).await?,
     ))
+}
+
+/// Rows read at once for an export.
+const ROWS: u64 = 1000;
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Export {
+    /// Left out, every account.
+    account: Option<String>,
+    /// `csv` (default) or `jsonl`.
+    format: Option<String>,
+    /// Also those that were lifted.
+    #[serde(default)]
+    all: bool,
+}
+
+/// All suppressed addresses as one file, which an import reads. A transfer that breaks off is not whole: ask again.
+#[utoipa::path(get, path = "/api/v1/marketing/suppressions/export", tag = "marketing_suppressions", params(Export),
+    extensions(("x-permission" = json!("marketing_view"))),
+    responses((status = 200, body = String, content_type = "text/csv"), (status = "4XX", body = ProblemView)))]
+pub(in crate::api) async fn export(
+    State(app): State<App>,
+    Caller(actor): Caller,
+    Query(asked): Query<Export>,
+) -> Result<Response, Problem> {
+    let form: ExportForm = asked.format.as_deref().unwrap_or("csv").parse()?;
+    let active = (!asked.all).then_some(true);
+    let mut wanted =
+        SuppressionsWanted { account: asked.account, active, limit: ROWS, ..SuppressionsWanted::default() };
+    // Read before the answer begins: a refusal has a status of its own.
+    let first = app.operations.export_suppressions(&actor, wanted.clone(), form).await?;
+    let (pages, body) = download::pages();
+    tokio::spawn(async move {
+        let mut page = Ok(first);
+        let mut text = form.head();
+        while let Ok(Some((lines, last))) = page {
+            text.push_str(&lines);
+            // Whoever asked has gone away.
+            if pages.send(Ok(std::mem::take(&mut text).into())).await.is_err() {
+                return;
+            }
+            wanted.after = Some(last);
+            page = app.operations.export_suppressions(&actor, wanted.clone(), form).await;
+        }
+        let end = page.map(|_| text.into());
+        drop(pages.send(end).await);
+    });
+    let (kind, name) = match form {
+        ExportForm::Csv => ("text/csv; charset=utf-8", "attachment; filename=\"suppressions.csv\""),
+        ExportForm::Jsonl => ("application/x-ndjson", "attachment; filename=\"suppressions.jsonl\""),
+    };
+    let headers = [(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, name)];
+    Ok((headers, Body::new(body)).into_response())
 }

@@ -99,6 +99,34 @@ pub struct MailboxOrder {
     stored: Option<u64>,
 }
 
+/// What was forgotten about a mailbox, or would be.
+#[derive(ToSchema)]
+pub struct MailboxForgotten {
+    name: String,
+    /// Folders in which it is not known any more what was read.
+    folders: Vec<String>,
+    /// Messages that came through it. They stay.
+    messages: u64,
+    /// Whether it still stands in the configuration.
+    configured: bool,
+    dry_run: bool,
+}
+
+/// What a purge did, or would do.
+#[derive(ToSchema)]
+pub struct Purged {
+    /// Mails that lost their body.
+    messages: u64,
+    /// What they had behind their headers.
+    bytes: u64,
+    bodies_removed: u64,
+    /// Bodies that somebody else still refers to.
+    bodies_kept: u64,
+    /// Attempts to send whose history is no longer kept.
+    attempts: u64,
+    dry_run: bool,
+}
+
 /// One outgoing mail.
 #[derive(ToSchema)]
 pub struct Outgoing {
