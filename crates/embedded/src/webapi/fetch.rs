@@ -9,16 +9,26 @@ use postroom_core::{Query, Value};
 use postroom_formats::fetchxml::{self, Cookie, Fetch, Key};
 use uuid::Uuid;
 
+use super::around::{self, Around};
 use super::call::Call;
 use super::page::{self, Token, marks};
 use super::problem::Problem;
 use super::read::{self, Answer};
 use super::row::Shape;
-use super::{Reply, json::Json};
+use super::{Reply, beside, expand, json::Json};
 use crate::session::{Page, Start, Window};
 
-/// The rows that a FetchXML text asks for.
-pub(crate) async fn answer(call: &Call<'_>, table: &TableInfo, xml: &str) -> Result<Reply, Problem> {
+/// The rows that a FetchXML text asks for; `around` narrows it to those at the end of a navigation property.
+pub(crate) async fn answer(
+    call: &Call<'_>,
+    table: &TableInfo,
+    xml: &str,
+    around: Option<&Around<'_>>,
+) -> Result<Reply, Problem> {
+    let options = &call.options;
+    if options.fetch_xml.is_some() && (options.saved_query.is_some() || options.user_query.is_some()) {
+        return Err(Problem::bad("Ask by fetchXml or by a view (savedQuery, userQuery), not by both"));
+    }
     let fetch = fetchxml::parse(xml)?;
     if fetch.query.table != table.logical_name {
         return Err(Problem::bad(format!(
@@ -26,17 +36,25 @@ pub(crate) async fn answer(call: &Call<'_>, table: &TableInfo, xml: &str) -> Res
             fetch.query.table, table.entity_set
         )));
     }
-    run(call, table, fetch).await
+    run(call, table, fetch, around).await
 }
 
-async fn run(call: &Call<'_>, table: &TableInfo, fetch: Fetch) -> Result<Reply, Problem> {
+async fn run(
+    call: &Call<'_>,
+    table: &TableInfo,
+    mut fetch: Fetch,
+    around: Option<&Around<'_>>,
+) -> Result<Reply, Problem> {
+    let plan = beside::obey(call, table, &mut fetch)?;
+    fetch.query = around::narrowed(around, table, fetch.query);
     if fetch.query.computes() {
         let window = numbered(&fetch, size(call), most(call));
         let page = call.session.page(fetch.query.clone(), window, fetch.total).await?;
         return grouped(call, table, &fetch.query, page);
     }
     let mut query = fetch.query.clone();
-    let wanted = page::columns(&call.schema, table, query.columns.as_deref(), Vec::new());
+    let needed = expand::needed(&plan.expand);
+    let wanted = page::columns(&call.schema, table, query.columns.as_deref(), needed);
     if !query.distinct {
         query.columns = Some(wanted.asked.clone());
     }
@@ -48,7 +66,7 @@ async fn run(call: &Call<'_>, table: &TableInfo, fetch: Fetch) -> Result<Reply, 
     let shape = Shape::new(&call.metadata, table, &asked, &aliases, &hidden).renamed(&asked, &fetch.renamed);
     let extra = paging(call, &fetch, &page);
     let answer = Answer { context: call.context(&table.entity_set), link: None, extra };
-    read::rows(call, &shape, page, &[], answer).await
+    read::rows(call, &shape, page, &plan.expand, answer).await
 }
 
 /// The columns of a record in the order in which the engine answers them.
@@ -144,9 +162,14 @@ pub(crate) fn cookie(number: u32, page: &Page) -> Cookie {
 }
 
 /// A view of the organisation (`savedQuery`) or of a user (`userQuery`).
-pub(crate) async fn stored(call: &Call<'_>, table: &TableInfo) -> Result<Reply, Problem> {
+pub(crate) async fn stored(
+    call: &Call<'_>,
+    table: &TableInfo,
+    around: Option<&Around<'_>>,
+) -> Result<Reply, Problem> {
     let (view, id): (&str, Uuid) = match (call.options.saved_query, call.options.user_query) {
-        (Some(id), _) => ("savedquery", id),
+        (Some(_), Some(_)) => return Err(Problem::bad("Name one view: savedQuery or userQuery, not both")),
+        (Some(id), None) => ("savedquery", id),
         (None, Some(id)) => ("userquery", id),
         (None, None) => return Err(Problem::bad("Name a view")),
     };
@@ -156,7 +179,7 @@ pub(crate) async fn stored(call: &Call<'_>, table: &TableInfo) -> Result<Reply, 
     read::bodies(call, &mut rows).await?;
     let row = rows.first().ok_or_else(|| Problem::no_row(view, id))?;
     let xml = row.text("fetchxml").ok_or_else(|| Problem::bad("The view has no FetchXML"))?;
-    answer(call, table, xml).await
+    answer(call, table, xml, around).await
 }
 
 /// `$apply`.

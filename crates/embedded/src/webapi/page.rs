@@ -80,6 +80,25 @@ pub(crate) fn next_link(call: &Call<'_>, set: &str, query: &str, token: &Token) 
     format!("{}/{set}?{}", call.root, pairs.join("&"))
 }
 
+/// Refuses what only the rows of a collection can be asked by, where something else is asked for.
+pub(crate) fn plain(call: &Call<'_>) -> Result<(), Problem> {
+    let options = &call.options;
+    let given = [
+        ("fetchXml", options.fetch_xml.is_some()),
+        ("savedQuery", options.saved_query.is_some()),
+        ("userQuery", options.user_query.is_some()),
+        ("$apply", options.apply.is_some()),
+        ("$deltatoken", options.delta_token.is_some()),
+    ];
+    match given.into_iter().find(|(_, given)| *given) {
+        Some((name, _)) => Err(Problem::bad(format!(
+            "The query parameter '{name}' is only supported for the rows of a collection: an entity set or a \
+             collection-valued navigation property"
+        ))),
+        None => Ok(()),
+    }
+}
+
 /// The columns to ask for, and which of them are not shown.
 pub(crate) struct Columns {
     pub asked: Vec<String>,

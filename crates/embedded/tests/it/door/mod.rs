@@ -1,5 +1,6 @@
 //! The Web API door, asked as a client asks it: a request in, an answer out, no sockets.
 
+mod around;
 pub mod batch;
 mod csdl;
 mod files;
