@@ -21,7 +21,7 @@ pub(super) fn plan(
 ) -> Result<Plan, Refusal> {
     let mut outputs = Vec::new();
     let mut sorts: Vec<(String, Expr)> = Vec::new();
-    let mut cell = 0;
+    let (mut cell, mut total) = (0, Vec::new());
     for group in &query.groups {
         let (at, place) = scope.resolve(0, &group.column)?;
         let column = &scope.table(at).columns[place];
@@ -35,6 +35,7 @@ pub(super) fn plan(
         sorts.push((group.alias.clone(), exprs[0].clone()));
         for expr in exprs {
             select.expr(expr.clone());
+            total.push(expr.clone());
             select.add_group_by([expr]);
         }
     }
@@ -56,8 +57,8 @@ pub(super) fn plan(
         };
     }
     // Groups come in one order, so that pages of them fit together.
-    for (_, expr) in sorts.iter().take(query.groups.len()) {
-        select.order_by_expr_with_nulls(expr.clone(), Direction::Asc, NullOrdering::First);
+    for expr in total {
+        select.order_by_expr_with_nulls(expr, Direction::Asc, NullOrdering::First);
     }
     window::limit(query, window, &mut select);
     Ok(Plan { select, count, table: query.table.clone(), key: None, outputs, marks: Vec::new(), named: true })

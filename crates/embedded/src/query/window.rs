@@ -85,12 +85,15 @@ pub(super) fn apply(
     Ok(outputs)
 }
 
+/// Databases count rows in signed numbers.
+const FARTHEST: u64 = i64::MAX as u64;
+
 pub(super) fn limit(query: &Query, window: &Window, select: &mut SelectStatement) {
     if let Some(rows) = query.top.into_iter().chain(window.size).min() {
-        select.limit(rows);
+        select.limit(Ord::min(rows, FARTHEST));
     }
     if let Start::Offset(rows) = window.start {
-        select.offset(rows);
+        select.offset(Ord::min(rows, FARTHEST));
     }
 }
 

@@ -11,7 +11,7 @@ use postroom_formats::odata::resolve::{self, Relation};
 use super::call::Call;
 use super::dispatch::Place;
 use super::json::Json;
-use super::page::{self, window};
+use super::page::{self, Turn};
 use super::read;
 use super::{Problem, Reply};
 
@@ -20,7 +20,7 @@ pub(crate) struct Around<'r> {
     at: &'r RecordRef,
     relation: &'r Relation,
     /// `accounts(guid)/contact_customer_accounts`
-    pub url: String,
+    url: String,
 }
 
 /// The link that leads from a row to those around it; no client's alias begins so.
@@ -53,6 +53,11 @@ pub(crate) fn narrowed(around: Option<&Around<'_>>, target: &TableInfo, query: Q
     }
 }
 
+/// Where the rows are, behind the version.
+pub(crate) fn url(around: Option<&Around<'_>>, table: &TableInfo) -> String {
+    around.map_or_else(|| table.entity_set.clone(), |around| around.url.clone())
+}
+
 /// A path that goes on behind the row `at` with a navigation property.
 pub(crate) async fn answer(
     call: &Call<'_>,
@@ -75,7 +80,7 @@ pub(crate) async fn answer(
         (Some(key), rest) => one(call, target, &around, &key, rest).await,
         (None, []) => read::set(call, target, Some(&around)).await,
         (None, [Segment::Count]) => read::count(call, target, Some(&around)).await,
-        (None, [Segment::Ref]) => references(call, target, &around).await,
+        (None, [Segment::Ref]) => references(call, target, Some(&around)).await,
         (None, [other, ..]) => Err(Problem::no_resource(&read::shown(other))),
     }
 }
@@ -155,19 +160,30 @@ fn reference(call: &Call<'_>, to: &RecordRef) -> Reply {
     Reply::json(StatusCode::OK, json.into_bytes())
 }
 
-async fn references(call: &Call<'_>, target: &TableInfo, around: &Around<'_>) -> Result<Reply, Problem> {
+/// The addresses of the rows of a set, or of those around a row.
+pub(crate) async fn references(
+    call: &Call<'_>,
+    target: &TableInfo,
+    around: Option<&Around<'_>>,
+) -> Result<Reply, Problem> {
     page::plain(call)?;
     let plan = resolve::plan(&call.metadata, &target.logical_name, &call.options)?;
-    let query = Query { columns: Some(Vec::new()), ..around.narrow(target, plan.query) };
-    let page = call.session.page(query, window(call, None), plan.count).await?;
+    let turn = Turn::read(call, plan.query.top)?;
+    let query = Query { columns: Some(Vec::new()), top: None, ..narrowed(around, target, plan.query) };
+    let page = call.session.page(query, turn.window.clone(), plan.count).await?;
     let mut json = Json::default();
     json.object(|json| {
         json.key("@odata.context").value(&call.context("Collection($ref)"));
+        read::totals(json, call, page.total);
         json.key("value").array(|json| {
             for record in &page.records {
                 json.object(|json| json.key("@odata.id").value(&call.url_of(&record.at)));
             }
         });
+        if let Some(token) = turn.next(&page) {
+            let (name, link) = page::next(call, &format!("{}/$ref", url(around, target)), &token);
+            json.key(name).value(&link);
+        }
     });
-    Ok(Reply::json(StatusCode::OK, json.into_bytes()))
+    Ok(read::applied(call, Reply::json(StatusCode::OK, json.into_bytes())))
 }

@@ -16,9 +16,9 @@ use super::call::Call;
 use super::dispatch::Place;
 use super::expand::{self, Branch};
 use super::json::Json;
-use super::page::{self, Token, columns, marks, window};
+use super::page::{self, Turn, columns};
 use super::row::{self, Names, Shape, etag};
-use super::{Problem, Reply, delta, fetch, files};
+use super::{Problem, Reply, delta, fetch, files, groups};
 use crate::messages::blocks;
 use crate::schema::Kind;
 use crate::session::{COUNTED, Page};
@@ -46,6 +46,7 @@ pub(crate) async fn answer(call: &Call<'_>, place: &Place<'_>) -> Result<Reply, 
     match (&place.row, place.tail) {
         (None, []) => set(call, place.table, None).await,
         (None, [Segment::Count]) => count(call, place.table, None).await,
+        (None, [Segment::Ref]) => around::references(call, place.table, None).await,
         (Some(_), []) => one(call, place).await,
         (Some(_), [segment @ Segment::Name { .. }, rest @ ..]) => within(call, place, segment, rest).await,
         (_, [other, ..]) => Err(Problem::no_resource(&shown(other))),
@@ -86,33 +87,19 @@ pub(crate) async fn set(
     }
     let plan = resolve::plan(&call.metadata, &table.logical_name, &call.options)?;
     if plan.query.computes() {
-        return fetch::computed(call, table, around::narrowed(around, table, plan.query)).await;
+        return groups::applied(call, table, plan, around).await;
     }
-    let token = call.options.skip_token.as_deref().map(Token::read).transpose()?;
-    let mut window = window(call, token.as_ref());
-    let mut query = around::narrowed(around, table, plan.query.clone());
-    if call.prefer.max_page_size.is_some() {
-        // The platform ignores $top beside a page size.
-        query.top = None;
-    }
-    if query.top.is_some() && token.is_none() {
-        window.size = window.size.min(query.top);
-    }
+    let turn = Turn::read(call, plan.query.top)?;
+    let mut query = Query { top: None, ..around::narrowed(around, table, plan.query.clone()) };
     let wanted = columns(&call.schema, table, query.columns.as_deref(), expand::needed(&plan.expand));
     query.columns = Some(wanted.asked.clone());
-    let top = query.top.take();
-    let page = call.session.page(query, window, plan.count).await?;
-    let next = (page.more && top.is_none()).then(|| Token {
-        p: token.map_or(2, |token| token.p + 1),
-        m: marks(&page.last),
-        u: None,
-    });
+    let page = call.session.page(query, turn.window.clone(), plan.count).await?;
+    let next = turn.next(&page);
     let hidden: Vec<&str> = wanted.hidden.iter().map(String::as_str).collect();
     let shape = Shape::new(&call.metadata, table, &wanted.asked, &HashMap::new(), &hidden);
-    let set = around.map_or_else(|| table.entity_set.clone(), |around| around.url.clone());
     let answer = Answer {
         context: call.context(&fragment(&table.entity_set, &plan)),
-        link: next.map(|token| ("@odata.nextLink", page::next_link(call, &set, &call.query, &token))),
+        link: next.map(|token| page::next(call, &around::url(around, table), &token)),
         extra: Vec::new(),
     };
     rows(call, &shape, page, &plan.expand, answer).await
@@ -142,15 +129,7 @@ pub(crate) async fn rows(
     let mut json = Json::default();
     json.object(|json| {
         json.key("@odata.context").value(&answer.context);
-        if let Some(total) = page.total {
-            json.key("@odata.count").value(&total.min(COUNTED));
-        }
-        if call.prefer.includes("Microsoft.Dynamics.CRM.totalrecordcount") {
-            let total = page.total.map_or(-1, |total| total.min(COUNTED) as i64);
-            json.key("@Microsoft.Dynamics.CRM.totalrecordcount").value(&total);
-            let over = page.total.is_some_and(|total| total > COUNTED);
-            json.key("@Microsoft.Dynamics.CRM.totalrecordcountlimitexceeded").value(&over);
-        }
+        totals(json, call, page.total);
         for (name, value) in &answer.extra {
             json.key(name).number(value);
         }
@@ -167,6 +146,19 @@ pub(crate) async fn rows(
         }
     });
     Ok(applied(call, Reply::json(StatusCode::OK, json.into_bytes())))
+}
+
+/// How many rows there are in all, where that was asked for.
+pub(crate) fn totals(json: &mut Json, call: &Call<'_>, total: Option<u64>) {
+    if let Some(total) = total {
+        json.key("@odata.count").value(&total.min(COUNTED));
+    }
+    if call.prefer.includes("Microsoft.Dynamics.CRM.totalrecordcount") {
+        let shown = total.map_or(-1, |total| total.min(COUNTED) as i64);
+        json.key("@Microsoft.Dynamics.CRM.totalrecordcount").value(&shown);
+        let over = total.is_some_and(|total| total > COUNTED);
+        json.key("@Microsoft.Dynamics.CRM.totalrecordcountlimitexceeded").value(&over);
+    }
 }
 
 /// Says which preferences were followed.

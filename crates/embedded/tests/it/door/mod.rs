@@ -10,6 +10,7 @@ mod mails;
 mod messages;
 mod metadata;
 mod multiple;
+mod paging;
 mod read;
 mod rights;
 mod sql;
