@@ -3,6 +3,7 @@
 mod around;
 pub mod batch;
 mod csdl;
+mod expand;
 mod files;
 pub mod keys;
 mod links;
