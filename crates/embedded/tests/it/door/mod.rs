@@ -5,6 +5,7 @@ pub mod batch;
 mod csdl;
 mod expand;
 mod files;
+mod grouping;
 pub mod keys;
 mod links;
 mod mails;
