@@ -2,8 +2,8 @@
 //!
 //! * [`scope`]: which table an alias means, and joins.
 //! * [`filter`]: conditions. Text compares without case: by the columns' own collation on SQLite, by `lower()` on
-//!   PostgreSQL. Both fold ASCII only, so letters beyond it are folded by name ([`text`]). A null satisfies nothing but
-//!   `Null`, as SQL has it.
+//!   PostgreSQL. Both fold ASCII only, so letters beyond it are folded by name ([`text`]), in two columns that are compared
+//!   all letters. A null satisfies nothing but `Null`, as SQL has it.
 //! * [`moment`]: the platform's conditions on time as ranges; [`hierarchy`] works out `Under` and its like beforehand.
 //! * [`computed`]: groups and aggregates.
 //! * [`size`]: what is too large for a database to be asked.

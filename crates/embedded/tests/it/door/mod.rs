@@ -2,6 +2,7 @@
 
 mod around;
 pub mod batch;
+mod columns;
 mod csdl;
 mod expand;
 mod files;
