@@ -1,8 +1,6 @@
 //! Groups and what is computed over them: `$apply`, and FetchXML and SQL that aggregate (dataverse.md A11). They have no
 //! keys, so their pages are counted; their order is total.
 
-use std::collections::HashMap;
-
 use http::StatusCode;
 use postroom_core::Query;
 use postroom_core::metadata::TableInfo;
@@ -61,7 +59,7 @@ pub(crate) async fn write(
     });
     let columns: Vec<_> = groups.chain(aggregates).collect();
     let shape = Shape::computed(&call.metadata, &columns);
-    let ask = call.annotations();
+    let (ask, names) = (call.annotations(), read::names(call, &shape, &page.records, &[]).await?);
     let mut json = Json::default();
     json.object(|json| {
         json.key("@odata.context").value(&answer.context);
@@ -71,7 +69,7 @@ pub(crate) async fn write(
         }
         json.key("value").array(|json| {
             for record in &page.records {
-                json.object(|json| shape.write(json, record, ask, &HashMap::new()));
+                json.object(|json| shape.write(json, record, ask, &names));
             }
         });
         if let Some((name, link)) = &answer.link {

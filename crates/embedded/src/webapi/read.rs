@@ -172,7 +172,7 @@ pub(crate) fn applied(call: &Call<'_>, reply: Reply) -> Reply {
 }
 
 /// The names of rows that lookups name, when formatted values are wanted.
-async fn names(
+pub(crate) async fn names(
     call: &Call<'_>,
     shape: &Shape<'_>,
     records: &[Record],

@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 use super::DoorBench;
 use crate::bench::{On, on_both};
 
-on_both!(parts_of_times, weeks_of_many_years);
+on_both!(parts_of_times, weeks_of_many_years, groups_as_people_read_them, names_that_may_not_be_read);
 
 fn encoded(text: &str) -> String {
     let each = |byte: u8| match byte.is_ascii_alphanumeric() {
@@ -98,4 +98,77 @@ async fn weeks_of_many_years(on: On) {
         assert_eq!((text.as_str(), week), (day.to_string().as_str(), &json!(sundays + 1)));
     }
     assert_eq!(found.len(), days.len() + 1);
+}
+
+/// An account with two contacts of the administrator, one with none.
+async fn staff(on: On) -> (DoorBench, Record) {
+    let door = DoorBench::new(on).await;
+    let account = door.bench.row("account").with("name", "Adler & Co");
+    let account = account.with("revenue", Value::Decimal("1234.5".into())).with("industrycode", 1);
+    let contact = |name: &str| door.bench.contact(name).with("parentcustomerid", account.at.clone());
+    let contacts = [contact("Anna").with("gendercode", 2), contact("Bert").with("gendercode", 2)];
+    door.bench.create(std::slice::from_ref(&account)).await;
+    door.bench.create(&contacts).await;
+    (door, account)
+}
+
+const FORMATTED: &str = "OData.Community.Display.V1.FormattedValue";
+const LOOKUP: &str = "Microsoft.Dynamics.CRM.lookuplogicalname";
+
+async fn groups_as_people_read_them(on: On) {
+    let (door, account) = staff(on).await;
+    let all = [("prefer", "odata.include-annotations=\"*\"")];
+    let apply = "$apply=groupby((_ownerid_value,_parentcustomerid_value,gendercode,donotemail),aggregate($count as n))";
+    let answer = door.ask("GET", &format!("contacts?{apply}"), &all, "").await;
+    let row = &answer.json["value"][0];
+    let note = |row: &Json, column: &str, name: &str| row[format!("{column}@{name}")].clone();
+    assert_eq!(note(row, "_parentcustomerid_value", FORMATTED), "Adler & Co", "{}", answer.text);
+    assert_eq!(note(row, "_parentcustomerid_value", LOOKUP), "account");
+    assert_eq!(row["_parentcustomerid_value"], account.at.id.to_string());
+    assert_eq!(note(row, "_ownerid_value", LOOKUP), "systemuser");
+    assert!(note(row, "_ownerid_value", FORMATTED).is_string(), "{row}");
+    assert_eq!(note(row, "gendercode", FORMATTED), "Female");
+    assert_eq!(note(row, "donotemail", FORMATTED), "Allow");
+    assert_eq!((&row["n"], note(row, "n", FORMATTED)), (&json!(2), json!("2")));
+    let plain = door.get(&format!("contacts?{apply}")).await;
+    assert_eq!(plain.json["value"][0].as_object().unwrap().len(), 5, "{}", plain.text);
+    let xml = "<fetch aggregate='true'><entity name='account'><attribute name='ownerid' alias='who' groupby='true'/>\
+               <attribute name='industrycode' alias='what' groupby='true'/>\
+               <attribute name='revenue' alias='total' aggregate='sum'/></entity></fetch>";
+    let answer = door.ask("GET", &format!("accounts?fetchXml={}", encoded(xml)), &all, "").await;
+    let row = &answer.json["value"][0];
+    assert_eq!(
+        (note(row, "who", LOOKUP), note(row, "what", FORMATTED)),
+        (json!("systemuser"), json!("Accounting"))
+    );
+    assert!(note(row, "who", FORMATTED).is_string(), "{row}");
+    assert_eq!((&row["total"], note(row, "total", FORMATTED)), (&json!(1234.5), json!("$1,234.50")));
+    let path = "contacts?$apply=groupby((parentcustomerid_account/industrycode,parentcustomerid_account/_ownerid_value))";
+    let answer = door.ask("GET", path, &all, "").await;
+    let row = &answer.json["value"][0];
+    assert_eq!(note(row, "account_industrycode", FORMATTED), "Accounting", "{}", answer.text);
+    assert!(note(row, "account__ownerid_value", FORMATTED).is_string(), "{row}");
+}
+
+/// The name of a row that the caller may not read is left out; the group is there.
+async fn names_that_may_not_be_read(on: On) {
+    let (door, _) = staff(on).await;
+    let user = door.bench.row("systemuser").with("domainname", "sales").with("lastname", "Sales");
+    let unit = postroom_core::RecordRef::new("businessunit", postroom_embedded::seed::BUSINESS_UNIT);
+    let user = user.with("businessunitid", unit);
+    let role = door.bench.row("systemuserroles").with("systemuserid", user.at.id);
+    let role = role.with("roleid", postroom_embedded::access::roles::BASIC_USER);
+    door.bench.create(&[user.clone()]).await;
+    door.bench.create(&[role]).await;
+    let contacts = door.bench.all("contact", postroom_core::Filter::All(Vec::new())).await;
+    door.bench.update(&contacts[0].at, "ownerid", user.at.clone()).await;
+    let sales = door.another(user.at.id).await;
+    let all = [("prefer", "odata.include-annotations=\"*\"")];
+    let apply = "contacts?$apply=groupby((_parentcustomerid_value),aggregate($count as n))";
+    let row = &sales.ask("GET", apply, &all, "").await.json["value"][0];
+    assert_eq!(
+        (&row["n"], row.get(format!("_parentcustomerid_value@{FORMATTED}"))),
+        (&json!(1), None),
+        "{row}"
+    );
 }
