@@ -23,6 +23,7 @@ mod cell;
 pub mod doomed;
 mod error;
 pub mod fatal;
+pub mod letters;
 pub mod migrate;
 mod postgres;
 mod recent;

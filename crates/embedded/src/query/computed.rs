@@ -21,7 +21,7 @@ pub(super) fn plan(
 ) -> Result<Plan, Refusal> {
     let mut outputs = Vec::new();
     let mut sorts: Vec<(String, Expr)> = Vec::new();
-    let mut cell = 0;
+    let (mut cell, mut total) = (0, Vec::new());
     for group in &query.groups {
         let (at, place) = scope.resolve(0, &group.column)?;
         let column = &scope.table(at).columns[place];
@@ -35,6 +35,7 @@ pub(super) fn plan(
         sorts.push((group.alias.clone(), exprs[0].clone()));
         for expr in exprs {
             select.expr(expr.clone());
+            total.push(expr.clone());
             select.add_group_by([expr]);
         }
     }
@@ -56,8 +57,8 @@ pub(super) fn plan(
         };
     }
     // Groups come in one order, so that pages of them fit together.
-    for (_, expr) in sorts.iter().take(query.groups.len()) {
-        select.order_by_expr_with_nulls(expr.clone(), Direction::Asc, NullOrdering::First);
+    for expr in total {
+        select.order_by_expr_with_nulls(expr, Direction::Asc, NullOrdering::First);
     }
     window::limit(query, window, &mut select);
     Ok(Plan { select, count, table: query.table.clone(), key: None, outputs, marks: Vec::new(), named: true })
@@ -112,40 +113,39 @@ fn aggregated(scope: &Scope, aggregate: &Aggregate) -> Result<(Expr, Of), Refusa
     })
 }
 
-/// Times are microseconds since 1970.
+/// Times are microseconds since 1970; fiscal years are those of the calendar, their periods quarters.
 fn date_part(dialect: Dialect, part: DatePart, cell: Expr) -> Expr {
     let seconds = cell.div(literal(1_000_000_i64));
-    match dialect {
+    let read = |sqlite: &str, postgres: &str| match dialect {
         Dialect::Sqlite => {
-            let part_of = |format: &str| -> Expr {
-                let args = [literal(format), seconds.clone(), literal("unixepoch")];
-                let text: Expr = Func::cust("strftime").args(args).into();
-                text.cast_as("integer")
-            };
-            match part {
-                DatePart::Day => part_of("%d"),
-                DatePart::Week => part_of("%W").add(literal(1_i64)),
-                DatePart::Month => part_of("%m"),
-                DatePart::Quarter | DatePart::FiscalPeriod => {
-                    part_of("%m").add(literal(2_i64)).div(literal(3_i64))
-                }
-                DatePart::Year | DatePart::FiscalYear => part_of("%Y"),
-            }
+            let args = [literal(sqlite), seconds.clone(), literal("unixepoch")];
+            let text: Expr = Func::cust("strftime").args(args).into();
+            text.cast_as("integer")
         }
         Dialect::Postgres => {
-            let name = match part {
-                DatePart::Day => "day",
-                DatePart::Week => "week",
-                DatePart::Month => "month",
-                DatePart::Quarter | DatePart::FiscalPeriod => "quarter",
-                DatePart::Year | DatePart::FiscalYear => "year",
-            };
-            let time: Expr = Func::cust("to_timestamp").args([seconds.cast_as("double precision")]).into();
+            let seconds = seconds.clone().cast_as("double precision");
+            let time: Expr = Func::cust("to_timestamp").args([seconds]).into();
             let utc: Expr = Func::cust("timezone").args([literal("UTC"), time]).into();
-            let part: Expr = Func::cust("date_part").args([literal(name), utc]).into();
+            let part: Expr = Func::cust("date_part").args([literal(postgres), utc]).into();
             part.cast_as("bigint")
         }
+    };
+    let month = || read("%m", "month");
+    match part {
+        DatePart::Day => read("%d", "day"),
+        DatePart::Week => week(read("%j", "doy"), read("%w", "dow")),
+        DatePart::Month => month(),
+        DatePart::Quarter | DatePart::FiscalPeriod => month().add(literal(2_i64)).div(literal(3_i64)),
+        DatePart::Year | DatePart::FiscalYear => read("%Y", "year"),
     }
+}
+
+/// SQL Server's `DATEPART(week)`: the week that holds 1 January is the first, and weeks begin on Sunday. `day` is the day of
+/// the year from 1, `weekday` that of the week from 0, Sunday.
+fn week(day: Expr, weekday: Expr) -> Expr {
+    // The weekday of 1 January; 371 days are whole weeks, and keep the number above 0.
+    let first = weekday.sub(day.clone()).add(literal(372_i64)).modulo(literal(7_i64));
+    day.sub(literal(1_i64)).add(first).div(literal(7_i64)).add(literal(1_i64))
 }
 
 /// Written into the statement: PostgreSQL compares the expressions of GROUP BY as they stand, parameters and all.

@@ -2,6 +2,7 @@
 
 use postroom_core::query::{Comparison, Join, Link, Operator};
 use postroom_core::{Filter, Value};
+use postroom_store::letters;
 use postroom_store::sql::{self, Expr, ExprTrait, Query as Sql};
 use uuid::Uuid;
 
@@ -172,15 +173,17 @@ impl Context<'_> {
         }
     }
 
-    /// Two columns of a row; text without case.
+    /// Two columns of a row; text without case. What can never be equal is no condition.
     fn columns(&self, left: At, comparison: Comparison, right: At) -> Result<Expr, Refusal> {
+        if family(left)? != family(right)? {
+            return Err(unfit(left, "compared with a column of another kind"));
+        }
         let comparable = |at: At| match at.column.kind {
-            Kind::Body | Kind::File => Err(unfit(at, "filtered on: its text is kept elsewhere")),
-            Kind::Text => Ok(sql::Func::lower(self.cell(at)).into()),
-            Kind::Decimal | Kind::Money => Ok(self.cell(at).cast_as("double precision")),
-            _ => Ok(self.cell(at)),
+            Kind::Text => letters::lower(self.frame.dialect, self.cell(at)),
+            Kind::Decimal | Kind::Money => self.cell(at).cast_as("double precision"),
+            _ => self.cell(at),
         };
-        let (a, b): (Expr, Expr) = (comparable(left)?, comparable(right)?);
+        let (a, b) = (comparable(left), comparable(right));
         Ok(match comparison {
             Comparison::Eq => a.eq(b),
             Comparison::Ne => a.ne(b),
@@ -316,6 +319,17 @@ impl Context<'_> {
         let within = from.into_iter().chain(until).reduce(|a, b| a.and(b)).unwrap_or_else(|| truth(true));
         Ok(if outside { within.not() } else { within })
     }
+}
+
+/// Kinds whose values can be compared with each other.
+fn family(at: At) -> Result<Kind, Refusal> {
+    Ok(match at.column.kind {
+        Kind::Body | Kind::File => return Err(unfit(at, "filtered on: its text is kept elsewhere")),
+        Kind::Id | Kind::Guid | Kind::Lookup => Kind::Guid,
+        Kind::Integer | Kind::BigInteger | Kind::Double | Kind::Decimal | Kind::Money => Kind::Double,
+        Kind::Choice | Kind::State | Kind::Status => Kind::Choice,
+        kind => kind,
+    })
 }
 
 /// Many conditions as one, in a tree that is as flat as can be: SQLite takes no expression deeper than 1,000, and neither

@@ -2,14 +2,16 @@
 //!
 //! * [`scope`]: which table an alias means, and joins.
 //! * [`filter`]: conditions. Text compares without case: by the columns' own collation on SQLite, by `lower()` on
-//!   PostgreSQL. Both fold ASCII only, so letters beyond it are folded by name ([`text`]). A null satisfies nothing but
-//!   `Null`, as SQL has it.
+//!   PostgreSQL. Both fold ASCII only, so letters beyond it are folded by name ([`text`]), in two columns that are compared
+//!   all letters. A null satisfies nothing but `Null`, as SQL has it.
 //! * [`moment`]: the platform's conditions on time as ranges; [`hierarchy`] works out `Under` and its like beforehand.
 //! * [`computed`]: groups and aggregates.
 //! * [`size`]: what is too large for a database to be asked.
+//! * [`each`]: the first rows around each of many rows.
 //! * [`window`]: pages. The next page begins after the sort keys of the last row, so it costs the same however far it is.
 
 mod computed;
+mod each;
 mod filter;
 pub(crate) mod hierarchy;
 mod moment;
@@ -25,9 +27,11 @@ use postroom_store::sql::{self, Expr, Query as Sql, SelectStatement};
 use postroom_store::{Dialect, Error, Row};
 use uuid::Uuid;
 
+use crate::access::Caller;
 use crate::row;
 use crate::rules::Refusal;
 use crate::schema::{Column, Kind, Schema, Table, shape};
+pub(crate) use each::{Each, Numbered, each};
 pub(crate) use filter::settled;
 use scope::Scope;
 pub(crate) use text::fold;
@@ -49,6 +53,12 @@ pub(crate) struct Me {
     pub user: Uuid,
     pub unit: Option<Uuid>,
     pub teams: Vec<Uuid>,
+}
+
+impl Me {
+    pub(crate) fn of(caller: &Caller) -> Me {
+        Me { user: caller.user, unit: Some(caller.unit), teams: caller.teams.clone() }
+    }
 }
 
 /// Everybody sees everything: the port, which has no users.
@@ -139,6 +149,15 @@ impl Plan {
 
 /// Translates; an unknown table or column is refused with the nearest name.
 pub(crate) fn plan(frame: &Frame, query: &Query, window: &Window) -> Result<Plan, Refusal> {
+    let (scope, select) = chosen(frame, query)?;
+    match query.computes() {
+        true => computed::plan(frame, &scope, query, window, select),
+        false => rows(frame, &scope, query, window, select),
+    }
+}
+
+/// The rows that a query chooses, of which nothing is selected yet.
+fn chosen<'s>(frame: &Frame<'s>, query: &Query) -> Result<(Scope<'s>, SelectStatement), Refusal> {
     let table = frame.schema.table(&query.table)?;
     size::check(query)?;
     let mut scope = Scope::new(table);
@@ -149,10 +168,7 @@ pub(crate) fn plan(frame: &Frame, query: &Query, window: &Window) -> Result<Plan
     if let Some(visible) = filter::visible(frame, &scope, 0, table)? {
         select.and_where(visible);
     }
-    match query.computes() {
-        true => computed::plan(frame, &scope, query, window, select),
-        false => rows(frame, &scope, query, window, select),
-    }
+    Ok((scope, select))
 }
 
 fn rows(
@@ -163,7 +179,24 @@ fn rows(
     mut select: SelectStatement,
 ) -> Result<Plan, Refusal> {
     let table = scope.table(0);
+    let (key, outputs) = shown(scope, query, &mut select)?;
+    if query.distinct {
+        group_by_cells(&mut select, scope, &outputs.list, key.is_some());
+    }
+    let count = counting(&select);
+    let marks = window::apply(frame, scope, query, window, &mut select, outputs.cell)?;
+    size::width(outputs.cell + 2 * marks.len())?;
     let named = query.columns.is_some();
+    Ok(Plan { select, count, table: table.name.clone(), key, outputs: outputs.list, marks, named })
+}
+
+/// Selects the key and the columns that are asked for; answers the key's cell and theirs.
+fn shown(
+    scope: &Scope,
+    query: &Query,
+    select: &mut SelectStatement,
+) -> Result<(Option<usize>, Outputs), Refusal> {
+    let table = scope.table(0);
     let mut outputs = Outputs { cell: 0, list: Vec::new() };
     let key = (!query.distinct || asks_key(query, table)).then(|| {
         select.column((scope.sql(0), table.primary_key.clone()));
@@ -171,7 +204,7 @@ fn rows(
         0
     });
     for place in places(table, &query.columns)? {
-        outputs.add(&mut select, scope, 0, place, table.columns[place].name.clone());
+        outputs.add(select, scope, 0, place, table.columns[place].name.clone());
     }
     let mut linked = Vec::new();
     flatten(&query.links, &mut linked);
@@ -179,16 +212,10 @@ fn rows(
         let at = scope.find(&link.alias).expect("every link was joined under its alias");
         for place in places(scope.table(at), &link.columns)? {
             let name = format!("{}.{}", link.alias, scope.table(at).columns[place].name);
-            outputs.add(&mut select, scope, at, place, name);
+            outputs.add(select, scope, at, place, name);
         }
     }
-    if query.distinct {
-        group_by_cells(&mut select, scope, &outputs.list, key.is_some());
-    }
-    let count = counting(&select);
-    let marks = window::apply(frame, scope, query, window, &mut select, outputs.cell)?;
-    size::width(outputs.cell + 2 * marks.len())?;
-    Ok(Plan { select, count, table: table.name.clone(), key, outputs: outputs.list, marks, named })
+    Ok((key, outputs))
 }
 
 /// The number of rows of a select, before order and window, as far as the platform counts.

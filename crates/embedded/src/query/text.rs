@@ -1,6 +1,7 @@
 //! Text in comparable form, and patterns.
 
 use postroom_store::Dialect;
+use postroom_store::letters::{capital, small};
 use postroom_store::sql::{Expr, ExprTrait, Func, LikeExpr};
 
 /// A text column and a wanted text in comparable form.
@@ -36,24 +37,6 @@ fn pairs(wanted: &str) -> Vec<(char, char)> {
 
 /// Different letters beyond ASCII that one text may fold on SQLite; those after them compare as they stand.
 const LETTERS: usize = 200;
-
-/// The small letter of a capital where the two are a pair. `İ`, the Kelvin sign and the like have no small letter that leads
-/// back to them, and stand for themselves: else no text would equal itself.
-fn small(letter: char) -> char {
-    match single(letter.to_lowercase()) {
-        Some(small) if capital(small) == Some(letter) => small,
-        _ => letter,
-    }
-}
-
-/// The capital of a small letter, when it is one letter and another.
-fn capital(letter: char) -> Option<char> {
-    single(letter.to_uppercase()).filter(|capital| *capital != letter)
-}
-
-fn single(mut letters: impl Iterator<Item = char>) -> Option<char> {
-    letters.next().filter(|_| letters.next().is_none())
-}
 
 /// Spellings that are looked up one by one; each letter beyond ASCII has two.
 const SPELLINGS: usize = 4;

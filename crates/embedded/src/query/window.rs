@@ -3,7 +3,10 @@
 use postroom_core::query::{Join, Link, Order};
 use postroom_core::{Query, Value};
 use postroom_store::Dialect;
-use postroom_store::sql::{Expr, ExprTrait, Func, NullOrdering, Order as Direction, SelectStatement};
+use postroom_store::sql::{
+    Expr, ExprTrait, Func, NullOrdering, Order as Direction, OrderedStatement, SelectStatement,
+    WindowStatement,
+};
 
 use super::scope::Scope;
 use super::{Frame, Output, settled, truth};
@@ -60,37 +63,65 @@ pub(super) fn apply(
     }
     let mut outputs = Vec::new();
     for key in &keys {
-        match key.descending {
-            // PostgreSQL walks an index only in its own order of nulls, even where there are none.
-            false if key.filled => select.order_by_expr(key.expr.clone(), Direction::Asc),
-            true if key.filled => select.order_by_expr(key.expr.clone(), Direction::Desc),
-            // Nulls first when rising, as SQL Server has it.
-            true => select.order_by_expr_with_nulls(key.expr.clone(), Direction::Desc, NullOrdering::Last),
-            false => select.order_by_expr_with_nulls(key.expr.clone(), Direction::Asc, NullOrdering::First),
-        };
-        let table = scope.table(key.at);
+        key.order(select);
         if window.size.is_some() {
-            outputs.push(Output {
-                name: key.name.clone(),
-                cell,
-                column: Some((table.name.clone(), key.place)),
-            });
-            for name in shape::cells(&table.columns[key.place]) {
-                select.column((scope.sql(key.at), name));
-                cell += 1;
-            }
+            outputs.push(key.select(scope, select, &mut cell));
         }
     }
     limit(query, window, select);
     Ok(outputs)
 }
 
+/// Orders by the same keys within `numbers`, and selects the keys; answers where they stand.
+pub(super) fn number(
+    frame: &Frame,
+    scope: &Scope,
+    query: &Query,
+    numbers: &mut WindowStatement,
+    select: &mut SelectStatement,
+    cell: &mut usize,
+) -> Result<Vec<Output>, Refusal> {
+    let keys = keys(frame, scope, query)?;
+    let each = keys.iter().map(|key| {
+        key.order(numbers);
+        key.select(scope, select, cell)
+    });
+    Ok(each.collect())
+}
+
+impl Key {
+    fn order(&self, by: &mut impl OrderedStatement) {
+        match self.descending {
+            // PostgreSQL walks an index only in its own order of nulls, even where there are none.
+            false if self.filled => by.order_by_expr(self.expr.clone(), Direction::Asc),
+            true if self.filled => by.order_by_expr(self.expr.clone(), Direction::Desc),
+            // Nulls first when rising, as SQL Server has it.
+            true => by.order_by_expr_with_nulls(self.expr.clone(), Direction::Desc, NullOrdering::Last),
+            false => by.order_by_expr_with_nulls(self.expr.clone(), Direction::Asc, NullOrdering::First),
+        };
+    }
+
+    fn select(&self, scope: &Scope, select: &mut SelectStatement, cell: &mut usize) -> Output {
+        let table = scope.table(self.at);
+        let output =
+            Output { name: self.name.clone(), cell: *cell, column: Some((table.name.clone(), self.place)) };
+        for name in shape::cells(&table.columns[self.place]) {
+            select.column((scope.sql(self.at), name));
+            *cell += 1;
+        }
+        output
+    }
+}
+
+/// Databases count rows in signed numbers.
+const FARTHEST: u64 = i64::MAX as u64;
+
 pub(super) fn limit(query: &Query, window: &Window, select: &mut SelectStatement) {
     if let Some(rows) = query.top.into_iter().chain(window.size).min() {
-        select.limit(rows);
+        select.limit(Ord::min(rows, FARTHEST));
     }
     if let Start::Offset(rows) = window.start {
-        select.offset(rows);
+        select.offset(Ord::min(rows, FARTHEST));
     }
 }
 

@@ -3,6 +3,7 @@
 //! A query answers a page, and says where the next one begins. Changes since a version come with the rows that went. What
 //! the caller may see and do is asked in the unit that reads or writes ([`permission`]).
 
+mod each;
 mod permission;
 mod preview;
 mod shared;
@@ -25,6 +26,7 @@ use crate::rules::Refusal;
 use crate::schema::registry::Cache;
 use crate::schema::{Schema, Table};
 use crate::{Embedded, changes, content, crm, solutions};
+pub(crate) use each::First;
 
 /// Rows counted at most when a total is asked for; the platform says no more either.
 pub const COUNTED: u64 = 5000;
@@ -284,7 +286,7 @@ async fn run(
     permission::check_query(caller, &schema, &query)?;
     hierarchy::resolve(tx, &schema, &mut query).await?;
     let visible = |table: &Table| caller.filter(PrivilegeKind::Read, table);
-    let me = Me { user: caller.user, unit: Some(caller.unit), teams: caller.teams.clone() };
+    let me = Me::of(caller);
     let frame = Frame { schema: &schema, dialect: tx.dialect(), now, me, visible: &visible };
     // One row more than asked for shows whether there are more.
     let wider = Window { size: window.size.map(|size| size + 1), start: window.start.clone() };
@@ -302,7 +304,7 @@ async fn run(
     };
     let (first, last) = (mark(rows.first())?, mark(rows.last())?);
     let mut records = plan.records(&schema, rows)?;
-    permission::hide(caller, &schema, &query, &mut records);
+    permission::hide(caller, &schema, &query, records.iter_mut());
     Ok(Page { records, more, keys: plan.keys(), first, last, total })
 }
 

@@ -341,7 +341,12 @@ impl Named<'_> {
 }
 
 /// Empties the columns that the caller may not read.
-pub(super) fn hide(caller: &Caller, schema: &Schema, query: &Query, records: &mut [Record]) {
+pub(super) fn hide<'r>(
+    caller: &Caller,
+    schema: &Schema,
+    query: &Query,
+    records: impl Iterator<Item = &'r mut Record>,
+) {
     if caller.administrates() {
         return;
     }
@@ -358,7 +363,7 @@ pub(super) fn hide(caller: &Caller, schema: &Schema, query: &Query, records: &mu
         return;
     }
     for (_, value) in
-        records.iter_mut().flat_map(|row| &mut row.columns).filter(|(name, _)| hidden.contains(name.as_str()))
+        records.flat_map(|row| &mut row.columns).filter(|(name, _)| hidden.contains(name.as_str()))
     {
         *value = Value::Null;
     }

@@ -138,7 +138,11 @@ async fn computed(call: &Call<'_>, table: &TableInfo, fetch: Fetch) -> Result<En
         entity.id = Uuid::nil();
         entity
     });
-    Ok(collection(table, &page, entities.collect()))
+    let mut rows = collection(table, &page, entities.collect());
+    rows.more &= fetch.query.top.is_none();
+    // Groups have no keys: the cookie says the page's number alone.
+    rows.cookie = rows.more.then(|| cookie(fetch.page.max(1), &page).write());
+    Ok(rows)
 }
 
 /// The primary names of the rows that lookups name.

@@ -67,6 +67,7 @@ pub(crate) async fn answer(call: &Call<'_>, table: &TableInfo) -> Result<Reply, 
                 p: token.as_ref().map_or(2, |token| token.p + 1),
                 m: marks(&page.last),
                 u: Some(changed.until),
+                ..Token::default()
             };
             json.key("@odata.nextLink").value(&page::next_link(call, set, &call.query, &next));
         } else {

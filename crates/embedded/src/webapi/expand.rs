@@ -1,5 +1,5 @@
 //! `$expand`: the rows at the other end of navigation properties, fetched with one query for each property and level, not
-//! one for each row.
+//! one for each row. Of a collection, each row above has one page at most, and a link to the next where there are more.
 
 use std::collections::HashMap;
 
@@ -11,8 +11,11 @@ use uuid::Uuid;
 
 use super::call::Call;
 use super::json::Json;
+use super::page::Token;
 use super::row::{Annotations, Names, Shape};
 use super::{Problem, page, read};
+use crate::query::Each;
+use crate::session::{COUNTED, First};
 
 /// The rows of one navigation property for the rows above it.
 pub(crate) struct Branch<'c> {
@@ -23,9 +26,22 @@ pub(crate) struct Branch<'c> {
     table: &'c TableInfo,
     shape: Shape<'c>,
     rows: Vec<Record>,
-    /// For each row above: the places of its rows here.
-    of: Vec<Vec<usize>>,
+    /// For each row above.
+    of: Vec<Below>,
     below: Vec<Branch<'c>>,
+}
+
+/// The rows of one row above.
+#[derive(Default)]
+struct Below {
+    /// Their places in the branch.
+    places: Vec<usize>,
+    /// How many there are in all, when that was asked for.
+    total: u64,
+    /// The sort keys of the last one, when there may be more.
+    marks: Vec<Value>,
+    /// Where the next page of them is.
+    next: Option<String>,
 }
 
 /// The alias of the intersect table.
@@ -55,19 +71,10 @@ async fn branch<'c>(
     let hidden: Vec<&str> = columns.hidden.iter().map(String::as_str).collect();
     let shape = Shape::new(&call.metadata, table, &columns.asked, &HashMap::new(), &hidden);
     let query = Query { columns: Some(columns.asked.clone()), top: None, ..expansion.query.clone() };
-    let (found, mut of) = match &expansion.relation {
+    let (mut found, of) = match &expansion.relation {
         Relation::ManyToOne(relation) => up(call, rows, query, table, &relation.referencing_column).await?,
-        Relation::OneToMany(relation) => down(call, rows, query, &relation.referencing_column).await?,
-        Relation::ManyToMany { relation, near, far } => {
-            let link = Link::new(&relation.intersect_table, &far.column, &table.primary_id, INTERSECT)
-                .select(&[near.column.as_str()]);
-            across(call, rows, query.link(link), &near.column).await?
-        }
+        _ => down(call, rows, query, expansion, table).await?,
     };
-    if let Some(top) = expansion.query.top {
-        of.iter_mut().for_each(|places| places.truncate(top as usize));
-    }
-    let mut found = found;
     read::bodies(call, &mut found).await?;
     Ok(Branch {
         navigation: expansion.navigation.clone(),
@@ -82,7 +89,7 @@ async fn branch<'c>(
     })
 }
 
-type Found = (Vec<Record>, Vec<Vec<usize>>);
+type Found = (Vec<Record>, Vec<Below>);
 
 /// The rows that lookups name.
 async fn up(
@@ -101,50 +108,110 @@ async fn up(
     let found = by_ids(call, query, &table.primary_id, &ids).await?;
     let places: HashMap<Uuid, usize> =
         found.iter().enumerate().map(|(place, row)| (row.at.id, place)).collect();
-    let of = rows.iter().map(|row| named(row).and_then(|id| places.get(&id).copied()).into_iter().collect());
-    Ok((found, of.collect()))
+    let place = |row| named(row).and_then(|id| places.get(&id).copied());
+    let below = |row| Below { places: place(row).into_iter().collect(), ..Below::default() };
+    let of = rows.iter().map(below).collect();
+    Ok((found, of))
 }
 
-/// The rows whose lookup names one of these.
-async fn down(call: &Call<'_>, rows: &[Record], query: Query, lookup: &str) -> Result<Found, Problem> {
-    let ids: Vec<Uuid> = rows.iter().map(|row| row.at.id).collect();
-    let found = by_ids(call, query, lookup, &ids).await?;
-    let parent = |row: &Record| row.lookup(lookup).map(|at| at.id);
-    Ok(grouped(rows, found, parent))
-}
-
-/// The rows tied to these by an intersect table.
-async fn across(call: &Call<'_>, rows: &[Record], query: Query, near: &str) -> Result<Found, Problem> {
-    let ids: Vec<Uuid> = rows.iter().map(|row| row.at.id).collect();
-    let column = format!("{INTERSECT}.{near}");
-    let found = by_ids(call, query, &column, &ids).await?;
-    let parent = |row: &Record| match row.get(&column) {
-        Some(Value::Guid(id)) => Some(*id),
-        Some(Value::Lookup(at)) => Some(at.id),
-        _ => None,
+/// The rows of a collection: those whose lookup names one of these rows, or that an intersect table ties to it.
+async fn down(
+    call: &Call<'_>,
+    rows: &[Record],
+    query: Query,
+    expansion: &Expansion,
+    table: &TableInfo,
+) -> Result<Found, Problem> {
+    let (query, column) = match &expansion.relation {
+        Relation::ManyToMany { relation, near, far } => {
+            let link = Link::new(&relation.intersect_table, &far.column, &table.primary_id, INTERSECT)
+                .select(&[near.column.as_str()]);
+            (query.link(link), format!("{INTERSECT}.{}", near.column))
+        }
+        Relation::OneToMany(relation) | Relation::ManyToOne(relation) => {
+            (query, relation.referencing_column.clone())
+        }
     };
-    Ok(grouped(rows, found, parent))
-}
-
-fn grouped(rows: &[Record], found: Vec<Record>, parent: impl Fn(&Record) -> Option<Uuid>) -> Found {
+    let size = page::window(call, None).size.unwrap_or_default();
+    let part = Part { size: expansion.query.top.map_or(size, |top| top.min(size)), expansion };
     let above: HashMap<Uuid, usize> =
         rows.iter().enumerate().map(|(place, row)| (row.at.id, place)).collect();
-    let mut of = vec![Vec::new(); rows.len()];
-    for (place, row) in found.iter().enumerate() {
-        if let Some(parent) = parent(row).and_then(|id| above.get(&id)) {
-            of[*parent].push(place);
+    let mut found = (Vec::new(), rows.iter().map(|_| Below::default()).collect());
+    let ids: Vec<Uuid> = rows.iter().map(|row| row.at.id).collect();
+    for ids in ids.chunks(500) {
+        // One more than is shown says whether there are more.
+        let each = Each { column: column.clone(), rows: part.size + 1, count: expansion.count };
+        for first in call.session.firsts(among(query.clone(), &column, ids), each).await? {
+            let Some(place) = parent(&first.record, &column).and_then(|id| above.get(&id)) else { continue };
+            part.take(call, &rows[*place], first, *place, &mut found);
         }
     }
-    (found, of)
+    Ok(found)
+}
+
+/// The row above that a row names.
+fn parent(row: &Record, column: &str) -> Option<Uuid> {
+    match row.get(column)? {
+        Value::Guid(id) => Some(*id),
+        Value::Lookup(at) => Some(at.id),
+        _ => None,
+    }
+}
+
+/// How much of a collection is shown around each row.
+struct Part<'c> {
+    size: u64,
+    expansion: &'c Expansion,
+}
+
+impl Part<'_> {
+    fn take(&self, call: &Call<'_>, above: &Record, first: First, place: usize, found: &mut Found) {
+        let (rows, of) = found;
+        let below = &mut of[place];
+        below.total = first.total;
+        if first.number > self.size {
+            let marks = std::mem::take(&mut below.marks);
+            below.next = self.next(call, above, &marks);
+            return;
+        }
+        below.marks = first.marks;
+        below.places.push(rows.len());
+        rows.push(first.record);
+    }
+
+    /// The link to the rows after these, as those of a request for this collection alone.
+    fn next(&self, call: &Call<'_>, above: &Record, marks: &[Value]) -> Option<String> {
+        let left = self.expansion.query.top.map(|top| top.saturating_sub(self.size));
+        if left == Some(0) {
+            return None;
+        }
+        // The pair's own id came last; there it is no key.
+        let keys = match self.expansion.relation {
+            Relation::ManyToMany { .. } => marks.len().saturating_sub(1),
+            _ => marks.len(),
+        };
+        let token = Token { p: 2, m: page::marks(&marks[..keys]), l: left, ..Token::default() };
+        let navigation = &self.expansion.navigation;
+        let path = if self.expansion.reference { "/$ref" } else { "" };
+        let url = format!("{}/{navigation}{path}", call.url_of(&above.at));
+        let given = call.query.split('&').filter(|pair| pair.starts_with('@') || pair.starts_with("%40"));
+        let mut pairs = vec![self.expansion.options()];
+        pairs.extend(given.map(str::to_owned));
+        pairs.push(format!("$skiptoken={}", token.write()));
+        pairs.retain(|pair| !pair.is_empty());
+        Some(format!("{url}?{}", pairs.join("&")))
+    }
+}
+
+fn among(query: Query, column: &str, ids: &[Uuid]) -> Query {
+    let list = Filter::In(column.to_owned(), ids.iter().copied().map(Value::Guid).collect());
+    Query { filter: Filter::All(vec![query.filter.clone(), list]), ..query }
 }
 
 async fn by_ids(call: &Call<'_>, query: Query, column: &str, ids: &[Uuid]) -> Result<Vec<Record>, Problem> {
     let mut found = Vec::new();
     for ids in ids.chunks(500) {
-        let mut query = query.clone();
-        let list = Filter::In(column.to_owned(), ids.iter().copied().map(Value::Guid).collect());
-        query.filter = Filter::All(vec![query.filter, list]);
-        found.extend(call.session.all(query).await?);
+        found.extend(call.session.all(among(query.clone(), column, ids)).await?);
     }
     Ok(found)
 }
@@ -179,9 +246,10 @@ impl<'c> Branch<'c> {
         ask: Annotations,
         names: &Names,
     ) {
-        let places = &self.of[place];
+        let below = &self.of[place];
+        let places = &below.places;
         if self.count {
-            json.key_of(&self.navigation, "@odata.count").value(&places.len());
+            json.key_of(&self.navigation, "@odata.count").value(&below.total.min(COUNTED));
         }
         json.key(&self.navigation);
         match (self.single, places.first()) {
@@ -190,6 +258,9 @@ impl<'c> Branch<'c> {
             (false, _) => json.array(|json| {
                 places.iter().for_each(|place| self.one(json, call, *place, ask, names));
             }),
+        }
+        if let Some(next) = &below.next {
+            json.key_of(&self.navigation, "@odata.nextLink").value(next);
         }
     }
 

@@ -1,24 +1,33 @@
-//! FetchXML, stored views and computed queries (dataverse.md A7, A10, A11).
+//! FetchXML and stored views (dataverse.md A7, A10).
 
 use std::collections::HashMap;
 
-use http::StatusCode;
 use postroom_core::metadata::TableInfo;
-use postroom_core::query::{Function, Link};
+use postroom_core::query::Link;
 use postroom_core::{Query, Value};
 use postroom_formats::fetchxml::{self, Cookie, Fetch, Key};
 use uuid::Uuid;
 
+use super::around::{self, Around};
 use super::call::Call;
-use super::page::{self, Token, marks};
+use super::page::{self, Turn, marks};
 use super::problem::Problem;
 use super::read::{self, Answer};
 use super::row::Shape;
-use super::{Reply, json::Json};
+use super::{Reply, beside, expand, groups};
 use crate::session::{Page, Start, Window};
 
-/// The rows that a FetchXML text asks for.
-pub(crate) async fn answer(call: &Call<'_>, table: &TableInfo, xml: &str) -> Result<Reply, Problem> {
+/// The rows that a FetchXML text asks for; `around` narrows it to those at the end of a navigation property.
+pub(crate) async fn answer(
+    call: &Call<'_>,
+    table: &TableInfo,
+    xml: &str,
+    around: Option<&Around<'_>>,
+) -> Result<Reply, Problem> {
+    let options = &call.options;
+    if options.fetch_xml.is_some() && (options.saved_query.is_some() || options.user_query.is_some()) {
+        return Err(Problem::bad("Ask by fetchXml or by a view (savedQuery, userQuery), not by both"));
+    }
     let fetch = fetchxml::parse(xml)?;
     if fetch.query.table != table.logical_name {
         return Err(Problem::bad(format!(
@@ -26,29 +35,63 @@ pub(crate) async fn answer(call: &Call<'_>, table: &TableInfo, xml: &str) -> Res
             fetch.query.table, table.entity_set
         )));
     }
-    run(call, table, fetch).await
+    run(call, table, fetch, around).await
 }
 
-async fn run(call: &Call<'_>, table: &TableInfo, fetch: Fetch) -> Result<Reply, Problem> {
+async fn run(
+    call: &Call<'_>,
+    table: &TableInfo,
+    mut fetch: Fetch,
+    around: Option<&Around<'_>>,
+) -> Result<Reply, Problem> {
+    let plan = beside::obey(call, table, &mut fetch)?;
+    fetch.query = around::narrowed(around, table, fetch.query);
+    let turn = turn(call, &fetch)?;
+    let window = window(call, &fetch, turn.as_ref());
+    let link = |page: &Page| {
+        // A query that asks for so many rows and no more has no second page.
+        let token = turn.as_ref().filter(|_| fetch.query.top.is_none())?.next(page)?;
+        Some(page::next(call, &around::url(around, table), &token))
+    };
+    let context = call.context(&table.entity_set);
     if fetch.query.computes() {
-        let window = numbered(&fetch, size(call), most(call));
         let page = call.session.page(fetch.query.clone(), window, fetch.total).await?;
-        return grouped(call, table, &fetch.query, page);
+        let answer = Answer { context, link: link(&page), extra: paging(call, &fetch, &page) };
+        return groups::write(call, table, &fetch.query, page, answer).await;
     }
     let mut query = fetch.query.clone();
-    let wanted = page::columns(&call.schema, table, query.columns.as_deref(), Vec::new());
+    let needed = expand::needed(&plan.expand);
+    let wanted = page::columns(&call.schema, table, query.columns.as_deref(), needed);
     if !query.distinct {
         query.columns = Some(wanted.asked.clone());
     }
     let aliases = aliases(call, &mut query.links)?;
     let asked = asked(&query);
-    let window = start(&fetch, size(call), most(call));
     let page = call.session.page(query, window, fetch.total).await?;
     let hidden: Vec<&str> = wanted.hidden.iter().map(String::as_str).collect();
     let shape = Shape::new(&call.metadata, table, &asked, &aliases, &hidden).renamed(&asked, &fetch.renamed);
-    let extra = paging(call, &fetch, &page);
-    let answer = Answer { context: call.context(&table.entity_set), link: None, extra };
-    read::rows(call, &shape, page, &[], answer).await
+    let answer = Answer { context, link: link(&page), extra: paging(call, &fetch, &page) };
+    read::rows(call, &shape, page, &plan.expand, answer).await
+}
+
+/// The page of a view, which goes on by links; FetchXML says itself which page it wants.
+fn turn(call: &Call<'_>, fetch: &Fetch) -> Result<Option<Turn>, Problem> {
+    if call.options.fetch_xml.is_some() {
+        return Ok(None);
+    }
+    let turn = Turn::read(call, None)?;
+    Ok(Some(if fetch.query.distinct || fetch.query.computes() { turn.counted() } else { turn }))
+}
+
+fn window(call: &Call<'_>, fetch: &Fetch, turn: Option<&Turn>) -> Window {
+    let said = match fetch.query.computes() {
+        true => numbered(fetch, size(call), most(call)),
+        false => start(fetch, size(call), most(call)),
+    };
+    match turn {
+        Some(turn) if call.options.skip_token.is_some() => Window { size: said.size, ..turn.window.clone() },
+        _ => said,
+    }
 }
 
 /// The columns of a record in the order in which the engine answers them.
@@ -144,9 +187,14 @@ pub(crate) fn cookie(number: u32, page: &Page) -> Cookie {
 }
 
 /// A view of the organisation (`savedQuery`) or of a user (`userQuery`).
-pub(crate) async fn stored(call: &Call<'_>, table: &TableInfo) -> Result<Reply, Problem> {
+pub(crate) async fn stored(
+    call: &Call<'_>,
+    table: &TableInfo,
+    around: Option<&Around<'_>>,
+) -> Result<Reply, Problem> {
     let (view, id): (&str, Uuid) = match (call.options.saved_query, call.options.user_query) {
-        (Some(id), _) => ("savedquery", id),
+        (Some(_), Some(_)) => return Err(Problem::bad("Name one view: savedQuery or userQuery, not both")),
+        (Some(id), None) => ("savedquery", id),
         (None, Some(id)) => ("userquery", id),
         (None, None) => return Err(Problem::bad("Name a view")),
     };
@@ -156,57 +204,5 @@ pub(crate) async fn stored(call: &Call<'_>, table: &TableInfo) -> Result<Reply, 
     read::bodies(call, &mut rows).await?;
     let row = rows.first().ok_or_else(|| Problem::no_row(view, id))?;
     let xml = row.text("fetchxml").ok_or_else(|| Problem::bad("The view has no FetchXML"))?;
-    answer(call, table, xml).await
-}
-
-/// `$apply`.
-pub(crate) async fn computed(call: &Call<'_>, table: &TableInfo, query: Query) -> Result<Reply, Problem> {
-    let token = call.options.skip_token.as_deref().map(Token::read).transpose()?;
-    let size = page::window(call, None).size.unwrap_or(u64::from(call.door.settings.page));
-    let before = token.map_or(0, |token| token.p.saturating_sub(1)) * size;
-    let start = if before == 0 { Start::First } else { Start::Offset(before) };
-    let page = call.session.page(query.clone(), Window { size: Some(size), start }, false).await?;
-    grouped(call, table, &query, page)
-}
-
-/// Writes groups: rows without keys.
-pub(crate) fn grouped(
-    call: &Call<'_>,
-    table: &TableInfo,
-    query: &Query,
-    page: Page,
-) -> Result<Reply, Problem> {
-    let mut links = query.links.clone();
-    let aliases = aliases(call, &mut links)?;
-    let of = |name: &str| {
-        let (table, column) = match name.split_once('.') {
-            Some((alias, column)) => (*aliases.get(alias)?, column),
-            None => (table, name),
-        };
-        Some((table, table.column(column)?))
-    };
-    let groups = query
-        .groups
-        .iter()
-        .map(|group| (group.alias.clone(), of(&group.column).filter(|_| group.part.is_none())));
-    let aggregates = query.aggregates.iter().map(|one| {
-        let same = matches!(one.function, Function::Min | Function::Max | Function::Sum);
-        (one.alias.clone(), of(&one.column).filter(|_| same))
-    });
-    let columns: Vec<_> = groups.chain(aggregates).collect();
-    let shape = Shape::computed(&call.metadata, &columns);
-    let ask = call.annotations();
-    let mut json = Json::default();
-    json.object(|json| {
-        json.key("@odata.context").value(&call.context(&table.entity_set));
-        if call.prefer.includes("Microsoft.Dynamics.CRM.morerecords") {
-            json.key("@Microsoft.Dynamics.CRM.morerecords").value(&page.more);
-        }
-        json.key("value").array(|json| {
-            for record in &page.records {
-                json.object(|json| shape.write(json, record, ask, &HashMap::new()));
-            }
-        });
-    });
-    Ok(read::applied(call, Reply::json(StatusCode::OK, json.into_bytes())))
+    answer(call, table, xml, around).await
 }

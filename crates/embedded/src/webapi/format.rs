@@ -41,6 +41,10 @@ pub(crate) fn value(column: &ColumnInfo, value: &Value) -> Option<String> {
             let (sign, digits) = text.strip_prefix('-').map_or(("", text.as_str()), |rest| ("-", rest));
             Some(format!("{sign}{}", grouped(&fixed(digits, usize::from(*precision)))))
         }
+        // A sum.
+        (ColumnKind::Money { .. } | ColumnKind::Decimal { .. }, Value::Float(number)) => {
+            self::value(column, &Value::Decimal(number.to_string()))
+        }
         (ColumnKind::EntityName, _) => None,
         (_, value @ (Value::Int(_) | Value::Float(_))) => Some(plain(value)),
         _ => None,

@@ -5,7 +5,7 @@
 //! * A [`Request`] goes in, a [`Reply`] comes out: no sockets here. Who asks was found out before ([`Session`]).
 //! * [`call`] reads a request: path, options, preferences, definitions. [`dispatch`] says whose it is.
 //! * [`read`] answers rows: queries, single rows, properties, navigation, pages ([`page`]), expansions ([`expand`]), FetchXML
-//!   ([`fetch`]), changes ([`delta`]). [`row`] and [`format`] write them.
+//!   ([`fetch`], with [`beside`]), groups ([`groups`]), changes ([`delta`]); [`around`] what stands behind a navigation property. [`row`] and [`format`] write them.
 //! * [`definitions`] are what is said of tables, columns, relationships and choices; [`csdl`] says all of it at once.
 //! * Writes are *prepared* ([`write`]): a request becomes changes and a promise of what to answer, so that a change set of
 //!   many requests ([`batch`]) is one set of changes. [`input`] reads bodies, [`value`] single values; [`parties`] and
@@ -13,7 +13,9 @@
 //! * Every error is a [`Problem`] with the platform's own code and text.
 
 mod actions;
+mod around;
 mod batch;
+mod beside;
 mod call;
 mod csdl;
 mod definitions;
@@ -23,6 +25,7 @@ mod expand;
 mod fetch;
 mod files;
 mod format;
+mod groups;
 mod input;
 mod json;
 mod multiple;

@@ -1,7 +1,8 @@
 //! Pages of rows and the links between them (dataverse.md A9).
 //!
 //! A `$skiptoken` holds the sort keys of the last row in base64, so a link needs nothing kept here: it works after a restart,
-//! on another node, and when its parameters are read and written again by the client.
+//! on another node, and when its parameters are read and written again by the client. Groups and distinct rows have no such
+//! keys; their tokens count the rows before.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
@@ -12,10 +13,10 @@ use serde::{Deserialize, Serialize};
 use super::call::Call;
 use super::problem::Problem;
 use crate::schema::Schema;
-use crate::session::{Start, Window};
+use crate::session::{Page, Start, Window};
 
 /// What a link to the next page carries.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Token {
     /// The page's number, from 1.
     pub p: u64,
@@ -24,6 +25,12 @@ pub(crate) struct Token {
     /// In a run through changes: the version it goes up to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub u: Option<i64>,
+    /// Where rows are counted: how many came before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub o: Option<u64>,
+    /// How many rows are left of those that were asked for in all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub l: Option<u64>,
 }
 
 impl Token {
@@ -39,6 +46,9 @@ impl Token {
     }
 
     pub(crate) fn start(&self) -> Start {
+        if let Some(before) = self.o {
+            return Start::Offset(before);
+        }
         Start::After(self.m.iter().map(|mark| mark.clone().map_or(Value::Null, Value::Text)).collect())
     }
 }
@@ -68,6 +78,57 @@ pub(crate) fn window(call: &Call<'_>, token: Option<&Token>) -> Window {
     Window { size: Some(u64::from(size)), start: token.map_or(Start::First, Token::start) }
 }
 
+/// Which page a request asks for, and what comes after it.
+pub(crate) struct Turn {
+    token: Option<Token>,
+    pub window: Window,
+    /// No page comes after this one: `$top` asks for no more.
+    last: bool,
+    /// The rows have no keys.
+    counted: bool,
+}
+
+impl Turn {
+    /// By the request's token, page size and `$top`. The platform ignores `$top` beside a page size, and so does a later page.
+    pub(crate) fn read(call: &Call<'_>, top: Option<u64>) -> Result<Turn, Problem> {
+        let token = call.options.skip_token.as_deref().map(Token::read).transpose()?;
+        let mut window = window(call, token.as_ref());
+        let top = top.filter(|_| token.is_none() && call.prefer.max_page_size.is_none());
+        let left = token.as_ref().and_then(|token| token.l);
+        window.size = window.size.into_iter().chain(top).chain(left).min();
+        Ok(Turn { token, window, last: top.is_some(), counted: false })
+    }
+
+    /// The same for rows that have no keys.
+    pub(crate) fn counted(self) -> Turn {
+        let before = self.token.as_ref().and_then(|token| token.o).unwrap_or_default();
+        let start = if before == 0 { Start::First } else { Start::Offset(before) };
+        Turn { window: Window { start, ..self.window }, counted: true, ..self }
+    }
+
+    /// The token of the page after this one.
+    pub(crate) fn next(&self, page: &Page) -> Option<Token> {
+        let shown = page.records.len() as u64;
+        let left = self.token.as_ref().and_then(|token| token.l).map(|left| left.saturating_sub(shown));
+        if self.last || !page.more || left == Some(0) {
+            return None;
+        }
+        let before = self.token.as_ref().and_then(|token| token.o).unwrap_or_default();
+        Some(Token {
+            p: self.token.as_ref().map_or(2, |token| token.p.saturating_add(1)),
+            m: if self.counted { Vec::new() } else { marks(&page.last) },
+            o: self.counted.then(|| before.saturating_add(shown)),
+            l: left,
+            u: None,
+        })
+    }
+}
+
+/// The member with the link to the next page of these rows: this request with another token.
+pub(crate) fn next(call: &Call<'_>, set: &str, token: &Token) -> (&'static str, String) {
+    ("@odata.nextLink", next_link(call, set, &call.query, token))
+}
+
 /// The link to the next page: this request with another token.
 pub(crate) fn next_link(call: &Call<'_>, set: &str, query: &str, token: &Token) -> String {
     let kept = query.split('&').filter(|pair| {
@@ -78,6 +139,25 @@ pub(crate) fn next_link(call: &Call<'_>, set: &str, query: &str, token: &Token) 
     let token = format!("$skiptoken={}", token.write());
     pairs.push(&token);
     format!("{}/{set}?{}", call.root, pairs.join("&"))
+}
+
+/// Refuses what only the rows of a collection can be asked by, where something else is asked for.
+pub(crate) fn plain(call: &Call<'_>) -> Result<(), Problem> {
+    let options = &call.options;
+    let given = [
+        ("fetchXml", options.fetch_xml.is_some()),
+        ("savedQuery", options.saved_query.is_some()),
+        ("userQuery", options.user_query.is_some()),
+        ("$apply", options.apply.is_some()),
+        ("$deltatoken", options.delta_token.is_some()),
+    ];
+    match given.into_iter().find(|(_, given)| *given) {
+        Some((name, _)) => Err(Problem::bad(format!(
+            "The query parameter '{name}' is only supported for the rows of a collection: an entity set or a \
+             collection-valued navigation property"
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// The columns to ask for, and which of them are not shown.
@@ -130,7 +210,7 @@ mod tests {
 
     #[test]
     fn tokens_survive_a_client_that_reads_and_writes_them() {
-        let token = Token { p: 2, m: vec![Some("ö&=+;\"".into()), None], u: Some(7) };
+        let token = Token { p: 2, m: vec![Some("ö&=+;\"".into()), None], u: Some(7), ..Token::default() };
         let text = token.write();
         assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)), "{text}");
         let read = Token::read(&text).unwrap();

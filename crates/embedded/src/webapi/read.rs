@@ -8,16 +8,17 @@ use postroom_core::query::{Filter, Query};
 use postroom_core::{Content, Record, RecordRef, Value};
 use postroom_formats::odata::path::Segment;
 use postroom_formats::odata::prefer::Preferences;
-use postroom_formats::odata::resolve::{self, Plan, Relation};
+use postroom_formats::odata::resolve::{self, Plan};
 use uuid::Uuid;
 
+use super::around::{self, Around};
 use super::call::Call;
 use super::dispatch::Place;
 use super::expand::{self, Branch};
 use super::json::Json;
-use super::page::{self, Token, columns, marks, window};
+use super::page::{self, Turn, columns};
 use super::row::{self, Names, Shape, etag};
-use super::{Problem, Reply, delta, fetch, files};
+use super::{Problem, Reply, delta, fetch, files, groups};
 use crate::messages::blocks;
 use crate::schema::Kind;
 use crate::session::{COUNTED, Page};
@@ -45,8 +46,9 @@ pub(crate) async fn answer(call: &Call<'_>, place: &Place<'_>) -> Result<Reply, 
     match (&place.row, place.tail) {
         (None, []) => set(call, place.table, None).await,
         (None, [Segment::Count]) => count(call, place.table, None).await,
+        (None, [Segment::Ref]) => around::references(call, place.table, None).await,
         (Some(_), []) => one(call, place).await,
-        (Some(_), [Segment::Name { name, .. }, rest @ ..]) => within(call, place, name, rest).await,
+        (Some(_), [segment @ Segment::Name { .. }, rest @ ..]) => within(call, place, segment, rest).await,
         (_, [other, ..]) => Err(Problem::no_resource(&shown(other))),
     }
 }
@@ -70,46 +72,34 @@ pub(crate) async fn set(
     around: Option<&Around<'_>>,
 ) -> Result<Reply, Problem> {
     if let Some(xml) = &call.options.fetch_xml {
-        return fetch::answer(call, table, xml).await;
+        return fetch::answer(call, table, xml, around).await;
     }
     if call.options.saved_query.is_some() || call.options.user_query.is_some() {
-        return fetch::stored(call, table).await;
+        return fetch::stored(call, table, around).await;
     }
     if call.options.delta_token.is_some() || call.prefer.track_changes {
-        return delta::answer(call, table).await;
+        return match around {
+            Some(_) => Err(Problem::bad(
+                "Changes are tracked of a whole entity set: ask for contacts, not for those of a row",
+            )),
+            None => delta::answer(call, table).await,
+        };
     }
     let plan = resolve::plan(&call.metadata, &table.logical_name, &call.options)?;
     if plan.query.computes() {
-        return fetch::computed(call, table, plan.query).await;
+        return groups::applied(call, table, plan, around).await;
     }
-    let token = call.options.skip_token.as_deref().map(Token::read).transpose()?;
-    let mut window = window(call, token.as_ref());
-    let mut query = plan.query.clone();
-    if let Some(around) = around {
-        query = around.narrow(table, query);
-    }
-    if call.prefer.max_page_size.is_some() {
-        // The platform ignores $top beside a page size.
-        query.top = None;
-    }
-    if query.top.is_some() && token.is_none() {
-        window.size = window.size.min(query.top);
-    }
+    let turn = Turn::read(call, plan.query.top)?;
+    let mut query = Query { top: None, ..around::narrowed(around, table, plan.query.clone()) };
     let wanted = columns(&call.schema, table, query.columns.as_deref(), expand::needed(&plan.expand));
     query.columns = Some(wanted.asked.clone());
-    let top = query.top.take();
-    let page = call.session.page(query, window, plan.count).await?;
-    let next = (page.more && top.is_none()).then(|| Token {
-        p: token.map_or(2, |token| token.p + 1),
-        m: marks(&page.last),
-        u: None,
-    });
+    let page = call.session.page(query, turn.window.clone(), plan.count).await?;
+    let next = turn.next(&page);
     let hidden: Vec<&str> = wanted.hidden.iter().map(String::as_str).collect();
     let shape = Shape::new(&call.metadata, table, &wanted.asked, &HashMap::new(), &hidden);
-    let set = around.map_or_else(|| table.entity_set.clone(), |around| around.url.clone());
     let answer = Answer {
         context: call.context(&fragment(&table.entity_set, &plan)),
-        link: next.map(|token| ("@odata.nextLink", page::next_link(call, &set, &call.query, &token))),
+        link: next.map(|token| page::next(call, &around::url(around, table), &token)),
         extra: Vec::new(),
     };
     rows(call, &shape, page, &plan.expand, answer).await
@@ -139,15 +129,7 @@ pub(crate) async fn rows(
     let mut json = Json::default();
     json.object(|json| {
         json.key("@odata.context").value(&answer.context);
-        if let Some(total) = page.total {
-            json.key("@odata.count").value(&total.min(COUNTED));
-        }
-        if call.prefer.includes("Microsoft.Dynamics.CRM.totalrecordcount") {
-            let total = page.total.map_or(-1, |total| total.min(COUNTED) as i64);
-            json.key("@Microsoft.Dynamics.CRM.totalrecordcount").value(&total);
-            let over = page.total.is_some_and(|total| total > COUNTED);
-            json.key("@Microsoft.Dynamics.CRM.totalrecordcountlimitexceeded").value(&over);
-        }
+        totals(json, call, page.total);
         for (name, value) in &answer.extra {
             json.key(name).number(value);
         }
@@ -166,6 +148,19 @@ pub(crate) async fn rows(
     Ok(applied(call, Reply::json(StatusCode::OK, json.into_bytes())))
 }
 
+/// How many rows there are in all, where that was asked for.
+pub(crate) fn totals(json: &mut Json, call: &Call<'_>, total: Option<u64>) {
+    if let Some(total) = total {
+        json.key("@odata.count").value(&total.min(COUNTED));
+    }
+    if call.prefer.includes("Microsoft.Dynamics.CRM.totalrecordcount") {
+        let shown = total.map_or(-1, |total| total.min(COUNTED) as i64);
+        json.key("@Microsoft.Dynamics.CRM.totalrecordcount").value(&shown);
+        let over = total.is_some_and(|total| total > COUNTED);
+        json.key("@Microsoft.Dynamics.CRM.totalrecordcountlimitexceeded").value(&over);
+    }
+}
+
 /// Says which preferences were followed.
 pub(crate) fn applied(call: &Call<'_>, reply: Reply) -> Reply {
     // Nothing runs asynchronously here.
@@ -177,7 +172,7 @@ pub(crate) fn applied(call: &Call<'_>, reply: Reply) -> Reply {
 }
 
 /// The names of rows that lookups name, when formatted values are wanted.
-async fn names(
+pub(crate) async fn names(
     call: &Call<'_>,
     shape: &Shape<'_>,
     records: &[Record],
@@ -263,6 +258,7 @@ fn list(select: Option<&[String]>, expand: &[resolve::Expansion]) -> String {
 
 /// One row.
 async fn one(call: &Call<'_>, place: &Place<'_>) -> Result<Reply, Problem> {
+    page::plain(call)?;
     let row = place.row.as_ref().expect("asked only with a key");
     row_where(call, place.table, row.filter(place.table)).await?.ok_or_else(|| place.missing())
 }
@@ -305,11 +301,21 @@ pub(crate) async fn row_where(
 }
 
 /// Something of a row: a property, or what a navigation property leads to.
-async fn within(call: &Call<'_>, place: &Place<'_>, name: &str, rest: &[Segment]) -> Result<Reply, Problem> {
+pub(crate) async fn within(
+    call: &Call<'_>,
+    place: &Place<'_>,
+    segment: &Segment,
+    rest: &[Segment],
+) -> Result<Reply, Problem> {
+    let (name, key) = (shown(segment), segment.key()?);
+    let name = name.as_str();
     let id = place.id(call).await?.ok_or_else(|| place.missing())?;
     let at = RecordRef::new(&place.table.logical_name, id);
     if let Some(relation) = resolve::navigation(&call.metadata, &at.table, name) {
-        return navigation(call, &at, name, relation, rest).await;
+        return around::answer(call, &at, (name, key), relation, rest).await;
+    }
+    if key.is_some() {
+        return Err(Problem::no_resource(name));
     }
     let known = place.table.columns.iter().find(|column| row::property(column) == name);
     let column = known.or_else(|| place.table.column(name));
@@ -324,6 +330,7 @@ async fn property(
     column: &ColumnInfo,
     rest: &[Segment],
 ) -> Result<Reply, Problem> {
+    page::plain(call)?;
     let query = Query::of(&at.table)
         .select(&[column.logical_name.as_str()])
         .filter(Filter::eq(table.primary_id.as_str(), at.id));
@@ -358,112 +365,19 @@ async fn property(
     }
 }
 
-/// The rows around one row, by a navigation property.
-pub(crate) struct Around<'r> {
-    at: &'r RecordRef,
-    relation: &'r Relation,
-    /// `accounts(guid)/contact_customer_accounts`
-    url: String,
-}
-
-impl Around<'_> {
-    fn narrow(&self, target: &TableInfo, query: Query) -> Query {
-        use postroom_core::query::{Join, Link};
-        let own = match self.relation {
-            Relation::OneToMany(relation) => {
-                Filter::eq(relation.referencing_column.as_str(), self.at.clone())
-            }
-            Relation::ManyToMany { relation, near, far } => {
-                let link = Link::new(&relation.intersect_table, &far.column, &target.primary_id, "_around");
-                let link = link.join(Join::Any).filter(Filter::eq(near.column.as_str(), self.at.id));
-                Filter::Linked(Box::new(link))
-            }
-            Relation::ManyToOne(_) => return query,
-        };
-        let filter = Filter::All(vec![query.filter.clone(), own]);
-        query.filter(filter)
-    }
-}
-
-async fn navigation(
-    call: &Call<'_>,
-    at: &RecordRef,
-    name: &str,
-    relation: Relation,
-    rest: &[Segment],
-) -> Result<Reply, Problem> {
-    let table = call.table(&at.table)?;
-    let target = call.table(relation.target())?;
-    if let Relation::ManyToOne(relation) = &relation {
-        let query = Query::of(&at.table)
-            .select(&[relation.referencing_column.as_str()])
-            .filter(Filter::eq(table.primary_id.as_str(), at.id));
-        let records = call.session.all(query).await?;
-        let record = records.first().ok_or_else(|| Problem::no_row(&at.table, at.id))?;
-        let Some(to) = record.lookup(&relation.referencing_column) else {
-            return Ok(Reply::empty(StatusCode::NO_CONTENT));
-        };
-        // Owners are users or teams: their own tables say more.
-        let target = if target.logical_name == "owner" { call.table(&to.table)? } else { target };
-        if to.table != target.logical_name {
-            return Ok(Reply::empty(StatusCode::NO_CONTENT));
-        }
-        return match rest {
-            [] => {
-                let filter = Filter::eq(target.primary_id.as_str(), to.id);
-                row_where(call, target, filter).await?.ok_or_else(|| Problem::no_row(&to.table, to.id))
-            }
-            [Segment::Ref] => Ok(reference(call, to)),
-            [Segment::Name { name, .. }, rest @ ..] => {
-                let inner = Place { table: target, row: Some(resolve::Row::Id(to.id)), tail: &[] };
-                Box::pin(within(call, &inner, name, rest)).await
-            }
-            [other, ..] => Err(Problem::no_resource(&shown(other))),
-        };
-    }
-    let url = format!("{}({})/{name}", table.entity_set, at.id);
-    let around = Around { at, relation: &relation, url };
-    match rest {
-        [] => set(call, target, Some(&around)).await,
-        [Segment::Count] => count(call, target, Some(&around)).await,
-        [Segment::Ref] => references(call, target, &around).await,
-        [other, ..] => Err(Problem::no_resource(&shown(other))),
-    }
-}
-
-fn reference(call: &Call<'_>, to: &RecordRef) -> Reply {
-    let mut json = Json::default();
-    json.object(|json| {
-        json.key("@odata.context").value(&call.context("$ref"));
-        json.key("@odata.id").value(&call.url_of(to));
-    });
-    Reply::json(StatusCode::OK, json.into_bytes())
-}
-
-async fn references(call: &Call<'_>, target: &TableInfo, around: &Around<'_>) -> Result<Reply, Problem> {
-    let plan = resolve::plan(&call.metadata, &target.logical_name, &call.options)?;
-    let query = Query { columns: Some(Vec::new()), ..around.narrow(target, plan.query) };
-    let page = call.session.page(query, window(call, None), plan.count).await?;
-    let mut json = Json::default();
-    json.object(|json| {
-        json.key("@odata.context").value(&call.context("Collection($ref)"));
-        json.key("value").array(|json| {
-            for record in &page.records {
-                json.object(|json| json.key("@odata.id").value(&call.url_of(&record.at)));
-            }
-        });
-    });
-    Ok(Reply::json(StatusCode::OK, json.into_bytes()))
-}
-
 /// How many rows, as text: at most 5000, as the platform counts.
-async fn count(call: &Call<'_>, table: &TableInfo, around: Option<&Around<'_>>) -> Result<Reply, Problem> {
-    if call.options.delta_token.is_some() {
+pub(crate) async fn count(
+    call: &Call<'_>,
+    table: &TableInfo,
+    around: Option<&Around<'_>>,
+) -> Result<Reply, Problem> {
+    if call.options.delta_token.is_some() && around.is_none() {
         return delta::count(call, table).await;
     }
+    page::plain(call)?;
     let plan = resolve::plan(&call.metadata, &table.logical_name, &call.options)?;
     let query = Query { columns: Some(Vec::new()), ..plan.query };
-    let query = around.map_or(query.clone(), |around| around.narrow(table, query));
+    let query = around::narrowed(around, table, query);
     let window = crate::session::Window { size: Some(1), ..Default::default() };
     let page = call.session.page(query, window, true).await?;
     Ok(number(page.total.unwrap_or_default().min(COUNTED)))

@@ -10,6 +10,7 @@ mod parse;
 mod plan;
 
 use postroom_core::Query;
+use postroom_core::metadata::TableInfo;
 use postroom_core::query::Link;
 
 use super::call::Call;
@@ -17,8 +18,8 @@ use super::dispatch::Place;
 use super::page::{self, Token, marks};
 use super::read::{self, Answer};
 use super::row::Shape;
-use super::{Problem, Reply, fetch};
-use crate::session::{Start, Window};
+use super::{Problem, Reply, fetch, groups};
+use crate::session::{Page, Start, Window};
 use plan::Planned;
 
 /// Answers the rows of a SELECT; its first table is the one of the URL.
@@ -40,7 +41,9 @@ pub(crate) async fn answer(call: &Call<'_>, place: &Place<'_>, text: &str) -> Re
     let window = window(call, &planned, token.as_ref());
     if planned.query.computes() {
         let page = call.session.page(planned.query.clone(), window, false).await?;
-        return fetch::grouped(call, table, &planned.query, page);
+        let link = next(call, table, &planned, token, &page);
+        let answer = Answer { context: call.context(&table.entity_set), link, extra: Vec::new() };
+        return groups::write(call, table, &planned.query, page, answer).await;
     }
     rows(call, place, planned, window, token).await
 }
@@ -51,8 +54,7 @@ fn window(call: &Call<'_>, planned: &Planned, token: Option<&Token>) -> Window {
     let size = [most, planned.fetch, planned.query.top].into_iter().flatten().min();
     match token {
         Some(token) if by_number(planned) => {
-            let before = token.p.saturating_sub(1).saturating_mul(most.unwrap_or(0));
-            Window { size, start: Start::Offset(planned.offset.saturating_add(before)) }
+            Window { size, start: Start::Offset(token.o.unwrap_or(planned.offset)) }
         }
         Some(token) => Window { size, start: token.start() },
         None if planned.offset > 0 => Window { size, start: Start::Offset(planned.offset) },
@@ -62,6 +64,28 @@ fn window(call: &Call<'_>, planned: &Planned, token: Option<&Token>) -> Window {
 
 fn by_number(planned: &Planned) -> bool {
     planned.offset > 0 || planned.query.distinct || planned.query.computes()
+}
+
+/// The link to the next page, when there is one and the SELECT does not say how many rows it wants.
+fn next(
+    call: &Call<'_>,
+    table: &TableInfo,
+    planned: &Planned,
+    token: Option<Token>,
+    page: &Page,
+) -> Option<(&'static str, String)> {
+    if !page.more || planned.query.top.is_some() || planned.fetch.is_some() {
+        return None;
+    }
+    let before = token.as_ref().and_then(|token| token.o).unwrap_or(planned.offset);
+    let by_number = by_number(planned);
+    let token = Token {
+        p: token.map_or(2, |token| token.p.saturating_add(1)),
+        m: if by_number { Vec::new() } else { marks(&page.last) },
+        o: by_number.then(|| before.saturating_add(page.records.len() as u64)),
+        ..Token::default()
+    };
+    Some(page::next(call, &table.entity_set, &token))
 }
 
 async fn rows(
@@ -87,16 +111,9 @@ async fn rows(
     query.links = links;
     let asked = fetch::asked(&query);
     let page = call.session.page(query, window, false).await?;
-    let limited = planned.query.top.is_some() || planned.fetch.is_some();
-    let next = (page.more && !limited).then(|| Token {
-        p: token.map_or(2, |token| token.p + 1),
-        m: if by_number(&planned) { Vec::new() } else { marks(&page.last) },
-        u: None,
-    });
+    let link = next(call, table, &planned, token, &page);
     let hidden: Vec<&str> = hidden.iter().map(String::as_str).collect();
     let shape = Shape::new(&call.metadata, table, &asked, &aliases, &hidden).renamed(&asked, &planned.names);
-    let link =
-        next.map(|token| ("@odata.nextLink", page::next_link(call, &table.entity_set, &call.query, &token)));
     let answer = Answer { context: call.context(&table.entity_set), link, extra: Vec::new() };
     read::rows(call, &shape, page, &[], answer).await
 }

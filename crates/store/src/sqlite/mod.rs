@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags};
 use sea_query::Value;
 
 use crate::statement::OnConflict;
-use crate::{Dialect, Error, Insert, Row};
+use crate::{Dialect, Error, Insert, Row, letters};
 
 pub(crate) use reader::Readers;
 pub(crate) use writer::{Ran, Unit, Writer};
@@ -95,6 +95,7 @@ fn open(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
         Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(fail)?;
     connection.busy_timeout(BUSY).map_err(fail)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    letters::register(&connection).map_err(fail)?;
     Ok(connection)
 }
 

@@ -1,14 +1,19 @@
 //! The Web API door, asked as a client asks it: a request in, an answer out, no sockets.
 
+mod around;
 pub mod batch;
+mod columns;
 mod csdl;
+mod expand;
 mod files;
+mod grouping;
 pub mod keys;
 mod links;
 mod mails;
 mod messages;
 mod metadata;
 mod multiple;
+mod paging;
 mod read;
 mod rights;
 mod sql;

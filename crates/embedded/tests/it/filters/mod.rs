@@ -3,8 +3,7 @@
 //! QueryExpression.
 //!
 //! The tests write the OData text themselves: what the product's own writer and parser get wrong alike is found here.
-//! Not tested here: the order of letters beyond ASCII, and two columns whose letters beyond ASCII differ in case (the
-//! databases fold ASCII; `query::text` folds the letters that a condition names).
+//! Not tested here: the order of letters beyond ASCII (`query::text` folds the letters that a condition names).
 
 mod naive;
 mod tree;

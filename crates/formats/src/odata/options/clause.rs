@@ -32,6 +32,8 @@ pub struct Expand {
     /// `nav/$ref`: only the addresses of the rows.
     pub reference: bool,
     pub wanted: Wanted,
+    /// The options in its parentheses as they were written, by their names (`$filter`).
+    pub written: Vec<(String, String)>,
 }
 
 impl Wanted {
@@ -120,30 +122,34 @@ fn one(parser: &mut Parser<'_>) -> Result<Expand, Error> {
         }
         parser.take()?;
     }
-    let mut wanted = Wanted::default();
+    let (mut wanted, mut written) = (Wanted::default(), Vec::new());
     if parser.sign('(')? {
-        let mut seen = Vec::new();
         while !parser.sign(')')? {
-            inner(&mut wanted, &mut seen, parser)?;
+            inner(&mut wanted, &mut written, parser)?;
             if !parser.sign(';')? && parser.token != Token::Sign(')') {
                 return Err(parser.syntax());
             }
         }
     }
-    Ok(Expand { navigation, reference, wanted })
+    Ok(Expand { navigation, reference, wanted, written })
 }
 
 /// One `$name=value` within an expansion's parentheses.
-fn inner<'t>(wanted: &mut Wanted, seen: &mut Vec<&'t str>, parser: &mut Parser<'t>) -> Result<(), Error> {
+fn inner(
+    wanted: &mut Wanted,
+    written: &mut Vec<(String, String)>,
+    parser: &mut Parser<'_>,
+) -> Result<(), Error> {
     let Token::Dollar(name) = parser.token else { return Err(parser.syntax()) };
-    if seen.contains(&name) {
+    if written.iter().any(|(known, _)| known == name) {
         return Err(super::repeated(name));
     }
-    seen.push(name);
     parser.take()?;
     parser.expect('=')?;
-    match wanted.option(name, parser)? {
-        true => Ok(()),
-        false => Err(Error::bad(format!("The query parameter '{name}' is not supported in $expand."))),
+    let start = parser.start();
+    if !wanted.option(name, parser)? {
+        return Err(Error::bad(format!("The query parameter '{name}' is not supported in $expand.")));
     }
+    written.push((name.to_owned(), parser.since(start).trim().to_owned()));
+    Ok(())
 }

@@ -133,6 +133,16 @@ impl<'t> Parser<'t> {
         if self.token == Token::End { Ok(()) } else { Err(self.syntax()) }
     }
 
+    /// Where the current token starts, in bytes.
+    pub fn start(&self) -> usize {
+        self.start
+    }
+
+    /// The text from there to the current token.
+    pub fn since(&self, start: usize) -> &'t str {
+        &self.lexer.text[start..self.start]
+    }
+
     pub fn fail(&self, what: &str) -> Error {
         Error::at(what, self.lexer.text, self.start)
     }

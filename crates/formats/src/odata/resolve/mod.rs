@@ -51,6 +51,16 @@ pub struct Expansion {
     pub select: Option<Vec<String>>,
     pub count: bool,
     pub expand: Vec<Expansion>,
+    /// Its options as the client wrote them.
+    written: Vec<(String, String)>,
+}
+
+impl Expansion {
+    /// Its options as those of a request for these rows alone: `$select=name&$top=2`, escaped.
+    pub fn options(&self) -> String {
+        let one = |(name, value): &(String, String)| format!("{name}={}", super::text::encode(value));
+        self.written.iter().map(one).collect::<Vec<_>>().join("&")
+    }
 }
 
 /// Which row a key names.
@@ -176,6 +186,7 @@ impl<'m> Resolver<'m> {
             select: plan.select,
             count: plan.count,
             expand: plan.expand,
+            written: wanted.written.clone(),
         })
     }
 

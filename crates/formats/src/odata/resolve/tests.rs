@@ -276,6 +276,8 @@ fn columns_and_expansions() {
     assert_eq!(found[2], ("ownerid".into(), true, true, "systemuser".into(), None));
     assert_eq!(plan.expand[0].query.columns.as_deref(), Some(["name".to_owned()].as_slice()));
     assert_eq!(plan.expand[1].query.filter, compare("listname", C::Eq, "x"));
+    assert_eq!(plan.expand[1].options(), "$filter=listname%20eq%20'x'&$top=2");
+    assert_eq!(plan.expand[2].options(), "");
     let deep =
         planned("account", "$expand=primarycontactid($expand=ownerid($expand=businessunitid))").unwrap();
     assert_eq!(deep.expand[0].expand[0].expand[0].query.table, "businessunit");
