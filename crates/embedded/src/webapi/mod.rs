@@ -1,8 +1,9 @@
-//! The Web API door: OData 4 JSON as Dynamics speaks it, at `/api/data/v8.0` to `v9.2` (dataverse.md part A).
+//! The Web API door: OData 4 JSON as Dynamics speaks it, at `/api/data/` and an [`ApiVersion`] (dataverse.md part A).
 //!
 //! # Design
 //!
 //! * A [`Request`] goes in, a [`Reply`] comes out: no sockets here. Who asks was found out before ([`Session`]).
+//! * Which server the door is, and what that one lacks, is a matter of its [`Settings`] ([`abilities`]).
 //! * [`call`] reads a request: path, options, preferences, definitions. [`dispatch`] says whose it is.
 //! * [`read`] answers rows: queries, single rows, properties, navigation, pages ([`page`]), expansions ([`expand`]), FetchXML
 //!   ([`fetch`]), changes ([`delta`]). [`row`] and [`format`] write them.
@@ -12,6 +13,7 @@
 //!   [`mod@reference`] tie rows together, [`multiple`] writes many.
 //! * Every error is a [`Problem`] with the platform's own code and text.
 
+mod abilities;
 mod actions;
 mod batch;
 mod call;
@@ -34,6 +36,7 @@ mod reference;
 mod row;
 mod sql;
 mod value;
+mod version;
 mod write;
 
 use std::sync::Arc;
@@ -42,11 +45,13 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use postroom_core::Ids;
 
+pub use abilities::Ability;
 pub(crate) use fetch::{asked, cookie, numbered, start};
 pub(crate) use format::{money, plain, value as formatted};
 pub(crate) use page::{columns, marks};
 pub use problem::Problem;
 pub(crate) use problem::codes;
+pub use version::ApiVersion;
 
 use crate::session::Session;
 
@@ -62,11 +67,15 @@ pub struct Door {
 pub struct Settings {
     /// Rows in a page at most, and when the caller names no size: 5000 as the platform.
     pub page: u32,
+    /// Which server the door is: this version of the Web API is its newest, and it answers older ones, too.
+    pub version: ApiVersion,
+    /// What that server lacks besides ([`abilities`]).
+    pub without: Vec<Ability>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { page: 5000 }
+        Settings { page: 5000, version: ApiVersion::default(), without: Vec::new() }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The Web API door, asked as a client asks it: a request in, an answer out, no sockets.
 
+mod abilities;
 pub mod batch;
 mod csdl;
 mod files;
@@ -12,6 +13,7 @@ mod multiple;
 mod read;
 mod rights;
 mod sql;
+mod versions;
 mod write;
 
 use bytes::Bytes;
@@ -50,6 +52,11 @@ impl DoorBench {
         let door = Door::new(bench.ids.clone(), Settings::default());
         let session = bench.crm.session(seed::ADMINISTRATOR);
         DoorBench { bench, door, session }
+    }
+
+    /// From now on the door is another server.
+    pub fn be(&mut self, settings: Settings) {
+        self.door = Door::new(self.bench.ids.clone(), settings);
     }
 
     /// The same door, asked by another user.
