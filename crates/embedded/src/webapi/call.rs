@@ -132,6 +132,7 @@ impl<'a> Call<'a> {
     }
 }
 
-fn preferences(headers: &HeaderMap) -> Preferences {
+/// All of its `Prefer` headers.
+pub(crate) fn preferences(headers: &HeaderMap) -> Preferences {
     Preferences::parse(headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok()))
 }

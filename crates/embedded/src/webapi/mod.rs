@@ -11,7 +11,7 @@
 //! * Writes are *prepared* ([`write`]): a request becomes changes and a promise of what to answer, so that a change set of
 //!   many requests ([`batch`]) is one set of changes. [`input`] reads bodies, [`value`] single values; [`parties`] and
 //!   [`mod@reference`] tie rows together, [`multiple`] writes many.
-//! * Every error is a [`Problem`] with the platform's own code and text.
+//! * Every error is a [`Problem`] with the platform's own code and text, written by [`error_body`].
 
 mod abilities;
 mod actions;
@@ -21,6 +21,7 @@ mod csdl;
 mod definitions;
 mod delta;
 mod dispatch;
+mod error_body;
 mod expand;
 mod fetch;
 mod files;
@@ -46,6 +47,7 @@ use http::{HeaderMap, Method, StatusCode};
 use postroom_core::Ids;
 
 pub use abilities::Ability;
+use error_body::ErrorForm;
 pub(crate) use fetch::{asked, cookie, numbered, start};
 pub(crate) use format::{money, plain, value as formatted};
 pub(crate) use page::{columns, marks};
@@ -107,14 +109,23 @@ impl Door {
 
     /// Answers a request of this caller.
     pub async fn answer(&self, session: &Session, request: Request) -> Reply {
-        let mut reply = match call::Call::read(self, session, request).await {
-            Ok(call) => dispatch::answer(&call).await.unwrap_or_else(Reply::from),
-            Err(problem) => problem.into(),
+        let form = ErrorForm::of(&request.url, &request.headers, self.settings.version);
+        let answered = match call::Call::read(self, session, request).await {
+            Ok(call) => dispatch::answer(&call).await,
+            Err(problem) => Err(problem),
         };
+        self.marked(answered.unwrap_or_else(|problem| form.reply(problem)))
+    }
+
+    /// Refuses a request that is not let in.
+    pub fn refuse(&self, url: &str, headers: &HeaderMap, problem: Problem) -> Reply {
+        self.marked(ErrorForm::of(url, headers, self.settings.version).reply(problem))
+    }
+
+    /// With the headers of every answer.
+    fn marked(&self, reply: Reply) -> Reply {
         let id = self.ids.next().to_string();
-        reply =
-            reply.header("odata-version", "4.0").header("x-ms-service-request-id", &id).header("req_id", &id);
-        reply
+        reply.header("odata-version", "4.0").header("x-ms-service-request-id", &id).header("req_id", &id)
     }
 }
 

@@ -1,11 +1,9 @@
-//! Errors as Dynamics words them: status, code and text (dataverse.md A3).
+//! Errors as Dynamics words them: status, code and text (dataverse.md A3). [`super::error_body`] writes them.
 
 use http::StatusCode;
 use postroom_core::{Code, Fault};
 use postroom_formats::{fetchxml, odata};
 
-use super::Reply;
-use super::json::Json;
 use crate::access::AccessError;
 use crate::definitions;
 use crate::failure::Failure;
@@ -240,22 +238,5 @@ impl From<definitions::Problem> for Problem {
             }
         };
         Problem::new(status, code, text)
-    }
-}
-
-impl From<Problem> for Reply {
-    fn from(problem: Problem) -> Self {
-        let mut json = Json::default();
-        json.object(|json| {
-            json.key("error").object(|json| {
-                json.key("code").value(&odata::hex(problem.code));
-                json.key("message").value(&problem.message);
-            });
-        });
-        let reply = Reply::json(problem.status, json.into_bytes());
-        match problem.retry_after {
-            Some(seconds) => reply.header("retry-after", &seconds.to_string()),
-            None => reply,
-        }
     }
 }

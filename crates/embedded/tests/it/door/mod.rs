@@ -3,6 +3,7 @@
 mod abilities;
 pub mod batch;
 mod csdl;
+mod errors;
 mod files;
 pub mod keys;
 mod links;
