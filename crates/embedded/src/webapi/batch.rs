@@ -13,7 +13,7 @@ use postroom_formats::odata::resolve::Row;
 use super::call::{Call, preferences};
 use super::error_body::ErrorForm;
 use super::write::{self, Prepared, Then};
-use super::{Problem, Reply, Request, actions, dispatch, read};
+use super::{Problem, Reply, Request, actions, dispatch, level, read};
 use crate::session::Session;
 
 /// Answers a batch: 200, or 400 when it stopped at a request that failed.
@@ -109,7 +109,7 @@ async fn change_set(call: &Call<'_>, parts: Vec<Part>) -> Result<Vec<Response>, 
     let mut responses = Vec::with_capacity(ready.len());
     for one in ready {
         let rest = outcomes.split_off(one.count);
-        let reply = write::finish(&one.call, one.then, &outcomes).await?;
+        let reply = level::apply(&one.call, write::finish(&one.call, one.then, &outcomes).await?);
         outcomes = rest;
         responses.push(response(call, reply, one.id));
     }

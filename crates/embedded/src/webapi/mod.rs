@@ -6,7 +6,8 @@
 //! * Which server the door is, and what that one lacks, is a matter of its [`Settings`] ([`abilities`]).
 //! * [`call`] reads a request: path, options, preferences, definitions. [`dispatch`] says whose it is.
 //! * [`read`] answers rows: queries, single rows, properties, navigation, pages ([`page`]), expansions ([`expand`]), FetchXML
-//!   ([`fetch`]), changes ([`delta`]). [`row`] and [`format`] write them.
+//!   ([`fetch`]), changes ([`delta`]). [`row`] and [`format`] write them, [`level`] with
+//!   more or less about them.
 //! * [`definitions`] are what is said of tables, columns, relationships and choices; [`csdl`] says all of it at once.
 //! * Writes are *prepared* ([`write`]): a request becomes changes and a promise of what to answer, so that a change set of
 //!   many requests ([`batch`]) is one set of changes. [`input`] reads bodies, [`value`] single values; [`parties`] and
@@ -28,6 +29,7 @@ mod files;
 mod format;
 mod input;
 mod json;
+mod level;
 mod multiple;
 mod page;
 mod parties;

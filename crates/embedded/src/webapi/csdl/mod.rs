@@ -17,6 +17,8 @@ use std::fmt::Write as _;
 use bytes::Bytes;
 use http::{Method, StatusCode};
 
+pub(crate) use tables::edm as property_type;
+
 use super::call::Call;
 use super::{Problem, Reply};
 use postroom_core::metadata::Metadata;

@@ -6,6 +6,7 @@ mod csdl;
 mod errors;
 mod files;
 pub mod keys;
+mod levels;
 mod links;
 mod mails;
 mod messages;
