@@ -140,7 +140,7 @@ pub async fn prepare(session: &Session, ids: &Ids, message: Message) -> Result<P
     needs::check(&ask, known).await?;
     match known.name {
         "WhoAmI" => system::who_am_i(&ask).await,
-        "RetrieveVersion" => Ok(Prepared::answer(vec![("Version", Parameter::Text(system::VERSION.into()))])),
+        "RetrieveVersion" => Ok(system::version()),
         "RetrieveTimestamp" => system::stamp(&ask).await,
         "RetrieveCurrentOrganization" => system::organization(&ask).await,
         "RetrieveTotalRecordCount" => system::counts(&ask).await,

@@ -7,9 +7,12 @@ use super::ask::{Ask, table};
 use super::{Parameter, Prepared};
 use crate::failure::Failure;
 use crate::seed;
+use crate::webapi::ApiVersion;
 
-/// What RetrieveVersion says: clients branch on major and minor.
-pub const VERSION: &str = "9.2.24044.00200";
+/// The newest server there is; a door that is an older one says so itself.
+pub(super) fn version() -> Prepared {
+    Prepared::answer(vec![("Version", Parameter::Text(ApiVersion::default().server().to_owned()))])
+}
 
 pub(super) async fn who_am_i(ask: &Ask<'_>) -> Result<Prepared, Failure> {
     let caller = ask.session.caller().await?;
@@ -34,7 +37,7 @@ pub(super) async fn organization(ask: &Ask<'_>) -> Result<Prepared, Failure> {
     let detail = vec![
         ("OrganizationId".to_owned(), Parameter::Guid(seed::ORGANIZATION)),
         text("FriendlyName", &name),
-        text("OrganizationVersion", VERSION),
+        text("OrganizationVersion", ApiVersion::default().server()),
         text("EnvironmentId", &seed::ORGANIZATION.to_string()),
         text("DatacenterId", ""),
         text("Geo", ""),

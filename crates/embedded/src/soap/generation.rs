@@ -2,6 +2,8 @@
 
 use postroom_formats::soap::Generation as Wire;
 
+use crate::webapi::ApiVersion;
+
 /// A generation of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Generation {
@@ -114,8 +116,8 @@ impl Generation {
             Generation::Crm2013 => "6.1.1.1143",
             Generation::Crm2015 => "7.0.0.3543",
             Generation::Crm2015Update1 => "7.1.0.1040",
-            Generation::Crm2016 => "8.2.2.112",
-            Generation::Dataverse => "9.2.24042.175",
+            Generation::Crm2016 => ApiVersion::V82.server(),
+            Generation::Dataverse => ApiVersion::V92.server(),
         }
     }
 

@@ -50,6 +50,9 @@ pub(crate) fn named<'c>(call: &'c Call<'_>) -> Option<(&'static Definition, &'c 
     };
     let (Segment::Name { name, .. } | Segment::Qualified { name, .. }) = segment else { return None };
     let definition = messages::find(name).filter(|known| known.name == name)?;
+    if !call.door.settings.knows(name) {
+        return None;
+    }
     Some((definition, segment, bound))
 }
 

@@ -10,9 +10,10 @@ use postroom_formats::odata::batch::{self, BatchAnswer, BatchItem, Request as Pa
 use postroom_formats::odata::path::Segment;
 use postroom_formats::odata::resolve::Row;
 
-use super::call::Call;
+use super::call::{Call, preferences};
+use super::error_body::ErrorForm;
 use super::write::{self, Prepared, Then};
-use super::{Problem, Reply, Request, actions, dispatch, read};
+use super::{Problem, Reply, Request, actions, dispatch, level, read};
 use crate::session::Session;
 
 /// Answers a batch: 200, or 400 when it stopped at a request that failed.
@@ -27,18 +28,22 @@ pub(crate) async fn answer(outer: &Call<'_>) -> Result<Reply, Problem> {
         let answer = match item {
             BatchItem::One(part) => {
                 let (id, writes) = (part.content_id.clone(), part.method != "GET");
-                let reply = one(&call, part).await.unwrap_or_else(Reply::from);
+                let form = form(&call, [&part]);
+                let reply = one(&call, part).await.unwrap_or_else(|problem| form.reply(problem));
                 // It may have made a table, which the next requests may speak of.
                 if writes {
                     call.refresh().await?;
                 }
                 BatchAnswer::One(response(&call, reply, id))
             }
-            BatchItem::ChangeSet(parts) => match change_set(&call, parts).await {
-                Ok(responses) => BatchAnswer::ChangeSet(responses),
-                // One answer for all of them: none was done.
-                Err(problem) => BatchAnswer::One(response(&call, problem.into(), None)),
-            },
+            BatchItem::ChangeSet(parts) => {
+                let form = form(&call, &parts);
+                match change_set(&call, parts).await {
+                    Ok(responses) => BatchAnswer::ChangeSet(responses),
+                    // One answer for all of them: none was done.
+                    Err(problem) => BatchAnswer::One(response(&call, form.reply(problem), None)),
+                }
+            }
         };
         let failed = matches!(&answer, BatchAnswer::One(response) if response.status >= 400);
         answers.push(answer);
@@ -50,6 +55,13 @@ pub(crate) async fn answer(outer: &Call<'_>) -> Result<Reply, Problem> {
     let message = batch::write_responses(outer.door.ids.next(), &answers);
     let reply = Reply { body: message.body.into(), ..Reply::empty(status) };
     Ok(read::applied(outer, reply.header("content-type", &message.content_type)))
+}
+
+/// The form of the error of any of these requests; the first that asks for annotations asks for all.
+fn form<'p>(call: &Call<'_>, parts: impl IntoIterator<Item = &'p Part>) -> ErrorForm {
+    let all = parts.into_iter().map(|part| preferences(&headers(&part.headers)));
+    let prefer = all.into_iter().find(|prefer| prefer.annotations.is_some()).unwrap_or_default();
+    ErrorForm { version: call.version, prefer }
 }
 
 async fn one(call: &Call<'_>, part: Part) -> Result<Reply, Problem> {
@@ -97,7 +109,7 @@ async fn change_set(call: &Call<'_>, parts: Vec<Part>) -> Result<Vec<Response>, 
     let mut responses = Vec::with_capacity(ready.len());
     for one in ready {
         let rest = outcomes.split_off(one.count);
-        let reply = write::finish(&one.call, one.then, &outcomes).await?;
+        let reply = level::apply(&one.call, write::finish(&one.call, one.then, &outcomes).await?);
         outcomes = rest;
         responses.push(response(call, reply, one.id));
     }

@@ -12,13 +12,10 @@ use postroom_formats::odata::path::{self, Path};
 use postroom_formats::odata::prefer::Preferences;
 
 use super::row::{Annotations, FORMATTED, LOOKUP, NAVIGATION};
-use super::{Door, Problem, Request};
+use super::{ApiVersion, Door, Problem, Request};
 use crate::definitions;
 use crate::schema::Schema;
 use crate::session::Session;
-
-/// The versions that answer.
-const VERSIONS: &[&str] = &["8.0", "8.1", "8.2", "9.0", "9.1", "9.2"];
 
 /// One request with all that is needed to answer it.
 #[derive(Clone)]
@@ -29,8 +26,8 @@ pub(crate) struct Call<'a> {
     pub metadata: Arc<Metadata>,
     /// Everything of the URL up to the version: `https://crm.example/api/data/v9.2`.
     pub root: String,
-    /// `9.2`
-    pub version: String,
+    /// The version in the URL.
+    pub version: ApiVersion,
     pub method: Method,
     pub path: Path,
     pub options: Options,
@@ -51,27 +48,28 @@ impl<'a> Call<'a> {
     ) -> Result<Call<'a>, Problem> {
         let schema = session.crm().schema().await?;
         let resource = path::resource(&request.url);
-        let version = resource.version.unwrap_or("9.2").to_owned();
-        if !VERSIONS.contains(&version.as_str()) {
-            return Err(Problem::no_resource(&format!("v{version}")));
-        }
+        let newest = door.settings.version;
+        let version = resource.version.map_or(Some(newest), ApiVersion::of);
+        let version = version
+            .filter(|version| *version <= newest)
+            .ok_or_else(|| Problem::no_resource(&format!("v{}", resource.version.unwrap_or_default())))?;
         // An organisation's name may stand before `/api/data`.
         let before = request.url.find("/api/data/").map_or("", |end| &request.url[..end]);
         let before = before.find("://").map_or(before, |_| "");
-        let root = format!("{}{before}/api/data/v{version}", request.origin);
+        let root = format!("{}{before}/api/data/v{}", request.origin, version.in_url());
         Call::of(door, session.clone(), schema, (root, version), request)
     }
 
     /// A request of a batch: same caller, same definitions.
     pub(crate) fn inner(&self, request: Request) -> Result<Call<'a>, Problem> {
-        let place = (self.root.clone(), self.version.clone());
+        let place = (self.root.clone(), self.version);
         Call::of(self.door, self.session.clone(), self.schema.clone(), place, request)
     }
 
     /// The definitions as they are now.
     pub(crate) async fn refresh(&mut self) -> Result<(), Problem> {
         self.schema = self.session.crm().schema().await?;
-        self.metadata = definitions::metadata(&self.schema);
+        self.metadata = self.door.settings.described(definitions::metadata(&self.schema));
         Ok(())
     }
 
@@ -79,23 +77,30 @@ impl<'a> Call<'a> {
         door: &'a Door,
         session: Session,
         schema: Arc<Schema>,
-        (root, version): (String, String),
+        (root, version): (String, ApiVersion),
         request: Request,
     ) -> Result<Call<'a>, Problem> {
         let resource = path::resource(&request.url);
+        let (settings, mut headers) = (&door.settings, request.headers);
+        let path = Path::parse(resource.path)?;
+        if let Some(name) = settings.lacks(&path) {
+            return Err(Problem::no_resource(name));
+        }
+        let (mut options, mut prefer) = (Options::parse(resource.query)?, preferences(&headers));
+        settings.pass_over(&request.method, &mut headers, &mut prefer, &mut options);
         Ok(Call {
             door,
             session,
-            metadata: definitions::metadata(&schema),
+            metadata: settings.described(definitions::metadata(&schema)),
             schema,
             root,
             version,
-            path: Path::parse(resource.path)?,
-            options: Options::parse(resource.query)?,
+            path,
+            options,
             query: resource.query.to_owned(),
-            prefer: preferences(&request.headers),
+            prefer,
             method: request.method,
-            headers: request.headers,
+            headers,
             body: request.body,
             made: HashMap::new(),
         })
@@ -127,6 +132,7 @@ impl<'a> Call<'a> {
     }
 }
 
-fn preferences(headers: &HeaderMap) -> Preferences {
+/// All of its `Prefer` headers.
+pub(crate) fn preferences(headers: &HeaderMap) -> Preferences {
     Preferences::parse(headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok()))
 }

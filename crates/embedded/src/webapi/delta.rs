@@ -79,6 +79,7 @@ pub(crate) async fn answer(call: &Call<'_>, table: &TableInfo) -> Result<Reply, 
 
 /// How many rows changed.
 pub(crate) async fn count(call: &Call<'_>, table: &TableInfo) -> Result<Reply, Problem> {
+    check(call, table)?;
     let since = call.options.delta_token.as_deref().map(|text| version(call, text)).transpose()?;
     let since = Since { version: since, until: None };
     let changed =

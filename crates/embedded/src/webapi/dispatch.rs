@@ -8,7 +8,7 @@ use postroom_formats::odata::resolve::{self, Row};
 use uuid::Uuid;
 
 use super::call::Call;
-use super::{Problem, Reply, actions, batch, definitions, files, read, sql, write};
+use super::{Problem, Reply, actions, batch, definitions, files, level, read, sql, write};
 
 /// What a path means.
 pub(crate) struct Place<'p> {
@@ -20,6 +20,10 @@ pub(crate) struct Place<'p> {
 }
 
 pub(crate) async fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
+    whose(call).await.map(|reply| level::apply(call, reply))
+}
+
+async fn whose(call: &Call<'_>) -> Result<Reply, Problem> {
     if let Some(answer) = definitions::answer(call).await {
         return answer;
     }

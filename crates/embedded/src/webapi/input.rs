@@ -16,7 +16,7 @@ use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use super::call::Call;
-use super::{Problem, parties, reference, value};
+use super::{Ability, Problem, parties, reference, value};
 use crate::schema::Kind;
 
 /// The members of a JSON object.
@@ -246,6 +246,9 @@ impl Reader<'_, '_> {
     async fn navigation(&mut self, name: &str, relation: Relation, json: &Json) -> Result<(), Problem> {
         match (&relation, json) {
             (Relation::ManyToOne(relation), Json::Null) => self.point(name, relation, None),
+            (_, Json::Object(_) | Json::Array(_)) if self.lacks_deep_insert(&relation) => {
+                Err(no_deep_insert(name))
+            }
             (Relation::ManyToOne(relation), Json::Object(members)) if self.purpose.deep() => {
                 let to = self.within(&relation.referenced_table, members, |_, _| {}).await?;
                 self.point(name, relation, Some(to))
@@ -274,6 +277,12 @@ impl Reader<'_, '_> {
             )),
             _ => Err(not_rows(name)),
         }
+    }
+
+    /// Parties come with their activity at every server.
+    fn lacks_deep_insert(&self, relation: &Relation) -> bool {
+        let parties = matches!(relation, Relation::OneToMany(relation) if is_parties(relation));
+        self.purpose == Purpose::New && !parties && !self.call.door.settings.has(Ability::DeepInsert)
     }
 
     /// One row of a collection-valued navigation property.
@@ -369,6 +378,10 @@ pub(crate) fn undeclared(name: &str) -> Problem {
 
 fn not_rows(name: &str) -> Problem {
     Problem::payload(format!("The navigation property '{name}' takes a list of objects."))
+}
+
+fn no_deep_insert(name: &str) -> Problem {
+    Problem::payload(format!("Deep insert is not supported: create the rows of '{name}' by themselves."))
 }
 
 fn no_deep_update(name: &str) -> Problem {

@@ -1,17 +1,20 @@
-//! The Web API door: OData 4 JSON as Dynamics speaks it, at `/api/data/v8.0` to `v9.2` (dataverse.md part A).
+//! The Web API door: OData 4 JSON as Dynamics speaks it, at `/api/data/` and an [`ApiVersion`] (dataverse.md part A).
 //!
 //! # Design
 //!
 //! * A [`Request`] goes in, a [`Reply`] comes out: no sockets here. Who asks was found out before ([`Session`]).
+//! * Which server the door is, and what that one lacks, is a matter of its [`Settings`] ([`abilities`]).
 //! * [`call`] reads a request: path, options, preferences, definitions. [`dispatch`] says whose it is.
 //! * [`read`] answers rows: queries, single rows, properties, navigation, pages ([`page`]), expansions ([`expand`]), FetchXML
-//!   ([`fetch`], with [`beside`]), groups ([`groups`]), changes ([`delta`]); [`around`] what stands behind a navigation property. [`row`] and [`format`] write them.
+//!   ([`fetch`], with [`beside`]), groups ([`groups`]), changes ([`delta`]); [`around`] what stands behind a navigation
+//!   property. [`row`] and [`format`] write them, [`level`] with more or less about them.
 //! * [`definitions`] are what is said of tables, columns, relationships and choices; [`csdl`] says all of it at once.
 //! * Writes are *prepared* ([`write`]): a request becomes changes and a promise of what to answer, so that a change set of
 //!   many requests ([`batch`]) is one set of changes. [`input`] reads bodies, [`value`] single values; [`parties`] and
 //!   [`mod@reference`] tie rows together, [`multiple`] writes many.
-//! * Every error is a [`Problem`] with the platform's own code and text.
+//! * Every error is a [`Problem`] with the platform's own code and text, written by [`error_body`].
 
+mod abilities;
 mod actions;
 mod around;
 mod batch;
@@ -21,6 +24,7 @@ mod csdl;
 mod definitions;
 mod delta;
 mod dispatch;
+mod error_body;
 mod expand;
 mod fetch;
 mod files;
@@ -28,6 +32,7 @@ mod format;
 mod groups;
 mod input;
 mod json;
+mod level;
 mod multiple;
 mod page;
 mod parties;
@@ -37,6 +42,7 @@ mod reference;
 mod row;
 mod sql;
 mod value;
+mod version;
 mod write;
 
 use std::sync::Arc;
@@ -45,11 +51,14 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use postroom_core::Ids;
 
+pub use abilities::Ability;
+use error_body::ErrorForm;
 pub(crate) use fetch::{asked, cookie, numbered, start};
 pub(crate) use format::{money, plain, value as formatted};
 pub(crate) use page::{columns, marks};
 pub use problem::Problem;
 pub(crate) use problem::codes;
+pub use version::ApiVersion;
 
 use crate::session::Session;
 
@@ -65,11 +74,15 @@ pub struct Door {
 pub struct Settings {
     /// Rows in a page at most, and when the caller names no size: 5000 as the platform.
     pub page: u32,
+    /// Which server the door is: this version of the Web API is its newest, and it answers older ones, too.
+    pub version: ApiVersion,
+    /// What that server lacks besides ([`abilities`]).
+    pub without: Vec<Ability>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { page: 5000 }
+        Settings { page: 5000, version: ApiVersion::default(), without: Vec::new() }
     }
 }
 
@@ -101,14 +114,23 @@ impl Door {
 
     /// Answers a request of this caller.
     pub async fn answer(&self, session: &Session, request: Request) -> Reply {
-        let mut reply = match call::Call::read(self, session, request).await {
-            Ok(call) => dispatch::answer(&call).await.unwrap_or_else(Reply::from),
-            Err(problem) => problem.into(),
+        let form = ErrorForm::of(&request.url, &request.headers, self.settings.version);
+        let answered = match call::Call::read(self, session, request).await {
+            Ok(call) => dispatch::answer(&call).await,
+            Err(problem) => Err(problem),
         };
+        self.marked(answered.unwrap_or_else(|problem| form.reply(problem)))
+    }
+
+    /// Refuses a request that is not let in.
+    pub fn refuse(&self, url: &str, headers: &HeaderMap, problem: Problem) -> Reply {
+        self.marked(ErrorForm::of(url, headers, self.settings.version).reply(problem))
+    }
+
+    /// With the headers of every answer.
+    fn marked(&self, reply: Reply) -> Reply {
         let id = self.ids.next().to_string();
-        reply =
-            reply.header("odata-version", "4.0").header("x-ms-service-request-id", &id).header("req_id", &id);
-        reply
+        reply.header("odata-version", "4.0").header("x-ms-service-request-id", &id).header("req_id", &id)
     }
 }
 

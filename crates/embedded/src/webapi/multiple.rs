@@ -21,11 +21,12 @@ type Known = Vec<(Vec<(String, Value)>, RecordRef)>;
 /// An action bound to a set.
 pub(crate) async fn prepare(call: &Call<'_>, table: &TableInfo, name: &str) -> Result<Prepared, Problem> {
     match name {
+        _ if !call.door.settings.knows(name) => Err(Problem::no_message(name)),
         "CreateMultiple" => create(call, table).await,
         "UpdateMultiple" => update(call, table).await,
         "UpsertMultiple" => upsert(call, table).await,
         "DeleteMultiple" => Err(Problem::unsupported(name, &table.logical_name)),
-        _ => Err(Problem::no_resource(name)),
+        _ => Err(Problem::no_message(name)),
     }
 }
 

@@ -1,11 +1,9 @@
-//! Errors as Dynamics words them: status, code and text (dataverse.md A3).
+//! Errors as Dynamics words them: status, code and text (dataverse.md A3). [`super::error_body`] writes them.
 
 use http::StatusCode;
 use postroom_core::{Code, Fault};
 use postroom_formats::{fetchxml, odata};
 
-use super::Reply;
-use super::json::Json;
 use crate::access::AccessError;
 use crate::definitions;
 use crate::failure::Failure;
@@ -31,6 +29,7 @@ pub(crate) mod codes {
     pub(crate) const UNEXPECTED: u32 = 0x8004_0216;
     pub(crate) const PAYLOAD: u32 = 0x8004_8d19;
     pub(crate) const VERSION: u32 = 0x8006_0882;
+    pub(crate) const NO_CONCURRENCY: u32 = 0x8006_088d;
     pub(crate) const DUPLICATE: u32 = 0x8004_0237;
     pub(crate) const NOT_SUPPORTED: u32 = 0x8004_0800;
     pub(crate) const PARTY: u32 = 0x8004_3515;
@@ -83,6 +82,11 @@ impl Problem {
         Problem::new(StatusCode::NOT_FOUND, codes::NO_RESOURCE, text)
     }
 
+    /// 404 for a message.
+    pub fn no_message(name: &str) -> Self {
+        Problem::no_resource(&format!("{}.{name}", odata::NAMESPACE))
+    }
+
     /// 405.
     pub fn method(method: &http::Method) -> Self {
         let text = format!("The requested resource does not support http method '{method}'.");
@@ -93,6 +97,12 @@ impl Problem {
     pub fn unsupported(message: &str, table: &str) -> Self {
         let text = format!("The '{message}' method does not support entities of type '{table}'.");
         Problem::new(StatusCode::METHOD_NOT_ALLOWED, codes::NOT_SUPPORTED, text)
+    }
+
+    /// 400 where rows have no versions to be compared.
+    pub fn no_concurrency() -> Self {
+        let text = "The optimistic concurrency behavior is not enabled for this entity type.";
+        Problem::new(StatusCode::BAD_REQUEST, codes::NO_CONCURRENCY, text)
     }
 
     /// 412 for a row that changed since it was read.
@@ -228,22 +238,5 @@ impl From<definitions::Problem> for Problem {
             }
         };
         Problem::new(status, code, text)
-    }
-}
-
-impl From<Problem> for Reply {
-    fn from(problem: Problem) -> Self {
-        let mut json = Json::default();
-        json.object(|json| {
-            json.key("error").object(|json| {
-                json.key("code").value(&odata::hex(problem.code));
-                json.key("message").value(&problem.message);
-            });
-        });
-        let reply = Reply::json(problem.status, json.into_bytes());
-        match problem.retry_after {
-            Some(seconds) => reply.header("retry-after", &seconds.to_string()),
-            None => reply,
-        }
     }
 }

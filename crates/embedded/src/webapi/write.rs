@@ -15,7 +15,7 @@ use super::call::Call;
 use super::dispatch::{self, Place};
 use super::input::{self, Members};
 use super::problem::{Problem, codes};
-use super::{Reply, actions, files, multiple, parties, read, reference, row, value};
+use super::{Ability, Reply, actions, files, multiple, parties, read, reference, row, value};
 use crate::access::Share;
 use crate::schema::Kind;
 
@@ -75,7 +75,7 @@ pub(crate) async fn prepare(call: &Call<'_>) -> Result<Prepared, Problem> {
         ("DELETE", Some(_), []) => delete(call, &place).await,
         ("PUT", Some(_), [Segment::Name { name, arguments: None }]) => put(call, &place, name).await,
         ("DELETE", Some(_), [Segment::Name { name, arguments: None }]) => clear(call, &place, name).await,
-        (_, _, [.., Segment::Qualified { name, .. }]) => Err(Problem::no_resource(name)),
+        (_, _, [.., Segment::Qualified { name, .. }]) => Err(Problem::no_message(name)),
         _ => Err(Problem::method(&call.method)),
     }
 }
@@ -192,6 +192,7 @@ fn condition(call: &Call<'_>) -> Result<Condition, Problem> {
     match call.header("if-match").map(str::trim) {
         None | Some("" | "null") => Ok(Condition::None),
         Some("*") => Ok(Condition::There),
+        Some(_) if !call.door.settings.has(Ability::Concurrency) => Err(Problem::no_concurrency()),
         Some(tag) => {
             let number = tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"').parse();
             number.map(Condition::Version).map_err(|_| Problem::version())
@@ -203,7 +204,10 @@ fn condition(call: &Call<'_>) -> Result<Condition, Problem> {
 async fn update(call: &Call<'_>, place: &Place<'_>, row: &Row) -> Result<Prepared, Problem> {
     updatable(place)?;
     let members = input::object(call)?;
-    let condition = condition(call)?;
+    let condition = match condition(call)? {
+        Condition::None | Condition::Absent if !call.door.settings.has(Ability::Upsert) => Condition::There,
+        condition => condition,
+    };
     let columns = match row {
         Row::Id(id) => {
             let at = RecordRef::new(&place.table.logical_name, *id);

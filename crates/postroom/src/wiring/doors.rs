@@ -76,13 +76,6 @@ impl Doors {
         })
     }
 
-    /// A problem with the headers that every answer of the Web API has.
-    fn marked(&self, problem: Problem) -> webapi::Reply {
-        let id = self.ids.next().to_string();
-        let said = webapi::Reply::from(problem).header("odata-version", "4.0");
-        said.header("x-ms-service-request-id", &id).header("req_id", &id)
-    }
-
     /// A SOAP fault. Over HTTP all faults are 500, but for what HTTP itself has to say.
     fn fault(&self, request: &DoorRequest, refusal: &DoorRefusal) -> DoorReply {
         let kind = request.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
@@ -110,7 +103,7 @@ impl Doors {
     async fn web_api(&self, user: Uuid, request: DoorRequest) -> webapi::Reply {
         let session = match self.session(user, &request.headers).await {
             Ok(session) => session,
-            Err(problem) => return self.marked(problem),
+            Err(problem) => return self.web_api.refuse(&request.url, &request.headers, problem),
         };
         self.web_api.answer(&session, asked(request)).await
     }
@@ -154,7 +147,8 @@ impl CrmDoors for Doors {
         match request.kind {
             DoorKind::WebApi => {
                 let problem = Problem::new(refusal.status, refusal.code, refusal.message.clone());
-                reply(self.marked(Problem { retry_after: refusal.retry_after, ..problem }))
+                let problem = Problem { retry_after: refusal.retry_after, ..problem };
+                reply(self.web_api.refuse(&request.url, &request.headers, problem))
             }
             DoorKind::Soap => self.fault(request, refusal),
         }

@@ -13,11 +13,7 @@ pub(super) fn reply(
     definition: &Definition,
     mut results: Vec<(String, Parameter)>,
 ) -> Result<Reply, Problem> {
-    if definition.name == "RetrieveCurrentOrganization"
-        && let Some((_, Parameter::Members(detail))) = results.first_mut()
-    {
-        detail.push(("Endpoints".to_owned(), endpoints(call)));
-    }
+    about_the_door(call, definition, &mut results);
     let mut json = Json::default();
     json.object(|json| match (definition.results, results.as_slice()) {
         ([(_, Shape::Entities(_))], [(_, Parameter::Entities(rows))]) => {
@@ -43,6 +39,20 @@ pub(super) fn reply(
         true => Reply::empty(StatusCode::NO_CONTENT),
         false => Reply::json(StatusCode::OK, json.into_bytes()),
     })
+}
+
+/// What only the door knows: which server it is, and where it is reached.
+fn about_the_door(call: &Call<'_>, definition: &Definition, results: &mut [(String, Parameter)]) {
+    let version = || Parameter::Text(call.door.settings.version.server().to_owned());
+    match (definition.name, results.first_mut()) {
+        ("RetrieveVersion", Some((_, told))) => *told = version(),
+        ("RetrieveCurrentOrganization", Some((_, Parameter::Members(detail)))) => {
+            let told = detail.iter_mut().filter(|(name, _)| name == "OrganizationVersion");
+            told.for_each(|(_, told)| *told = version());
+            detail.push(("Endpoints".to_owned(), endpoints(call)));
+        }
+        _ => {}
+    }
 }
 
 /// Where this CRM is reached, as the caller reached it.

@@ -17,6 +17,8 @@ use std::fmt::Write as _;
 use bytes::Bytes;
 use http::{Method, StatusCode};
 
+pub(crate) use tables::edm as property_type;
+
 use super::call::Call;
 use super::{Problem, Reply};
 use postroom_core::metadata::Metadata;
@@ -36,13 +38,18 @@ pub(crate) fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
         name.eq_ignore_ascii_case("annotations") && value.eq_ignore_ascii_case("true")
     };
     let annotated = call.options.others.iter().any(wanted);
-    let made = call.schema.csdl[usize::from(annotated)].get_or_init(|| document(&call.metadata, annotated));
-    let reply = Reply { body: made.clone(), ..Reply::empty(StatusCode::OK) };
+    let settings = &call.door.settings;
+    let make = || document(&call.metadata, annotated, &|message| settings.knows(message));
+    let made = match settings.is_whole() {
+        true => call.schema.csdl[usize::from(annotated)].get_or_init(make).clone(),
+        false => make(),
+    };
+    let reply = Reply { body: made, ..Reply::empty(StatusCode::OK) };
     Ok(reply.header("content-type", "application/xml"))
 }
 
-/// The whole document.
-pub(crate) fn document(metadata: &Metadata, annotated: bool) -> Bytes {
+/// The whole document; `knows` says which functions and actions there are.
+fn document(metadata: &Metadata, annotated: bool, knows: &dyn Fn(&str) -> bool) -> Bytes {
     let mut xml = Xml::default();
     xml.out.push_str("<?xml version=\"1.0\" encoding=\"utf-8\"?>");
     let edmx = "http://docs.oasis-open.org/odata/ns/edmx";
@@ -60,11 +67,11 @@ pub(crate) fn document(metadata: &Metadata, annotated: bool) -> Bytes {
             xml.within("Schema", &attributes, |xml| {
                 tables::types(xml, metadata, annotated);
                 definitions::types(xml);
-                operations::types(xml);
+                operations::types(xml, knows);
                 xml.within("EntityContainer", &[("Name", "System")], |xml| {
                     tables::sets(xml, metadata);
                     definitions::sets(xml);
-                    operations::imports(xml);
+                    operations::imports(xml, knows);
                 });
             });
         });

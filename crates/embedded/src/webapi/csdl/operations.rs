@@ -149,8 +149,8 @@ fn typed(xml: &mut Xml, element: &str, name: &str, kind: &str) {
     }
 }
 
-pub(super) fn types(xml: &mut Xml) {
-    for operation in OPERATIONS {
+pub(super) fn types(xml: &mut Xml, knows: &dyn Fn(&str) -> bool) {
+    for operation in OPERATIONS.iter().filter(|operation| knows(operation.name)) {
         let response = format!("{}Response", operation.name);
         if !operation.response.is_empty() {
             xml.within("ComplexType", &[("Name", &response)], |xml| {
@@ -179,8 +179,9 @@ pub(super) fn types(xml: &mut Xml) {
     }
 }
 
-pub(super) fn imports(xml: &mut Xml) {
-    for operation in OPERATIONS.iter().filter(|operation| operation.bound.is_none()) {
+pub(super) fn imports(xml: &mut Xml, knows: &dyn Fn(&str) -> bool) {
+    let imported = |operation: &&Operation| operation.bound.is_none() && knows(operation.name);
+    for operation in OPERATIONS.iter().filter(imported) {
         let of = format!("{}.{}", postroom_formats::odata::NAMESPACE, operation.name);
         match operation.function {
             true => xml.empty("FunctionImport", &[("Name", operation.name), ("Function", &of)]),

@@ -100,7 +100,7 @@ pub(super) fn types(xml: &mut Xml, metadata: &Metadata, annotated: bool) {
 }
 
 /// The type of a column's property; `None` for what is no property.
-pub(super) fn edm(column: &ColumnInfo) -> Option<&'static str> {
+pub(crate) fn edm(column: &ColumnInfo) -> Option<&'static str> {
     Some(match &column.kind {
         ColumnKind::Boolean { .. } => "Edm.Boolean",
         ColumnKind::Integer { .. }

@@ -44,7 +44,9 @@ pub(crate) async fn answer(call: &Call<'_>) -> Option<Result<Reply, Problem>> {
                 _ => write::answer(call).await,
             })
         }
-        Segment::Name { name, .. } | Segment::Qualified { name, .. } if operations::is_one(name) => {
+        Segment::Name { name, .. } | Segment::Qualified { name, .. }
+            if operations::is_one(name) && call.door.settings.knows(name) =>
+        {
             Some(operations::answer(call, name).await)
         }
         _ => None,

@@ -12,7 +12,7 @@ use crate::webapi::{Problem, Reply, read};
 
 pub(super) async fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
     // In a batch, what an earlier request made is there already.
-    let metadata = current(call).await?;
+    let metadata = call.door.settings.described(current(call).await?);
     let place = place::find(&metadata, &call.path.segments, &call.options)?;
     allowed(call, &place).await?;
     let wanted = &call.options.wanted;

@@ -227,7 +227,7 @@ async fn levels_in_pages(on: On) {
 
 async fn without_a_size(on: On) {
     let mut world = world(on).await;
-    world.door.door = Door::new(world.door.bench.ids.clone(), Settings { page: 3 });
+    world.door.door = Door::new(world.door.bench.ids.clone(), Settings { page: 3, ..Settings::default() });
     let url = format!("accounts?$orderby=name&$expand={STAFF}($select=firstname;$orderby=firstname)");
     let page = world.door.get(&url).await.json;
     assert_eq!(names(&page["value"][0][STAFF]), ["a1", "a2", "a3"]);

@@ -1,13 +1,16 @@
 //! The Web API door, asked as a client asks it: a request in, an answer out, no sockets.
 
+mod abilities;
 mod around;
 pub mod batch;
 mod columns;
 mod csdl;
+mod errors;
 mod expand;
 mod files;
 mod grouping;
 pub mod keys;
+mod levels;
 mod links;
 mod mails;
 mod messages;
@@ -17,6 +20,7 @@ mod paging;
 mod read;
 mod rights;
 mod sql;
+mod versions;
 mod write;
 
 use bytes::Bytes;
@@ -55,6 +59,11 @@ impl DoorBench {
         let door = Door::new(bench.ids.clone(), Settings::default());
         let session = bench.crm.session(seed::ADMINISTRATOR);
         DoorBench { bench, door, session }
+    }
+
+    /// From now on the door is another server.
+    pub fn be(&mut self, settings: Settings) {
+        self.door = Door::new(self.bench.ids.clone(), settings);
     }
 
     /// The same door, asked by another user.

@@ -27,7 +27,7 @@ struct World {
 
 async fn world(on: On) -> World {
     let mut door = DoorBench::new(on).await;
-    door.door = Door::new(door.bench.ids.clone(), Settings { page: 2 });
+    door.door = Door::new(door.bench.ids.clone(), Settings { page: 2, ..Settings::default() });
     let bench = &door.bench;
     let account = bench.row("account").with("name", "Adler");
     let contact = |place: usize| {

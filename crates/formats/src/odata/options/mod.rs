@@ -34,6 +34,8 @@ pub struct Options {
     pub sql: Option<String>,
     /// A word for plug-ins.
     pub tag: Option<String>,
+    /// `$format`: `json`, or a media type of JSON.
+    pub format: Option<String>,
     /// `$id`: the reference to take out of a collection (A4).
     pub id: Option<String>,
     /// `@p1=…` without the sign, as text.
@@ -102,7 +104,9 @@ impl Options {
             "$skiptoken" => self.skip_token = Some(value),
             "$deltatoken" => self.delta_token = Some(value),
             "$id" => self.id = Some(value),
-            "$format" if value == "json" || value.starts_with("application/json") => {}
+            "$format" if value == "json" || value.starts_with("application/json") => {
+                self.format = Some(value);
+            }
             "$format" => {
                 return Err(Error::bad(format!("The format '{value}' is not supported: only json is.")));
             }

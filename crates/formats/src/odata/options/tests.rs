@@ -44,6 +44,9 @@ fn options_are_read() {
     assert!(options.saved_query.is_some());
     assert_eq!((options.tag.as_deref(), options.sql.as_deref()), (Some("x"), Some("SELECT 1")));
     assert_eq!(options.others, [("annotations".to_owned(), "true".to_owned())]);
+    assert_eq!(options.format, None);
+    let full = "application/json;odata.metadata=full";
+    assert_eq!(Options::parse(&format!("$format={full}")).unwrap().format.as_deref(), Some(full));
     assert_eq!(options.alias("p1"), Ok(Some(Literal::Text("x".into()))));
     assert_eq!(options.alias("p2"), Ok(None));
     let options =
