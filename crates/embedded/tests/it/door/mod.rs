@@ -8,6 +8,7 @@ mod expand;
 mod files;
 mod grouping;
 pub mod keys;
+mod levels;
 mod links;
 mod mails;
 mod messages;
