@@ -7,7 +7,6 @@ use postroom_core::metadata::{ColumnInfo, TableInfo};
 use postroom_core::query::{Filter, Query};
 use postroom_core::{Content, Record, RecordRef, Value};
 use postroom_formats::odata::path::Segment;
-use postroom_formats::odata::prefer::Preferences;
 use postroom_formats::odata::resolve::{self, Plan, Relation};
 use uuid::Uuid;
 
@@ -17,7 +16,7 @@ use super::expand::{self, Branch};
 use super::json::Json;
 use super::page::{self, Token, columns, marks, window};
 use super::row::{self, Names, Shape, etag};
-use super::{Problem, Reply, delta, fetch, files};
+use super::{Problem, Reply, fetch, files};
 use crate::messages::blocks;
 use crate::schema::Kind;
 use crate::session::{COUNTED, Page};
@@ -74,9 +73,6 @@ pub(crate) async fn set(
     }
     if call.options.saved_query.is_some() || call.options.user_query.is_some() {
         return fetch::stored(call, table).await;
-    }
-    if call.options.delta_token.is_some() || call.prefer.track_changes {
-        return delta::answer(call, table).await;
     }
     let plan = resolve::plan(&call.metadata, &table.logical_name, &call.options)?;
     if plan.query.computes() {
@@ -168,11 +164,9 @@ pub(crate) async fn rows(
 
 /// Says which preferences were followed.
 pub(crate) fn applied(call: &Call<'_>, reply: Reply) -> Reply {
-    // Nothing runs asynchronously here.
-    let followed = Preferences { respond_async: false, ..call.prefer.clone() };
-    match followed.is_empty() {
+    match call.prefer.is_empty() {
         true => reply,
-        false => reply.header("preference-applied", &followed.to_string()),
+        false => reply.header("preference-applied", &call.prefer.to_string()),
     }
 }
 
@@ -458,9 +452,6 @@ async fn references(call: &Call<'_>, target: &TableInfo, around: &Around<'_>) ->
 
 /// How many rows, as text: at most 5000, as the platform counts.
 async fn count(call: &Call<'_>, table: &TableInfo, around: Option<&Around<'_>>) -> Result<Reply, Problem> {
-    if call.options.delta_token.is_some() {
-        return delta::count(call, table).await;
-    }
     let plan = resolve::plan(&call.metadata, &table.logical_name, &call.options)?;
     let query = Query { columns: Some(Vec::new()), ..plan.query };
     let query = around.map_or(query.clone(), |around| around.narrow(table, query));

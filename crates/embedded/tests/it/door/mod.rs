@@ -2,6 +2,7 @@
 
 mod abilities;
 pub mod batch;
+mod changes;
 mod csdl;
 mod errors;
 mod files;
