@@ -7,6 +7,7 @@ use postroom_store::Error;
 
 use crate::access::AccessError;
 use crate::rules::Refusal;
+use crate::webapi::codes;
 
 /// One failure.
 #[derive(Debug)]
@@ -20,6 +21,14 @@ pub enum Failure {
         code: u32,
         message: String,
     },
+}
+
+impl Failure {
+    /// Changes that are asked for since a version of which nothing is known.
+    pub(crate) fn expired() -> Self {
+        let text = "Version stamp associated with the client has expired. Please perform a full sync.";
+        Failure::Platform { code: codes::EXPIRED, message: text.to_owned() }
+    }
 }
 
 impl From<Error> for Failure {

@@ -247,6 +247,9 @@ impl Reader<'_> {
         // Before the rows: what is written meanwhile has a higher version and comes the next time.
         let newest = changes::newest(self.tx).await?;
         let until = since.until.unwrap_or(newest);
+        if since.version.is_some_and(|version| version > newest) {
+            return Err(Failure::expired());
+        }
         let described = schema.table(table)?.clone();
         let caller = self.asks.caller(self.tx, &schema).await?;
         if caller.filter(PrivilegeKind::Read, &described).is_some() {

@@ -17,6 +17,7 @@ use super::output::{self, Shape};
 use super::stop::Stop;
 use super::{parties, read};
 use crate::changes::KEPT;
+use crate::failure::Failure;
 use crate::session::{Since, Start, Window};
 use crate::webapi::{codes, columns, cookie};
 
@@ -117,8 +118,7 @@ fn version(call: &Call<'_>, token: &str) -> Result<i64, Stop> {
     let time = jiff::civil::DateTime::strptime(FORMAT, time).map_err(|_| bad())?;
     let time = time.to_zoned(jiff::tz::TimeZone::UTC).map_err(|_| bad())?.timestamp();
     if time + KEPT < call.session.now() {
-        let text = "Version stamp associated with the client has expired. Please perform a full sync.";
-        return Err(Stop::coded(codes::EXPIRED, text));
+        return Err(Failure::expired().into());
     }
     version.parse().map_err(|_| bad())
 }

@@ -10,10 +10,10 @@ use postroom_formats::odata::batch::{self, BatchAnswer, BatchItem, Request as Pa
 use postroom_formats::odata::path::Segment;
 use postroom_formats::odata::resolve::Row;
 
-use super::call::{Call, preferences};
+use super::call::Call;
 use super::error_body::ErrorForm;
 use super::write::{self, Prepared, Then};
-use super::{Problem, Reply, Request, actions, dispatch, level, read};
+use super::{Problem, Reply, Request, actions, dispatch, level, preferences, read};
 use crate::session::Session;
 
 /// Answers a batch: 200, or 400 when it stopped at a request that failed.
@@ -59,7 +59,7 @@ pub(crate) async fn answer(outer: &Call<'_>) -> Result<Reply, Problem> {
 
 /// The form of the error of any of these requests; the first that asks for annotations asks for all.
 fn form<'p>(call: &Call<'_>, parts: impl IntoIterator<Item = &'p Part>) -> ErrorForm {
-    let all = parts.into_iter().map(|part| preferences(&headers(&part.headers)));
+    let all = parts.into_iter().map(|part| preferences::read(&headers(&part.headers)));
     let prefer = all.into_iter().find(|prefer| prefer.annotations.is_some()).unwrap_or_default();
     ErrorForm { version: call.version, prefer }
 }

@@ -12,7 +12,7 @@ use postroom_formats::odata::path::{self, Path};
 use postroom_formats::odata::prefer::Preferences;
 
 use super::row::{Annotations, FORMATTED, LOOKUP, NAVIGATION};
-use super::{ApiVersion, Door, Problem, Request};
+use super::{ApiVersion, Door, Problem, Request, preferences};
 use crate::definitions;
 use crate::schema::Schema;
 use crate::session::Session;
@@ -86,7 +86,9 @@ impl<'a> Call<'a> {
         if let Some(name) = settings.lacks(&path) {
             return Err(Problem::no_resource(name));
         }
-        let (mut options, mut prefer) = (Options::parse(resource.query)?, preferences(&headers));
+        let mut options = Options::parse(resource.query)?;
+        let said = preferences::read(&headers);
+        let mut prefer = preferences::followed(said, &request.method, &path.segments, &options);
         settings.pass_over(&request.method, &mut headers, &mut prefer, &mut options);
         Ok(Call {
             door,
@@ -130,9 +132,4 @@ impl<'a> Call<'a> {
     pub(crate) fn context(&self, fragment: &str) -> String {
         format!("{}/$metadata#{fragment}", self.root)
     }
-}
-
-/// All of its `Prefer` headers.
-pub(crate) fn preferences(headers: &HeaderMap) -> Preferences {
-    Preferences::parse(headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok()))
 }

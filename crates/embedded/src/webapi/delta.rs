@@ -1,27 +1,50 @@
 //! Change tracking (dataverse.md A14).
 //!
 //! A delta token is `version!time`: the version that the last run went up to, and when. Deleted rows are remembered for
-//! seven days; an older token is refused, and the client reads everything again.
+//! seven days; an older token is refused, and so is one with a version that was not given out yet (the database was put back
+//! to an earlier day): the client reads everything again.
 
 use std::collections::HashMap;
 
 use http::StatusCode;
 use jiff::Timestamp;
 use postroom_core::metadata::TableInfo;
+use postroom_formats::odata::path::Segment;
 
 use super::call::Call;
+use super::dispatch::Place;
 use super::json::Json;
 use super::page::{self, Token, marks};
 use super::problem::codes;
 use super::row::Shape;
 use super::{Problem, Reply, read};
 use crate::changes::KEPT;
+use crate::failure::Failure;
 use crate::session::Since;
 
 const FORMAT: &str = "%m/%d/%Y %H:%M:%S";
 
+/// Answers a GET that asks for changes: by a token, by the preference, or by a link to the next page of such an answer, which
+/// clients follow with the preference and without. `None` when it does not.
+pub(crate) async fn answer(call: &Call<'_>, place: &Place<'_>) -> Option<Result<Reply, Problem>> {
+    let token = call.options.delta_token.is_some();
+    match (&place.row, place.tail) {
+        (None, []) if token || call.prefer.track_changes || goes_on(call) => {
+            Some(rows(call, place.table).await)
+        }
+        (None, [Segment::Count]) if token => Some(count(call, place.table).await),
+        _ if token => Some(Err(unreadable("Changes are told of a whole entity set: contacts?$deltatoken=…"))),
+        _ => None,
+    }
+}
+
+fn goes_on(call: &Call<'_>) -> bool {
+    let token = call.options.skip_token.as_deref().and_then(|text| Token::read(text).ok());
+    token.is_some_and(|token| token.u.is_some())
+}
+
 /// Rows that changed since the token, or all rows with a token for the next time.
-pub(crate) async fn answer(call: &Call<'_>, table: &TableInfo) -> Result<Reply, Problem> {
+async fn rows(call: &Call<'_>, table: &TableInfo) -> Result<Reply, Problem> {
     check(call, table)?;
     let since = call.options.delta_token.as_deref().map(|text| version(call, text)).transpose()?;
     let token = call.options.skip_token.as_deref().map(Token::read).transpose()?;
@@ -78,7 +101,7 @@ pub(crate) async fn answer(call: &Call<'_>, table: &TableInfo) -> Result<Reply, 
 }
 
 /// How many rows changed.
-pub(crate) async fn count(call: &Call<'_>, table: &TableInfo) -> Result<Reply, Problem> {
+async fn count(call: &Call<'_>, table: &TableInfo) -> Result<Reply, Problem> {
     check(call, table)?;
     let since = call.options.delta_token.as_deref().map(|text| version(call, text)).transpose()?;
     let since = Since { version: since, until: None };
@@ -98,7 +121,12 @@ fn check(call: &Call<'_>, table: &TableInfo) -> Result<(), Problem> {
         ("orderby", !wanted.order.is_empty()),
         ("expand", !wanted.expand.is_empty()),
         ("top", wanted.top.is_some()),
+        ("apply", call.options.apply.is_some()),
     ];
+    let stored = call.options.saved_query.is_some() || call.options.user_query.is_some();
+    if stored || call.options.fetch_xml.is_some() {
+        return Err(unreadable("A stored query or FetchXML has no changes: ask for the entity set alone"));
+    }
     match refused.iter().find(|(_, given)| *given) {
         Some((name, _)) => Err(Problem::bad(format!(
             "The \"${name}\" query parameter isn't supported when Change Tracking is enabled."
@@ -109,15 +137,23 @@ fn check(call: &Call<'_>, table: &TableInfo) -> Result<(), Problem> {
 
 /// The version of a token that is not too old.
 fn version(call: &Call<'_>, text: &str) -> Result<i64, Problem> {
-    let bad = || Problem::bad("Malformed delta token: follow the deltaLink of the run before as it is");
+    let bad = || unreadable("Malformed delta token: follow the deltaLink of the run before as it is");
     let (version, time) = text.split_once('!').ok_or_else(bad)?;
     let time = jiff::civil::DateTime::strptime(FORMAT, time).map_err(|_| bad())?;
     let time = time.to_zoned(jiff::tz::TimeZone::UTC).map_err(|_| bad())?.timestamp();
-    if time + KEPT < call.session.now() {
-        let text = "Version stamp associated with the client has expired. Please perform a full sync.";
-        return Err(Problem::new(StatusCode::BAD_REQUEST, codes::EXPIRED, text));
+    let version: i64 = version.parse().map_err(|_| bad())?;
+    if version < 0 {
+        return Err(bad());
     }
-    version.parse().map_err(|_| bad())
+    match time + KEPT < call.session.now() {
+        true => Err(Failure::expired().into()),
+        false => Ok(version),
+    }
+}
+
+/// 400 for a part of the URL that cannot be read.
+fn unreadable(text: &str) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, codes::NO_RESOURCE, text)
 }
 
 fn link(call: &Call<'_>, table: &TableInfo, until: i64) -> String {

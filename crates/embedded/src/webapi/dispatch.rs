@@ -8,7 +8,7 @@ use postroom_formats::odata::resolve::{self, Row};
 use uuid::Uuid;
 
 use super::call::Call;
-use super::{Problem, Reply, actions, batch, definitions, files, level, read, sql, write};
+use super::{Problem, Reply, actions, batch, definitions, delta, files, level, read, sql, write};
 
 /// What a path means.
 pub(crate) struct Place<'p> {
@@ -20,7 +20,9 @@ pub(crate) struct Place<'p> {
 }
 
 pub(crate) async fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
-    whose(call).await.map(|reply| level::apply(call, reply))
+    // On the heap: what can come of a request is too large to be handed from stack frame to stack frame.
+    let answered = Box::pin(whose(call)).await;
+    answered.map(|reply| level::apply(call, reply))
 }
 
 async fn whose(call: &Call<'_>) -> Result<Reply, Problem> {
@@ -44,7 +46,10 @@ async fn whose(call: &Call<'_>) -> Result<Reply, Problem> {
                 Method::GET => match (files::column(&place), &call.options.sql) {
                     (Some(column), _) => files::answer(call, &place, column).await,
                     (None, Some(text)) => sql::answer(call, &place, text).await,
-                    (None, None) => read::answer(call, &place).await,
+                    (None, None) => match delta::answer(call, &place).await {
+                        Some(answer) => answer,
+                        None => read::answer(call, &place).await,
+                    },
                 },
                 _ => Err(Problem::method(&call.method)),
             }

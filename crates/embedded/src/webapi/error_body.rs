@@ -9,9 +9,8 @@ use postroom_formats::odata;
 use postroom_formats::odata::path;
 use postroom_formats::odata::prefer::Preferences;
 
-use super::call::preferences;
 use super::json::Json;
-use super::{ApiVersion, Problem, Reply};
+use super::{ApiVersion, Problem, Reply, preferences};
 
 const STATUS: &str = "Microsoft.PowerApps.CDS.ErrorDetails.OperationStatus";
 const SUB_CODE: &str = "Microsoft.PowerApps.CDS.ErrorDetails.SubErrorCode";
@@ -32,7 +31,7 @@ impl ErrorForm {
     /// Of a request that may not be readable; `newest` is the server's own version.
     pub(crate) fn of(url: &str, headers: &HeaderMap, newest: ApiVersion) -> Self {
         let asked = path::resource(url).version.and_then(ApiVersion::of);
-        ErrorForm { version: asked.unwrap_or(newest).min(newest), prefer: preferences(headers) }
+        ErrorForm { version: asked.unwrap_or(newest).min(newest), prefer: preferences::read(headers) }
     }
 
     pub(crate) fn reply(&self, problem: Problem) -> Reply {

@@ -5,6 +5,7 @@
 //! * A [`Request`] goes in, a [`Reply`] comes out: no sockets here. Who asks was found out before ([`Session`]).
 //! * Which server the door is, and what that one lacks, is a matter of its [`Settings`] ([`abilities`]).
 //! * [`call`] reads a request: path, options, preferences, definitions. [`dispatch`] says whose it is.
+//! * Of what a client would like, [`preferences`] says what is followed.
 //! * [`read`] answers rows: queries, single rows, properties, navigation, pages ([`page`]), expansions ([`expand`]), FetchXML
 //!   ([`fetch`], with [`beside`]), groups ([`groups`]), changes ([`delta`]); [`around`] what stands behind a navigation
 //!   property. [`row`] and [`format`] write them, [`level`] with more or less about them.
@@ -36,6 +37,7 @@ mod level;
 mod multiple;
 mod page;
 mod parties;
+mod preferences;
 mod problem;
 mod read;
 mod reference;

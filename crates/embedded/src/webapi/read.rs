@@ -7,7 +7,6 @@ use postroom_core::metadata::{ColumnInfo, TableInfo};
 use postroom_core::query::{Filter, Query};
 use postroom_core::{Content, Record, RecordRef, Value};
 use postroom_formats::odata::path::Segment;
-use postroom_formats::odata::prefer::Preferences;
 use postroom_formats::odata::resolve::{self, Plan};
 use uuid::Uuid;
 
@@ -18,7 +17,7 @@ use super::expand::{self, Branch};
 use super::json::Json;
 use super::page::{self, Turn, columns};
 use super::row::{self, Names, Shape, etag};
-use super::{Problem, Reply, delta, fetch, files, groups};
+use super::{Problem, Reply, fetch, files, groups};
 use crate::messages::blocks;
 use crate::schema::Kind;
 use crate::session::{COUNTED, Page};
@@ -76,14 +75,6 @@ pub(crate) async fn set(
     }
     if call.options.saved_query.is_some() || call.options.user_query.is_some() {
         return fetch::stored(call, table, around).await;
-    }
-    if call.options.delta_token.is_some() || call.prefer.track_changes {
-        return match around {
-            Some(_) => Err(Problem::bad(
-                "Changes are tracked of a whole entity set: ask for contacts, not for those of a row",
-            )),
-            None => delta::answer(call, table).await,
-        };
     }
     let plan = resolve::plan(&call.metadata, &table.logical_name, &call.options)?;
     if plan.query.computes() {
@@ -163,11 +154,9 @@ pub(crate) fn totals(json: &mut Json, call: &Call<'_>, total: Option<u64>) {
 
 /// Says which preferences were followed.
 pub(crate) fn applied(call: &Call<'_>, reply: Reply) -> Reply {
-    // Nothing runs asynchronously here.
-    let followed = Preferences { respond_async: false, ..call.prefer.clone() };
-    match followed.is_empty() {
+    match call.prefer.is_empty() {
         true => reply,
-        false => reply.header("preference-applied", &followed.to_string()),
+        false => reply.header("preference-applied", &call.prefer.to_string()),
     }
 }
 
@@ -371,9 +360,6 @@ pub(crate) async fn count(
     table: &TableInfo,
     around: Option<&Around<'_>>,
 ) -> Result<Reply, Problem> {
-    if call.options.delta_token.is_some() && around.is_none() {
-        return delta::count(call, table).await;
-    }
     page::plain(call)?;
     let plan = resolve::plan(&call.metadata, &table.logical_name, &call.options)?;
     let query = Query { columns: Some(Vec::new()), ..plan.query };

@@ -1,8 +1,10 @@
 //! The Web API door, asked as a client asks it: a request in, an answer out, no sockets.
 
 mod abilities;
+mod access_levels;
 mod around;
 pub mod batch;
+mod changes;
 mod columns;
 mod csdl;
 mod errors;
