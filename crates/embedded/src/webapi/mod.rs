@@ -28,6 +28,7 @@ mod expand;
 mod fetch;
 mod files;
 mod format;
+mod in_solution;
 mod input;
 mod json;
 mod level;
