@@ -59,18 +59,26 @@ pub(super) fn row_at(solution: Uuid, object: Uuid) -> RecordRef {
     RecordRef::new("solutioncomponent", Uuid::new_v5(&solution, object.as_bytes()))
 }
 
+/// Tables whose rows are components, and of which kind.
+const ROWS: &[(i32, &str)] = &[
+    (component::ROLE, "role"),
+    (component::SAVED_QUERY, "savedquery"),
+    (component::SYSTEM_FORM, "systemform"),
+    (component::WEB_RESOURCE, "webresource"),
+    (component::SITE_MAP, "sitemap"),
+    (component::APP_MODULE, "appmodule"),
+    (component::RIBBON, "ribbondiff"),
+];
+
 /// The table whose rows are components of this kind; none for definitions.
 pub(super) fn row_table(kind: i32) -> Option<&'static str> {
-    Some(match kind {
-        component::ROLE => "role",
-        component::SAVED_QUERY => "savedquery",
-        component::SYSTEM_FORM => "systemform",
-        component::WEB_RESOURCE => "webresource",
-        component::SITE_MAP => "sitemap",
-        component::APP_MODULE => "appmodule",
-        component::RIBBON => "ribbondiff",
-        _ => return None,
-    })
+    ROWS.iter().find(|(known, _)| *known == kind).map(|(_, table)| *table)
+}
+
+/// The component that a row is; none when rows of its table are none.
+pub(crate) fn of_row(at: &RecordRef) -> Option<Component> {
+    let (kind, _) = ROWS.iter().find(|(_, table)| *table == at.table)?;
+    Some(Component::part(*kind, at.id, at.to_string(), None))
 }
 
 /// What a `MetadataId` names.
@@ -271,17 +279,41 @@ pub(crate) async fn add_made(
     metadata: &Metadata,
     ids: &[Uuid],
 ) -> Result<(), Failure> {
-    let named = solution_name.filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case("default"));
-    let Some(name) = named else { return Ok(()) };
+    let Some(name) = own(solution_name) else { return Ok(()) };
+    add(session, name, parts(metadata, ids, 0)).await.map(drop)
+}
+
+/// Definitions that were changed a moment ago. Those that are in the solution stay there as they are; of a table comes nothing
+/// else along.
+pub(crate) async fn add_changed(
+    session: &Session,
+    solution_name: Option<&str>,
+    metadata: &Metadata,
+    ids: &[Uuid],
+) -> Result<(), Failure> {
+    let Some(name) = own(solution_name) else { return Ok(()) };
+    let at = unmanaged(session.crm(), name).await?;
+    let held: HashSet<Uuid> =
+        of_solution(session.crm(), at).await?.into_iter().map(|component| component.object).collect();
+    let new: Vec<Uuid> = ids.iter().copied().filter(|id| !held.contains(id)).collect();
+    add(session, name, parts(metadata, &new, 1)).await.map(drop)
+}
+
+/// The name of a solution that is not the default one.
+pub(crate) fn own(solution_name: Option<&str>) -> Option<&str> {
+    solution_name.filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case("default"))
+}
+
+/// Definitions by their ids; `behavior` is that of tables.
+fn parts(metadata: &Metadata, ids: &[Uuid], behavior: i64) -> Vec<Component> {
     let all = index(metadata);
     let one = |id: &Uuid| {
         let definition = all.get(id)?;
-        let behavior = matches!(definition, Definition::Table(_)).then_some(0);
+        let behavior = matches!(definition, Definition::Table(_)).then_some(behavior);
         let part = Component::part(definition.kind(), *id, definition.name(), definition.table());
         Some(Component { behavior, ..part })
     };
-    let components: Vec<Component> = ids.iter().filter_map(one).collect();
-    add(session, name, components).await.map(drop)
+    ids.iter().filter_map(one).collect()
 }
 
 /// The component of this kind with this id.

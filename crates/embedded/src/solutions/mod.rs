@@ -31,7 +31,9 @@ mod upgrade;
 use uuid::{Uuid, uuid};
 
 pub(crate) use export::export;
-pub(crate) use held::{add, add_made, drop_component, found, managed, named, write};
+pub(crate) use held::{
+    Component, add, add_changed, add_made, drop_component, found, managed, named, of_row, own, write,
+};
 pub(crate) use import::{Import, import, read};
 pub(crate) use remove::{apart, apart_of_port, not_among};
 pub(crate) use tables::tables;

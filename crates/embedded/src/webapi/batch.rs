@@ -12,6 +12,7 @@ use postroom_formats::odata::resolve::Row;
 
 use super::call::Call;
 use super::error_body::ErrorForm;
+use super::in_solution::Joining;
 use super::write::{self, Prepared, Then};
 use super::{Problem, Reply, Request, actions, dispatch, level, preferences, read};
 use crate::session::Session;
@@ -75,6 +76,7 @@ struct Ready<'a> {
     id: Option<String>,
     call: Call<'a>,
     then: Then,
+    joining: Joining,
     /// How many of the set's changes are its own.
     count: usize,
 }
@@ -93,7 +95,8 @@ async fn change_set(call: &Call<'_>, parts: Vec<Part>) -> Result<Vec<Response>, 
         if let (Some(id), Some(at)) = (&id, &one.made) {
             made.insert(id.clone(), at.clone());
         }
-        ready.push(Ready { id, call: inner, then: one.then, count: one.changes.len() });
+        let joining = Joining::of(&inner, &one.changes).await?;
+        ready.push(Ready { id, call: inner, then: one.then, joining, count: one.changes.len() });
         shares.extend(one.share.map(|share| (changes.len(), share)));
         changes.extend(one.changes);
     }
@@ -109,6 +112,7 @@ async fn change_set(call: &Call<'_>, parts: Vec<Part>) -> Result<Vec<Response>, 
     let mut responses = Vec::with_capacity(ready.len());
     for one in ready {
         let rest = outcomes.split_off(one.count);
+        one.joining.join(&one.call).await?;
         let reply = level::apply(&one.call, write::finish(&one.call, one.then, &outcomes).await?);
         outcomes = rest;
         responses.push(response(call, reply, one.id));

@@ -31,6 +31,7 @@ mod fetch;
 mod files;
 mod format;
 mod groups;
+mod in_solution;
 mod input;
 mod json;
 mod level;

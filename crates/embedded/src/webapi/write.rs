@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::call::Call;
 use super::dispatch::{self, Place};
+use super::in_solution::Joining;
 use super::input::{self, Members};
 use super::problem::{Problem, codes};
 use super::{Ability, Reply, actions, files, multiple, parties, read, reference, row, value};
@@ -41,6 +42,7 @@ pub(crate) enum Then {
 /// Does one request.
 pub(crate) async fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
     let prepared = prepare(call).await?;
+    let joining = Joining::of(call, &prepared.changes).await?;
     let shares: Vec<(usize, Share)> = prepared.share.into_iter().map(|share| (0, share)).collect();
     let outcomes = match prepared.changes.is_empty() && shares.is_empty() {
         true => Vec::new(),
@@ -49,6 +51,7 @@ pub(crate) async fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
             written.map_err(|failure| refused(call, failure.into()))?
         }
     };
+    joining.join(call).await?;
     finish(call, prepared.then, &outcomes).await
 }
 

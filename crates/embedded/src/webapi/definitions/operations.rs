@@ -4,6 +4,7 @@ use http::{Method, StatusCode};
 use postroom_formats::odata::options::Literal;
 use postroom_formats::odata::path::Segment;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::body::{self, Body};
 use super::read::reply;
@@ -11,7 +12,7 @@ use super::{changes, current, labels, write};
 use crate::definitions::Options;
 use crate::solutions;
 use crate::webapi::call::Call;
-use crate::webapi::{Problem, Reply};
+use crate::webapi::{Problem, Reply, in_solution};
 
 const FUNCTIONS: &[&str] = &[
     "RetrieveAvailableLanguages",
@@ -105,7 +106,7 @@ async fn action(call: &Call<'_>, name: &str) -> Result<Reply, Problem> {
     };
     let named = call.options.others.iter().find(|(known, _)| known == "SolutionUniqueName");
     let named = body::text(&body, "SolutionUniqueName").or(named.map(|(_, name)| name.as_str()));
-    let named = named.or(call.header("mscrm.solutionuniquename"));
+    let named = named.or(in_solution::header(call));
     write::solution(call, named).await?;
     match name {
         "CreateEntities" => create_entities(call, &body, named).await,
@@ -118,7 +119,12 @@ async fn action(call: &Call<'_>, name: &str) -> Result<Reply, Problem> {
             Ok(Reply::empty(StatusCode::NO_CONTENT))
         }
         "ReactivateEntityKey" => reactivate(call, &body).await,
-        _ => options(call, name, &body).await,
+        _ => {
+            let chosen = chosen(call, &body)?;
+            let reply = options(call, name, &body).await?;
+            solutions::add_changed(&call.session, named, &*current(call).await?, &chosen).await?;
+            Ok(reply)
+        }
     }
 }
 
@@ -199,6 +205,20 @@ fn of(body: &Body) -> Result<Options, Problem> {
             column: body::text(body, "AttributeLogicalName").unwrap_or("statuscode").to_ascii_lowercase(),
         }),
     }
+}
+
+/// The definition that has the options.
+fn chosen(call: &Call<'_>, body: &Body) -> Result<Vec<Uuid>, Problem> {
+    let found = match of(body)? {
+        Options::Global(name) => {
+            let sets = &call.metadata.option_sets;
+            sets.iter().find(|set| set.name.eq_ignore_ascii_case(&name)).map(|set| set.id)
+        }
+        Options::Column { table, column } => {
+            call.metadata.table(&table).and_then(|table| table.column(&column)).map(|column| column.id)
+        }
+    };
+    Ok(found.into_iter().collect())
 }
 
 fn value(body: &Body, member: &str) -> Result<Option<i32>, Problem> {

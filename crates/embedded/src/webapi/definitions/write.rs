@@ -12,7 +12,7 @@ use super::read::{noun, reply};
 use super::{current, evaluate};
 use crate::solutions;
 use crate::webapi::call::Call;
-use crate::webapi::{Problem, Reply, read};
+use crate::webapi::{Problem, Reply, in_solution, read};
 
 pub(super) async fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
     // In a batch, what an earlier request made is there already.
@@ -26,7 +26,7 @@ pub(super) async fn answer(call: &Call<'_>) -> Result<Reply, Problem> {
     };
     let noun = noun(place.kind).ok_or_else(|| Problem::method(&call.method))?;
     call.session.check_misc(&format!("prv{verb}{noun}")).await?;
-    solution(call, call.header("mscrm.solutionuniquename")).await?;
+    solution(call, in_solution::header(call)).await?;
     match (&call.method, &place.at) {
         (&Method::POST, At::List(_)) => create(call, &metadata, &place).await,
         (&Method::PUT, At::One(node)) => update(call, *node).await,
@@ -165,7 +165,7 @@ async fn created(
             table.and_then(|table| table.column(&relation.referencing_column)).map(|column| column.id),
         );
     }
-    solutions::add_made(&call.session, call.header("mscrm.solutionuniquename"), now, &made).await?;
+    solutions::add_made(&call.session, in_solution::header(call), now, &made).await?;
     let url = url(call, node, table);
     match call.prefer.representation {
         Some(true) => {
@@ -214,8 +214,9 @@ async fn update(call: &Call<'_>, node: Node<'_>) -> Result<Reply, Problem> {
             return Err(Problem::method(&call.method));
         }
     }
+    let now = current(call).await?;
+    solutions::add_changed(&call.session, in_solution::header(call), &now, &[node.id()]).await?;
     if call.prefer.representation == Some(true) {
-        let now = current(call).await?;
         let place = place::find(&now, &call.path.segments, &call.options)?;
         return represented(call, &now, place.node()?, StatusCode::OK);
     }

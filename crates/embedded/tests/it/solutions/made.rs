@@ -12,7 +12,7 @@ on_both!(
     managed_solutions_take_nothing
 );
 
-async fn solution(door: &DoorBench) {
+pub(super) async fn solution(door: &DoorBench) {
     let publisher = json!({
         "friendlyname": "P", "uniquename": "pub", "customizationprefix": "new", "customizationoptionvalueprefix": 20000,
     });

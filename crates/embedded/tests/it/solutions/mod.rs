@@ -3,6 +3,7 @@
 mod coming;
 mod doors;
 mod going;
+mod joined;
 mod made;
 // What a file can hold is written down once, beside the format.
 #[path = "../../../../formats/tests/it/solution/sample.rs"]
