@@ -179,6 +179,7 @@ impl Model {
                 let side = self.chance.place(ACCOUNTS.len());
                 self.campaign_made(side).await
             }
+            38 => self.noted_by_a_user().await,
             _ => self.minute().await,
         };
         self.told.push_back(what);

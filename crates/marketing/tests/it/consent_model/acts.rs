@@ -254,6 +254,29 @@ impl Model {
         format!("{} {address} {act:?} {done:?}", side.name)
     }
 
+    /// A user writes down who opted out: as a row of the CRM, or in a list that is read in.
+    pub async fn noted_by_a_user(&mut self) -> String {
+        let (side, address) = (self.chance.place(ACCOUNTS.len()), self.address());
+        let name = self.sides[side].name;
+        let as_row = self.chance.below(2) == 0;
+        match as_row {
+            true => {
+                self.number += 1;
+                let at = RecordRef::new("esc_emailsupression", Uuid::from_u128(0x5_0000_0000 + self.number));
+                let row = Record::new(at)
+                    .with("esc_name", address.as_str())
+                    .with("esc_emailaddress", address.as_str())
+                    .with("esc_emailaccountid", self.lab.consent_account(name).await)
+                    .with("esc_isactive", true);
+                self.lab.write(row).await;
+            }
+            false => self.lab.consent_noted(name, &address).await,
+        }
+        self.sides[side].out.insert(normal(&address));
+        self.back.remove(&normal(&address));
+        format!("{name} {address} noted by a user, as a row {as_row}")
+    }
+
     fn row(address: &str) -> ContactRow {
         let names = Names { email: Some(address.to_owned()), ..Names::default() };
         ContactRow { names, ..ContactRow::default() }

@@ -6,12 +6,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use postroom_core::marketing::Status;
 use postroom_core::{Change, ChangeSet, Crm, Ids, Record, RecordRef};
 use postroom_embedded::messages::{Message, Parameter, prepare};
 use postroom_embedded::seed;
 use postroom_jobs::counts::backlog;
 use postroom_jobs::{Options as Jobs, Runner};
 use postroom_marketing::engine::{Account, Scope, Settings};
+use postroom_marketing::suppressions::rows::{self, Origin, SaidOut};
 use postroom_marketing::sync::{Run, SyncType, look};
 use postroom_sandbox::dotdigital::{
     AccountOptions, ApiUser, Dotdigital as StandIn, Limit, Options as Service, Region,
@@ -130,6 +132,24 @@ impl Lab {
     }
 
     /// The account's row in the CRM.
+    /// Somebody is read in from a list of people who opted out.
+    pub async fn consent_noted(&self, account: &str, address: &str) {
+        let (ids, now, account) = (self.engine.ids.clone(), self.clock.now(), account.to_owned());
+        let said = SaidOut {
+            address: address.to_owned(),
+            status: Status::Unsubscribed,
+            at: now,
+            contact: None,
+            source: "a list".to_owned(),
+            actor: "anna".to_owned(),
+        };
+        let taken = self.engine.store.write("marketing.suppressed_by_hand", move |tx| {
+            Box::pin(async move { rows::take(tx, &ids, now, &account, Origin::Here, &[said]).await })
+        });
+        let taken: Result<rows::Written, postroom_store::Error> = taken.await;
+        taken.unwrap();
+    }
+
     pub async fn consent_account(&self, name: &str) -> RecordRef {
         let account = self.engine.account(name).unwrap();
         self.engine.connect(account).await.unwrap().row()
