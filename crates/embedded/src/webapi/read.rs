@@ -72,22 +72,22 @@ pub(crate) async fn set(
     around: Option<&Around<'_>>,
 ) -> Result<Reply, Problem> {
     if let Some(xml) = &call.options.fetch_xml {
-        return fetch::answer(call, table, xml, around).await;
+        return Box::pin(fetch::answer(call, table, xml, around)).await;
     }
     if call.options.saved_query.is_some() || call.options.user_query.is_some() {
-        return fetch::stored(call, table, around).await;
+        return Box::pin(fetch::stored(call, table, around)).await;
     }
     if call.options.delta_token.is_some() || call.prefer.track_changes {
         return match around {
             Some(_) => Err(Problem::bad(
                 "Changes are tracked of a whole entity set: ask for contacts, not for those of a row",
             )),
-            None => delta::answer(call, table).await,
+            None => Box::pin(delta::answer(call, table)).await,
         };
     }
     let plan = resolve::plan(&call.metadata, &table.logical_name, &call.options)?;
     if plan.query.computes() {
-        return groups::applied(call, table, plan, around).await;
+        return Box::pin(groups::applied(call, table, plan, around)).await;
     }
     let turn = Turn::read(call, plan.query.top)?;
     let mut query = Query { top: None, ..around::narrowed(around, table, plan.query.clone()) };
@@ -123,7 +123,7 @@ pub(crate) async fn rows(
     answer: Answer,
 ) -> Result<Reply, Problem> {
     bodies(call, &mut page.records).await?;
-    let branches = expand::all(call, &page.records, expand).await?;
+    let branches = Box::pin(expand::all(call, &page.records, expand)).await?;
     let ask = call.annotations();
     let names = names(call, shape, &page.records, &branches).await?;
     let mut json = Json::default();
@@ -282,7 +282,7 @@ pub(crate) async fn row_where(
         return Ok(Some(Reply::empty(StatusCode::NOT_MODIFIED).header("etag", &tag)));
     }
     bodies(call, &mut records).await?;
-    let branches = expand::all(call, &records, &plan.expand).await?;
+    let branches = Box::pin(expand::all(call, &records, &plan.expand)).await?;
     let hidden: Vec<&str> = wanted.hidden.iter().map(String::as_str).collect();
     let shape = Shape::new(&call.metadata, table, &wanted.asked, &HashMap::new(), &hidden);
     let (ask, names) = (call.annotations(), names(call, &shape, &records, &branches).await?);
@@ -312,7 +312,7 @@ pub(crate) async fn within(
     let id = place.id(call).await?.ok_or_else(|| place.missing())?;
     let at = RecordRef::new(&place.table.logical_name, id);
     if let Some(relation) = resolve::navigation(&call.metadata, &at.table, name) {
-        return around::answer(call, &at, (name, key), relation, rest).await;
+        return Box::pin(around::answer(call, &at, (name, key), relation, rest)).await;
     }
     if key.is_some() {
         return Err(Problem::no_resource(name));
