@@ -25,18 +25,20 @@ pub(super) fn plan(
     for group in &query.groups {
         let (at, place) = scope.resolve(0, &group.column)?;
         let column = &scope.table(at).columns[place];
-        let exprs = match group.part {
-            Some(part) => vec![date_part(frame.dialect, part, scope.cell(at, column.name.clone()))],
-            None => shape::cells(column).into_iter().map(|name| scope.cell(at, name)).collect(),
+        let cell_of = |name: String| scope.cell(at, name);
+        let exprs: Vec<(Expr, Expr)> = match group.part {
+            Some(part) => twice(date_part(frame.dialect, part, cell_of(column.name.clone()))),
+            None if column.kind == Kind::Text => vec![text(frame.dialect, cell_of(column.name.clone()))],
+            None => shape::cells(column).into_iter().flat_map(|name| twice(cell_of(name))).collect(),
         };
         let of = group.part.is_none().then(|| (scope.table(at).name.clone(), place));
         outputs.push(Output { name: group.alias.clone(), cell, column: of });
         cell += exprs.len();
-        sorts.push((group.alias.clone(), exprs[0].clone()));
-        for expr in exprs {
-            select.expr(expr.clone());
-            total.push(expr.clone());
-            select.add_group_by([expr]);
+        sorts.push((group.alias.clone(), exprs[0].0.clone()));
+        for (by, shown) in exprs {
+            select.expr(shown);
+            total.push(by.clone());
+            select.add_group_by([by]);
         }
     }
     for aggregate in &query.aggregates {
@@ -62,6 +64,22 @@ pub(super) fn plan(
     }
     window::limit(query, window, &mut select);
     Ok(Plan { select, count, table: query.table.clone(), key: None, outputs, marks: Vec::new(), named: true })
+}
+
+/// What is grouped by is what is shown.
+fn twice(expr: Expr) -> Vec<(Expr, Expr)> {
+    vec![(expr.clone(), expr)]
+}
+
+/// Texts that differ in case only are one group; of its spellings the one is shown that comes first by its codes.
+fn text(dialect: Dialect, cell: Expr) -> (Expr, Expr) {
+    match dialect {
+        Dialect::Sqlite => {
+            let exact = Expr::cust_with_exprs("? COLLATE BINARY", [cell.clone()]);
+            (cell, Func::min(exact).into())
+        }
+        Dialect::Postgres => (Func::lower(cell.clone()).into(), Func::min(cell).into()),
+    }
 }
 
 /// A group may be sorted by its column's name too.

@@ -43,12 +43,13 @@ async fn whose(call: &Call<'_>) -> Result<Reply, Problem> {
             }
             let place = place(call)?;
             match call.method {
+                // Boxed: what reads is large, and every answer would carry it on its stack.
                 Method::GET => match (files::column(&place), &call.options.sql) {
-                    (Some(column), _) => files::answer(call, &place, column).await,
-                    (None, Some(text)) => sql::answer(call, &place, text).await,
-                    (None, None) => match delta::answer(call, &place).await {
+                    (Some(column), _) => Box::pin(files::answer(call, &place, column)).await,
+                    (None, Some(text)) => Box::pin(sql::answer(call, &place, text)).await,
+                    (None, None) => match Box::pin(delta::answer(call, &place)).await {
                         Some(answer) => answer,
-                        None => read::answer(call, &place).await,
+                        None => Box::pin(read::answer(call, &place)).await,
                     },
                 },
                 _ => Err(Problem::method(&call.method)),

@@ -71,14 +71,14 @@ pub(crate) async fn set(
     around: Option<&Around<'_>>,
 ) -> Result<Reply, Problem> {
     if let Some(xml) = &call.options.fetch_xml {
-        return fetch::answer(call, table, xml, around).await;
+        return Box::pin(fetch::answer(call, table, xml, around)).await;
     }
     if call.options.saved_query.is_some() || call.options.user_query.is_some() {
-        return fetch::stored(call, table, around).await;
+        return Box::pin(fetch::stored(call, table, around)).await;
     }
     let plan = resolve::plan(&call.metadata, &table.logical_name, &call.options)?;
     if plan.query.computes() {
-        return groups::applied(call, table, plan, around).await;
+        return Box::pin(groups::applied(call, table, plan, around)).await;
     }
     let turn = Turn::read(call, plan.query.top)?;
     let mut query = Query { top: None, ..around::narrowed(around, table, plan.query.clone()) };
@@ -114,7 +114,7 @@ pub(crate) async fn rows(
     answer: Answer,
 ) -> Result<Reply, Problem> {
     bodies(call, &mut page.records).await?;
-    let branches = expand::all(call, &page.records, expand).await?;
+    let branches = Box::pin(expand::all(call, &page.records, expand)).await?;
     let ask = call.annotations();
     let names = names(call, shape, &page.records, &branches).await?;
     let mut json = Json::default();
@@ -271,7 +271,7 @@ pub(crate) async fn row_where(
         return Ok(Some(Reply::empty(StatusCode::NOT_MODIFIED).header("etag", &tag)));
     }
     bodies(call, &mut records).await?;
-    let branches = expand::all(call, &records, &plan.expand).await?;
+    let branches = Box::pin(expand::all(call, &records, &plan.expand)).await?;
     let hidden: Vec<&str> = wanted.hidden.iter().map(String::as_str).collect();
     let shape = Shape::new(&call.metadata, table, &wanted.asked, &HashMap::new(), &hidden);
     let (ask, names) = (call.annotations(), names(call, &shape, &records, &branches).await?);
@@ -301,7 +301,7 @@ pub(crate) async fn within(
     let id = place.id(call).await?.ok_or_else(|| place.missing())?;
     let at = RecordRef::new(&place.table.logical_name, id);
     if let Some(relation) = resolve::navigation(&call.metadata, &at.table, name) {
-        return around::answer(call, &at, (name, key), relation, rest).await;
+        return Box::pin(around::answer(call, &at, (name, key), relation, rest)).await;
     }
     if key.is_some() {
         return Err(Problem::no_resource(name));

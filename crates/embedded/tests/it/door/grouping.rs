@@ -6,7 +6,13 @@ use serde_json::{Value as Json, json};
 use super::DoorBench;
 use crate::bench::{On, on_both};
 
-on_both!(parts_of_times, weeks_of_many_years, groups_as_people_read_them, names_that_may_not_be_read);
+on_both!(
+    parts_of_times,
+    weeks_of_many_years,
+    groups_as_people_read_them,
+    names_that_may_not_be_read,
+    texts_without_case
+);
 
 fn encoded(text: &str) -> String {
     let each = |byte: u8| match byte.is_ascii_alphanumeric() {
@@ -158,7 +164,7 @@ async fn names_that_may_not_be_read(on: On) {
     let user = user.with("businessunitid", unit);
     let role = door.bench.row("systemuserroles").with("systemuserid", user.at.id);
     let role = role.with("roleid", postroom_embedded::access::roles::BASIC_USER);
-    door.bench.create(&[user.clone()]).await;
+    door.bench.create(std::slice::from_ref(&user)).await;
     door.bench.create(&[role]).await;
     let contacts = door.bench.all("contact", postroom_core::Filter::All(Vec::new())).await;
     door.bench.update(&contacts[0].at, "ownerid", user.at.clone()).await;
@@ -171,4 +177,13 @@ async fn names_that_may_not_be_read(on: On) {
         (&json!(1), None),
         "{row}"
     );
+}
+
+async fn texts_without_case(on: On) {
+    let door = DoorBench::new(on).await;
+    let names = ["beta", "Beta", "ALPHA", "alpha", "Alpha", "gamma"];
+    door.bench.create(&names.map(|name| door.bench.row("account").with("name", name))).await;
+    let groups = door.get("accounts?$apply=groupby((name),aggregate($count as n))&$orderby=name").await;
+    let expected = [("ALPHA", 3), ("Beta", 2), ("gamma", 1)].map(|(name, n)| json!({"name": name, "n": n}));
+    assert_eq!(groups.json["value"], json!(expected), "{}", groups.text);
 }

@@ -31,7 +31,7 @@ async fn world(on: On) -> World {
     let bench = &door.bench;
     let account = bench.row("account").with("name", "Adler");
     let contact = |place: usize| {
-        let title = (place % 2 == 0).then(|| format!("t{}", place / 4));
+        let title = place.is_multiple_of(2).then(|| format!("t{}", place / 4));
         let contact = bench.contact(&format!("n{place:02}")).with("parentcustomerid", account.at.clone());
         contact.with("jobtitle", title.map_or(postroom_core::Value::Null, Into::into))
     };

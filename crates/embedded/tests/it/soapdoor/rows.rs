@@ -15,7 +15,8 @@ on_both!(
     keys_and_versions,
     changed_rows,
     related_rows,
-    related_rows_come_in_pages
+    related_rows_come_in_pages,
+    groups_in_pages
 );
 
 fn query(table: &str, columns: &[&str], criteria: &str, page: &str) -> String {
@@ -110,6 +111,28 @@ async fn queries(on: On) {
     let wrong =
         bench.ask(Soap::V11, &format!("<RetrieveMultiple {NS}>{}</RetrieveMultiple>", of("<fetch"))).await;
     assert_eq!(wrong.fault().code, -2_147_220_989, "{}", wrong.text);
+}
+
+async fn groups_in_pages(on: On) {
+    let bench = SoapBench::of(on, Settings { page: 2, ..Settings::default() }).await;
+    for name in ["a", "B", "b", "c", "d", "e"] {
+        bench.create(&entity("contact", Uuid::nil(), &text("lastname", name))).await;
+    }
+    let (mut seen, mut cookie) = (Vec::new(), String::new());
+    for page in 1..=3 {
+        let fetch = format!(
+            "<fetch aggregate='true' page='{page}'{cookie}><entity name='contact'>\
+             <attribute name='lastname' alias='name' groupby='true'/></entity></fetch>"
+        );
+        let fetch = escaped(&fetch);
+        let rows = bench
+            .rows(&format!("<query i:type=\"b:FetchExpression\"><b:Query>{fetch}</b:Query></query>"))
+            .await;
+        seen.extend(rows.entities.iter().map(|row| row.get("name").unwrap().to_value()));
+        assert_eq!((rows.more, rows.cookie.is_some()), (page < 3, page < 3));
+        cookie = rows.cookie.map_or(String::new(), |cookie| format!(" paging-cookie='{}'", escaped(&cookie)));
+    }
+    assert_eq!(seen, ["a", "B", "c", "d", "e"].map(|name| Some(postroom_core::Value::text(name))));
 }
 
 fn party(attributes: &str) -> String {

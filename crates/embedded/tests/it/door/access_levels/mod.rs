@@ -201,7 +201,7 @@ async fn give(world: &World, level: Level) -> Uuid {
 }
 
 async fn every_way_shows_what_the_level_reaches(on: On) {
-    let world = world(on).await;
+    let world = Box::pin(world(on)).await;
     for level in [Level::Basic, Level::Local, Level::Deep, Level::Global] {
         let (role, expected) = (give(&world, level).await, expected(level));
         for (name, way) in WAYS {
@@ -219,7 +219,7 @@ async fn every_way_shows_what_the_level_reaches(on: On) {
 }
 
 async fn without_the_privilege_no_way_is_open(on: On) {
-    let world = world(on).await;
+    let world = Box::pin(world(on)).await;
     give(&world, Level::None).await;
     let xml = encoded("<fetch><entity name='contact'><attribute name='firstname'/></entity></fetch>");
     let around = world.around();
@@ -247,7 +247,7 @@ async fn without_the_privilege_no_way_is_open(on: On) {
 }
 
 async fn what_is_not_shared_any_more(on: On) {
-    let world = world(on).await;
+    let world = Box::pin(world(on)).await;
     give(&world, Level::Basic).await;
     let row = |name: &str| {
         let (_, id) = world.contacts.iter().find(|(known, _)| known == name).unwrap();
