@@ -6,6 +6,7 @@ mod changes;
 mod csdl;
 mod errors;
 mod files;
+mod headers;
 pub mod keys;
 mod levels;
 mod links;
