@@ -38,8 +38,8 @@ impl ErrorForm {
         let mut json = Json::default();
         json.object(|json| {
             json.key("error").object(|json| match self.version < ApiVersion::V90 {
-                true => old(json, &problem),
-                false => self.new(json, &problem),
+                true => legacy(json, &problem),
+                false => self.modern(json, &problem),
             });
         });
         let reply = Reply::json(problem.status, json.into_bytes());
@@ -49,7 +49,7 @@ impl ErrorForm {
         }
     }
 
-    fn new(&self, json: &mut Json, problem: &Problem) {
+    fn modern(&self, json: &mut Json, problem: &Problem) {
         let code = odata::hex(problem.code);
         json.key("code").value(&code);
         json.key("message").value(&problem.message);
@@ -67,7 +67,7 @@ impl ErrorForm {
     }
 }
 
-fn old(json: &mut Json, problem: &Problem) {
+fn legacy(json: &mut Json, problem: &Problem) {
     json.key("code").value("");
     json.key("message").value(&problem.message);
     json.key("innererror").object(|json| {

@@ -13,7 +13,22 @@
 //! * Writes are *prepared* ([`write`]): a request becomes changes and a promise of what to answer, so that a change set of
 //!   many requests ([`batch`]) is one set of changes. [`input`] reads bodies, [`value`] single values; [`parties`] and
 //!   [`mod@reference`] tie rows together, [`multiple`] writes many.
+//! * `If-Match` and `If-None-Match` are [`conditions`]; `MSCRM.SolutionUniqueName` is [`in_solution`].
 //! * Every error is a [`Problem`] with the platform's own code and text, written by [`error_body`].
+//!
+//! # Headers that change nothing here
+//!
+//! They are taken, so that clients need no other settings than for the platform, and have nothing to act on:
+//!
+//! * `MSCRM.SuppressDuplicateDetection`: there are no duplicate rules; alternate keys always hold.
+//! * `MSCRM.BypassCustomPluginExecution`, `MSCRM.BypassBusinessLogicExecution`, `MSCRM.BypassBusinessLogicExecutionStepIds`,
+//!   `MSCRM.SuppressCallbackRegistrationExpanderJob`: there are no plug-ins and no flows, and so no right to pass them by.
+//! * `Consistency`: every read sees what was written before it.
+//! * `OData-MaxVersion`, `OData-Version`: 4.0 is spoken.
+//! * `x-ms-client-request-id`, `x-ms-correlation-id`; in URLs `tag` and `partitionId`.
+//!
+//! `MSCRMCallerID` and `CallerObjectId` say who asks, and are read before a [`Session`] is made; what is left of a user's limits
+//! (`x-ms-ratelimit-…`, `x-ms-dop-hint`) is said by who counts.
 
 mod abilities;
 mod actions;
@@ -21,6 +36,7 @@ mod around;
 mod batch;
 mod beside;
 mod call;
+mod conditions;
 mod csdl;
 mod definitions;
 mod delta;

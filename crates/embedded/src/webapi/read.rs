@@ -17,7 +17,7 @@ use super::expand::{self, Branch};
 use super::json::Json;
 use super::page::{self, Turn, columns};
 use super::row::{self, Names, Shape, etag};
-use super::{Problem, Reply, fetch, files, groups};
+use super::{Problem, Reply, conditions, fetch, files, groups};
 use crate::messages::blocks;
 use crate::schema::Kind;
 use crate::session::{COUNTED, Page};
@@ -265,8 +265,8 @@ pub(crate) async fn row_where(
     let mut records = call.session.all(query).await?;
     let Some(record) = records.first() else { return Ok(None) };
     let tag = record.int("versionnumber").map(etag);
-    let unchanged = call.header("if-none-match").is_some_and(|sent| Some(sent) == tag.as_deref());
-    if unchanged && plan.expand.is_empty() && call.prefer.annotations.is_none() {
+    let known = record.int("versionnumber").is_some_and(|version| conditions::is_known(call, version));
+    if known && plan.expand.is_empty() && call.prefer.annotations.is_none() {
         let tag = tag.unwrap_or_default();
         return Ok(Some(Reply::empty(StatusCode::NOT_MODIFIED).header("etag", &tag)));
     }

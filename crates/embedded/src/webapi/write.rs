@@ -12,6 +12,7 @@ use serde_json::Value as Json;
 use uuid::Uuid;
 
 use super::call::Call;
+use super::conditions::{Condition, condition};
 use super::dispatch::{self, Place};
 use super::in_solution::Joining;
 use super::input::{self, Members};
@@ -174,33 +175,6 @@ async fn create_at(call: &Call<'_>, place: &Place<'_>, name: &str) -> Result<Pre
     let mut prepared = made(call, at.clone(), &members, |_| {}).await?;
     prepared.changes.push(reference::tie(call, &relation, &owner, &at));
     Ok(prepared)
-}
-
-/// What `If-Match` and `If-None-Match` say about the row to be changed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Condition {
-    None,
-    /// It must be there.
-    There,
-    /// It must still be this version.
-    Version(i64),
-    /// It must not be there.
-    Absent,
-}
-
-fn condition(call: &Call<'_>) -> Result<Condition, Problem> {
-    if call.header("if-none-match").map(str::trim) == Some("*") {
-        return Ok(Condition::Absent);
-    }
-    match call.header("if-match").map(str::trim) {
-        None | Some("" | "null") => Ok(Condition::None),
-        Some("*") => Ok(Condition::There),
-        Some(_) if !call.door.settings.has(Ability::Concurrency) => Err(Problem::no_concurrency()),
-        Some(tag) => {
-            let number = tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"').parse();
-            number.map(Condition::Version).map_err(|_| Problem::version())
-        }
-    }
 }
 
 /// `PATCH` of a row: it is changed, or made when it is not there.

@@ -1,7 +1,7 @@
 //! The door as an older server, and as one from which something was taken: what it then refuses, and what it passes over.
 
 use postroom_embedded::webapi::{Ability, ApiVersion, Settings};
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
 use super::keys::things;
 use super::{Answer, DoorBench};
@@ -65,207 +65,63 @@ async fn messages_that_came_later_are_not_found(on: On) {
     }
 }
 
+/// What is taken, the request (`THING` is a row, `NOBODY` none), a header, the body, and the refusal.
+const REFUSED: &str = r#"
+AlternateKeys   | GET new_things(new_code='A1')        |                       |                | 400 0x80060890 not a defined key
+AlternateKeys   | PATCH new_things(new_code='A1')      |                       | {"new_name":1} | 400 0x80060890 not a defined key
+AlternateKeys   | GET DEFINITION/Keys                  |                       |                | 404 0x80060888 'Keys'
+AlternateKeys   | POST DEFINITION/Keys                 |                       | {}             | 404 0x80060888 'Keys'
+AlternateKeys   | POST ReactivateEntityKey             |                       | {}             | 404 0x80060888 'ReactivateEntityKey'
+Batch           | POST $batch                          |                       | {}             | 404 0x80060888 '$batch'
+BlockUploads    | POST InitializeFileBlocksUpload      |                       | {}             | 404 0x80060888 'InitializeFileBlocksUpload'
+ChangeTracking  | GET new_things                       | prefer=odata.track-changes |           | 400 0x80072491 isn't enabled for change tracking
+ChangeTracking  | GET new_things?$deltatoken=1         |                       |                | 400 0x80072491 new_thing
+ChangeTracking  | GET new_things/$count?$deltatoken=1  |                       |                | 400 0x80072491 new_thing
+Concurrency     | PATCH new_things(THING)              | if-match=W/"1"        | {"new_name":"x"} | 400 0x8006088d not enabled
+Concurrency     | DELETE new_things(THING)             | if-match=W/"1"        |                | 400 0x8006088d not enabled
+DeepInsert      | POST accounts                        |                       | {"primarycontactid":{"lastname":"B"}} | 400 0x80048d19 'primarycontactid'
+DeepInsert      | POST accounts                        |                       | {"Account_Tasks":[{"subject":"B"}]} | 400 0x80048d19 'Account_Tasks'
+IncomingMail    | GET CheckIncomingEmail(MessageId='x') |                      |                | 404 0x80060888 'CheckIncomingEmail'
+IncomingMail    | POST emails/BOUND.DeliverIncomingEmail |                     | {}             | 404 0x80060888 'BOUND.DeliverIncomingEmail'
+MultipleRecords | POST new_things/BOUND.CreateMultiple |                       | TARGETS        | 404 0x80060888 'BOUND.CreateMultiple'
+MultipleRecords | POST new_things/BOUND.UpdateMultiple |                       | TARGETS        | 404 0x80060888 'BOUND.UpdateMultiple'
+MultipleRecords | POST new_things/BOUND.DeleteMultiple |                       | TARGETS        | 404 0x80060888 'BOUND.DeleteMultiple'
+Upsert          | POST new_things/BOUND.UpsertMultiple |                       | TARGETS        | 404 0x80060888 'BOUND.UpsertMultiple'
+Upsert          | PATCH new_things(NOBODY)             |                       | {"new_name":"x"} | 404 0x80040217 NOBODY
+Upsert          | PATCH new_things(NOBODY)             | if-none-match=*       | {"new_name":"x"} | 404 0x80040217 NOBODY
+Upsert          | PATCH new_things(new_code='B1')      |                       | {"new_name":"x"} | 404 0x80060891 new_thing
+Upsert          | PATCH new_things(new_a='B',new_n=1)  | if-none-match=*       | {"new_name":"x"} | 404 0x80060891 new_thing
+"#;
+
 async fn what_is_taken_is_refused(on: On) {
-    use Ability::*;
     let mut door = things(on).await;
     let thing = door.send("POST", "new_things", json!({"new_code": "A1", "new_name": "one"})).await.made();
-    let (segment, payload) = ("0x80060888", "0x80048d19");
-    let rows = json!({"Targets": [{"@odata.type": "Microsoft.Dynamics.CRM.new_thing", "new_name": "x"}]});
-    let many = |name: &str| format!("new_things/Microsoft.Dynamics.CRM.{name}");
-    let (row, nobody) = (format!("new_things({thing})"), format!("new_things({NOBODY})"));
-    let name = json!({"new_name": "x"});
-    let deep = json!({"name": "A", "primarycontactid": {"lastname": "B"}});
-    let key = "EntityDefinitions(LogicalName='new_thing')/Keys";
-    let cases: [(Ability, &str, String, (&str, &str), Json, u16, &str, &str); 24] = [
-        (
-            AlternateKeys,
-            "GET",
-            "new_things(new_code='A1')".into(),
-            ("", ""),
-            json!(null),
-            400,
-            "0x80060890",
-            "not a defined key",
-        ),
-        (
-            AlternateKeys,
-            "PATCH",
-            "new_things(new_code='A1')".into(),
-            ("", ""),
-            name.clone(),
-            400,
-            "0x80060890",
-            "not a defined key",
-        ),
-        (AlternateKeys, "GET", key.into(), ("", ""), json!(null), 404, segment, "'Keys'"),
-        (AlternateKeys, "POST", key.into(), ("", ""), json!({}), 404, segment, "'Keys'"),
-        (
-            AlternateKeys,
-            "POST",
-            "ReactivateEntityKey".into(),
-            ("", ""),
-            json!({}),
-            404,
-            segment,
-            "'ReactivateEntityKey'",
-        ),
-        (Batch, "POST", "$batch".into(), ("", ""), json!({}), 404, segment, "'$batch'"),
-        (
-            BlockUploads,
-            "POST",
-            "InitializeFileBlocksUpload".into(),
-            ("", ""),
-            json!({}),
-            404,
-            segment,
-            "'InitializeFileBlocksUpload'",
-        ),
-        (
-            ChangeTracking,
-            "GET",
-            "new_things".into(),
-            ("prefer", "odata.track-changes"),
-            json!(null),
-            400,
-            "0x80072491",
-            "isn't enabled for change tracking",
-        ),
-        (
-            ChangeTracking,
-            "GET",
-            "new_things?$deltatoken=1".into(),
-            ("", ""),
-            json!(null),
-            400,
-            "0x80072491",
-            "new_thing",
-        ),
-        (
-            ChangeTracking,
-            "GET",
-            "new_things/$count?$deltatoken=1".into(),
-            ("", ""),
-            json!(null),
-            400,
-            "0x80072491",
-            "new_thing",
-        ),
-        (
-            Concurrency,
-            "PATCH",
-            row.clone(),
-            ("if-match", "W/\"1\""),
-            name.clone(),
-            400,
-            "0x8006088d",
-            "not enabled",
-        ),
-        (
-            Concurrency,
-            "DELETE",
-            row.clone(),
-            ("if-match", "W/\"1\""),
-            json!(null),
-            400,
-            "0x8006088d",
-            "not enabled",
-        ),
-        (DeepInsert, "POST", "accounts".into(), ("", ""), deep, 400, payload, "'primarycontactid'"),
-        (
-            DeepInsert,
-            "POST",
-            "accounts".into(),
-            ("", ""),
-            json!({"name": "A", "Account_Tasks": [{"subject": "B"}]}),
-            400,
-            payload,
-            "'Account_Tasks'",
-        ),
-        (
-            IncomingMail,
-            "GET",
-            "CheckIncomingEmail(MessageId='x')".into(),
-            ("", ""),
-            json!(null),
-            404,
-            segment,
-            "'CheckIncomingEmail'",
-        ),
-        (
-            IncomingMail,
-            "POST",
-            "emails/Microsoft.Dynamics.CRM.DeliverIncomingEmail".into(),
-            ("", ""),
-            json!({}),
-            404,
-            segment,
-            "DeliverIncomingEmail'",
-        ),
-        (
-            MultipleRecords,
-            "POST",
-            many("CreateMultiple"),
-            ("", ""),
-            rows.clone(),
-            404,
-            segment,
-            "'Microsoft.Dynamics.CRM.CreateMultiple'",
-        ),
-        (
-            MultipleRecords,
-            "POST",
-            many("UpdateMultiple"),
-            ("", ""),
-            rows.clone(),
-            404,
-            segment,
-            "UpdateMultiple",
-        ),
-        (
-            MultipleRecords,
-            "POST",
-            many("DeleteMultiple"),
-            ("", ""),
-            rows.clone(),
-            404,
-            segment,
-            "DeleteMultiple",
-        ),
-        (Upsert, "POST", many("UpsertMultiple"), ("", ""), rows, 404, segment, "UpsertMultiple"),
-        (Upsert, "PATCH", nobody.clone(), ("", ""), name.clone(), 404, "0x80040217", NOBODY),
-        (Upsert, "PATCH", nobody, ("if-none-match", "*"), name.clone(), 404, "0x80040217", NOBODY),
-        (
-            Upsert,
-            "PATCH",
-            "new_things(new_code='B1')".into(),
-            ("", ""),
-            name.clone(),
-            404,
-            "0x80060891",
-            "new_thing",
-        ),
-        (
-            Upsert,
-            "PATCH",
-            "new_things(new_a='B1',new_n=1)".into(),
-            ("if-none-match", "*"),
-            name,
-            404,
-            "0x80060891",
-            "new_thing",
-        ),
-    ];
-    for (ability, method, url, header, body, status, code, says) in cases {
-        door.be(without(ability));
-        let headers: Vec<_> = [header].into_iter().filter(|(name, _)| !name.is_empty()).collect();
-        let body = if body.is_null() { String::new() } else { body.to_string() };
-        let answer = door.ask(method, &url, &headers, body).await;
-        println!("{method} {url} without {ability:?}");
-        answer.refused(status, code, says);
+    let filled = REFUSED
+        .replace("THING)", &format!("{thing})"))
+        .replace("NOBODY", NOBODY)
+        .replace("DEFINITION", "EntityDefinitions(LogicalName='new_thing')")
+        .replace("BOUND", "Microsoft.Dynamics.CRM")
+        .replace("TARGETS", r#"{"Targets":[{"@odata.type":"Microsoft.Dynamics.CRM.new_thing"}]}"#);
+    for line in filled.lines().filter(|line| !line.is_empty()) {
+        let [ability, request, header, body, refusal] = cells(line, '|');
+        let ([method, url], [status, code, says]) = (cells(request, ' '), cells(refusal, ' '));
+        let ability = Ability::ALL.iter().find(|known| format!("{known:?}") == ability).expect(line);
+        door.be(without(*ability));
+        let headers: Vec<_> = header.split_once('=').into_iter().collect();
+        let answer = door.ask(method, url, &headers, body.to_owned()).await;
+        assert_eq!(answer.status.to_string(), status, "{line}: {}", answer.text);
+        answer.refused(answer.status, code, says);
     }
     door.be(Settings::default());
     assert_eq!(door.get("new_things/$count").await.text, "1", "nothing was written");
     assert_eq!(door.get("accounts/$count").await.text, "0");
+}
+
+/// The first cells of a line, the last with all that is left.
+fn cells<const N: usize>(line: &str, at: char) -> [&str; N] {
+    let mut cells = [""; N];
+    line.splitn(N, at).enumerate().for_each(|(place, cell)| cells[place] = cell.trim());
+    cells
 }
 
 async fn what_is_taken_is_passed_over(on: On) {

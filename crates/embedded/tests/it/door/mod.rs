@@ -11,6 +11,7 @@ mod errors;
 mod expand;
 mod files;
 mod grouping;
+mod headers;
 pub mod keys;
 mod levels;
 mod links;
