@@ -6,10 +6,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, StatusCode};
-use postroom_core::{Fault, Ids};
+use postroom_core::{Code, Fault, Ids, Verdict};
 use postroom_formats::soap::discovery::{self, Question};
 use postroom_formats::soap::envelope::{Envelope, Headers, Soap};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::claims::{Claims, Signer as _};
 use super::hosted::Hosted;
@@ -20,8 +20,77 @@ use super::transport::{Anonymous, Transport};
 /// Microsoft's global service. The sovereign clouds have their own.
 pub const GLOBAL: &str = "https://globaldisco.crm.dynamics.com";
 
+/// Endings of hosts in Microsoft's clouds, and each one's global service.
+const CLOUDS: [(&str, &str); 5] = [
+    ("crm9.dynamics.com", "https://globaldisco.crm9.dynamics.com"),
+    ("dynamics.com", GLOBAL),
+    ("microsoftdynamics.us", "https://globaldisco.crm.microsoftdynamics.us"),
+    ("appsplatform.us", "https://globaldisco.crm.appsplatform.us"),
+    ("dynamics.cn", "https://globaldisco.crm.dynamics.cn"),
+];
+
+/// The generations of discovery services, each at its address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// [`Global`].
+    Global(String),
+    /// [`Service2011`].
+    Service2011(String),
+    /// [`Hosted`].
+    Hosted(String),
+}
+
+impl Place {
+    /// The service that an address names by its path.
+    ///
+    /// # Errors
+    /// [`Code::CONFIG_INVALID`] when that is no address, or one without TLS elsewhere than here.
+    pub fn at(url: &str) -> Result<Place, Fault> {
+        safe(url)?;
+        let url = url.trim().trim_end_matches('/').to_owned();
+        let path = url.to_ascii_lowercase();
+        Ok(match () {
+            () if path.ends_with(".asmx") => Place::Hosted(url),
+            () if path.ends_with("/discovery.svc") => Place::Service2011(url),
+            () => Place::Global(url),
+        })
+    }
+
+    /// Where the organisations of a server are told that has this address: its cloud's service, or its own.
+    ///
+    /// # Errors
+    /// As [`Self::at`].
+    pub fn of_server(org_url: &str) -> Result<Place, Fault> {
+        let root = safe(org_url)?;
+        let uri: http::Uri = root.parse().map_err(|_| wrong_address(org_url))?;
+        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+            return Err(wrong_address(org_url));
+        };
+        let host = authority.host().to_ascii_lowercase();
+        let is_in = |cloud: &str| host.strip_suffix(cloud).is_some_and(|rest| rest.ends_with('.'));
+        Ok(match CLOUDS.iter().find(|(cloud, _)| is_in(cloud)) {
+            Some((_, global)) => Place::Global((*global).to_owned()),
+            None => Place::Service2011(format!("{scheme}://{authority}/XRMServices/2011/Discovery.svc")),
+        })
+    }
+
+    pub fn url(&self) -> &str {
+        match self {
+            Place::Global(url) | Place::Service2011(url) | Place::Hosted(url) => url,
+        }
+    }
+}
+
+/// An address that a password may be sent to.
+fn safe(url: &str) -> Result<String, Fault> {
+    let settings = crate::webapi::Settings::new(url);
+    let settings =
+        settings.map_err(|error| Fault::new(Verdict::Hold, Code::CONFIG_INVALID, error.to_string()))?;
+    Ok(settings.org_url().to_owned())
+}
+
 /// An organisation and its addresses; those that its generation does not have are `None`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Organization {
     pub unique_name: String,
     pub friendly_name: String,
@@ -76,17 +145,14 @@ impl Discover for Global {
         // It answers an application with 401 or 403, and some with an empty list.
         let only = "the global discovery service takes tokens of users only, not of applications: set org_url by hand";
         let answer = match self.transport.send(request).await {
-            Err(fault) if fault.code == postroom_core::Code::CRM_SIGN_IN => return Err(refused(only)),
+            Err(fault) if fault.code == Code::CRM_SIGN_IN => return Err(refused(only)),
             answer => answer?,
         };
         match answer.status() {
             StatusCode::OK => {}
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => return Err(refused(only)),
             status if status.is_server_error() => {
-                return Err(Fault::retry(
-                    postroom_core::Code::CRM_AWAY,
-                    format!("{url} is failing ({status})"),
-                ));
+                return Err(Fault::retry(Code::CRM_AWAY, format!("{url} is failing ({status})")));
             }
             status => return Err(nonsense(&format!("{url} answers {status}"))),
         }
@@ -186,5 +252,38 @@ impl Discover for Hosted {
             ..Organization::default()
         };
         Ok(all.into_iter().map(organization).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(org_url: &str, expected: Place) {
+        assert_eq!(Place::of_server(org_url).unwrap(), expected);
+    }
+
+    #[test]
+    fn each_server_has_its_service() {
+        let own = |origin: &str| Place::Service2011(format!("{origin}/XRMServices/2011/Discovery.svc"));
+        check("https://acme.crm4.dynamics.com", Place::Global(GLOBAL.into()));
+        check(
+            "https://acme.crm9.dynamics.com/",
+            Place::Global("https://globaldisco.crm9.dynamics.com".into()),
+        );
+        check("https://crm.x.example:5555/Acme", own("https://crm.x.example:5555"));
+        check("https://notdynamics.com", own("https://notdynamics.com"));
+        assert!(Place::of_server("crm").is_err());
+        assert!(Place::of_server("http://crm.x.example").is_err(), "a password would go in the clear");
+    }
+
+    #[test]
+    fn an_address_names_its_generation() {
+        assert_eq!(Place::at(GLOBAL).unwrap(), Place::Global(GLOBAL.into()));
+        let svc = "https://x.example/XRMServices/2011/Discovery.svc";
+        assert_eq!(Place::at(&format!("{svc}/")).unwrap(), Place::Service2011(svc.into()));
+        let asmx = "https://x.example/MSCRMServices/2007/SPLA/CrmDiscoveryService.asmx";
+        assert_eq!(Place::at(asmx).unwrap(), Place::Hosted(asmx.into()));
     }
 }

@@ -112,6 +112,7 @@ const CONSOLE_ALONE: &[(&str, &str)] = &[
     ("config example", "it is about the file that serve is started with"),
     ("config show", "it tells how this machine is set up, to whoever may read the file anyway"),
     ("config validate", "it is about the file that serve is started with"),
+    ("crm discover", "it is asked before the file names the organisation that serve works with"),
     ("demo", "it starts a server of its own"),
     ("explain", "each problem that REST answers brings its meaning and action with it"),
     ("init", "it makes the file that serve is started with"),

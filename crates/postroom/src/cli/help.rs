@@ -432,6 +432,16 @@ pub(super) const HELP: &[Help] = &[
         &[Exit::No],
     ),
     help(
+        "crm discover",
+        &[
+            "postroom crm discover",
+            "postroom crm discover --json",
+            "postroom crm discover --at https://crm.example.local/XRMServices/2011/Discovery.svc",
+            "postroom crm discover --at https://globaldisco.crm.dynamics.com",
+        ],
+        &[Exit::NotFound, Exit::Conflict, Exit::Unreachable],
+    ),
+    help(
         "shelf list",
         &["postroom shelf list", "postroom shelf list --code PR-2002 --json"],
         &[Exit::Unreachable],

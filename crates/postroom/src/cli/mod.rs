@@ -4,6 +4,7 @@
 //! `help.rs`; a test parses every example.
 
 pub mod completion;
+mod crm;
 #[cfg(test)]
 mod faces;
 mod globals;
@@ -22,6 +23,7 @@ mod writing;
 
 use clap::{Parser, Subcommand};
 
+pub use crm::{CrmCommand, DiscoverArgs};
 pub use globals::Globals;
 pub use help::command;
 pub use mail::{
@@ -104,6 +106,9 @@ pub enum Command {
     /// Lists, campaigns and opt-outs, in step with the marketing service
     #[command(subcommand)]
     Marketing(MarketingCommand),
+    /// The CRM outside
+    #[command(subcommand)]
+    Crm(CrmCommand),
     /// People: show, prove consent, erase on request
     #[command(subcommand)]
     Person(PersonCommand),

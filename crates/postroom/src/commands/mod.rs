@@ -6,6 +6,7 @@ pub mod candidates;
 mod check;
 mod credentials;
 mod crm;
+mod discover;
 mod mailbox;
 mod marketing;
 pub mod message;
@@ -65,6 +66,7 @@ pub fn run(cli: &Cli, out: &mut Output) -> Result<Exit, CliError> {
             Command::Mailbox(command) => mailbox::run(&app, command, globals, out).await,
             Command::Queue(command) => queue::run(&app, command, globals, out).await,
             Command::Solution(command) => solution::run(&app, command, globals, out).await,
+            Command::Crm(command) => discover::run(&app, command, out).await,
             Command::Token(command) => token::run(&app, command, out).await,
             Command::Shelf(command) => shelf::run(&app, command, globals, out).await,
             Command::Apitoken(command) => apitoken::run(&app, command, out).await,

@@ -101,6 +101,35 @@ fn the_ways_to_sign_in_that_our_own_doors_know() {
     );
 }
 
+/// Whoever knows the server and the user is told the organisation's address, however it is asked for.
+#[test]
+fn organisations_are_discovered() {
+    let at = format!("{}/XRMServices/2011/Discovery.svc", origin());
+    for kind in ["webapi", "soap"] {
+        let house = house_at(kind, &origin(), &format!("{CA}{TOKEN}"));
+        for arguments in [&["crm", "discover"][..], &["crm", "discover", "--at", &at]] {
+            let found = house.one(arguments);
+            assert_eq!(
+                (&found["unique_name"], &found["enabled"]),
+                (&json!("postroom"), &json!(true)),
+                "{found}"
+            );
+            let web = found["web"].as_str().expect("an address");
+            assert!(web.starts_with(&origin()), "{found}");
+        }
+    }
+    let refused = |house: &House, arguments: &[&str], exit: i32, words: &str| {
+        let said = house.run(&[&["crm", "discover"], arguments].concat());
+        assert!(said.exit == exit && said.err.contains(words), "{}: {}", said.exit, said.err);
+    };
+    refused(&House::quiet(""), &[], 6, "docs/DYNAMICS.md");
+    let house = house(&format!("{CA}{TOKEN}"));
+    refused(&house, &["--at", "http://crm.example"], 3, "https://");
+    let application =
+        self::house(&format!("{CA}client_id = \"c\"\nclient_secret = {{ file = \"FOLDER/secret\" }}\n"));
+    refused(&application, &["--at", "https://globaldisco.crm.dynamics.com"], 1, "admin centre");
+}
+
 /// Over SOAP each step is told too.
 #[test]
 fn every_step_is_told_over_soap() {

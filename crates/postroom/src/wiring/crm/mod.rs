@@ -3,8 +3,9 @@
 //! Everybody works with the port ([`Make::port`]). What only one make can do is asked for by name: [`Make::embedded`] for
 //! doors, imports and users, [`Make::outside`] for `postroom check crm`. A make outside is made in [`outside`], each kind in
 //! one arm; signing in ([`sign_in`]) is the same for all. Nothing is asked of a CRM outside before it is needed, so that mail
-//! comes in while it is away.
+//! comes in while it is away. [`discovery`] is for whoever does not know the address yet.
 
+pub mod discovery;
 pub mod sign_in;
 
 use std::sync::Arc;

@@ -105,8 +105,20 @@ impl SignedIn {
         if slash { format!("{plain}/") } else { plain.to_owned() }
     }
 
+    /// Claims for the service at this address, by the token service that is set, or by the one that the CRM names.
+    pub(super) async fn claims(&self, service: &str) -> Result<Claims, Fault> {
+        let SignedIn { crm, connection, clock, ids, .. } = self;
+        let client = connection.client()?;
+        let (user, password) = self.user().await?;
+        let sts = match &crm.authority {
+            Some(url) => url.as_ref().to_owned(),
+            None => policy::token_service(&client, service).await?,
+        };
+        Ok(Claims::new(client, sts, (&user, &password), service, clock.clone(), ids.clone()))
+    }
+
     /// The user with his domain, and the password.
-    async fn user(&self) -> Result<(String, Secret), Fault> {
+    pub(super) async fn user(&self) -> Result<(String, Secret), Fault> {
         let name = needed("username", self.crm.username.as_ref())?;
         let name = match &self.crm.domain {
             Some(domain) => format!("{domain}\\{name}"),
@@ -136,17 +148,8 @@ impl SignedMessages {
         SignedMessages { sign_in, service, made: OnceCell::new() }
     }
 
-    /// At the token service that is set, or at the one that the CRM names.
     async fn make(&self) -> Result<Claims, Fault> {
-        let SignedIn { crm, connection, clock, ids, .. } = &*self.sign_in;
-        let client = connection.client()?;
-        let (user, password) = self.sign_in.user().await?;
-        let sts = match &crm.authority {
-            Some(url) => url.as_ref().to_owned(),
-            None => policy::token_service(&client, &self.service).await?,
-        };
-        let service = self.service.clone();
-        Ok(Claims::new(client, sts, (&user, &password), service, clock.clone(), ids.clone()))
+        self.sign_in.claims(&self.service).await
     }
 }
 
