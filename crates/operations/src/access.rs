@@ -15,11 +15,11 @@ pub enum Permission {
     /// Hand mail in.
     Submit,
     /// Attach, reject, move and replay mail; work the shelf; hold and release outgoing mail; pause mailboxes and have them
-    /// read again.
+    /// read again; try them and what else is configured; make tracking tokens.
     Decide,
     /// Write CRM records.
     WriteRecords,
-    /// Tokens, sign-in links, safe mode; forgetting where a mailbox stood.
+    /// Tokens, sign-in links, safe mode; forgetting where a mailbox stood; purging, erasing; the solution in the CRM.
     Administer,
 }
 

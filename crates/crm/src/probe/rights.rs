@@ -12,6 +12,9 @@ use uuid::Uuid;
 use super::{Probe, Step};
 use crate::outside::Who;
 
+/// Names with the same reason that are told one by one.
+const NAMED: usize = 5;
+
 /// What is done with a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Need {
@@ -19,11 +22,13 @@ pub struct Need {
     pub kinds: Vec<PrivilegeKind>,
     /// The work goes on without it, and the step says what is lost.
     pub optional: Option<&'static str>,
+    /// It may not be there yet, and this brings it; once it is there, it is needed.
+    pub brought: Option<&'static str>,
 }
 
 impl Need {
     pub fn new(table: &str, kinds: &[PrivilegeKind]) -> Self {
-        Need { table: table.to_owned(), kinds: kinds.to_vec(), optional: None }
+        Need { table: table.to_owned(), kinds: kinds.to_vec(), optional: None, brought: None }
     }
 }
 
@@ -53,14 +58,30 @@ pub(super) async fn steps(probe: &Probe<'_>, who: Who) -> [Step; 2] {
             Err(fault) => return [Step::fault("tables", &fault), Step::skipped("privileges", "see tables")],
         }
     }
-    missing.retain(|need| match need.optional {
+    missing.retain(|need: &&Need| match need.optional.or(need.brought) {
         Some(without) => {
-            lost.push(format!("{} ({without})", need.table));
+            lost.push((without, need.table.as_str()));
             false
         }
         None => true,
     });
-    [tables(&defined, &missing, &lost), privileges(probe, who, &defined).await]
+    [tables(&defined, &missing, &grouped(&lost)), privileges(probe, who, &defined).await]
+}
+
+/// Names with the same reason, and the reason once: `list, campaign (e-mail marketing needs it)`.
+fn grouped(lost: &[(&str, &str)]) -> Vec<String> {
+    let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (reason, name) in lost {
+        match groups.iter_mut().find(|(known, _)| known == reason) {
+            Some((_, names)) => names.push(name),
+            None => groups.push((reason, vec![name])),
+        }
+    }
+    let text = |(reason, names): (&str, Vec<&str>)| match names.len().checked_sub(NAMED) {
+        None | Some(0) => format!("{} ({reason})", names.join(", ")),
+        Some(more) => format!("{} and {more} more ({reason})", names[..NAMED].join(", ")),
+    };
+    groups.into_iter().map(text).collect()
 }
 
 type Defined<'n> = (&'n Need, Vec<PrivilegeInfo>);
@@ -87,20 +108,28 @@ async fn privileges(probe: &Probe<'_>, who: Who, defined: &[Defined<'_>]) -> Ste
     };
     let (mut lacks, mut narrow, mut count) = (Vec::new(), Vec::new(), 0);
     let mut closed = beyond(probe, &held, &mut count).await;
+    let mut absent = closed.len();
     // Without transactions the rows of a set that is refused midway are taken back one by one.
     let takes_back = probe.crm.capabilities().await.is_ok_and(|can| !can.transaction);
     for (need, known) in defined {
         let undo = takes_back && need.kinds.contains(&PrivilegeKind::Create);
         let is_wanted = |kind| need.kinds.contains(&kind) || undo && kind == PrivilegeKind::Delete;
-        for wanted in known.iter().filter(|known| is_wanted(known.kind)) {
-            count += 1;
-            match held.get(&wanted.id) {
-                None if need.optional.is_none() => lacks.push(wanted.name.clone()),
-                None if wanted.kind == PrivilegeKind::Read => closed.extend(without(need)),
-                Some(false) if wanted.kind == PrivilegeKind::Read && wanted.levels => {
-                    narrow.push(wanted.name.clone());
+        let wanted: Vec<&PrivilegeInfo> = known.iter().filter(|known| is_wanted(known.kind)).collect();
+        let is_narrow = |one: &&&PrivilegeInfo| {
+            one.kind == PrivilegeKind::Read && one.levels && held.get(&one.id) == Some(&false)
+        };
+        narrow.extend(wanted.iter().filter(is_narrow).map(|one| one.name.clone()));
+        let missing: Vec<&PrivilegeInfo> =
+            wanted.iter().copied().filter(|one| !held.contains_key(&one.id)).collect();
+        count += wanted.len();
+        match need.optional {
+            None => lacks.extend(missing.iter().map(|one| one.name.clone())),
+            Some(lost) => {
+                absent += missing.len();
+                match missing.iter().any(|one| one.kind == PrivilegeKind::Read) {
+                    true => closed.extend(without(need)),
+                    false => closed.extend(missing.iter().map(|one| format!("{} ({lost})", one.name))),
                 }
-                None | Some(_) => {}
             }
         }
     }
@@ -116,7 +145,7 @@ async fn privileges(probe: &Probe<'_>, who: Who, defined: &[Defined<'_>]) -> Ste
             "give the user's security role these privileges, at the level Organization",
         );
     }
-    let all = format!("the user has all {} that are needed{}", count - closed.len(), unreached(&closed));
+    let all = format!("the user has all {} that are needed{}", count - absent, unreached(&closed));
     let step = Step::well("privileges", all);
     match narrow.is_empty() {
         true => step,
@@ -176,5 +205,24 @@ async fn by_reading(probe: &Probe<'_>, defined: &[Defined<'_>]) -> Step {
             format!("cannot be read: {}", closed.join(", ")),
             "give the user's security role the privilege to read these tables, at the level Organization",
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::grouped;
+
+    #[track_caller]
+    fn check(lost: &[(&str, &str)], expected: &[&str]) {
+        assert_eq!(grouped(lost), expected);
+    }
+
+    #[test]
+    fn what_has_one_reason_is_told_together() {
+        check(&[], &[]);
+        check(&[("x", "a"), ("y", "b"), ("x", "c")], &["a, c (x)", "b (y)"]);
+        let many = ["a", "b", "c", "d", "e", "f", "g"].map(|name| ("x", name));
+        check(&many[..5], &["a, b, c, d, e (x)"]);
+        check(&many, &["a, b, c, d, e and 2 more (x)"]);
     }
 }

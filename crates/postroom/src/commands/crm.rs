@@ -1,8 +1,10 @@
 //! `postroom check crm`: the connection to a CRM outside step by step, with what this configuration needs of it.
 
-use postroom_core::metadata::PrivilegeKind::{Append, AppendTo, Assign, Create, Read, Write};
+use postroom_core::metadata::PrivilegeKind::{Append, AppendTo, Assign, Create, Read, Share, Write};
 use postroom_core::{address, metadata::PrivilegeKind};
 use postroom_crm::probe::{self, Mailboxes, Need, Probe, Right, State};
+use postroom_marketing::solution::Era;
+use postroom_marketing::solution::roles::Role;
 use postroom_operations::TrialStep as Step;
 
 use super::trial::Bench;
@@ -74,6 +76,9 @@ fn needs(config: &Config) -> Vec<Need> {
     if config.smtp_out.is_some() {
         want(&mut all, "annotation", &[Create, Append]);
     }
+    if !config.marketing.accounts.is_empty() {
+        of_marketing(&mut all);
+    }
     for mailbox in config.mailboxes.values() {
         match mailbox.on_unmatched {
             OnUnmatched::CreateLead => want(&mut all, "lead", &[Create]),
@@ -82,6 +87,23 @@ fn needs(config: &Config) -> Vec<Need> {
         }
     }
     all
+}
+
+/// The tables that e-mail marketing writes to, with what it does there: as the solution's role for its user has them. What is
+/// shared and assigned there is a person's.
+fn of_marketing(all: &mut Vec<Need>) {
+    // Some generations have tables that others lack.
+    let grants = Era::ALL.into_iter().flat_map(|era| Role::Service.grants(era));
+    for grant in grants.filter(|grant| grant.kinds.contains(&Write)) {
+        let kinds: Vec<PrivilegeKind> =
+            grant.kinds.iter().copied().filter(|kind| !matches!(kind, Assign | Share)).collect();
+        want(all, grant.table, &kinds);
+        if grant.table.starts_with("esc_")
+            && let Some(need) = all.iter_mut().find(|need| need.table == grant.table)
+        {
+            need.brought = Some("postroom solution install brings what this generation has");
+        }
+    }
 }
 
 /// Privileges over no table.
@@ -101,5 +123,26 @@ fn want(all: &mut Vec<Need>, table: &str, kinds: &[PrivilegeKind]) {
                 kinds.iter().copied().filter(|kind| !need.kinds.contains(kind)).collect();
             need.kinds.extend(more);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marketing_needs_what_it_writes() {
+        let mut all = vec![Need { optional: Some("x"), ..Need::new("list", &[Read]) }];
+        of_marketing(&mut all);
+        let need = |table: &str| all.iter().find(|need| need.table == table).expect("it is written to");
+        let list = need("list");
+        assert!(list.kinds.contains(&Create) && list.optional.is_none() && list.brought.is_none());
+        assert!(need("contact").kinds.contains(&Write));
+        let form = need("esc_form");
+        assert!(form.kinds.contains(&Append) && !form.kinds.contains(&Share) && form.brought.is_some());
+        assert!(need("esc_messagequeue").kinds.contains(&Write), "of old generations");
+        let mut tables: Vec<&str> = all.iter().map(|need| need.table.as_str()).collect();
+        tables.sort_unstable();
+        assert!(tables.windows(2).all(|two| two[0] != two[1]), "each stands once: {tables:?}");
     }
 }

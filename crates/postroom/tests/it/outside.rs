@@ -222,6 +222,24 @@ fn privileges_and_other_senders_are_named() {
     says(&found, "privileges", true, "the user has all");
     says(&found, "senders", false, "Outlook files the mail of support@ours.example too");
     assert_eq!(exit, 20);
+
+    // With e-mail marketing, whatever that writes to is needed besides, as soon as it is there.
+    let file = pia.path("postroom.toml");
+    let text = fs::read_to_string(&file).expect("it is there");
+    let account = "[marketing.accounts.main]\nurl = \"https://r1.example.com\"\nuser = \"u\"\n";
+    let account = format!("{account}password = {{ file = \"{}\" }}\n", pia.path("secret").display());
+    fs::write(&file, format!("{text}\n{account}")).expect("it can be written");
+    let (_, found) = steps(&pia);
+    says(&found, "tables", true, "more (postroom solution install brings");
+    says(&found, "privileges", false, "prvCreateLead");
+    says(&found, "privileges", false, "prvWriteCampaign");
+    assert!(!found["privileges"].to_string().contains("esc_"), "{found:#?}");
+    crm.one(&["solution", "install"]);
+    says(&steps(&pia).1, "privileges", false, "prvCreateesc_form");
+    let name = "name=Email Campaign Connector Service (System Use Only)";
+    let role = &crm.list(&["record", "list", "role", "--where", name])[0]["id"];
+    give(role.as_str().expect("an id"));
+    says(&steps(&pia).1, "privileges", true, "the user has all");
 }
 
 #[test]
