@@ -439,7 +439,7 @@ pub(super) const HELP: &[Help] = &[
             "postroom crm discover --at https://crm.example.local/XRMServices/2011/Discovery.svc",
             "postroom crm discover --at https://globaldisco.crm.dynamics.com",
         ],
-        &[Exit::NotAllowed, Exit::NotFound, Exit::Conflict, Exit::Unreachable],
+        &[Exit::NotFound, Exit::Conflict, Exit::Unreachable],
     ),
     help(
         "shelf list",
