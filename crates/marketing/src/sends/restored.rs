@@ -7,7 +7,7 @@
 
 use futures_util::FutureExt;
 use jiff::Timestamp;
-use postroom_core::{Fault, Record, Value};
+use postroom_core::{Fault, Ids, Record, Value};
 use postroom_store::sql::{Expr, ExprTrait};
 use postroom_store::{Error, Tx};
 use serde::{Deserialize, Serialize};
@@ -48,7 +48,8 @@ impl Engine {
     /// # Errors
     /// The store's.
     pub async fn ask_after_restore(&self) -> Result<Asked, Fault> {
-        let (now, accounts): (_, Vec<String>) = (self.clock.now(), self.accounts.keys().cloned().collect());
+        let (now, ids) = (self.clock.now(), self.ids.clone());
+        let accounts: Vec<String> = self.accounts.keys().cloned().collect();
         let unit = self.store.write("marketing.restored", move |tx| {
             async move {
                 let mut asked = Asked::default();
@@ -56,7 +57,7 @@ impl Engine {
                     let mut mark: Cursor<Restored> = cursor::read(tx, &account, "restored").await?;
                     mark.place = Restored(Some(now));
                     mark.write(tx).await?;
-                    asked.sends += sends(tx, &account).await?;
+                    asked.sends += sends(tx, &ids, &account).await?;
                     asked.singles += of_singles(tx, &account).await?;
                 }
                 Ok(asked)
@@ -74,7 +75,7 @@ pub(in crate::sends) async fn when(tx: &mut Tx, account: &str) -> Result<Restore
     Ok(mark.place)
 }
 
-async fn sends(tx: &mut Tx, account: &str) -> Result<u64, Error> {
+async fn sends(tx: &mut Tx, ids: &Ids, account: &str) -> Result<u64, Error> {
     let harmless = State::ALL.into_iter().filter(|state| state.is_harmless());
     let mut open = row::select();
     open.and_where(Expr::col("account").eq(account))
@@ -83,6 +84,8 @@ async fn sends(tx: &mut Tx, account: &str) -> Result<u64, Error> {
     let number = open.len() as u64;
     for mut send in open {
         ask(&mut send);
+        // People may have been mailed by its list, and leave by the links of that mail: the list stays as it is.
+        (send.list, send.details.list_asked, send.details.token) = (None, false, ids.next());
         row::save(tx, &mut send).await?;
     }
     Ok(number)
