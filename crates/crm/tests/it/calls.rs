@@ -6,6 +6,7 @@ use postroom_core::query::{Aggregate, Function, Group, Join, Link};
 use postroom_core::{
     Change, ChangeSet, ChangesAsk, Code, Crm, Filter, Ids, Outcome, Query, Record, RecordRef, Verdict,
 };
+use postroom_embedded::webapi::ApiVersion;
 
 use crate::server::{Mood, On, Server, on_both};
 
@@ -130,18 +131,18 @@ async fn every_request_says_that_no_copy_will_do() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_version_of_the_web_api_is_found() {
     let server = Server::new(On::Sqlite).await;
-    for (only, expected) in [("9.2", 1), ("8.2", 4)] {
-        server.mood(Mood::Only(only));
+    for (newest, expected) in [(ApiVersion::V92, 1), (ApiVersion::V82, 4)] {
+        server.mood(Mood::Version(newest));
         let (client, before) = (server.client(), server.calls());
         client.capabilities().await.unwrap();
-        assert_eq!(server.calls() - before, expected, "{only}");
+        assert_eq!(server.calls() - before, expected, "{newest:?}");
         client.query(&Query::of("contact").top(1)).await.unwrap();
         assert!(client.check().await.unwrap().contains("version"));
     }
     let fixed = server.client_with(|settings| settings.version = Some("9.1".into()));
     let fault = fixed.check().await.unwrap_err();
     assert!(fault.message.contains("has no Web API v9.1"), "{fault}");
-    server.mood(Mood::Only("7.0"));
+    server.mood(Mood::NoWebApi);
     let fault = server.client().check().await.unwrap_err();
     assert_eq!(fault.verdict, Verdict::Hold);
     assert!(fault.message.contains("kind = \"soap\""), "{fault}");

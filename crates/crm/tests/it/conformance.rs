@@ -1,17 +1,18 @@
 //! The suite that every CRM must pass, over the Web API: with all that the server can, and without one thing after another.
 //!
-//! Version 8 is a server without messages of many rows at another path: the database sees no difference, so it runs on SQLite.
+//! Of older versions the database sees no difference: they run on SQLite.
 
 use std::sync::Arc;
 
 use postroom_core::Crm;
+use postroom_embedded::webapi::{Ability, ApiVersion};
 use postroom_testkit::conformance;
 
 use crate::server::{Mood, On, Server, on_both, on_sqlite};
 
 on_both!(the_suite, the_suite_without_batches, the_suite_without_multiple, the_suite_without_tracking,);
 
-on_sqlite!(the_suite_of_version_8);
+on_sqlite!(the_suite_of_version_8_0, the_suite_of_version_8_2);
 
 async fn suite(on: On, mood: Mood) {
     let server = Server::new(on).await;
@@ -34,17 +35,21 @@ async fn the_suite(on: On) {
     suite(on, Mood::Well).await;
 }
 
-/// A server of 2016: an older path, and no messages of many rows.
-async fn the_suite_of_version_8(on: On) {
-    suite(on, Mood::Only("8.2")).await;
+/// The first server with a Web API: an older path, refusals without codes, fewer messages, no answers with what was written.
+async fn the_suite_of_version_8_0(on: On) {
+    suite(on, Mood::Version(ApiVersion::V80)).await;
+}
+
+async fn the_suite_of_version_8_2(on: On) {
+    suite(on, Mood::Version(ApiVersion::V82)).await;
 }
 
 async fn the_suite_without_batches(on: On) {
-    suite(on, Mood::NoBatch).await;
+    suite(on, Mood::Without(Ability::Batch)).await;
 }
 
 async fn the_suite_without_multiple(on: On) {
-    suite(on, Mood::NoMultiple).await;
+    suite(on, Mood::Without(Ability::MultipleRecords)).await;
 }
 
 async fn the_suite_without_tracking(on: On) {

@@ -9,6 +9,7 @@ use postroom_core::{
 };
 use postroom_embedded::seed;
 use postroom_embedded::soap::{Generation, Settings as SoapSettings};
+use postroom_embedded::webapi::Ability;
 
 use crate::server::{Mood, On, Server, on_both};
 
@@ -115,7 +116,7 @@ async fn away(on: On) {
 
 async fn without_batches(on: On) {
     let server = Server::new(on).await;
-    check(&server, Arc::new(server.client()), Mood::NoBatch).await;
+    check(&server, Arc::new(server.client()), Mood::Without(Ability::Batch)).await;
 }
 
 async fn the_oldest_service(on: On) {
@@ -181,7 +182,7 @@ async fn a_server_without_the_message_says_what_to_set() {
     let server = Server::new(On::Sqlite).await;
     let client = server.client();
     client.metadata(&["email", "activitymimeattachment", "organization"]).await.unwrap();
-    server.mood(Mood::NoDelivery);
+    server.mood(Mood::Without(Ability::IncomingMail));
     let fault = client.deliver(vec![mail(1, DESK)], false).await.remove(0).unwrap_err();
     assert_eq!((fault.code, fault.verdict), (Code::CRM_REFUSED, Verdict::Hold));
     assert!(fault.message.contains("crm.delivery = \"rows\""), "{fault}");

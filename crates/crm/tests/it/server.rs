@@ -19,7 +19,9 @@ use postroom_crm::soap::{self, Soap};
 use postroom_crm::webapi::auth::Fixed;
 use postroom_crm::webapi::{Bodies, Settings, WebApi};
 use postroom_embedded::soap::{Door as SoapDoor, Settings as SoapSettings};
-use postroom_embedded::webapi::{Door, Reply, Request as Asked, Settings as DoorSettings};
+use postroom_embedded::webapi::{
+    Ability, ApiVersion, Door, Reply, Request as Asked, Settings as DoorSettings,
+};
 use postroom_embedded::{Embedded, MIGRATIONS, seed};
 use postroom_formats::soap::envelope::{Envelope, Headers, Soap as Version};
 use postroom_formats::soap::{Generation, fault};
@@ -40,13 +42,13 @@ pub enum On {
 pub enum Mood {
     #[default]
     Well,
-    NoBatch,
-    NoMultiple,
+    /// The door lacks this.
+    Without(Ability),
+    /// The door is the server whose newest version this is.
+    Version(ApiVersion),
+    NoWebApi,
+    /// Changes are refused, whatever the definitions say.
     NoTracking,
-    /// Neither `CheckIncomingEmail` nor `DeliverIncomingEmail`.
-    NoDelivery,
-    /// Only this version of the Web API is there; before 9 without messages of many rows, and without codes in its refusals.
-    Only(&'static str),
     /// The organisation's settings may not be read.
     NoOrganization,
     /// A message that holds this text is refused for an attachment of a blocked kind.
@@ -99,7 +101,7 @@ async fn open(url: &str) -> (Embedded, Clock) {
 pub type Gate = Arc<dyn Fn(&Parts, &[u8]) -> Option<Response> + Send + Sync>;
 
 struct Here {
-    door: Door,
+    door: Mutex<Door>,
     gate: Mutex<Gate>,
     soap: Mutex<SoapDoor>,
     embedded: Embedded,
@@ -132,7 +134,7 @@ impl Server {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let origin = format!("http://{}", listener.local_addr().unwrap());
         let state = Arc::new(Here {
-            door: Door::new(Ids::random(), DoorSettings::default()),
+            door: Mutex::new(Door::new(Ids::random(), DoorSettings::default())),
             gate: Mutex::new(Arc::new(|parts, _| bearer(parts))),
             soap: Mutex::new(SoapDoor::new(Ids::random(), SoapSettings::default())),
             embedded: embedded.clone(),
@@ -150,6 +152,13 @@ impl Server {
 
     pub fn mood(&self, mood: Mood) {
         *self.state.mood.lock().unwrap() = mood;
+        let settings = match mood {
+            Mood::Without(ability) => DoorSettings { without: vec![ability], ..DoorSettings::default() },
+            Mood::Version(version) => DoorSettings { version, ..DoorSettings::default() },
+            _ => DoorSettings::default(),
+        };
+        *self.state.door.lock().unwrap() = Door::new(Ids::random(), settings);
+        self.state.described.lock().unwrap().clear();
     }
 
     /// Which server the SOAP door is from now on.
@@ -272,10 +281,10 @@ impl Here {
             }
             None => self.embedded.session(seed::ADMINISTRATOR),
         };
-        let soap = self.soap.lock().unwrap().clone();
+        let (soap, door) = (self.soap.lock().unwrap().clone(), self.door.lock().unwrap().clone());
         let reply = match in_soap {
             true => soap.answer(&session, asked).await,
-            false => self.door.answer(&session, asked).await,
+            false => door.answer(&session, asked).await,
         };
         if describes && reply.status.is_success() {
             self.described.lock().unwrap().insert(key, reply.clone());
@@ -304,11 +313,6 @@ async fn answer(State(here): State<Arc<Here>>, request: Request) -> Response {
     let mood = here.mood.lock().unwrap().now(call);
     let hit = |nth: usize| call.is_multiple_of(nth);
     match mood {
-        Mood::NoBatch if url.contains("/$batch") => return unknown("$batch"),
-        Mood::NoMultiple if url.contains("Multiple") => {
-            return unknown("Microsoft.Dynamics.CRM.CreateMultiple");
-        }
-        Mood::NoDelivery if url.contains("IncomingEmail") => return unknown("CheckIncomingEmail"),
         Mood::NoTracking if tracks(&parts.headers) => {
             return refused(
                 StatusCode::BAD_REQUEST,
@@ -317,10 +321,7 @@ async fn answer(State(here): State<Arc<Here>>, request: Request) -> Response {
             );
         }
         Mood::Limits(nth) if hit(nth) && in_soap => return limited(PROTECTION[call % 3], Some(0)),
-        Mood::Only(version) if !url.starts_with(&format!("/api/data/v{version}/")) => return unknown("api"),
-        Mood::Only(version) if version < "9" && url.contains("Multiple") => {
-            return unknown("Microsoft.Dynamics.CRM.CreateMultiple");
-        }
+        Mood::NoWebApi if !in_soap => return unknown("api"),
         Mood::NoOrganization
             if url.contains("/organizations?") || in_soap && holds(&body, ">organization<") =>
         {
@@ -342,10 +343,7 @@ async fn answer(State(here): State<Arc<Here>>, request: Request) -> Response {
         headers: parts.headers,
         body,
     });
-    let mut reply = reply.await;
-    if matches!(mood, Mood::Only(version) if version < "9") {
-        reply.body = without_codes(&reply.body);
-    }
+    let reply = reply.await;
     let mut response = Response::builder().status(reply.status);
     *response.headers_mut().unwrap() = reply.headers;
     match mood {
@@ -406,20 +404,6 @@ fn faulted(fault: &fault::Fault) -> Response {
         .header("content-type", "text/xml; charset=utf-8")
         .body(Body::from(envelope.write()))
         .unwrap()
-}
-
-/// Refusals as servers of 2016 write them.
-fn without_codes(body: &Bytes) -> Bytes {
-    let mark = "\"code\":\"0x";
-    let Ok(text) = std::str::from_utf8(body) else { return body.clone() };
-    let mut parts = text.split(mark);
-    let mut said = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let (_, rest) = part.split_once('"').unwrap();
-        said.push_str("\"code\":\"\",\"innererror\":{\"message\":\"\",\"type\":\"Microsoft.Crm.CrmException\",\"stacktrace\":\"\"}");
-        said.push_str(rest);
-    }
-    said.into()
 }
 
 /// A refusal over either wire.
