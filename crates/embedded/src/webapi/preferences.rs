@@ -24,10 +24,12 @@ pub(crate) fn followed(
         !queries && options.saved_query.is_none() && options.user_query.is_none()
     };
     let whole_set = matches!(segments, [Segment::Name { arguments: None, .. }]);
+    // A row on its own has no pages, but what it is asked to expand has.
     let one_row = matches!(segments.last(), Some(Segment::Name { arguments: Some(_), .. }));
+    let pages = !one_row || !options.wanted.expand.is_empty();
     Preferences {
         representation: prefer.representation.filter(|_| !reads && !batch),
-        max_page_size: prefer.max_page_size.filter(|_| reads && !one_row),
+        max_page_size: prefer.max_page_size.filter(|_| reads && pages),
         track_changes: prefer.track_changes && reads && whole_set && plain(),
         continue_on_error: prefer.continue_on_error && batch,
         // Nothing runs asynchronously here.
@@ -61,6 +63,7 @@ mod tests {
         check("GET", "contacts?sql=SELECT+1", "odata.maxpagesize=5");
         check("GET", "contacts?savedQuery=00000000-0000-0000-0000-000000000001", "odata.maxpagesize=5");
         check("GET", row, "");
+        check("GET", &format!("{row}?$expand=Contact_Emails"), "odata.maxpagesize=5");
         check("GET", &format!("{row}/Contact_Emails"), "odata.maxpagesize=5");
         check("POST", "contacts", "return=representation");
         check("PATCH", row, "return=representation");

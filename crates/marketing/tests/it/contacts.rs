@@ -1,5 +1,7 @@
 //! People in step: labels and mappings, fields both ways, addresses, opt-in types, who comes back, who leaves.
 
+mod dry_runs;
+
 use jiff::SignedDuration;
 use postroom_core::marketing::{
     Consent, ContactRow, DataField, FieldType, FieldValue, Merge, Names, OptIn, Visibility,
@@ -8,7 +10,7 @@ use postroom_core::{Record, RecordRef, Value};
 use postroom_marketing::engine::{Scope, Settings};
 use postroom_marketing::fields::Field;
 use postroom_marketing::solution::options::Set;
-use postroom_marketing::sync::{self, Run, RunState, SyncType, To, Trial};
+use postroom_marketing::sync::{Run, RunState, SyncType};
 use postroom_sandbox::dotdigital::{Act, Arrangement, Fault, Person, Switch};
 use uuid::Uuid;
 
@@ -36,8 +38,6 @@ on_all!(
     who_subscribed_again_needs_newer_consent,
     lost_answers_double_nobody,
     a_run_that_is_cut_goes_on,
-    a_dry_run_writes_nothing,
-    a_dry_run_shows_what_would_change,
     a_changed_mapping_sends_everybody,
     labels_go_both_ways,
     a_mapping_that_cannot_be_used_says_why,
@@ -457,48 +457,6 @@ async fn a_run_that_is_cut_goes_on(on: On) {
     lab.world.forget_calls();
     let run = lab.contacts_done().await;
     assert_eq!((run.counts.to_service.new, lab.called("PUT")), (1, 0), "settled, not sent again: {run:?}");
-}
-
-async fn a_dry_run_writes_nothing(on: On) {
-    let lab = lab(on).await;
-    lab.contact(1, ODD).await;
-    done(&lab.run(SyncType::Labels).await);
-    lab.world.forget_calls();
-    let trial = lab.engine.dry_run(ACCOUNT, SyncType::Contacts).await.unwrap();
-    assert_eq!((trial.counts.to_service.new, trial.question), (1, None), "{:?}", trial.counts);
-    let [sample] = &trial.samples[..] else { panic!("{:?}", trial.samples) };
-    assert!(
-        sample.subject.ends_with(ODD) && (sample.to, sample.act) == (To::Service, sync::Act::Create),
-        "{sample:?}"
-    );
-    assert!(sample.fields.iter().any(|field| field.name == "LASTNAME"), "{sample:?}");
-    assert_eq!((lab.world.contacts(1), lab.called("PUT") + lab.called("POST")), (0, 0));
-    lab.world.forget_calls();
-    lab.contacts_done().await;
-    assert_eq!(lab.world.contacts(1), 1);
-    let made = lab.world.calls().values().sum::<u64>();
-    assert!(trial.calls.abs_diff(made) <= 2, "{} foretold, {made} made", trial.calls);
-    let Trial { counts, .. } = lab.engine.dry_run(ACCOUNT, SyncType::Labels).await.unwrap();
-    assert_eq!(counts.to_crm.sent, 0, "{counts:?}");
-}
-
-async fn a_dry_run_shows_what_would_change(on: On) {
-    let lab = lab(on).await;
-    let odd = lab.contact(1, ODD).await;
-    lab.first().await;
-    lab.write(Record::new(odd.clone()).with("lastname", "New")).await;
-    let trial = lab.engine.dry_run(ACCOUNT, SyncType::Contacts).await.unwrap();
-    let [sample] = &trial.samples[..] else { panic!("{:?}", trial.samples) };
-    assert_eq!(sample.act, sync::Act::Change);
-    let [name, full] = &sample.fields[..] else { panic!("{sample:?}") };
-    assert_eq!((name.name.as_str(), full.name.as_str()), ("FULLNAME", "LASTNAME"));
-    let label = |text: &str| Some(sync::Cell::Label(text.into()));
-    assert_eq!((&full.after, full.before.is_some()), (&label("New"), true), "{sample:?}");
-    lab.patch(ODD, |row| drop(row.fields.insert("FIRSTNAME".into(), "There".into()))).await;
-    lab.direct("contact", "FIRSTNAME", "Two-way").await;
-    let trial = lab.engine.dry_run(ACCOUNT, SyncType::Contacts).await.unwrap();
-    let to_crm = trial.samples.iter().find(|sample| sample.to == To::Crm);
-    assert_eq!(to_crm.map(|sample| sample.subject.clone()), Some(odd.to_string()), "{:?}", trial.samples);
 }
 
 async fn a_changed_mapping_sends_everybody(on: On) {
