@@ -13,6 +13,8 @@ pub(crate) mod codes {
     pub(crate) const DUPLICATE_KEY: u32 = 0x8006_0892;
     pub(crate) const DUPLICATES_FOUND: u32 = 0x8004_0333;
     pub(crate) const VERSION: u32 = 0x8006_0882;
+    /// `OptimisticConcurrencyNotEnabled`
+    pub(crate) const NO_CONCURRENCY: u32 = 0x8006_088d;
     pub(crate) const NO_ENTITY: u32 = 0x8004_1102;
     pub(crate) const NO_ATTRIBUTE: u32 = 0x8004_1103;
     pub(crate) const STATE: u32 = 0x8004_8408;
@@ -39,13 +41,14 @@ pub(crate) mod codes {
     pub(crate) const FILE_NAME: u32 = 0x8004_4a08;
 
     /// What the platform says with its numbers. Servers of 2016 often say it without: their `code` is empty (dataverse.md A3).
-    const TEXTS: [(&[&str], u32); 16] = [
+    const TEXTS: [(&[&str], u32); 17] = [
         (&["with the specified key values does not exist"], KEY_NOT_FOUND),
         (&["with id", "does not exist"], NOT_FOUND),
         (&["cannot insert duplicate key"], DUPLICATE),
         (&["a record with matching key values already exists"], DUPLICATE),
         (&["a record with the same value for", "already exists"], DUPLICATE_KEY),
         (&["version of the existing record doesn't match"], VERSION),
+        (&["optimistic concurrency", "not enabled"], NO_CONCURRENCY),
         (&["was not found in the metadatacache"], NO_ENTITY),
         (&["entity doesn't contain attribute with name"], NO_ATTRIBUTE),
         (&["is not a valid status code for state code"], STATE),

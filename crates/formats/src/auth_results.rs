@@ -39,6 +39,9 @@ pub struct AuthResults {
     pub dmarc: Verdict,
     /// The domain that DMARC judged (`header.from`), lower case.
     pub header_from: Option<String>,
+    /// The server says that this domain asks for nothing to be done (`p=none`): as `policy.dmarc` or `action`, or in a comment, as
+    /// OpenDMARC and Google write it.
+    pub asks_for_nothing: bool,
     pub spf: Verdict,
     /// `smtp.mailfrom`, or `smtp.helo` for a null sender.
     pub spf_identity: Option<String>,
@@ -55,8 +58,7 @@ pub fn read(headers: &[Header<'_>], servers: &[&str]) -> Option<AuthResults> {
 /// Reads one field's value.
 fn block(value: &str) -> Option<AuthResults> {
     let mut clauses = split_clauses(value).into_iter();
-    let head = clauses.next()?;
-    let mut head = head.into_iter();
+    let mut head = clauses.next()?.words.into_iter();
     let server = head.next()?;
     // An authres-version may follow; one other than 1 means that the rest cannot be understood.
     if server.contains('=') || head.next().is_some_and(|version| version != "1") {
@@ -68,8 +70,10 @@ fn block(value: &str) -> Option<AuthResults> {
 }
 
 impl AuthResults {
-    fn take(&mut self, clause: &[String]) {
-        let Some((method, result)) = clause.first().and_then(|word| word.split_once('=')) else { return };
+    fn take(&mut self, clause: &Clause) {
+        let Some((method, result)) = clause.words.first().and_then(|word| word.split_once('=')) else {
+            return;
+        };
         let method = method.split('/').next().unwrap_or_default().to_ascii_lowercase();
         let verdict = verdict(result);
         let property = |name: &str| {
@@ -77,11 +81,14 @@ impl AuthResults {
                 let (key, value) = word.split_once('=')?;
                 key.eq_ignore_ascii_case(name).then(|| value.to_ascii_lowercase())
             };
-            clause[1..].iter().find_map(value).filter(|value| !value.is_empty())
+            clause.words[1..].iter().find_map(value).filter(|value| !value.is_empty())
         };
         match method.as_str() {
             "dmarc" if self.dmarc == Verdict::None => {
                 (self.dmarc, self.header_from) = (verdict, property("header.from").map(domain));
+                let said = property("policy.dmarc").or_else(|| property("action"));
+                self.asks_for_nothing =
+                    said.map_or_else(|| notes_no_policy(&clause.comments), |policy| policy == "none");
             }
             "spf" if self.spf == Verdict::None => {
                 self.spf = verdict;
@@ -95,14 +102,21 @@ impl AuthResults {
         }
     }
 
-    /// Whether the author's domain stands for the mail: DMARC passed; `None` when nothing says so or against it.
+    /// Whether the author's domain stands for the mail: DMARC passed; `None` when nothing says so or against it. A domain that
+    /// publishes `p=none` does not stand by a failure.
     pub fn author_is_genuine(&self) -> Option<bool> {
         match self.dmarc {
             Verdict::Pass => Some(true),
-            Verdict::Fail => Some(false),
+            Verdict::Fail if !self.asks_for_nothing => Some(false),
             _ => None,
         }
     }
+}
+
+/// `(p=none dis=none)`
+fn notes_no_policy(comments: &str) -> bool {
+    let mut words = comments.split(|c: char| c.is_whitespace() || ",;".contains(c));
+    words.any(|word| word.eq_ignore_ascii_case("p=none"))
 }
 
 fn domain(address: String) -> String {
@@ -122,10 +136,18 @@ fn verdict(word: &str) -> Verdict {
     }
 }
 
-/// The clauses between semicolons, each as its words; comments go, quoted values lose their quotes, and white space
-/// around `=` too (Exchange Online and some old milters write it).
-fn split_clauses(value: &str) -> Vec<Vec<String>> {
-    let mut clauses = vec![Vec::new()];
+/// What stands between two semicolons.
+#[derive(Default)]
+struct Clause {
+    words: Vec<String>,
+    /// What its comments say, a space between them.
+    comments: String,
+}
+
+/// The clauses; quoted values lose their quotes, and white space around `=` goes too (Exchange Online and some old milters write
+/// it).
+fn split_clauses(value: &str) -> Vec<Clause> {
+    let mut clauses = vec![Clause::default()];
     let mut word = String::new();
     let (mut depth, mut quoted, mut after_equals) = (0_usize, false, false);
     let mut chars = value.chars();
@@ -138,11 +160,14 @@ fn split_clauses(value: &str) -> Vec<Vec<String>> {
             '"' if depth == 0 => quoted = !quoted,
             c if quoted => word.push(c),
             '(' => depth += 1,
-            ')' => depth = depth.saturating_sub(1),
-            _ if depth > 0 => {}
+            ')' => {
+                depth = depth.saturating_sub(1);
+                clauses.last_mut().expect("begins with one").comments.push(' ');
+            }
+            c if depth > 0 => clauses.last_mut().expect("begins with one").comments.push(c),
             ';' => {
                 end_word(&mut clauses, &mut word, &mut after_equals);
-                clauses.push(Vec::new());
+                clauses.push(Clause::default());
             }
             c if c.is_whitespace() => end_word(&mut clauses, &mut word, &mut after_equals),
             c => word.push(c),
@@ -152,12 +177,12 @@ fn split_clauses(value: &str) -> Vec<Vec<String>> {
     clauses
 }
 
-fn end_word(clauses: &mut [Vec<String>], word: &mut String, after_equals: &mut bool) {
+fn end_word(clauses: &mut [Clause], word: &mut String, after_equals: &mut bool) {
     if word.is_empty() {
         return;
     }
     let word = std::mem::take(word);
-    let clause = clauses.last_mut().expect("begins with one");
+    let clause = &mut clauses.last_mut().expect("begins with one").words;
     let joins = *after_equals || word.starts_with('=');
     *after_equals = word.ends_with('=');
     match clause.last_mut().filter(|_| joins) {
@@ -222,6 +247,24 @@ mod tests {
         check("dmarc=pass; mx.crm.example", "nothing");
         check("(mx.crm.example) other; dmarc=pass", "nothing");
         check("", "nothing");
+    }
+
+    #[test]
+    fn a_failure_counts_by_the_policy_of_the_domain() {
+        let check = |said: &str, expected: Option<bool>| {
+            let raw = format!("Authentication-Results: mx.crm.example; spf=fail; {said}\r\n\r\n");
+            assert_eq!(read_in(&raw, &["mx.crm.example"]).unwrap().author_is_genuine(), expected, "{said}");
+        };
+        check("dmarc=fail header.from=a.example", Some(false));
+        check("dmarc=fail (p=reject dis=none) header.from=a.example", Some(false));
+        check("dmarc=fail (p=NONE sp=REJECT dis=NONE) header.from=a.example", None);
+        check("dmarc=fail (no alignment) (p=none) header.from=a.example", None);
+        check("dmarc=fail action=none header.from=a.example", None);
+        check("dmarc=fail action=oreject header.from=a.example", Some(false));
+        check("dmarc=fail policy.dmarc=none header.from=a.example", None);
+        check("dmarc=fail policy.dmarc=quarantine (p=none) header.from=a.example", Some(false));
+        check("dmarc=pass (p=none) header.from=a.example", Some(true));
+        check("dmarc=fail header.from=a.example; dkim=fail (p=none)", Some(false));
     }
 
     #[test]

@@ -44,7 +44,7 @@ impl<W: Words> Client<W> {
 
     async fn begin(&self, ask: &ChangesAsk, clock: &Clock) -> Result<CrmChanges, Fault> {
         let metadata = self.metadata(&[&ask.table]).await?;
-        if table(&metadata, &ask.table)?.change_tracking && self.tracks(&ask.table) {
+        if self.tracks(&ask.table, table(&metadata, &ask.table)?.change_tracking) {
             match self.tracked(ask, None).await {
                 Err(Trouble::Refused(refusal)) if self.words.no_account(&refusal) => {
                     self.not_tracked(&ask.table);
@@ -64,19 +64,24 @@ impl<W: Words> Client<W> {
         Ok(CrmChanges { token: pack(&Token::Tracked(run)), ..changes })
     }
 
-    fn tracks(&self, table: &str) -> bool {
-        let untracked = self.untracked.lock().unwrap_or_else(PoisonError::into_inner);
-        self.words.can().change_tracking && !untracked.iter().any(|known| known == table)
+    fn tracks(&self, table: &str, defined: bool) -> bool {
+        let mut untracked = self.untracked.lock().unwrap_or_else(PoisonError::into_inner);
+        match defined {
+            true => untracked.defined.remove(table),
+            false => untracked.defined.insert(table.to_owned()),
+        };
+        self.words.can().change_tracking && defined && !untracked.refused.contains(table)
     }
 
     /// Whether the server keeps account of every table, as far as is known.
     pub(super) fn tracks_all(&self) -> bool {
         let untracked = self.untracked.lock().unwrap_or_else(PoisonError::into_inner);
-        self.words.can().change_tracking && untracked.is_empty()
+        let all = untracked.refused.is_empty() && untracked.defined.is_empty();
+        self.words.can().change_tracking && all
     }
 
     fn not_tracked(&self, table: &str) {
-        self.untracked.lock().unwrap_or_else(PoisonError::into_inner).push(table.to_owned());
+        self.untracked.lock().unwrap_or_else(PoisonError::into_inner).refused.insert(table.to_owned());
     }
 }
 

@@ -16,6 +16,7 @@ pub(crate) mod line;
 mod port;
 mod read;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -52,8 +53,16 @@ pub(crate) struct Client<W> {
     pub words: W,
     known: Known,
     limits: Mutex<Option<Arc<Limits>>>,
-    /// Tables whose changes are not tracked.
-    untracked: Mutex<Vec<String>>,
+    untracked: Mutex<Untracked>,
+}
+
+/// Tables whose changes are not tracked.
+#[derive(Default)]
+struct Untracked {
+    /// The server refused to tell, whatever the definition says.
+    refused: BTreeSet<String>,
+    /// As the definition said when it was last asked; tracking can be switched on.
+    defined: BTreeSet<String>,
 }
 
 /// A table, and the relationships that it has a part in.

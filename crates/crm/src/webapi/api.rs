@@ -30,6 +30,21 @@ const VERSIONS: [&str; 6] = ["9.2", "9.1", "9.0", "8.2", "8.1", "8.0"];
 pub(crate) struct Can {
     pub batch: AtomicBool,
     pub multiple: AtomicBool,
+    /// Rows are compared with `If-Match` before they are written.
+    pub conditions: AtomicBool,
+}
+
+impl Can {
+    fn everything() -> Can {
+        let yes = || AtomicBool::new(true);
+        Can { batch: yes(), multiple: yes(), conditions: yes() }
+    }
+
+    /// The same for another caller, who learns on by himself.
+    fn beside(&self) -> Can {
+        let has = |ability: &AtomicBool| AtomicBool::new(ability.load(Ordering::Relaxed));
+        Can { batch: has(&self.batch), multiple: has(&self.multiple), conditions: has(&self.conditions) }
+    }
 }
 
 /// What is known of a server once it has answered.
@@ -52,15 +67,12 @@ pub struct Api {
 
 impl Api {
     pub(super) fn new(line: Line, settings: Settings) -> Api {
-        let can = Can { batch: AtomicBool::new(true), multiple: AtomicBool::new(true) };
-        Api { line, settings, can, caller: None, connected: OnceCell::new() }
+        Api { line, settings, can: Can::everything(), caller: None, connected: OnceCell::new() }
     }
 
     pub(super) fn in_the_name_of(&self, user: Uuid) -> Api {
-        let has = |ability: &AtomicBool| AtomicBool::new(ability.load(Ordering::Relaxed));
-        let can = Can { batch: has(&self.can.batch), multiple: has(&self.can.multiple) };
         let (line, settings, connected) = (self.line.beside(), self.settings.clone(), self.connected.clone());
-        Api { line, settings, can, caller: Some(user), connected }
+        Api { line, settings, can: self.can.beside(), caller: Some(user), connected }
     }
 
     /// Finds out which version of the Web API there is, once.
@@ -170,6 +182,16 @@ impl Api {
             }
         }
         Ok(found)
+    }
+
+    pub(crate) fn compares(&self) -> bool {
+        self.can.conditions.load(Ordering::Relaxed)
+    }
+
+    /// A table of it was refused for a condition: rows are compared by reading them before.
+    pub(crate) fn no_conditions(&self, refusal: &Refusal) {
+        tracing::warn!(event = "crm.no_concurrency", said = %refusal.message, "This CRM compares no versions: rows are read before they are written");
+        self.can.conditions.store(false, Ordering::Relaxed);
     }
 
     pub(crate) fn no_batches(&self) {

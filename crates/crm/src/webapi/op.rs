@@ -20,7 +20,9 @@ pub(crate) struct Op {
     pub makes: Option<String>,
 }
 
-pub(super) fn of(metadata: &Metadata, step: Step) -> Result<Op, Fault> {
+/// `compares`: the server takes conditions on versions; one that does not is told of none, and the row was read before.
+pub(super) fn of(metadata: &Metadata, step: Step, compares: bool) -> Result<Op, Fault> {
+    let etag = |version: Option<i64>| version.filter(|_| compares).map(|version| format!("W/\"{version}\""));
     Ok(match step {
         Step::Create { row, parties, .. } => {
             let mut body = body::columns(metadata, &row, true)?;
@@ -35,11 +37,11 @@ pub(super) fn of(metadata: &Metadata, step: Step) -> Result<Op, Fault> {
         }
         Step::Update { row, version } => {
             // Without a condition a change of what is not there would make it.
-            let condition = version.map_or_else(|| "*".to_owned(), etag);
+            let condition = etag(version).unwrap_or_else(|| "*".to_owned());
             let body = body::columns(metadata, &row, false)?;
             op("PATCH", body::row_url(metadata, &row.at)?, Some(condition), Some(body))
         }
-        Step::Delete { at, version } => op("DELETE", body::row_url(metadata, &at)?, version.map(etag), None),
+        Step::Delete { at, version } => op("DELETE", body::row_url(metadata, &at)?, etag(version), None),
     })
 }
 
@@ -56,8 +58,4 @@ fn party_list<'m>(metadata: &'m Metadata, activity: &'m Record, party: &Record) 
         .find(|one| one.referencing_table == party.at.table && one.referencing_column == "activityid");
     let none = || Fault::reject(Code::CRM_UNKNOWN_COLUMN, format!("{table} has no parties"));
     Ok(&list.ok_or_else(none)?.referenced_navigation)
-}
-
-fn etag(version: i64) -> String {
-    format!("W/\"{version}\"")
 }

@@ -107,7 +107,7 @@ impl Words for Api {
             transaction: self.batches(),
             update_state: true,
             deliver_incoming: true,
-            concurrency: true,
+            concurrency: self.compares(),
             ..Capabilities::default()
         }
     }
@@ -210,7 +210,7 @@ impl Words for Api {
     }
 
     fn manner(&self) -> Manner {
-        Manner { conditions: true, atomic: self.batches() }
+        Manner { conditions: self.compares(), atomic: self.batches() }
     }
 
     fn fits(&self, table: &TableInfo, column: &ColumnInfo, value: &Value) -> Result<(), Fault> {
@@ -218,7 +218,7 @@ impl Words for Api {
     }
 
     fn say(&self, metadata: &Metadata, steps: Vec<Step>) -> Result<Vec<Op>, Fault> {
-        steps.into_iter().map(|step| op::of(metadata, step)).collect()
+        steps.into_iter().map(|step| op::of(metadata, step, self.compares())).collect()
     }
 
     async fn send(&self, sets: &[ChangeSet], parcels: &[Parcel<Op>]) -> Vec<Sent> {

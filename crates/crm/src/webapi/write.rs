@@ -9,7 +9,7 @@ use postroom_formats::odata::batch::{BatchAnswer, BatchItem, MAX_OPERATIONS};
 
 use super::api::Api;
 use super::op::Op;
-use super::refusal::Refusal;
+use super::refusal::{Refusal, codes};
 use super::wire::Ask;
 use crate::client::line::Trouble;
 use crate::promises::write::{self, Sent, copy};
@@ -43,7 +43,18 @@ impl Api {
             let count = self.fitting(rest);
             sent.extend(self.send_batch(&rest[..count]).await);
         }
-        sent
+        sent.into_iter().map(|sent| self.learnt(sent)).collect()
+    }
+
+    /// A refusal that says what the server cannot: the set is said in another way.
+    fn learnt(&self, sent: Sent) -> Sent {
+        match sent {
+            Sent::Refused(refusal) if refusal.code == codes::NO_CONCURRENCY => {
+                self.no_conditions(&refusal);
+                Sent::Learned
+            }
+            sent => sent,
+        }
     }
 
     /// How many of these go in one batch.

@@ -1,6 +1,7 @@
 //! The suite that every CRM must pass, over the Web API: with all that the server can, and without one thing after another.
 //!
-//! Of older versions the database sees no difference: they run on SQLite.
+//! Of older versions the database sees no difference: they run on SQLite. That a server takes no mail itself is known only when it
+//! was asked to, so a test in `delivering` shows what is said then.
 
 use std::sync::Arc;
 
@@ -12,7 +13,20 @@ use crate::server::{Mood, On, Server, on_both, on_sqlite};
 
 on_both!(the_suite, the_suite_without_batches, the_suite_without_multiple, the_suite_without_tracking,);
 
-on_sqlite!(the_suite_of_version_8_0, the_suite_of_version_8_2);
+on_sqlite!(
+    the_suite_of_version_8_0,
+    the_suite_of_version_8_2,
+    the_suite_of_version_9_0,
+    the_suite_without_keys,
+    the_suite_without_block_uploads,
+    the_suite_without_tracking_by_the_definitions,
+    the_suite_without_concurrency,
+    the_suite_without_conditional_reads,
+    the_suite_without_deep_insert,
+    the_suite_without_representation,
+    the_suite_without_sql,
+    the_suite_without_upsert,
+);
 
 async fn suite(on: On, mood: Mood) {
     let server = Server::new(on).await;
@@ -44,6 +58,10 @@ async fn the_suite_of_version_8_2(on: On) {
     suite(on, Mood::Version(ApiVersion::V82)).await;
 }
 
+async fn the_suite_of_version_9_0(on: On) {
+    suite(on, Mood::Version(ApiVersion::V90)).await;
+}
+
 async fn the_suite_without_batches(on: On) {
     suite(on, Mood::Without(Ability::Batch)).await;
 }
@@ -54,4 +72,40 @@ async fn the_suite_without_multiple(on: On) {
 
 async fn the_suite_without_tracking(on: On) {
     suite(on, Mood::NoTracking).await;
+}
+
+async fn the_suite_without_keys(on: On) {
+    suite(on, Mood::Without(Ability::AlternateKeys)).await;
+}
+
+async fn the_suite_without_block_uploads(on: On) {
+    suite(on, Mood::Without(Ability::BlockUploads)).await;
+}
+
+async fn the_suite_without_tracking_by_the_definitions(on: On) {
+    suite(on, Mood::Without(Ability::ChangeTracking)).await;
+}
+
+async fn the_suite_without_concurrency(on: On) {
+    suite(on, Mood::Without(Ability::Concurrency)).await;
+}
+
+async fn the_suite_without_conditional_reads(on: On) {
+    suite(on, Mood::Without(Ability::ConditionalReads)).await;
+}
+
+async fn the_suite_without_deep_insert(on: On) {
+    suite(on, Mood::Without(Ability::DeepInsert)).await;
+}
+
+async fn the_suite_without_representation(on: On) {
+    suite(on, Mood::Without(Ability::Representation)).await;
+}
+
+async fn the_suite_without_sql(on: On) {
+    suite(on, Mood::Without(Ability::Sql)).await;
+}
+
+async fn the_suite_without_upsert(on: On) {
+    suite(on, Mood::Without(Ability::Upsert)).await;
 }

@@ -92,7 +92,7 @@ pub(crate) fn is_custom(table: &Table) -> bool {
     standard_table(&table.name).is_none()
 }
 
-pub(super) fn is_intersect(table: &Table) -> bool {
+pub(crate) fn is_intersect(table: &Table) -> bool {
     table.intersect.is_some() || INTERSECTS.contains(&table.name.as_str())
 }
 

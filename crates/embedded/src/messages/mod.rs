@@ -15,6 +15,7 @@ mod mailing;
 mod names;
 mod needs;
 mod queues;
+mod relating;
 mod rights;
 mod sales;
 mod solutions;
@@ -219,6 +220,10 @@ async fn prepare_more(ask: &Ask<'_>, known: &Definition) -> Result<Prepared, Fai
         "StageSolution" => solutions::stage(ask).await,
         "AddSolutionComponent" => solutions::add_component(ask).await,
         "RemoveSolutionComponent" => solutions::remove_component(ask).await,
+        "CanBeReferenced" | "CanBeReferencing" | "CanManyToMany" => relating::can(ask, known.name).await,
+        "GetValidReferencedEntities" => relating::valid(ask, Some("ReferencingEntityName")).await,
+        "GetValidReferencingEntities" => relating::valid(ask, Some("ReferencedEntityName")).await,
+        "GetValidManyToMany" => relating::valid(ask, None).await,
         name => Err(refuse(codes::NOT_SUPPORTED, format!("The message {name} is not done here yet."))),
     }
 }

@@ -153,6 +153,8 @@ const EXPORTED: Fields = &[("AsyncOperationId", Guid), ("ExportJobId", Guid)];
 const IMPORTED: Fields = &[("AsyncOperationId", Guid), ("ImportJobKey", Text)];
 const CLONE: Fields = &[("ParentSolutionUniqueName", Text), ("DisplayName", Text), ("VersionNumber", Text)];
 const SOLUTION: Fields = &[("SolutionId", Guid)];
+const RELATED: Fields = &[("EntityName", Text)];
+const RELATING: Fields = &[("EntityNames", Texts)];
 const ADDED: Fields = &[("id", Guid)];
 
 /// Every message that [`super::prepare`] knows.
@@ -560,6 +562,12 @@ pub const NAMES: &[Definition] = &[
         ],
         ADDED,
     )),
+    action("CanBeReferenced", Bound::No, RELATED, &[("CanBeReferenced", Bool)]),
+    action("CanBeReferencing", Bound::No, RELATED, &[("CanBeReferencing", Bool)]),
+    action("CanManyToMany", Bound::No, RELATED, &[("CanManyToMany", Bool)]),
+    function("GetValidReferencedEntities", Bound::No, &[("ReferencingEntityName", Text)], RELATING),
+    function("GetValidReferencingEntities", Bound::No, &[("ReferencedEntityName", Text)], RELATING),
+    function("GetValidManyToMany", Bound::No, &[], RELATING),
 ];
 
 #[cfg(test)]

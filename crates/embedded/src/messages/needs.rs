@@ -33,6 +33,7 @@ const ROLE: &[Need] = &[On(Read, "role"), On(Write, "role")];
 const IMPORT: &[Need] = &[Misc("prvImportCustomization")];
 const EXPORT: &[Need] = &[Misc("prvExportCustomization")];
 const CUSTOMIZE: &[Need] = &[Misc("prvWriteEntity")];
+const DEFINITIONS: &[Need] = &[Misc("prvReadEntity")];
 const SOLD: &[Need] = &[On(Read, "opportunity"), On(Write, "opportunity")];
 
 /// Every message, with nothing for those that tell only of the caller himself.
@@ -105,6 +106,12 @@ const NEEDS: &[(&str, &[Need])] = &[
     ("StageSolution", IMPORT),
     ("AddSolutionComponent", CUSTOMIZE),
     ("RemoveSolutionComponent", CUSTOMIZE),
+    ("CanBeReferenced", DEFINITIONS),
+    ("CanBeReferencing", DEFINITIONS),
+    ("CanManyToMany", DEFINITIONS),
+    ("GetValidReferencedEntities", DEFINITIONS),
+    ("GetValidReferencingEntities", DEFINITIONS),
+    ("GetValidManyToMany", DEFINITIONS),
 ];
 
 /// What a message asks for; `None` when it has no row here, which a test does not let happen.

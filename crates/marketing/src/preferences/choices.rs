@@ -8,6 +8,7 @@ use postroom_core::marketing::Status;
 use postroom_store::sql::{Expr, ExprTrait, Order, Query};
 use postroom_store::{Error, Insert, Row, Tx};
 
+use crate::consent::by_address::ByAddress;
 use crate::consent::carry;
 use crate::consent::history::{Entry, Said, Scope};
 use crate::consent::ledger::{self, Noted};
@@ -29,6 +30,8 @@ const COLUMNS: [&str; 10] = [
     "told_service",
     "version",
 ];
+
+const ROWS: ByAddress = ByAddress { table: "preference_choice", columns: &COLUMNS };
 
 /// The moment of a yes that nobody dated.
 pub const UNDATED: Timestamp = Timestamp::UNIX_EPOCH;
@@ -224,19 +227,7 @@ pub(crate) async fn declined_by(tx: &mut Tx, addresses: &[String]) -> Result<Vec
 }
 
 async fn narrowed(tx: &mut Tx, addresses: &[String], condition: Expr) -> Result<Vec<Choice>, Error> {
-    let mut rows = Vec::new();
-    for some in addresses.chunks(ASKED) {
-        let select = Query::select()
-            .columns(COLUMNS)
-            .from("preference_choice")
-            .and_where(condition.clone())
-            .and_where(Expr::col("address").is_in(some.iter().map(String::as_str)))
-            .to_owned();
-        for cells in tx.query(&select).await? {
-            rows.push(read(&cells)?);
-        }
-    }
-    Ok(rows)
+    ROWS.read(tx, addresses, condition, read).await
 }
 
 fn read(cells: &Row) -> Result<Choice, Error> {
@@ -256,16 +247,10 @@ fn read(cells: &Row) -> Result<Choice, Error> {
 }
 
 async fn put(tx: &mut Tx, account: &str, preference: i64, rows: Vec<Choice>) -> Result<(), Error> {
-    for some in rows.chunks(ASKED) {
-        let mut delete = Query::delete();
-        delete
-            .from_table("preference_choice")
-            .and_where(Expr::col("account").eq(account))
-            .and_where(Expr::col("preference").eq(preference))
-            .and_where(Expr::col("address").is_in(some.iter().map(|row| row.address.as_str())));
-        tx.execute(&delete).await?;
-    }
-    let mut insert = Insert::into("preference_choice", &COLUMNS);
+    let own = Expr::col("account").eq(account).and(Expr::col("preference").eq(preference));
+    let addresses: Vec<&str> = rows.iter().map(|row| row.address.as_str()).collect();
+    ROWS.clear(tx, &addresses, own).await?;
+    let mut insert = Insert::into(ROWS.table, &COLUMNS);
     for row in rows {
         insert.row([
             row.account.into(),

@@ -6,9 +6,10 @@ use jiff::Timestamp;
 use postroom_core::Ids;
 use postroom_core::address::normal;
 use postroom_core::marketing::{ContactId, Status};
-use postroom_store::sql::{Expr, ExprTrait, Query};
+use postroom_store::sql::{Expr, ExprTrait, Query, Value};
 use postroom_store::{Error, Insert, Row as Cells, Tx};
 
+use crate::consent::by_address::ByAddress;
 use crate::consent::carry;
 use crate::consent::history::{Entry, Said, Scope};
 use crate::consent::ledger::{self, Noted};
@@ -81,6 +82,23 @@ pub struct Row {
 }
 
 impl Row {
+    /// Its values in the order of [`COLUMNS`].
+    pub(crate) fn cells(self) -> [Value; 11] {
+        [
+            self.account.into(),
+            self.address.into(),
+            self.active.into(),
+            self.status.as_str().into(),
+            self.since.as_microsecond().into(),
+            self.known.as_microsecond().into(),
+            self.contact.map(|contact| contact.0).into(),
+            self.origin.as_str().into(),
+            self.told_crm.into(),
+            self.told_service.into(),
+            self.version.into(),
+        ]
+    }
+
     /// What a dry run shows of telling a side.
     pub(crate) fn sample(&self, to: To) -> Sample {
         let act = if self.active { Act::OptOut } else { Act::LetBack };
@@ -107,6 +125,7 @@ pub const COLUMNS: [&str; 11] = [
     "told_service",
     "version",
 ];
+const ROWS: ByAddress = ByAddress { table: "suppression", columns: &COLUMNS };
 
 /// What writing opt-outs came to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -270,19 +289,7 @@ pub(crate) async fn standing_of(tx: &mut Tx, addresses: &[String]) -> Result<Vec
 }
 
 async fn narrowed(tx: &mut Tx, addresses: &[String], condition: Expr) -> Result<Vec<Row>, Error> {
-    let mut rows = Vec::new();
-    for some in addresses.chunks(ASKED) {
-        let select = Query::select()
-            .columns(COLUMNS)
-            .from("suppression")
-            .and_where(condition.clone())
-            .and_where(Expr::col("address").is_in(some.iter().map(String::as_str)))
-            .to_owned();
-        for cells in tx.query(&select).await? {
-            rows.push(read(&cells)?);
-        }
-    }
-    Ok(rows)
+    ROWS.read(tx, addresses, condition, read).await
 }
 
 /// Who of these addresses gets no mail from the account, and since when: what a gate asks, in its own unit.
@@ -320,29 +327,11 @@ pub async fn put(tx: &mut Tx, rows: Vec<Row>) -> Result<(), Error> {
         by_account.entry(row.account.clone()).or_default().push(row);
     }
     for (account, rows) in by_account {
-        for some in rows.chunks(ASKED) {
-            let mut delete = Query::delete();
-            delete
-                .from_table("suppression")
-                .and_where(Expr::col("account").eq(account.as_str()))
-                .and_where(Expr::col("address").is_in(some.iter().map(|row| row.address.as_str())));
-            tx.execute(&delete).await?;
-        }
-        let mut insert = Insert::into("suppression", &COLUMNS);
+        let addresses: Vec<&str> = rows.iter().map(|row| row.address.as_str()).collect();
+        ROWS.clear(tx, &addresses, Expr::col("account").eq(account)).await?;
+        let mut insert = Insert::into(ROWS.table, &COLUMNS);
         for row in rows {
-            insert.row([
-                row.account.into(),
-                row.address.into(),
-                row.active.into(),
-                row.status.as_str().into(),
-                row.since.as_microsecond().into(),
-                row.known.as_microsecond().into(),
-                row.contact.map(|contact| contact.0).into(),
-                row.origin.as_str().into(),
-                row.told_crm.into(),
-                row.told_service.into(),
-                row.version.into(),
-            ]);
+            insert.row(row.cells());
         }
         tx.insert(&insert).await?;
     }

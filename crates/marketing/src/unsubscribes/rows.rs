@@ -5,18 +5,18 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use postroom_core::Ids;
-use postroom_core::marketing::{ContactId, Status};
 use postroom_store::sql::{Expr, ExprTrait, Order, Query};
 use postroom_store::{Error, Insert, Row as Cells, Tx};
 
+use crate::consent::by_address::ByAddress;
 use crate::consent::carry;
 use crate::consent::history::{self, Entry, Said, Scope};
 use crate::consent::ledger::{self, Noted};
-use crate::suppressions::rows::{Origin, Row, SaidOut, Told, Written, addresses, fold, noted};
+use crate::suppressions::rows::{self, Origin, Row, SaidOut, Told, Written, addresses, fold, noted};
 use crate::sync::forecast::Foretold;
 use crate::sync::{Act, Counts, Sample, To};
 
-const ASKED: usize = 256;
+/// Those of a suppression, and the list.
 const COLUMNS: [&str; 12] = [
     "account",
     "address",
@@ -31,6 +31,7 @@ const COLUMNS: [&str; 12] = [
     "version",
     "list",
 ];
+const ROWS: ByAddress = ByAddress { table: "list_opt_out", columns: &COLUMNS };
 
 /// Somebody who left a list of the service, or came back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -187,65 +188,19 @@ pub(crate) async fn standing_of(tx: &mut Tx, addresses: &[String]) -> Result<Vec
 }
 
 async fn narrowed(tx: &mut Tx, addresses: &[String], condition: Expr) -> Result<Vec<Departure>, Error> {
-    let mut rows = Vec::new();
-    for some in addresses.chunks(ASKED) {
-        let select = Query::select()
-            .columns(COLUMNS)
-            .from("list_opt_out")
-            .and_where(condition.clone())
-            .and_where(Expr::col("address").is_in(some.iter().map(String::as_str)))
-            .to_owned();
-        for cells in tx.query(&select).await? {
-            rows.push(read(&cells)?);
-        }
-    }
-    Ok(rows)
+    ROWS.read(tx, addresses, condition, read).await
 }
 
 fn read(cells: &Cells) -> Result<Departure, Error> {
-    let (status, origin): (String, String) = (cells.at(3)?, cells.at(7)?);
-    let row = Row {
-        account: cells.at(0)?,
-        address: cells.at(1)?,
-        active: cells.at(2)?,
-        status: Status::from(status.as_str()),
-        since: cells.at(4)?,
-        known: cells.at(5)?,
-        contact: cells.at::<Option<i64>>(6)?.map(ContactId),
-        origin: Origin::of(&origin),
-        told_crm: cells.at(8)?,
-        told_service: cells.at(9)?,
-        version: cells.at(10)?,
-    };
-    Ok(Departure { list: cells.at(11)?, row })
+    Ok(Departure { row: rows::read(cells)?, list: cells.at(11)? })
 }
 
 async fn put(tx: &mut Tx, (account, list): (&str, i64), rows: Vec<Row>) -> Result<(), Error> {
-    for some in rows.chunks(ASKED) {
-        let mut delete = Query::delete();
-        delete
-            .from_table("list_opt_out")
-            .and_where(Expr::col("account").eq(account))
-            .and_where(Expr::col("list").eq(list))
-            .and_where(Expr::col("address").is_in(some.iter().map(|row| row.address.as_str())));
-        tx.execute(&delete).await?;
-    }
-    let mut insert = Insert::into("list_opt_out", &COLUMNS);
+    let addresses: Vec<&str> = rows.iter().map(|row| row.address.as_str()).collect();
+    ROWS.clear(tx, &addresses, Expr::col("account").eq(account).and(Expr::col("list").eq(list))).await?;
+    let mut insert = Insert::into(ROWS.table, &COLUMNS);
     for row in rows {
-        insert.row([
-            row.account.into(),
-            row.address.into(),
-            row.active.into(),
-            row.status.as_str().into(),
-            row.since.as_microsecond().into(),
-            row.known.as_microsecond().into(),
-            row.contact.map(|contact| contact.0).into(),
-            row.origin.as_str().into(),
-            row.told_crm.into(),
-            row.told_service.into(),
-            row.version.into(),
-            list.into(),
-        ]);
+        insert.row(row.cells().into_iter().chain([list.into()]));
     }
     tx.insert(&insert).await.map(drop)
 }

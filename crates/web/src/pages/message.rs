@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::render::page;
-use super::{back, done_sentence};
+use super::{Opened, back};
 use crate::app::App;
 use crate::auth::{Sent, SignedIn};
 use crate::download::file;
@@ -21,11 +21,6 @@ use crate::security::MAIL_POLICY;
 const TEXT: usize = 200_000;
 /// Bytes of a raw mail shown as text.
 const RAW: usize = 512 * 1024;
-
-#[derive(Deserialize)]
-pub(super) struct Opened {
-    done: Option<String>,
-}
 
 pub(super) async fn show(
     State(app): State<App>,
@@ -47,7 +42,7 @@ pub(super) async fn show(
     let content = content.map(|(content, _)| content);
     let values = json!({
         "here": "messages",
-        "done": done_sentence(opened.done.as_deref()),
+        "done": opened.sentence(),
         "winner": winner(&detail),
         "text_cut": content.as_ref().is_some_and(|content| content.text.len() > TEXT),
         "text": content.as_ref().map(|content| content.text[..content.text.floor_char_boundary(TEXT)].trim_end()),

@@ -23,7 +23,9 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use postroom_core::code;
+use serde::Deserialize;
 use serde_json::json;
 
 use crate::app::App;
@@ -133,6 +135,27 @@ pub(crate) fn problem(app: &App, problem: &Problem, trace_id: Option<String>) ->
 fn back(path: &str, done: &'static str) -> Response {
     let joint = if path.contains('?') { '&' } else { '?' };
     Redirect::to(&format!("{path}{joint}done={done}")).into_response()
+}
+
+/// What a page is opened with when something was done before.
+#[derive(Deserialize)]
+struct Opened {
+    done: Option<String>,
+}
+
+impl Opened {
+    fn sentence(&self) -> Option<&'static str> {
+        done_sentence(self.done.as_deref())
+    }
+}
+
+/// The address of a page of a list: the rows of this state, those after this one.
+fn list_url(path: &str, state: &str, cursor: Option<String>) -> String {
+    let state =
+        (!state.is_empty()).then(|| format!("state={}", utf8_percent_encode(state, NON_ALPHANUMERIC)));
+    let cursor = cursor.map(|cursor| format!("cursor={cursor}"));
+    let pairs: Vec<String> = [state, cursor].into_iter().flatten().collect();
+    if pairs.is_empty() { path.to_owned() } else { format!("{path}?{}", pairs.join("&")) }
 }
 
 /// What the banner says after a change; only these words can be shown.

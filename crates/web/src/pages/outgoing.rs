@@ -2,14 +2,13 @@
 
 use axum::extract::State;
 use axum::response::{Html, Response};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use postroom_core::{Code, MailId, MailState, code};
 use postroom_operations::OutgoingWanted;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::render::page;
-use super::{back, done_sentence};
+use super::{Opened, back, list_url};
 use crate::app::App;
 use crate::auth::{Sent, SignedIn};
 use crate::input::{self, Path, Query};
@@ -61,34 +60,24 @@ pub(super) async fn list(
     let mut mails = app.operations.outgoing(&session.actor, wanted).await?;
     let more = mails.len() > PAGE;
     mails.truncate(PAGE);
-    let older = mails.last().filter(|_| more).map(|last| url(&filters.state, Some(last.id)));
+    let older = mails
+        .last()
+        .filter(|_| more)
+        .map(|last| list_url("/outgoing", &filters.state, Some(last.id.to_string())));
     let values = json!({
         "here": "outgoing",
         "mails": mails,
         "chips": chips(&filters.state),
         "state": filters.state,
         "older": older,
-        "first": (!filters.cursor.is_empty()).then(|| url(&filters.state, None)),
+        "first": (!filters.cursor.is_empty()).then(|| list_url("/outgoing", &filters.state, None)),
     });
     page(&app, &session, "outgoing.html", values)
 }
 
-fn url(state: &str, cursor: Option<MailId>) -> String {
-    let state =
-        (!state.is_empty()).then(|| format!("state={}", utf8_percent_encode(state, NON_ALPHANUMERIC)));
-    let cursor = cursor.map(|cursor| format!("cursor={cursor}"));
-    let pairs: Vec<String> = [state, cursor].into_iter().flatten().collect();
-    if pairs.is_empty() { "/outgoing".into() } else { format!("/outgoing?{}", pairs.join("&")) }
-}
-
 fn chips(chosen: &str) -> Vec<Chip> {
     let words = [""].into_iter().chain(STATES.iter().map(|state| state.as_str()));
-    words.map(|word| Chip { word, url: url(word, None), chosen: chosen == word }).collect()
-}
-
-#[derive(Deserialize)]
-pub(super) struct Opened {
-    done: Option<String>,
+    words.map(|word| Chip { word, url: list_url("/outgoing", word, None), chosen: chosen == word }).collect()
 }
 
 pub(super) async fn show(
@@ -107,7 +96,7 @@ pub(super) async fn show(
     let can = |states: &[MailState]| states.contains(&mail.state);
     let values = json!({
         "here": "outgoing",
-        "done": done_sentence(opened.done.as_deref()),
+        "done": opened.sentence(),
         "hops": hops,
         "action": action(mail.code.as_deref()),
         "taken": taken.count(),

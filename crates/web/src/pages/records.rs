@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::done_sentence;
+use super::Opened;
 use super::render::page;
 use crate::api::{filter_value, table_name};
 use crate::app::App;
@@ -105,11 +105,6 @@ fn column<'a>((name, value): (&'a String, &serde_json::Value)) -> ColumnView<'a>
     ColumnView { name, text, link, is_time }
 }
 
-#[derive(Deserialize)]
-pub(super) struct Opened {
-    done: Option<String>,
-}
-
 pub(super) async fn show(
     State(app): State<App>,
     SignedIn(session): SignedIn,
@@ -131,7 +126,7 @@ pub(super) async fn show(
         deliveries.into_iter().map(|(activity, mail)| (activity.to_string(), mail)).collect();
     let values = json!({
         "here": "records", "record": record, "columns": columns, "name": name, "at": at.to_string(),
-        "done": done_sentence(opened.done.as_deref()),
+        "done": opened.sentence(),
         "deliveries": deliveries,
         "own": own,
         "takes_mail": takes_mail,

@@ -2,11 +2,10 @@
 
 use axum::extract::State;
 use axum::response::{Html, Response};
-use serde::Deserialize;
 use serde_json::json;
 
 use super::render::page;
-use super::{back, done_sentence};
+use super::{Opened, back};
 use crate::app::App;
 use crate::auth::{Sent, SignedIn};
 use crate::input::{self, Path, Query};
@@ -14,18 +13,13 @@ use crate::problem::Problem;
 
 const ITEMS: u64 = 100;
 
-#[derive(Deserialize)]
-pub(super) struct Opened {
-    done: Option<String>,
-}
-
 pub(super) async fn list(
     State(app): State<App>,
     SignedIn(session): SignedIn,
     Query(opened): Query<Opened>,
 ) -> Result<Html<String>, Problem> {
     let items = app.operations.shelf(&session.actor, ITEMS).await?;
-    let done = done_sentence(opened.done.as_deref());
+    let done = opened.sentence();
     page(&app, &session, "shelf.html", json!({ "here": "shelf", "items": items, "done": done }))
 }
 

@@ -9,6 +9,7 @@
 //! the derivation: casts such as `activitypointers/Microsoft.Dynamics.CRM.email` are all that is lost.
 
 mod definitions;
+mod messages;
 mod operations;
 mod tables;
 
@@ -68,10 +69,12 @@ fn document(metadata: &Metadata, annotated: bool, knows: &dyn Fn(&str) -> bool) 
                 tables::types(xml, metadata, annotated);
                 definitions::types(xml);
                 operations::types(xml, knows);
+                messages::types(xml, metadata, knows);
                 xml.within("EntityContainer", &[("Name", "System")], |xml| {
                     tables::sets(xml, metadata);
                     definitions::sets(xml);
                     operations::imports(xml, knows);
+                    messages::imports(xml, knows);
                 });
             });
         });

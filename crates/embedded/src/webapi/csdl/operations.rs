@@ -1,4 +1,4 @@
-//! The functions and actions that the door has, as `$metadata` lists them.
+//! The functions and actions of definitions, as `$metadata` lists them; those of the platform's messages: [`super::messages`].
 
 use super::Xml;
 
@@ -7,8 +7,6 @@ pub(crate) struct Operation {
     pub name: &'static str,
     /// A function is asked for by GET, an action by POST.
     pub function: bool,
-    /// The type of the row that it is bound to.
-    pub bound: Option<&'static str>,
     pub parameters: &'static [(&'static str, &'static str)],
     /// The members of `<name>Response`; none: it answers nothing.
     pub response: &'static [(&'static str, &'static str)],
@@ -19,7 +17,7 @@ const fn function(
     parameters: &'static [(&'static str, &'static str)],
     response: &'static [(&'static str, &'static str)],
 ) -> Operation {
-    Operation { name, function: true, bound: None, parameters, response }
+    Operation { name, function: true, parameters, response }
 }
 
 const fn action(
@@ -27,7 +25,7 @@ const fn action(
     parameters: &'static [(&'static str, &'static str)],
     response: &'static [(&'static str, &'static str)],
 ) -> Operation {
-    Operation { name, function: false, bound: None, parameters, response }
+    Operation { name, function: false, parameters, response }
 }
 
 /// Each function and action that stands in `$metadata`.
@@ -159,15 +157,8 @@ pub(super) fn types(xml: &mut Xml, knows: &dyn Fn(&str) -> bool) {
                 }
             });
         }
-        let mut attributes = vec![("Name", operation.name)];
-        if operation.bound.is_some() {
-            attributes.push(("IsBound", "true"));
-        }
         let element = if operation.function { "Function" } else { "Action" };
-        xml.within(element, &attributes, |xml| {
-            if let Some(bound) = operation.bound {
-                typed(xml, "Parameter", "entity", bound);
-            }
+        xml.within(element, &[("Name", operation.name)], |xml| {
             for (name, kind) in operation.parameters {
                 typed(xml, "Parameter", name, kind);
             }
@@ -180,12 +171,15 @@ pub(super) fn types(xml: &mut Xml, knows: &dyn Fn(&str) -> bool) {
 }
 
 pub(super) fn imports(xml: &mut Xml, knows: &dyn Fn(&str) -> bool) {
-    let imported = |operation: &&Operation| operation.bound.is_none() && knows(operation.name);
-    for operation in OPERATIONS.iter().filter(imported) {
-        let of = format!("{}.{}", postroom_formats::odata::NAMESPACE, operation.name);
-        match operation.function {
-            true => xml.empty("FunctionImport", &[("Name", operation.name), ("Function", &of)]),
-            false => xml.empty("ActionImport", &[("Name", operation.name), ("Action", &of)]),
-        }
+    for operation in OPERATIONS.iter().filter(|operation| knows(operation.name)) {
+        imported(xml, operation.name, operation.function);
+    }
+}
+
+pub(super) fn imported(xml: &mut Xml, name: &str, function: bool) {
+    let of = format!("{}.{name}", postroom_formats::odata::NAMESPACE);
+    match function {
+        true => xml.empty("FunctionImport", &[("Name", name), ("Function", &of)]),
+        false => xml.empty("ActionImport", &[("Name", name), ("Action", &of)]),
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use postroom_core::Crm;
+use postroom_embedded::messages::{Bound, NAMES};
 use postroom_formats::xml::{self, Element, Limits};
 use serde_json::{Value as Json, json};
 
@@ -85,7 +86,7 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
         &["Name!", "BaseType", "Abstract"],
     ),
     ("ComplexType", &["Property", "NavigationProperty", "Annotation"], &["Name!", "BaseType", "Abstract"]),
-    ("EnumType", &["Member"], &["Name!"]),
+    ("EnumType", &["Member"], &["Name!", "IsFlags"]),
     ("Member", &[], &["Name!", "Value"]),
     ("Key", &["PropertyRef"], &[]),
     ("PropertyRef", &[], &["Name!"]),
@@ -137,8 +138,13 @@ fn check_rules(element: &Element) {
 /// Each name once, and every type that is named is there.
 fn check_names(document: &Document) {
     let mut types = HashSet::new();
+    let mut overloads = HashSet::new();
     for one in document.schema.children.iter().filter(|one| one.name.local != "EntityContainer") {
-        assert!(types.insert(name(one)), "{} is defined twice", name(one));
+        let fresh = types.insert(name(one));
+        // Those that are bound differ by what they are bound to.
+        let bound = one.child("Parameter").filter(|_| one.get("IsBound") == Some("true"));
+        let fresh = bound.map_or(fresh, |bound| overloads.insert((name(one), bound.get("Type"))));
+        assert!(fresh, "{} is defined twice", name(one));
     }
     let known = |kind: &str| {
         let kind = kind.strip_prefix("Collection(").and_then(|kind| kind.strip_suffix(')')).unwrap_or(kind);
@@ -232,6 +238,29 @@ fn check_links(document: &Document) {
     }
 }
 
+/// Every message stands there as what it is, and with what it takes.
+fn check_messages(document: &Document) {
+    for message in NAMES {
+        let element = if message.function { "Function" } else { "Action" };
+        let all: Vec<&Element> =
+            document.schema.each(element).filter(|one| name(one) == message.name).collect();
+        let overloads = if let Bound::Rows(tables) = message.bound { tables.len() } else { 1 };
+        assert_eq!(all.len(), overloads, "{}", message.name);
+        for one in all {
+            let mut parameters: HashSet<&str> = one.each("Parameter").map(name).collect();
+            let bound = ["entity", "entityset"].into_iter().any(|name| parameters.remove(name));
+            assert_eq!(bound, message.bound != Bound::No, "{}", message.name);
+            let wanted = message.parameters.iter().map(|(name, _)| *name);
+            let wanted: HashSet<&str> = wanted.filter(|name| Some(*name) != message.target).collect();
+            assert_eq!(parameters, wanted, "{}", message.name);
+            assert_eq!(one.child("ReturnType").is_some(), !message.results.is_empty(), "{}", message.name);
+        }
+        let import = if message.function { "FunctionImport" } else { "ActionImport" };
+        let imported = document.container().each(import).any(|one| name(one) == message.name);
+        assert_eq!(imported, message.bound == Bound::No, "{}", message.name);
+    }
+}
+
 #[tokio::test]
 async fn the_document_follows_the_rules() {
     let door = DoorBench::new(On::Sqlite).await;
@@ -250,6 +279,7 @@ async fn the_document_follows_the_rules() {
         assert_eq!(things.child("Key").unwrap().children[0].get("Name"), Some("new_thingid"));
         let said = document.text.contains("A &lt;&quot;thing&quot;&gt; &amp; more");
         assert_eq!(said, url.ends_with("true"), "{url}");
+        check_messages(&document);
         // As a client looks for it, by plain text.
         assert!(
             document.text.contains("<EntityType Name=\"contact\"")

@@ -21,6 +21,7 @@ mod metadata;
 mod multiple;
 mod paging;
 mod read;
+mod relating;
 mod rights;
 mod sql;
 mod versions;

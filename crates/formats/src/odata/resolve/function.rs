@@ -130,7 +130,13 @@ impl Call<'_> {
             let (name, namespace) = (crate::odata::error::clipped(self.name), crate::odata::NAMESPACE);
             Error::bad(format!("The query function '{namespace}.{name}' is not known."))
         };
-        let operator = Operator::from_name(self.name).ok_or_else(unknown)?;
+        // Two have names of their own as functions (Web API query function reference).
+        let name = match self.name {
+            "NotBusinessId" => "NotEqualBusinessId",
+            "NotUserId" => "NotEqualUserId",
+            name => name,
+        };
+        let operator = Operator::from_name(name).ok_or_else(unknown)?;
         let (fewest, most) = arity(operator);
         if self.values.len() < fewest || self.values.len() > most {
             let wanted = if most == usize::MAX { format!("at least {fewest}") } else { format!("{fewest}") };

@@ -152,6 +152,11 @@ fn query_functions() {
     );
     check(&crm("Today(PropertyName='createdon')"), operator("createdon", Operator::Today, vec![]));
     check(&crm("EqualUserId(PropertyName='ownerid')"), operator("ownerid", Operator::EqualUserId, vec![]));
+    check(&crm("NotUserId(PropertyName='ownerid')"), operator("ownerid", Operator::NotEqualUserId, vec![]));
+    check(
+        &crm("NotBusinessId(PropertyName='ownerid')"),
+        operator("ownerid", Operator::NotEqualBusinessId, vec![]),
+    );
     check(
         &crm("On(PropertyName='birthdate',PropertyValue='2026-01-31')"),
         operator("birthdate", Operator::On, vec!["2026-01-31".into()]),

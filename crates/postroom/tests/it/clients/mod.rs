@@ -29,6 +29,11 @@ fn pdynamics() {
 }
 
 #[test]
+fn dynamics_client() {
+    Bench::new(Place::Here).python("dynamics-client", &[]);
+}
+
+#[test]
 fn dataverse_api() {
     Bench::new(Place::Here).python("dataverse-api", &[]);
 }

@@ -5,14 +5,13 @@ use axum::response::{Html, Response};
 use postroom_operations::marketing::{Duty, SEND_STATES, SendsWanted};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use uuid::Uuid;
 
 use crate::api::{send_order, send_state};
 use crate::app::App;
 use crate::auth::{Sent, SignedIn};
 use crate::input::{self, Path, Query};
 use crate::pages::render::page;
-use crate::pages::{back, done_sentence};
+use crate::pages::{Opened, back, done_sentence, list_url};
 use crate::problem::Problem;
 
 /// Sends on a page.
@@ -27,13 +26,6 @@ pub(in crate::pages) struct Filters {
     pub(super) cursor: String,
     #[serde(default)]
     pub(super) done: Option<String>,
-}
-
-fn url(state: &str, cursor: Option<Uuid>) -> String {
-    let state = (!state.is_empty()).then(|| format!("state={state}"));
-    let cursor = cursor.map(|cursor| format!("cursor={cursor}"));
-    let pairs: Vec<String> = [state, cursor].into_iter().flatten().collect();
-    if pairs.is_empty() { "/sends".into() } else { format!("/sends?{}", pairs.join("&")) }
 }
 
 pub(in crate::pages) async fn list(
@@ -51,23 +43,18 @@ pub(in crate::pages) async fn list(
     let mut sends = app.operations.sends(&session.actor, wanted).await?;
     let more = sends.len() > PAGE;
     sends.truncate(PAGE);
-    let chip = |word: &str| json!({ "word": word, "url": url(word, None), "chosen": filters.state == word });
+    let chip = |word: &str| json!({ "word": word, "url": list_url("/sends", word, None), "chosen": filters.state == word });
     let words = [""].into_iter().chain(SEND_STATES);
     let values = json!({
         "here": "campaigns",
         "done": done_sentence(filters.done.as_deref()),
         "chips": words.map(chip).collect::<Vec<_>>(),
-        "older": sends.last().filter(|_| more).map(|last| url(&filters.state, Some(last.id))),
-        "first": (!filters.cursor.is_empty()).then(|| url(&filters.state, None)),
+        "older": sends.last().filter(|_| more).map(|last| list_url("/sends", &filters.state, Some(last.id.to_string()))),
+        "first": (!filters.cursor.is_empty()).then(|| list_url("/sends", &filters.state, None)),
         "state": filters.state,
         "sends": sends,
     });
     page(&app, &session, "sends.html", values)
-}
-
-#[derive(Deserialize)]
-pub(in crate::pages) struct Opened {
-    done: Option<String>,
 }
 
 pub(in crate::pages) async fn show(
@@ -79,7 +66,7 @@ pub(in crate::pages) async fn show(
     let send = app.operations.send(&session.actor, input::guid(&id)?).await?;
     let values = json!({
         "here": "campaigns",
-        "done": done_sentence(opened.done.as_deref()),
+        "done": opened.sentence(),
         "send": send,
         "may_send": app.operations.has_duty(&session.actor, Duty::Send).await?,
     });

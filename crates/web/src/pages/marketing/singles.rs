@@ -3,9 +3,7 @@
 use axum::extract::State;
 use axum::response::{Html, Response};
 use postroom_operations::marketing::{Duty, SINGLE_STATES, SinglesWanted};
-use serde::Deserialize;
 use serde_json::json;
-use uuid::Uuid;
 
 use super::sends::Filters;
 use crate::api::{single_answer, single_state};
@@ -13,18 +11,11 @@ use crate::app::App;
 use crate::auth::{Sent, SignedIn};
 use crate::input::{self, Path, Query};
 use crate::pages::render::page;
-use crate::pages::{back, done_sentence};
+use crate::pages::{Opened, back, done_sentence, list_url};
 use crate::problem::Problem;
 
 /// Single sends on a page.
 const PAGE: usize = 50;
-
-fn url(state: &str, cursor: Option<Uuid>) -> String {
-    let state = (!state.is_empty()).then(|| format!("state={state}"));
-    let cursor = cursor.map(|cursor| format!("cursor={cursor}"));
-    let pairs: Vec<String> = [state, cursor].into_iter().flatten().collect();
-    if pairs.is_empty() { "/sends/single".into() } else { format!("/sends/single?{}", pairs.join("&")) }
-}
 
 pub(in crate::pages) async fn list(
     State(app): State<App>,
@@ -41,23 +32,18 @@ pub(in crate::pages) async fn list(
     let mut singles = app.operations.singles(&session.actor, wanted).await?;
     let more = singles.len() > PAGE;
     singles.truncate(PAGE);
-    let chip = |word: &str| json!({ "word": word, "url": url(word, None), "chosen": filters.state == word });
+    let chip = |word: &str| json!({ "word": word, "url": list_url("/sends/single", word, None), "chosen": filters.state == word });
     let words = [""].into_iter().chain(SINGLE_STATES);
     let values = json!({
         "here": "campaigns",
         "done": done_sentence(filters.done.as_deref()),
         "chips": words.map(chip).collect::<Vec<_>>(),
-        "older": singles.last().filter(|_| more).map(|last| url(&filters.state, Some(last.id))),
-        "first": (!filters.cursor.is_empty()).then(|| url(&filters.state, None)),
+        "older": singles.last().filter(|_| more).map(|last| list_url("/sends/single", &filters.state, Some(last.id.to_string()))),
+        "first": (!filters.cursor.is_empty()).then(|| list_url("/sends/single", &filters.state, None)),
         "state": filters.state,
         "singles": singles,
     });
     page(&app, &session, "singles.html", values)
-}
-
-#[derive(Deserialize)]
-pub(in crate::pages) struct Opened {
-    done: Option<String>,
 }
 
 pub(in crate::pages) async fn show(
@@ -70,7 +56,7 @@ pub(in crate::pages) async fn show(
     let duty = if single.kind == "marketing" { Duty::SendSingle } else { Duty::Send };
     let values = json!({
         "here": "campaigns",
-        "done": done_sentence(opened.done.as_deref()),
+        "done": opened.sentence(),
         "may": app.operations.has_duty(&session.actor, duty).await?,
         "single": single,
     });

@@ -15,7 +15,7 @@ use crate::auth::{Sent, SignedIn};
 use crate::input::{self, Path, Query};
 use crate::pages::outgoing::action;
 use crate::pages::render::page;
-use crate::pages::{back, done_sentence, text};
+use crate::pages::{Opened, back, text};
 use crate::problem::Problem;
 
 /// Runs on a page.
@@ -39,11 +39,6 @@ struct Type {
     path: String,
     /// How often it runs, in words; empty when only asked for.
     every: String,
-}
-
-#[derive(Deserialize)]
-pub(in crate::pages) struct Opened {
-    done: Option<String>,
 }
 
 fn account_path(name: &str) -> String {
@@ -74,7 +69,7 @@ pub(in crate::pages) async fn overview(
     }
     let values = json!({
         "here": "sync",
-        "done": done_sentence(opened.done.as_deref()),
+        "done": opened.sentence(),
         "accounts": shown,
         "questions": questions,
         "may_sync": app.operations.has_duty(actor, Duty::Sync).await?,
@@ -147,7 +142,7 @@ pub(in crate::pages) async fn show(
     let rejected = app.operations.rejected(actor, wanted).await?;
     let values = json!({
         "here": "sync",
-        "done": done_sentence(opened.done.as_deref()),
+        "done": opened.sentence(),
         "action": action(run.code.as_deref()),
         "sentence": sentence(&run),
         "open": rejected.iter().filter(|row| row.settled.is_none()).count(),
