@@ -120,7 +120,7 @@ impl Caller {
     }
 
     /// A team by itself, as if it were a user: what its own roles give.
-    pub(super) async fn of_team(
+    pub(crate) async fn of_team(
         tx: &mut Tx,
         schema: &Arc<Schema>,
         team: Uuid,

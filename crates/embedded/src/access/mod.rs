@@ -52,7 +52,7 @@ pub use grants::{
 };
 pub use load::{Callers, version};
 pub use privilege::{Level, Privilege};
-pub use sharing::{AccessRights, Share, Sharing, grant, modify, principal_access, revoke};
+pub use sharing::{AccessRights, Share, Sharing, grant, modify, principal_access, revoke, shared_with};
 
 /// The counter that rises with every change to anyone's rights.
 pub(crate) const VERSION: &str = "crm_access";

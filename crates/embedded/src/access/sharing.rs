@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use postroom_core::metadata::{Cascade, CascadeType, PrivilegeKind};
 use postroom_core::{Change, Record, RecordRef, Value};
-use postroom_store::sql::{Expr, ExprTrait, Query};
+use postroom_store::sql::{Expr, ExprTrait, Order, Query};
 use postroom_store::{Error, Tx};
 use uuid::Uuid;
 
@@ -280,6 +280,25 @@ async fn shares_of(
         }
     }
     Ok(shares)
+}
+
+/// RetrieveSharedPrincipalsAndAccess: with whom a row is shared, and what each may do by it.
+pub async fn shared_with(tx: &mut Tx, row: &RecordRef) -> Result<Vec<(RecordRef, AccessRights)>, Error> {
+    let select = Query::select()
+        .columns(["principalid", "principaltypecode", "accessrightsmask"])
+        .from("crm_principalobjectaccess")
+        .and_where(Expr::col("objectid").eq(row.id))
+        .and_where(Expr::col("accessrightsmask").ne(0))
+        .order_by("principaltypecode", Order::Asc)
+        .order_by("principalid", Order::Asc)
+        .to_owned();
+    let mut found = Vec::new();
+    for share in tx.query(&select).await? {
+        let table = share.at::<Option<String>>(1)?.unwrap_or_default();
+        let rights = AccessRights(share.at::<Option<i64>>(2)?.unwrap_or(0));
+        found.push((RecordRef::new(table, share.at(0)?), rights));
+    }
+    Ok(found)
 }
 
 fn put(row: &RecordRef, principal: &RecordRef, have: Option<Held>, rights: AccessRights) -> Change {

@@ -8,6 +8,7 @@ mod ask;
 pub(crate) mod blocks;
 mod bulk;
 mod changed;
+mod fetch_check;
 pub(crate) mod incoming;
 mod lists;
 mod mail;
@@ -197,6 +198,9 @@ async fn prepare_more(ask: &Ask<'_>, known: &Definition) -> Result<Prepared, Fai
         "RetrievePrincipalAccess" => rights::principal_access(ask).await,
         "RetrieveUserPrivileges" => rights::user_privileges(ask).await,
         "RetrieveUserSetOfPrivilegesByNames" => rights::user_privileges(ask).await,
+        "RetrieveTeamPrivileges" => rights::team_privileges(ask).await,
+        "RetrieveSharedPrincipalsAndAccess" => rights::shared_with(ask).await,
+        "ValidateFetchXmlExpression" => fetch_check::check(ask).await,
         "AddPrivilegesRole" => rights::change_role(ask, rights::Role::Add).await,
         "ReplacePrivilegesRole" => rights::change_role(ask, rights::Role::Replace).await,
         "RemovePrivilegeRole" => rights::change_role(ask, rights::Role::Remove).await,

@@ -446,14 +446,27 @@ pub const NAMES: &[Definition] = &[
             &[],
         ),
     )),
+    function("RetrieveRolePrivilegesRole", Bound::No, &[("RoleId", Guid)], &[("RolePrivileges", PRIVILEGES)]),
     on(
-        "RoleId",
+        "TeamId",
         function(
-            "RetrieveRolePrivilegesRole",
-            Bound::Row("role"),
-            &[("RoleId", Guid)],
+            "RetrieveTeamPrivileges",
+            Bound::Row("team"),
+            &[("TeamId", Guid)],
             &[("RolePrivileges", PRIVILEGES)],
         ),
+    ),
+    function(
+        "RetrieveSharedPrincipalsAndAccess",
+        Bound::No,
+        &[("Target", ANY)],
+        &[("PrincipalAccesses", ComplexList("PrincipalAccess"))],
+    ),
+    function(
+        "ValidateFetchXmlExpression",
+        Bound::No,
+        &[("FetchXml", Text)],
+        &[("ValidationResults", Complex("FetchXmlValidationResult"))],
     ),
     at_once(action(
         "BulkDelete",

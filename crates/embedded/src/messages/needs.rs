@@ -79,6 +79,10 @@ const NEEDS: &[(&str, &[Need])] = &[
     ("RetrievePrincipalAccess", &[Of(Read, "Target")]),
     ("RetrieveUserPrivileges", &[On(Read, "systemuser")]),
     ("RetrieveUserSetOfPrivilegesByNames", &[On(Read, "systemuser")]),
+    ("RetrieveTeamPrivileges", &[On(Read, "team")]),
+    ("RetrieveSharedPrincipalsAndAccess", &[Of(Read, "Target")]),
+    // Which tables it names only the query says.
+    ("ValidateFetchXmlExpression", &[]),
     ("AddPrivilegesRole", ROLE),
     ("ReplacePrivilegesRole", ROLE),
     ("RemovePrivilegeRole", ROLE),

@@ -145,6 +145,40 @@ pub(super) async fn role_privileges(ask: &Ask<'_>) -> Result<Prepared, Failure> 
     Ok(Prepared::answer(vec![("RolePrivileges", Parameter::List(shown))]))
 }
 
+/// What a team has, as for a user.
+pub(super) async fn team_privileges(ask: &Ask<'_>) -> Result<Prepared, Failure> {
+    let team = ask.target("TeamId", "team")?;
+    ask.row(&team, &[]).await?;
+    let cache = ask.session.crm().cache.clone();
+    let holder = ask.session.crm().store.read(move |tx| {
+        async move {
+            let schema = cache.current(tx).await?;
+            Caller::of_team(tx, &schema, team.id).await
+        }
+        .boxed()
+    });
+    let holder: Result<Caller, AccessError> = holder.await;
+    let held = access::user_privileges(&holder?);
+    let shown = held.iter().map(|one| privilege(&one.privilege, one.depth, one.unit)).collect();
+    Ok(Prepared::answer(vec![("RolePrivileges", Parameter::List(shown))]))
+}
+
+/// With whom a row is shared, for those who may read it.
+pub(super) async fn shared_with(ask: &Ask<'_>) -> Result<Prepared, Failure> {
+    let target = ask.needed("Target", None)?;
+    ask.row(&target, &[]).await?;
+    let read =
+        ask.session.crm().store.read(move |tx| async move { access::shared_with(tx, &target).await }.boxed());
+    let shares: Result<Vec<(RecordRef, AccessRights)>, postroom_store::Error> = read.await;
+    let shown = shares?.into_iter().map(|(principal, rights)| {
+        Parameter::Members(vec![
+            ("AccessMask".to_owned(), Parameter::Text(rights.to_string())),
+            ("Principal".to_owned(), Parameter::Reference(principal)),
+        ])
+    });
+    Ok(Prepared::answer(vec![("PrincipalAccesses", Parameter::List(shown.collect()))]))
+}
+
 fn privilege(privilege: &Privilege, depth: Level, unit: Uuid) -> Parameter {
     let member = |name: &str, value| (name.to_owned(), value);
     Parameter::Members(vec![

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use postroom_core::{Record, RecordRef};
-use postroom_formats::soap::names::{ARRAYS, CRM, GENERIC};
+use postroom_formats::soap::names::{ARRAYS, CRM, GENERIC, XRM};
 use postroom_formats::soap::request::Request;
 use postroom_formats::soap::value::{Any, Entity, EntityCollection, EntityReference};
 use postroom_formats::xml::Element;
@@ -207,6 +207,15 @@ fn listed(call: &Call<'_>, list: Vec<Parameter>, shape: Option<Shape>) -> Any {
     }
 }
 
+/// `EntityReference`, whose members are of another contract than the class that it stands in.
+fn reference(at: Element, to: &RecordRef) -> Element {
+    at.with_all([
+        Element::leaf(XRM, "Id", to.id.to_string()),
+        Element::leaf(XRM, "LogicalName", to.table.clone()),
+        Element::null(XRM, "Name"),
+    ])
+}
+
 /// The members of a class, in the order of their names.
 fn complex(at: Element, mut members: Vec<(String, Parameter)>) -> Element {
     members.sort_by(|(one, _), (other, _)| one.cmp(other));
@@ -215,6 +224,8 @@ fn complex(at: Element, mut members: Vec<(String, Parameter)>) -> Element {
 
 fn member(name: String, value: Parameter) -> Element {
     let text = match value {
+        // Flags stand beside each other here, without commas.
+        Parameter::Text(text) if name == "AccessMask" => text.replace(',', ""),
         Parameter::Members(members) => return complex(Element::new(CRM, name), members),
         Parameter::List(list) => {
             let items = list.into_iter().map(|value| member("anyType".to_owned(), value));
@@ -227,7 +238,7 @@ fn member(name: String, value: Parameter) -> Element {
         Parameter::Guid(id) => id.to_string(),
         Parameter::Time(time) => time.to_string(),
         Parameter::Binary(bytes) => BASE64.encode(bytes),
-        Parameter::Reference(at) => at.id.to_string(),
+        Parameter::Reference(at) => return reference(Element::new(CRM, name), &at),
         Parameter::Null | Parameter::Entity(_) | Parameter::Entities(_) | Parameter::Query(_) => {
             return Element::null(CRM, name);
         }

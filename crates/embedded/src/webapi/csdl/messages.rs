@@ -167,6 +167,21 @@ const TYPES: &[(&str, Option<&str>, Properties)] = &[
             ("Endpoints", "mscrm.EndpointCollection"),
         ],
     ),
+    (
+        "FetchXmlValidationResult",
+        None,
+        &[("Helplink", "Edm.String"), ("Messages", "Collection(mscrm.ValidatorIssue)")],
+    ),
+    (
+        "ValidatorIssue",
+        None,
+        &[
+            ("TypeCode", "Edm.Int32"),
+            ("Severity", "Edm.Int32"),
+            ("LocalizedMessageText", "Edm.String"),
+            ("OptionalPropertyBag", "mscrm.Object"),
+        ],
+    ),
     ("SolutionParameters", None, &[("StageSolutionUploadId", "Edm.Guid")]),
     (
         "SolutionDetails",

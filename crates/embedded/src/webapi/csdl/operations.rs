@@ -69,6 +69,15 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         &[("EntityIds", "Collection(Edm.Guid)")],
     ),
     action(
+        "CreatePolymorphicLookupAttribute",
+        &[
+            ("Lookup", "mscrm.ComplexLookupAttributeMetadata"),
+            ("OneToManyRelationships", "Collection(mscrm.ComplexOneToManyRelationshipMetadata)"),
+            ("SolutionUniqueName", "Edm.String?"),
+        ],
+        &[("RelationshipIds", "Collection(Edm.Guid)"), ("AttributeId", "Edm.Guid")],
+    ),
+    action(
         "DeleteOptionValue",
         &[
             ("OptionSetName", "Edm.String?"),

@@ -23,6 +23,7 @@ const FUNCTIONS: &[&str] = &[
 const ACTIONS: &[&str] = &[
     "CreateCustomerRelationships",
     "CreateEntities",
+    "CreatePolymorphicLookupAttribute",
     "DeleteOptionValue",
     "InsertOptionValue",
     "InsertStatusValue",
@@ -110,7 +111,9 @@ async fn action(call: &Call<'_>, name: &str) -> Result<Reply, Problem> {
     write::solution(call, named).await?;
     match name {
         "CreateEntities" => create_entities(call, &body, named).await,
-        "CreateCustomerRelationships" => customer(call, &body, named).await,
+        "CreateCustomerRelationships" | "CreatePolymorphicLookupAttribute" => {
+            lookup_of_several(call, name, &body, named).await
+        }
         "PublishXml" | "PublishAllXml" => {
             call.session.check_misc("prvPublishCustomization").await?;
             if name == "PublishXml" && body::text(&body, "ParameterXml").is_none() {
@@ -145,21 +148,29 @@ async fn create_entities(call: &Call<'_>, body: &Body, solution: Option<&str>) -
     Ok(response(call, "CreateEntities", json!({"EntityIds": ids})))
 }
 
-/// A lookup that names accounts and contacts, with both relationships, or none of it.
-async fn customer(call: &Call<'_>, body: &Body, solution: Option<&str>) -> Result<Reply, Problem> {
+/// A lookup that names rows of several tables, with all of its relationships, or none of it. One of customers names accounts and
+/// contacts.
+async fn lookup_of_several(
+    call: &Call<'_>,
+    name: &str,
+    body: &Body,
+    solution: Option<&str>,
+) -> Result<Reply, Problem> {
     call.session.check_misc("prvCreateRelationship").await?;
     call.session.check_misc("prvCreateAttribute").await?;
     let relations: Vec<_> =
         body::list(body, "OneToManyRelationships").map(body::one_to_many).collect::<Result<_, _>>()?;
-    let customers = ["account", "contact"];
-    let fit = relations.len() == 2
-        && customers.iter().all(|name| relations.iter().any(|relation| relation.referenced_table == *name));
-    if !fit {
+    let customer = name == "CreateCustomerRelationships";
+    let leads_to = |name: &str| relations.iter().any(|relation| relation.referenced_table == name);
+    if customer && !(relations.len() == 2 && ["account", "contact"].into_iter().all(leads_to)) {
         return Err(Problem::bad(
             "A customer lookup has two relationships: one to account and one to contact",
         ));
     }
-    let lookup = body::lookup(&call.metadata, body, true)?;
+    if relations.is_empty() {
+        return Err(Problem::bad("Required field 'OneToManyRelationships' is missing"));
+    }
+    let lookup = body::lookup(&call.metadata, body, customer)?;
     let column = lookup.schema_name.to_ascii_lowercase();
     let names: Vec<String> = relations.iter().map(|relation| relation.schema_name.clone()).collect();
     let table = relations[0].referencing_table.clone();
@@ -170,11 +181,7 @@ async fn customer(call: &Call<'_>, body: &Body, solution: Option<&str>) -> Resul
     let attribute = now.table(&table).and_then(|table| table.column(&column)).map(|column| column.id);
     let all: Vec<_> = ids.iter().copied().chain(attribute).collect();
     solutions::add_made(&call.session, solution, &now, &all).await?;
-    Ok(response(
-        call,
-        "CreateCustomerRelationships",
-        json!({"RelationshipIds": ids, "AttributeId": attribute}),
-    ))
+    Ok(response(call, name, json!({"RelationshipIds": ids, "AttributeId": attribute})))
 }
 
 /// Keys are indexes here and always active.

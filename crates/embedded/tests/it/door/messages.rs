@@ -110,6 +110,7 @@ mod one {
         let role = door.bench.row("role").with("name", "R");
         door.bench.create(std::slice::from_ref(&role)).await;
         let url = |name: &str| format!("roles({})/Microsoft.Dynamics.CRM.{name}", role.at.id);
+        let privileges = format!("RetrieveRolePrivilegesRole(RoleId={})", role.at.id);
         let user = door.session.user();
         let mine = format!(
             "systemusers({user})/Microsoft.Dynamics.CRM.RetrieveUserSetOfPrivilegesByNames(PrivilegeNames=@p)?@p=[\"prvReadContact\"]"
@@ -117,11 +118,11 @@ mod one {
         let id = door.get(&mine).await.json["RolePrivileges"][0]["PrivilegeId"].clone();
         let given = json!({"Privileges": [{"Depth": "Local", "PrivilegeId": id, "BusinessUnitId": postroom_embedded::seed::BUSINESS_UNIT}]});
         done(&door, &url("AddPrivilegesRole"), given.clone()).await;
-        let held = door.get(&url("RetrieveRolePrivilegesRole()")).await;
+        let held = door.get(&privileges).await;
         assert_eq!(held.json["RolePrivileges"][0]["Depth"], "Local", "{}", held.text);
         done(&door, &url("ReplacePrivilegesRole"), given).await;
         done(&door, &url("RemovePrivilegeRole"), json!({"PrivilegeId": id})).await;
-        let held = door.get(&url("RetrieveRolePrivilegesRole")).await;
+        let held = door.get(&privileges).await;
         assert_eq!(held.json["RolePrivileges"], json!([]));
     }
 

@@ -24,6 +24,7 @@ mod read;
 mod relating;
 mod rights;
 mod sql;
+mod validating;
 mod versions;
 mod write;
 

@@ -7,7 +7,13 @@ use serde_json::json;
 use super::DoorBench;
 use crate::bench::{On, on_both};
 
-on_both!(own_rows_only, nothing_without_a_role, writes_are_checked, expansions_are_limited);
+on_both!(
+    own_rows_only,
+    nothing_without_a_role,
+    writes_are_checked,
+    expansions_are_limited,
+    with_whom_a_row_is_shared
+);
 
 /// A salesperson's session on the same door, beside the administrator's; his own contact and the administrator's.
 struct World {
@@ -89,4 +95,28 @@ async fn expansions_are_limited(on: On) {
     assert_eq!(boss.json["value"][0]["primarycontactid"]["firstname"], "Foreign");
     let filtered = world.sales.get("accounts?$filter=primarycontactid/firstname eq 'Foreign'").await;
     assert_eq!(filtered.json["value"], json!([]));
+}
+
+async fn with_whom_a_row_is_shared(on: On) {
+    let world = world(on, Some(roles::BASIC_USER)).await;
+    let (row, user) = (world.foreign.at.id, world.sales.session.user());
+    let url = format!("RetrieveSharedPrincipalsAndAccess(Target=@t)?@t={{'@odata.id':'contacts({row})'}}");
+    let none = world.boss.get(&url).await;
+    assert_eq!(none.json["PrincipalAccesses"], json!([]), "{}", none.text);
+    world.sales.get(&url).await.refused(404, "0x80040217", "Does Not Exist");
+    let given = json!({
+        "Target": {"contactid": row, "@odata.type": "Microsoft.Dynamics.CRM.contact"},
+        "PrincipalAccess": {
+            "AccessMask": "ReadAccess, WriteAccess",
+            "Principal": {"systemuserid": user, "@odata.type": "Microsoft.Dynamics.CRM.systemuser"},
+        },
+    });
+    let shared = world.boss.send("POST", "GrantAccess", given).await;
+    assert_eq!(shared.status, 204, "{}", shared.text);
+    for door in [&world.boss, &world.sales] {
+        let told = door.get(&url).await;
+        let first = &told.json["PrincipalAccesses"][0];
+        assert_eq!(first["AccessMask"], "ReadAccess, WriteAccess", "{}", told.text);
+        assert_eq!(first["Principal"]["systemuserid"], user.to_string(), "{}", told.text);
+    }
 }

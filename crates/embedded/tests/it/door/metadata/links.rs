@@ -9,6 +9,7 @@ use crate::bench::{On, on_both};
 on_both!(
     relationships_are_made_changed_and_deleted,
     a_customer_lookup_is_made_whole_or_not_at_all,
+    a_lookup_of_several_tables,
     keys_are_made_and_deleted,
     global_choices,
     options_come_and_go,
@@ -107,6 +108,32 @@ async fn a_customer_lookup_is_made_whole_or_not_at_all(on: On) {
         "0x80040203",
         "two relationships",
     );
+}
+
+async fn a_lookup_of_several_tables(on: On) {
+    let door = with_table(on).await;
+    let one = |name: &str, to: &str| {
+        let mut one = relation(name, to);
+        one.as_object_mut().unwrap().remove("Lookup");
+        one
+    };
+    let ask = |relations: serde_json::Value| json!({"OneToManyRelationships": relations, "Lookup": {"AttributeType": "Lookup", "SchemaName": "new_WhoId", "DisplayName": label("Who")}});
+    let none = door.send("POST", "CreatePolymorphicLookupAttribute", ask(json!([]))).await;
+    none.refused(400, "0x80040203", "OneToManyRelationships");
+    let three = json!([one("new_a", "account"), one("new_c", "contact"), one("new_l", "lead")]);
+    let made = door.send("POST", "CreatePolymorphicLookupAttribute", ask(three)).await;
+    assert_eq!(at(&made, "/RelationshipIds").as_array().unwrap().len(), 3);
+    let told =
+        door.get("EntityDefinitions(LogicalName='new_thing')/Attributes(LogicalName='new_whoid')").await;
+    assert_eq!(
+        (at(&told, "/AttributeType"), at(&told, "/Targets")),
+        (&json!("Lookup"), &json!(["account", "contact", "lead"]))
+    );
+    let lead = door.send("POST", "leads", json!({"lastname": "L", "subject": "s"})).await.made();
+    let thing = json!({"new_name": "x", "new_WhoId_lead@odata.bind": format!("/leads({lead})")});
+    let thing = door.send("POST", "new_things", thing).await.made();
+    let row = door.get(&format!("new_things({thing})?$expand=new_WhoId_lead($select=lastname)")).await;
+    assert_eq!(at(&row, "/new_WhoId_lead/lastname"), &json!("L"));
 }
 
 async fn keys_are_made_and_deleted(on: On) {
