@@ -118,6 +118,7 @@ const CHECKED: Fields = &[
     ("ExtraProperties", EMAIL),
 ];
 const ACCESS: Fields = &[("Target", ANY), ("PrincipalAccess", Complex("PrincipalAccess"))];
+const HELD: Fields = &[("RolePrivileges", ComplexList("RolePrivilege"))];
 const PRIVILEGES: Shape = ComplexList("RolePrivilege");
 
 const IMPORT: Fields = &[
@@ -406,22 +407,14 @@ pub const NAMES: &[Definition] = &[
             &[("AccessRights", Enum("AccessRights"))],
         ),
     ),
-    on(
-        "UserId",
-        function(
-            "RetrieveUserPrivileges",
-            Bound::Row("systemuser"),
-            &[("UserId", Guid)],
-            &[("RolePrivileges", PRIVILEGES)],
-        ),
-    ),
+    on("UserId", function("RetrieveUserPrivileges", Bound::Row("systemuser"), &[("UserId", Guid)], HELD)),
     on(
         "UserId",
         function(
             "RetrieveUserSetOfPrivilegesByNames",
             Bound::Row("systemuser"),
             &[("UserId", Guid), ("PrivilegeNames", Texts)],
-            &[("RolePrivileges", PRIVILEGES)],
+            HELD,
         ),
     ),
     at_once(on(
@@ -446,16 +439,8 @@ pub const NAMES: &[Definition] = &[
             &[],
         ),
     )),
-    function("RetrieveRolePrivilegesRole", Bound::No, &[("RoleId", Guid)], &[("RolePrivileges", PRIVILEGES)]),
-    on(
-        "TeamId",
-        function(
-            "RetrieveTeamPrivileges",
-            Bound::Row("team"),
-            &[("TeamId", Guid)],
-            &[("RolePrivileges", PRIVILEGES)],
-        ),
-    ),
+    function("RetrieveRolePrivilegesRole", Bound::No, &[("RoleId", Guid)], HELD),
+    on("TeamId", function("RetrieveTeamPrivileges", Bound::Row("team"), &[("TeamId", Guid)], HELD)),
     function(
         "RetrieveSharedPrincipalsAndAccess",
         Bound::No,
