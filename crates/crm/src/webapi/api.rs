@@ -1,6 +1,8 @@
 //! Asking for things: rows, batches, definitions. What the server turned out not to know is remembered.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
@@ -30,20 +32,25 @@ const VERSIONS: [&str; 6] = ["9.2", "9.1", "9.0", "8.2", "8.1", "8.0"];
 pub(crate) struct Can {
     pub batch: AtomicBool,
     pub multiple: AtomicBool,
-    /// Rows are compared with `If-Match` before they are written.
-    pub conditions: AtomicBool,
+    /// Tables whose versions the server does not compare (`IsOptimisticConcurrencyEnabled` is off).
+    unversioned: Mutex<BTreeSet<String>>,
 }
 
 impl Can {
     fn everything() -> Can {
         let yes = || AtomicBool::new(true);
-        Can { batch: yes(), multiple: yes(), conditions: yes() }
+        Can { batch: yes(), multiple: yes(), unversioned: Mutex::default() }
     }
 
     /// The same for another caller, who learns on by himself.
     fn beside(&self) -> Can {
         let has = |ability: &AtomicBool| AtomicBool::new(ability.load(Ordering::Relaxed));
-        Can { batch: has(&self.batch), multiple: has(&self.multiple), conditions: has(&self.conditions) }
+        let unversioned = Mutex::new(self.unversioned().clone());
+        Can { batch: has(&self.batch), multiple: has(&self.multiple), unversioned }
+    }
+
+    fn unversioned(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.unversioned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -184,14 +191,24 @@ impl Api {
         Ok(found)
     }
 
-    pub(crate) fn compares(&self) -> bool {
-        self.can.conditions.load(Ordering::Relaxed)
+    /// Whether the server compares the versions of this table's rows with `If-Match`, as far as is known.
+    pub(crate) fn compares(&self, table: &str) -> bool {
+        !self.can.unversioned().contains(table)
     }
 
-    /// A table of it was refused for a condition: rows are compared by reading them before.
-    pub(crate) fn no_conditions(&self, refusal: &Refusal) {
-        tracing::warn!(event = "crm.no_concurrency", said = %refusal.message, "This CRM compares no versions: rows are read before they are written");
-        self.can.conditions.store(false, Ordering::Relaxed);
+    /// Whether it does so for every table.
+    pub(crate) fn compares_all(&self) -> bool {
+        self.can.unversioned().is_empty()
+    }
+
+    /// A condition on this table's rows was refused: they are read and compared here before they are written.
+    pub(crate) fn no_conditions(&self, table: &str) {
+        tracing::warn!(
+            event = "crm.no_concurrency",
+            table,
+            "This CRM compares no versions of {table}: its rows are read before they are written"
+        );
+        self.can.unversioned().insert(table.to_owned());
     }
 
     pub(crate) fn no_batches(&self) {

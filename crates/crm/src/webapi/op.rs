@@ -20,9 +20,12 @@ pub(crate) struct Op {
     pub makes: Option<String>,
 }
 
-/// `compares`: the server takes conditions on versions; one that does not is told of none, and the row was read before.
-pub(super) fn of(metadata: &Metadata, step: Step, compares: bool) -> Result<Op, Fault> {
-    let etag = |version: Option<i64>| version.filter(|_| compares).map(|version| format!("W/\"{version}\""));
+/// `compares`: whether the server takes conditions on versions of a table's rows. Where it does not it is told of none, and the row was
+/// read before.
+pub(super) fn of(metadata: &Metadata, step: Step, compares: impl Fn(&str) -> bool) -> Result<Op, Fault> {
+    let etag = |table: &str, version: Option<i64>| {
+        version.filter(|_| compares(table)).map(|version| format!("W/\"{version}\""))
+    };
     Ok(match step {
         Step::Create { row, parties, .. } => {
             let mut body = body::columns(metadata, &row, true)?;
@@ -37,11 +40,13 @@ pub(super) fn of(metadata: &Metadata, step: Step, compares: bool) -> Result<Op, 
         }
         Step::Update { row, version } => {
             // Without a condition a change of what is not there would make it.
-            let condition = etag(version).unwrap_or_else(|| "*".to_owned());
+            let condition = etag(&row.at.table, version).unwrap_or_else(|| "*".to_owned());
             let body = body::columns(metadata, &row, false)?;
             op("PATCH", body::row_url(metadata, &row.at)?, Some(condition), Some(body))
         }
-        Step::Delete { at, version } => op("DELETE", body::row_url(metadata, &at)?, etag(version), None),
+        Step::Delete { at, version } => {
+            op("DELETE", body::row_url(metadata, &at)?, etag(&at.table, version), None)
+        }
     })
 }
 

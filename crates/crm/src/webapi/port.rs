@@ -107,7 +107,7 @@ impl Words for Api {
             transaction: self.batches(),
             update_state: true,
             deliver_incoming: true,
-            concurrency: self.compares(),
+            concurrency: self.compares_all(),
             ..Capabilities::default()
         }
     }
@@ -210,7 +210,7 @@ impl Words for Api {
     }
 
     fn manner(&self) -> Manner {
-        Manner { conditions: self.compares(), atomic: self.batches() }
+        Manner { conditions: self.compares_all(), atomic: self.batches() }
     }
 
     fn fits(&self, table: &TableInfo, column: &ColumnInfo, value: &Value) -> Result<(), Fault> {
@@ -218,7 +218,7 @@ impl Words for Api {
     }
 
     fn say(&self, metadata: &Metadata, steps: Vec<Step>) -> Result<Vec<Op>, Fault> {
-        steps.into_iter().map(|step| op::of(metadata, step, self.compares())).collect()
+        steps.into_iter().map(|step| op::of(metadata, step, |table| self.compares(table))).collect()
     }
 
     async fn send(&self, sets: &[ChangeSet], parcels: &[Parcel<Op>]) -> Vec<Sent> {

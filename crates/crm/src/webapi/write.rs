@@ -4,7 +4,7 @@
 //! caller's, what was half done when an answer was lost is finished by a repeat.
 
 use http::Method;
-use postroom_core::{ChangeSet, Code, Fault};
+use postroom_core::{Change, ChangeSet, Code, Fault};
 use postroom_formats::odata::batch::{BatchAnswer, BatchItem, MAX_OPERATIONS};
 
 use super::api::Api;
@@ -12,6 +12,7 @@ use super::op::Op;
 use super::refusal::{Refusal, codes};
 use super::wire::Ask;
 use crate::client::line::Trouble;
+use crate::promises::lot;
 use crate::promises::write::{self, Sent, copy};
 
 /// Bytes of one batch, roughly; a single set may be larger.
@@ -43,14 +44,17 @@ impl Api {
             let count = self.fitting(rest);
             sent.extend(self.send_batch(&rest[..count]).await);
         }
-        sent.into_iter().map(|sent| self.learnt(sent)).collect()
+        parcels.iter().zip(sent).map(|(parcel, sent)| self.learnt(&sets[parcel.at], sent)).collect()
     }
 
     /// A refusal that says what the server cannot: the set is said in another way.
-    fn learnt(&self, sent: Sent) -> Sent {
+    fn learnt(&self, set: &ChangeSet, sent: Sent) -> Sent {
         match sent {
             Sent::Refused(refusal) if refusal.code == codes::NO_CONCURRENCY => {
-                self.no_conditions(&refusal);
+                let compared =
+                    |change: &&Change| matches!(change, Change::UpdateIf(..) | Change::DeleteIf(_, Some(_)));
+                let tables = set.changes.iter().filter(compared).map(|change| &lot::target(change).table);
+                tables.for_each(|table| self.no_conditions(table));
                 Sent::Learned
             }
             sent => sent,

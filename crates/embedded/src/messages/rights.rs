@@ -11,7 +11,9 @@ use uuid::Uuid;
 
 use super::ask::{Ask, guid, member, reference};
 use super::{Parameter, Prepared};
-use crate::access::{self, AccessError, AccessRights, Caller, Grant, Level, Privilege, Share, Sharing};
+use crate::access::{
+    self, AccessError, AccessRights, Caller, Grant, Level, Privilege, RolePrivilege, Share, Sharing,
+};
 use crate::failure::Failure;
 use crate::lot::{self, Writer};
 use crate::schema::Schema;
@@ -108,24 +110,39 @@ pub(super) async fn principal_access(ask: &Ask<'_>) -> Result<Prepared, Failure>
 }
 
 pub(super) async fn user_privileges(ask: &Ask<'_>) -> Result<Prepared, Failure> {
-    let user = ask.target("UserId", "systemuser")?;
-    ask.row(&user, &[]).await?;
-    let cache = ask.session.crm().cache.clone();
-    let caller = ask.session.crm().store.read(move |tx| {
-        async move {
-            let schema = cache.current(tx).await?;
-            Caller::load(tx, &schema, user.id, None).await
-        }
-        .boxed()
-    });
-    let caller: Result<Caller, AccessError> = caller.await;
-    let mut held = access::user_privileges(&caller?);
+    let mut held = held(ask, ask.target("UserId", "systemuser")?).await?;
     if let Some(Parameter::List(names)) = ask.get("PrivilegeNames") {
         let named = |name: &str| names.contains(&Parameter::Text(name.to_owned()));
         held.retain(|one| named(&one.privilege.name));
     }
+    Ok(told(&held))
+}
+
+pub(super) async fn team_privileges(ask: &Ask<'_>) -> Result<Prepared, Failure> {
+    Ok(told(&held(ask, ask.target("TeamId", "team")?).await?))
+}
+
+/// What a user or a team has, for those who may read it.
+async fn held(ask: &Ask<'_>, holder: RecordRef) -> Result<Vec<RolePrivilege>, Failure> {
+    ask.row(&holder, &[]).await?;
+    let cache = ask.session.crm().cache.clone();
+    let caller = ask.session.crm().store.read(move |tx| {
+        async move {
+            let schema = cache.current(tx).await?;
+            match holder.table.as_str() {
+                "team" => Caller::of_team(tx, &schema, holder.id).await,
+                _ => Caller::load(tx, &schema, holder.id, None).await,
+            }
+        }
+        .boxed()
+    });
+    let caller: Result<Caller, AccessError> = caller.await;
+    Ok(access::user_privileges(&caller?))
+}
+
+fn told(held: &[RolePrivilege]) -> Prepared {
     let shown = held.iter().map(|one| privilege(&one.privilege, one.depth, one.unit)).collect();
-    Ok(Prepared::answer(vec![("RolePrivileges", Parameter::List(shown))]))
+    Prepared::answer(vec![("RolePrivileges", Parameter::List(shown))])
 }
 
 pub(super) async fn role_privileges(ask: &Ask<'_>) -> Result<Prepared, Failure> {
@@ -142,24 +159,6 @@ pub(super) async fn role_privileges(ask: &Ask<'_>) -> Result<Prepared, Failure> 
     });
     let given: Result<Vec<(Privilege, Level)>, postroom_store::Error> = given.await;
     let shown = given?.iter().map(|(one, depth)| privilege(one, *depth, unit)).collect();
-    Ok(Prepared::answer(vec![("RolePrivileges", Parameter::List(shown))]))
-}
-
-/// What a team has, as for a user.
-pub(super) async fn team_privileges(ask: &Ask<'_>) -> Result<Prepared, Failure> {
-    let team = ask.target("TeamId", "team")?;
-    ask.row(&team, &[]).await?;
-    let cache = ask.session.crm().cache.clone();
-    let holder = ask.session.crm().store.read(move |tx| {
-        async move {
-            let schema = cache.current(tx).await?;
-            Caller::of_team(tx, &schema, team.id).await
-        }
-        .boxed()
-    });
-    let holder: Result<Caller, AccessError> = holder.await;
-    let held = access::user_privileges(&holder?);
-    let shown = held.iter().map(|one| privilege(&one.privilege, one.depth, one.unit)).collect();
     Ok(Prepared::answer(vec![("RolePrivileges", Parameter::List(shown))]))
 }
 

@@ -139,7 +139,7 @@ fn members(element: &Element) -> Parameter {
 /// A result in the type that the message's definition says.
 fn result(call: &Call<'_>, value: Parameter, shape: Option<Shape>) -> Any {
     match (value, shape) {
-        (Parameter::Text(text), Some(Shape::Enum(class))) => Any::enumeration(CRM, class, text),
+        (Parameter::Text(text), Some(Shape::Enum(class))) => Any::enumeration(CRM, class, flags(text)),
         (Parameter::List(list), shape) => listed(call, list, shape),
         (Parameter::Members(list), shape) => {
             let class = match shape {
@@ -207,6 +207,11 @@ fn listed(call: &Call<'_>, list: Vec<Parameter>, shape: Option<Shape>) -> Any {
     }
 }
 
+/// Members of an enumeration that stand together are a list of XML Schema: no commas between them.
+fn flags(text: String) -> String {
+    text.replace(',', "")
+}
+
 /// `EntityReference`, whose members are of another contract than the class that it stands in.
 fn reference(at: Element, to: &RecordRef) -> Element {
     at.with_all([
@@ -224,8 +229,7 @@ fn complex(at: Element, mut members: Vec<(String, Parameter)>) -> Element {
 
 fn member(name: String, value: Parameter) -> Element {
     let text = match value {
-        // Flags stand beside each other here, without commas.
-        Parameter::Text(text) if name == "AccessMask" => text.replace(',', ""),
+        Parameter::Text(text) if name == "AccessMask" => flags(text),
         Parameter::Members(members) => return complex(Element::new(CRM, name), members),
         Parameter::List(list) => {
             let items = list.into_iter().map(|value| member("anyType".to_owned(), value));

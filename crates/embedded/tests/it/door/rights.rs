@@ -12,7 +12,8 @@ on_both!(
     nothing_without_a_role,
     writes_are_checked,
     expansions_are_limited,
-    with_whom_a_row_is_shared
+    with_whom_a_row_is_shared,
+    what_a_team_may
 );
 
 /// A salesperson's session on the same door, beside the administrator's; his own contact and the administrator's.
@@ -119,4 +120,20 @@ async fn with_whom_a_row_is_shared(on: On) {
         assert_eq!(first["AccessMask"], "ReadAccess, WriteAccess", "{}", told.text);
         assert_eq!(first["Principal"]["systemuserid"], user.to_string(), "{}", told.text);
     }
+}
+
+async fn what_a_team_may(on: On) {
+    let boss = DoorBench::new(on).await;
+    let team = boss.bench.row("team").with("name", "Team");
+    let team =
+        team.with("businessunitid", RecordRef::new("businessunit", postroom_embedded::seed::BUSINESS_UNIT));
+    boss.bench.create(std::slice::from_ref(&team)).await;
+    let url = format!("teams({})/Microsoft.Dynamics.CRM.RetrieveTeamPrivileges()", team.at.id);
+    let none = boss.get(&url).await;
+    assert_eq!(none.json["RolePrivileges"], json!([]), "{}", none.text);
+    let pair = boss.bench.row("teamroles").with("teamid", team.at.id).with("roleid", roles::BASIC_USER);
+    boss.bench.create(std::slice::from_ref(&pair)).await;
+    let told = boss.get(&url).await;
+    let all = told.json["RolePrivileges"].as_array().unwrap_or_else(|| panic!("{}", told.text));
+    assert!(all.iter().any(|one| one["PrivilegeName"] == "prvReadContact"), "{}", told.text);
 }
